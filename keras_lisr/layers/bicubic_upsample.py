@@ -1,0 +1,66 @@
+"""Bicubic upscaling as a layer that every backend and exporter can run."""
+
+import keras
+import numpy as np
+
+RADIUS = 2
+
+
+@keras.saving.register_keras_serializable(package="keras_lisr")
+class BicubicUpsample(keras.layers.Layer):
+    """Bicubic upscaling by an integer factor, the image-space skip of IDN.
+
+    Cubic kernel with a = -0.5 (Keys) between half-pixel centres, as MATLAB's and Pillow's bicubic, written as one fixed
+    convolution to scale^2 images and depth to space. The border's pixels are repeated.
+
+    Args:
+        scale: Upscaling factor, an integer.
+        **kwargs: The usual arguments of a Keras layer (`name`, `dtype`, ...).
+
+    Input shape:
+        `(batch, height, width, channels)`.
+
+    Output shape:
+        `(batch, height x scale, width x scale, channels)`; values may leave the range of the input.
+
+    Relation to `keras.layers.UpSampling2D`:
+        That cannot be traced with sizes known only at run time (Keras 3.15), and its bicubic has another kernel on the
+        PyTorch backend (a = -0.75).
+    """
+
+    receptive_field_radius = RADIUS
+
+    def __init__(self, scale: int, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = scale
+
+    def call(self, image):
+        channels = image.shape[-1]
+        for axis in (1, 2):
+            image = repeat_border(image, axis)
+        phases = keras.ops.conv(image, keras.ops.cast(phase_kernel(self.scale, channels), image.dtype))
+        return keras.ops.depth_to_space(phases, self.scale)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (batch, height and height * self.scale, width and width * self.scale, channels)
+
+    def get_config(self):
+        return {**super().get_config(), "scale": self.scale}
+
+
+def repeat_border(image, axis: int):
+    """The image with its first and last pixels along `axis` repeated; `keras.ops.pad` differs between backends."""
+    first, last = (keras.ops.take(image, [index], axis=axis) for index in (0, -1))
+    return keras.ops.concatenate([first] * RADIUS + [image] + [last] * RADIUS, axis=axis)
+
+
+def phase_kernel(scale: int, channels: int) -> np.ndarray:
+    """Kernel `(5, 5, channels, scale^2 x channels)`: each output pixel of a low-resolution pixel is one image."""
+    phases = (np.arange(scale) + 0.5) / scale - 0.5
+    taps = np.abs(phases[:, None] - np.arange(-RADIUS, RADIUS + 1))
+    inner = (1.5 * taps - 2.5) * taps**2 + 1
+    outer = ((-0.5 * taps + 2.5) * taps - 4) * taps + 2
+    weights = np.where(taps <= 1, inner, np.where(taps < 2, outer, 0))
+    kernel = np.einsum("yi,xj,cd->ijcyxd", weights, weights, np.eye(channels))
+    return kernel.reshape(2 * RADIUS + 1, 2 * RADIUS + 1, channels, scale**2 * channels).astype("float32")

@@ -1,0 +1,80 @@
+"""The global attention block (GAB) of the global-guided attention strategy (GGAS)."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="keras_lisr")
+class GlobalAttentionBlock(keras.layers.Layer):
+    """Global attention map GA of the shallow features (Eq. 2 and Fig. 3b of Du et al.).
+
+    ``F_0 -> depthwise KxK -> BN -> ReLU -> pointwise 1x1 -> sigmoid -> GA``
+
+    One block per network: the map is computed once from the shallow features and multiplies the output of every block
+    of the trunk (Eq. 3). It holds one weight per pixel and channel, so that flat areas are suppressed and the blocks
+    can spend themselves on edges and textures.
+
+    Args:
+        kernel_size: Side of the depthwise convolution; the paper takes 7.
+        initial_bias: Bias of the pointwise convolution before training. At 0, the paper's literal choice, GA starts
+            near 0.5, and N guided blocks in a row shrink the identity by 0.5^N; at 3 it starts near 0.95. See
+            docs/decisions/0002-initial-attention.md for the measurement behind the default.
+        **kwargs: The usual arguments of a Keras layer (`name`, `dtype`, ...).
+
+    Input shape:
+        `(batch, height, width, channels)`, the shallow features F_0.
+
+    Output shape:
+        The same; values between 0 and 1.
+
+    Relation to the paper:
+        C channels take (K^2 + 1)C + 2C + C^2 + C trainable parameters (Eq. 5). The batch normalization follows the
+        depthwise convolution directly and can be folded into it, which leaves C^2 + (K^2 + 2)C (Eq. 6). Its momentum
+        and epsilon are PyTorch's (0.9 as Keras counts it, 1e-5), in which the paper was trained.
+
+    Example:
+
+    >>> import numpy as np
+    >>> block = GlobalAttentionBlock()
+    >>> block(np.zeros((1, 16, 16, 64), "float32")).shape
+    TensorShape([1, 16, 16, 64])
+    >>> sum(weight.shape.num_elements() for weight in block.trainable_weights)  # Eq. 5
+    7488
+
+    References:
+        - [Two Strategies Toward Lightweight Image Super-Resolution](https://doi.org/10.1109/ICASSP43922.2022.9747019)
+    """
+
+    def __init__(self, kernel_size: int = 7, initial_bias: float = 3.0, **kwargs):
+        super().__init__(**kwargs)
+        self.kernel_size = kernel_size
+        self.initial_bias = initial_bias
+        self.depthwise = keras.layers.DepthwiseConv2D(
+            kernel_size, padding="same", dtype=self.dtype_policy, name="depthwise"
+        )
+        self.normalization = keras.layers.BatchNormalization(
+            momentum=0.9, epsilon=1e-5, dtype=self.dtype_policy, name="normalization"
+        )
+
+    def build(self, input_shape):
+        self.pointwise = keras.layers.Conv2D(
+            input_shape[-1],
+            1,
+            activation="sigmoid",
+            bias_initializer=keras.initializers.Constant(self.initial_bias),
+            dtype=self.dtype_policy,
+            name="pointwise",
+        )
+        for layer in (self.depthwise, self.normalization, self.pointwise):
+            layer.build(input_shape)
+
+    def call(self, shallow, training=None):
+        features = self.normalization(self.depthwise(shallow), training=training)
+        return self.pointwise(keras.ops.relu(features))
+
+    @property
+    def receptive_field_radius(self) -> int:
+        """Pixels that an output pixel sees on each side of its own."""
+        return self.kernel_size // 2
+
+    def get_config(self):
+        return {**super().get_config(), "kernel_size": self.kernel_size, "initial_bias": self.initial_bias}

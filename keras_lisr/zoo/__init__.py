@@ -1,0 +1,12 @@
+"""The networks of the paper as functional Keras models."""
+
+from keras_lisr.zoo.carn import carn
+from keras_lisr.zoo.edsr_baseline import edsr_baseline
+from keras_lisr.zoo.fsrcnn import fsrcnn
+from keras_lisr.zoo.idn import idn
+from keras_lisr.zoo.imdn import imdn
+from keras_lisr.zoo.memnet import memnet
+from keras_lisr.zoo.rcan import rcan
+from keras_lisr.zoo.shallow_edsr import shallow_edsr
+
+__all__ = ["carn", "edsr_baseline", "fsrcnn", "idn", "imdn", "memnet", "rcan", "shallow_edsr"]

@@ -1,0 +1,171 @@
+"""The vocabulary that the builders share: what Eq. 1 to 4 and 7 to 8 of the paper name, as functions on Keras tensors.
+
+The topologies differ exactly between their blocks (chain, cascade, dense gate, concatenation), so each builder spells
+its own wiring and takes from here only what is the same everywhere.
+"""
+
+from collections.abc import Callable
+
+import keras
+
+from keras_lisr.layers.channel_attention import ChannelAttention
+from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
+from keras_lisr.layers.contrast_channel_attention import ContrastChannelAttention
+from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
+from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
+from keras_lisr.layers.spatial_attention import SpatialAttention
+
+LayerFactory = Callable[..., keras.layers.Layer]
+Strategy = bool | LayerFactory
+Attention = str | LayerFactory | None
+
+SCALES = (2, 3, 4)
+DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
+ATTENTIONS: dict[str, LayerFactory] = {
+    "ca": ChannelAttention,
+    "cca": ContrastChannelAttention,
+    "sa": SpatialAttention,
+    "esa": EnhancedSpatialAttention,
+}
+
+
+def low_resolution_input(scale: int) -> keras.KerasTensor:
+    """The input I_LR of every network: RGB in [0, 1], any height and width.
+
+    Args:
+        scale: Upscaling factor of the network that is being built, which is checked here.
+
+    Returns:
+        `(batch, height, width, 3)`.
+
+    Raises:
+        ValueError: If `scale` is not 2, 3 or 4.
+    """
+    if scale not in SCALES:
+        raise ValueError(f"`scale` must be 2, 3 or 4. Received: scale={scale!r}")
+    return keras.Input((None, None, 3), name="low_resolution")
+
+
+def super_resolution_model(
+    low_resolution: keras.KerasTensor, super_resolved: keras.KerasTensor, name: str
+) -> keras.Model:
+    """The finished network; its output is float32 whatever the precision policy."""
+    output = keras.layers.Identity(dtype="float32", name="super_resolved")(super_resolved)
+    return keras.Model(low_resolution, output, name=name)
+
+
+def conv3x3(features, filters: int, name: str, **options):
+    """3x3 convolution that keeps height and width, initialized as PyTorch does: U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+
+    EDSR, CARN, IMDN and RCAN were trained from that; `options` go to `keras.layers.Conv2D`.
+    """
+    return convolution(filters, 3, name, **options)(features)
+
+
+def conv1x1(features, filters: int, name: str, **options):
+    """1x1 convolution, initialized as `conv3x3`."""
+    return convolution(filters, 1, name, **options)(features)
+
+
+def convolution(filters: int, kernel_size: int, name: str, **options) -> keras.layers.Conv2D:
+    """The layer behind `conv3x3` and `conv1x1`, for builders that apply one convolution several times."""
+    options.setdefault("kernel_initializer", keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform"))
+    return keras.layers.Conv2D(filters, kernel_size, padding="same", name=name, **options)
+
+
+def leaky_relu(features, name: str | None = None):
+    """LeakyReLU with the slope 0.05 of IDN and IMDN."""
+    return keras.layers.LeakyReLU(0.05, name=name)(features)
+
+
+def sub_pixel_upsample(features, filters: int, scale: int, name: str, **options):
+    """Convolution to `filters` x scale^2 channels, then depth to space (ESPCN's sub-pixel convolution).
+
+    Returns:
+        `(batch, height x scale, width x scale, filters)`.
+    """
+    return keras.ops.depth_to_space(conv3x3(features, filters * scale**2, name, **options), scale)
+
+
+def upsampling_stages(scale: int) -> tuple[int, ...]:
+    """The factors in which EDSR, CARN and RCAN reach `scale`: x4 is x2 twice."""
+    return (2, 2) if scale == 4 else (scale,)
+
+
+def subtract_mean(image):
+    """RGB in [0, 1] less the mean colour of DIV2K."""
+    return keras.layers.Rescaling(1.0, offset=[-mean for mean in DIV2K_MEAN], name="subtract_mean")(image)
+
+
+def add_mean(image):
+    """The inverse of `subtract_mean`."""
+    return keras.layers.Rescaling(1.0, offset=list(DIV2K_MEAN), name="add_mean")(image)
+
+
+def global_guide(shallow, ggas: Strategy) -> Callable:
+    """GGAS: one attention map, computed from the shallow features, for every block (Eq. 2 and 3).
+
+    Args:
+        shallow: F_0, `(batch, height, width, channels)`.
+        ggas: False, True (the paper's setting) or a factory of the layer that makes the map.
+
+    Returns:
+        `guide(features, name)`: a block's output times GA, in a layer of that name; without GGAS, the output as it is.
+    """
+    if not ggas:
+        return lambda features, name: keras.layers.Identity(name=name)(features)
+    make_block = GlobalAttentionBlock if ggas is True else ggas
+    attention_map = make_block(name="global_attention")(shallow)
+    return lambda features, name: keras.layers.Multiply(name=name)([features, attention_map])
+
+
+def channel_wise_scale(inputs, cwss: Strategy, name: str):
+    """CWSS: the input of a residual connection, each channel times its alpha (x_hat of Eq. 8); without it, the input.
+
+    Args:
+        inputs: `(batch, height, width, channels)`.
+        cwss: False, True (the paper's setting) or a factory of the scaling layer.
+        name: Name of the residual connection.
+    """
+    return channel_wise_scale_layer(cwss, name)(inputs) if cwss else inputs
+
+
+def channel_wise_scale_layer(cwss: Strategy, name: str) -> keras.layers.Layer:
+    """The layer behind `channel_wise_scale`, for builders that apply it several times."""
+    make_scale = ChannelWiseScale if cwss is True else cwss
+    return make_scale(name=f"{name}_alpha")
+
+
+def residual_connection(inputs, residual: Callable, *, cwss: Strategy, name: str):
+    """``y = x + H_RL(x)`` (Eq. 7); with CWSS, the scaled input takes the place of x on both sides (Eq. 8).
+
+    Args:
+        inputs: x, `(batch, height, width, channels)`.
+        residual: H_RL, a function of the (scaled) input.
+        cwss: As for `channel_wise_scale`.
+        name: Name of the layer that adds.
+    """
+    inputs = channel_wise_scale(inputs, cwss, name)
+    return keras.layers.Add(name=name)([inputs, residual(inputs)])
+
+
+def local_attention(features, attention: Attention, name: str):
+    """One of the attention mechanisms of Table 1, applied to `features`.
+
+    Args:
+        features: `(batch, height, width, channels)`.
+        attention: None, "ca", "cca", "sa", "esa" or a factory of any layer that keeps the shape.
+        name: Name of the layer.
+
+    Raises:
+        ValueError: If `attention` is none of these.
+    """
+    if attention is None:
+        return features
+    make_attention = ATTENTIONS.get(attention) if isinstance(attention, str) else attention
+    if make_attention is None:
+        raise ValueError(
+            f"`attention` must be None, {', '.join(map(repr, ATTENTIONS))} or a layer factory. "
+            f"Received: attention={attention!r}"
+        )
+    return make_attention(name=name)(features)
