@@ -1,0 +1,25 @@
+"""From images on disk to arrays: MATLAB's bicubic, folders of images, benchmark sets, training patches."""
+
+from keras_lisr.data.benchmark_sets import BenchmarkImage as BenchmarkImage
+from keras_lisr.data.benchmark_sets import BenchmarkSet as BenchmarkSet
+from keras_lisr.data.image_folder import hold_out_photographs as hold_out_photographs
+from keras_lisr.data.image_folder import image_files as image_files
+from keras_lisr.data.image_folder import read_rgb as read_rgb
+from keras_lisr.data.imresize import imresize as imresize
+from keras_lisr.data.patches import PatchSampler as PatchSampler
+from keras_lisr.data.patches import pack_images as pack_images
+from keras_lisr.data.patches import read_images as read_images
+from keras_lisr.data.patches import unpack_images as unpack_images
+
+__all__ = [
+    "BenchmarkImage",
+    "BenchmarkSet",
+    "PatchSampler",
+    "hold_out_photographs",
+    "image_files",
+    "imresize",
+    "pack_images",
+    "read_images",
+    "read_rgb",
+    "unpack_images",
+]

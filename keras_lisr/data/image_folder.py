@@ -1,0 +1,76 @@
+"""Image files in a folder, read as 8-bit RGB."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+
+
+def image_files(folder: str | Path) -> list[Path]:
+    """Lists the images in a folder and its subfolders.
+
+    Args:
+        folder: Folder to search.
+
+    Returns:
+        Files with the suffix of an image format, in either case, sorted by path.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    files = sorted(file for file in Path(folder).rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not files:
+        raise ValueError(f"`folder` must hold images ({', '.join(SUFFIXES)}). Received: folder={folder}")
+    return files
+
+
+def hold_out_photographs(files: Sequence[Path], every: int) -> tuple[list[Path], list[Path]]:
+    """Splits files into those to train on and those to validate on, by whole photographs.
+
+    Files whose names differ only in a last number after an underscore (`lake_1.png`, `lake_2.png`) show one photograph
+    and stay together, so that nothing of a validation picture is seen in training.
+
+    Args:
+        files: Image files.
+        every: Of the photographs in the order of their names, the first and each `every`-th after it are held out.
+
+    Returns:
+        Files to train on and files to validate on, in the order given.
+    """
+    photographs = {file: re.sub(r"_\d+$", "", file.stem) for file in files}
+    held_out = set(sorted(set(photographs.values()))[::every])
+    train = [file for file in files if photographs[file] not in held_out]
+    validation = [file for file in files if photographs[file] in held_out]
+    return train, validation
+
+
+def read_rgb(file: str | Path) -> np.ndarray:
+    """Reads an image as RGB.
+
+    Grey images are replicated to three channels and transparency is dropped. Pixels come as stored: neither the EXIF
+    orientation nor a color profile is applied.
+
+    Args:
+        file: Image with 8 bits per channel.
+
+    Returns:
+        `uint8` array `(height, width, 3)`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is broken, not an image, or has more than 8 bits per channel.
+    """
+    try:
+        with Image.open(file) as image:
+            if image.mode.startswith(("I", "F")):
+                raise ValueError(f"mode {image.mode} has more than 8 bits per channel")
+            return np.array(image.convert("RGB"))
+    except FileNotFoundError:
+        raise
+    # Pillow raises SyntaxError for a broken PNG, and takes a broken size in a header for a decompression bomb.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"`file` must be a readable 8-bit image. Received: file={file} ({error})") from error

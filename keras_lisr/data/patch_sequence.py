@@ -1,0 +1,35 @@
+"""Training batches as a `keras.utils.PyDataset`, for backends on machines without TensorFlow."""
+
+import keras
+import numpy as np
+
+from keras_lisr.data.patches import PatchSampler
+
+
+class PatchSequence(keras.utils.PyDataset):
+    """The sampler's batches, `steps_per_epoch` to an epoch, going on through the epochs without repetition.
+
+    Yields the same batches as `pipeline.patch_dataset`.
+
+    Args:
+        sampler: Where the patches come from.
+        steps_per_epoch: Number of batches that `fit` calls an epoch.
+        first_step: Training step of the first batch.
+        **kwargs: `workers`, `use_multiprocessing` and `max_queue_size` of `keras.utils.PyDataset`.
+    """
+
+    def __init__(self, sampler: PatchSampler, steps_per_epoch: int, first_step: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        self.sampler = sampler
+        self.steps_per_epoch = steps_per_epoch
+        self.first_step = first_step
+
+    def __len__(self) -> int:
+        return self.steps_per_epoch
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        low_resolution, high_resolution = self.sampler.batch(self.first_step + index)
+        return low_resolution.astype(np.float32) / 255, high_resolution.astype(np.float32) / 255
+
+    def on_epoch_end(self):
+        self.first_step += self.steps_per_epoch

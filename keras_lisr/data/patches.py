@@ -1,0 +1,124 @@
+"""Aligned training patches, drawn from uint8 images in memory with NumPy alone.
+
+The sampler is a pure function of its seed and the step, so every backend and every number of workers sees the same
+patches in the same order, and a run that resumes at step n goes on with exactly the patches it would have seen.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from keras_lisr.data.image_folder import read_rgb
+from keras_lisr.data.imresize import imresize
+
+
+class PatchSampler:
+    """Random aligned low- and high-resolution patches under the eight flips and rotations.
+
+    Every pass over the images is a new permutation of them, one patch an image.
+
+    Args:
+        high_resolution: Images, uint8 `(height, width, 3)`, each side at least `patch_size`.
+        scale: Upscaling factor; the low-resolution images are made by `imresize`.
+        patch_size: Side of the high-resolution patch, a multiple of `scale`.
+        batch_size: Patches in a batch.
+        seed: Seed of the order, the positions and the flips.
+
+    Raises:
+        ValueError: If there are no images, one is smaller than a patch, or `patch_size` is not a multiple of `scale`.
+
+    Example:
+
+    >>> images = [np.zeros((64, 48, 3), np.uint8)] * 3
+    >>> low_resolution, high_resolution = PatchSampler(images, scale=4, patch_size=32, batch_size=16).batch(step=0)
+    >>> low_resolution.shape, high_resolution.shape
+    ((16, 8, 8, 3), (16, 32, 32, 3))
+    """
+
+    def __init__(
+        self, high_resolution: Sequence[np.ndarray], *, scale: int, patch_size: int, batch_size: int, seed: int = 0
+    ):
+        if patch_size % scale:
+            raise ValueError(
+                f"`patch_size` must be a multiple of `scale`. Received: patch_size={patch_size}, scale={scale}"
+            )
+        if not high_resolution:
+            raise ValueError("`high_resolution` must hold at least one image. Received none.")
+        smallest = min(min(image.shape[:2]) for image in high_resolution)
+        if smallest < patch_size:
+            raise ValueError(
+                f"Every image must be at least `patch_size` pixels on each side. "
+                f"Received: patch_size={patch_size}, smallest side={smallest}"
+            )
+        self.high_resolution = [crop_to_multiple(image, scale) for image in high_resolution]
+        with ThreadPoolExecutor() as threads:
+            self.low_resolution = list(threads.map(lambda image: imresize(image, 1 / scale), self.high_resolution))
+        self.scale = scale
+        self.patch_size = patch_size
+        self.batch_size = batch_size
+        self.seed = seed
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """The batch of training step `step`, counted from 0.
+
+        Returns:
+            uint8 `(batch_size, patch_size / scale, patch_size / scale, 3)` and `(batch_size, patch_size, patch_size,
+            3)`.
+        """
+        low_size = self.patch_size // self.scale
+        low_patches = np.empty((self.batch_size, low_size, low_size, 3), np.uint8)
+        high_patches = np.empty((self.batch_size, self.patch_size, self.patch_size, 3), np.uint8)
+        random = np.random.default_rng((self.seed, step))
+        for i, image in enumerate(self._images(step)):
+            low_resolution, high_resolution = self.low_resolution[image], self.high_resolution[image]
+            top, left = random.integers(0, np.array(low_resolution.shape[:2]) - low_size, endpoint=True)
+            quarter_turns, flip = random.integers(4), random.integers(2)
+            low_patches[i] = dihedral(crop(low_resolution, top, left, low_size), quarter_turns, flip)
+            high_patches[i] = dihedral(
+                crop(high_resolution, top * self.scale, left * self.scale, self.patch_size), quarter_turns, flip
+            )
+        return low_patches, high_patches
+
+    def _images(self, step: int) -> np.ndarray:
+        """Indices of the images of batch `step`."""
+        count = len(self.high_resolution)
+        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        passes = positions // count
+        orders = {p: np.random.default_rng((self.seed, p, 1)).permutation(count) for p in np.unique(passes)}
+        return np.array([orders[p][position % count] for p, position in zip(passes, positions, strict=True)])
+
+
+def crop(image: np.ndarray, top: int, left: int, size: int) -> np.ndarray:
+    """The square of side `size` whose first pixel is `(top, left)`, as a view."""
+    return image[top : top + size, left : left + size]
+
+
+def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
+    """The image without the rows and columns at its end that are too many for sides divisible by `scale`, as a view."""
+    height, width = image.shape[:2]
+    return image[: height - height % scale, : width - width % scale]
+
+
+def dihedral(image: np.ndarray, quarter_turns: int, flip: int) -> np.ndarray:
+    """One of the eight flips and rotations of a square image, as a view."""
+    return np.rot90(image[:, ::-1] if flip else image, quarter_turns)
+
+
+def read_images(files: Sequence[str | PathLike]) -> list[np.ndarray]:
+    """Decodes image files in parallel to uint8 `(height, width, 3)`."""
+    with ThreadPoolExecutor() as threads:
+        return list(threads.map(read_rgb, files))
+
+
+def pack_images(images: Sequence[np.ndarray], file: str | PathLike) -> None:
+    """Writes uint8 images into one `.npz` file, which `unpack_images` reads where there is nothing but NumPy."""
+    np.savez_compressed(Path(file), *images)
+
+
+def unpack_images(file: str | PathLike) -> list[np.ndarray]:
+    """The images of a file that `pack_images` wrote, in their order."""
+    with np.load(file) as packed:
+        return [packed[f"arr_{i}"] for i in range(len(packed.files))]

@@ -1,0 +1,25 @@
+"""PSNR and SSIM under a stated protocol: of two images, of batches in training, of a benchmark set."""
+
+from keras_lisr.evaluation.color import luma as luma
+from keras_lisr.evaluation.evaluate import EvaluationResult as EvaluationResult
+from keras_lisr.evaluation.evaluate import ImageResult as ImageResult
+from keras_lisr.evaluation.evaluate import bicubic as bicubic
+from keras_lisr.evaluation.evaluate import evaluate as evaluate
+from keras_lisr.evaluation.metrics import PSNR as PSNR
+from keras_lisr.evaluation.metrics import SSIM as SSIM
+from keras_lisr.evaluation.metrics import psnr as psnr
+from keras_lisr.evaluation.metrics import ssim as ssim
+from keras_lisr.evaluation.protocol import EvaluationProtocol as EvaluationProtocol
+
+__all__ = [
+    "PSNR",
+    "SSIM",
+    "EvaluationProtocol",
+    "EvaluationResult",
+    "ImageResult",
+    "bicubic",
+    "evaluate",
+    "luma",
+    "psnr",
+    "ssim",
+]

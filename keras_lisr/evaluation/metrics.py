@@ -1,0 +1,239 @@
+"""PSNR and SSIM: of two images (`psnr`, `ssim`, NumPy) and of batches while a model trains (`PSNR`, `SSIM`, Keras).
+
+Both follow the same steps: round to 8 bits, take luma or RGB, shave the border, compare with a peak of 255.
+"""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lisr.evaluation.color import LUMA_OFFSET, LUMA_WEIGHTS, luma
+from keras_lisr.evaluation.protocol import Channels, check_options
+
+PEAK = 255.0
+
+# SSIM: constants and window of Wang et al. (https://doi.org/10.1109/TIP.2003.819861).
+C1 = (0.01 * PEAK) ** 2
+C2 = (0.03 * PEAK) ** 2
+GAUSSIAN = [math.exp(-0.5 * (tap / 1.5) ** 2) for tap in range(-5, 6)]
+WINDOW = [tap / sum(GAUSSIAN) for tap in GAUSSIAN]
+
+
+def psnr(
+    high_resolution: np.ndarray,
+    super_resolved: np.ndarray,
+    *,
+    shave: int,
+    channels: Channels = "luma",
+    rounded_luma: bool = False,
+) -> float:
+    """Measures the peak signal-to-noise ratio of two images, `10 log10(255² / mean squared error)`.
+
+    Args:
+        high_resolution: `(height, width, 3)` RGB; `uint8`, or floating-point in [0, 1], which is clipped and rounded to
+            8 bits first.
+        super_resolved: Image of the same shape, under the same rule.
+        shave: Pixels removed from each side; the field removes as many as the scale.
+        channels: See `EvaluationProtocol`.
+        rounded_luma: See `EvaluationProtocol`.
+
+    Returns:
+        Decibels; infinity for identical images.
+
+    Raises:
+        ValueError: If the images aren't RGB of one shape, have another type or are too small for `shave`.
+
+    Example:
+        >>> black = np.zeros((8, 8, 3), np.uint8)
+        >>> round(psnr(black, black + 1, shave=0, channels="rgb"), 2)
+        48.13
+    """
+    x, y = _compared_pixels(high_resolution, super_resolved, shave, channels, rounded_luma)
+    squared_error = float(np.mean((x - y) ** 2))
+    return 10 * math.log10(PEAK**2 / squared_error) if squared_error else math.inf
+
+
+def ssim(
+    high_resolution: np.ndarray,
+    super_resolved: np.ndarray,
+    *,
+    shave: int,
+    channels: Channels = "luma",
+    rounded_luma: bool = False,
+) -> float:
+    """Measures the structural similarity of two images.
+
+    As in the authors' MATLAB code: 11×11 Gaussian window of sigma 1.5, population covariance, mean over the windows
+    that lie inside the image. Equals `skimage.metrics.structural_similarity` with `data_range=255`,
+    `gaussian_weights=True`, `sigma=1.5` and `use_sample_covariance=False`.
+
+    Args:
+        high_resolution: See `psnr`.
+        super_resolved: See `psnr`.
+        shave: See `psnr`.
+        channels: See `EvaluationProtocol`.
+        rounded_luma: See `EvaluationProtocol`.
+
+    Returns:
+        At most 1, for identical images.
+
+    Raises:
+        ValueError: As `psnr`, or if less than 11×11 pixels remain.
+
+    References:
+        Wang et al., "Image quality assessment: from error visibility to structural similarity", 2004,
+        https://doi.org/10.1109/TIP.2003.819861
+    """
+    x, y = _compared_pixels(high_resolution, super_resolved, shave, channels, rounded_luma)
+    if min(x.shape[:2]) < len(WINDOW):
+        raise ValueError(
+            f"Images must be at least 11×11 inside the border. Received: shape={high_resolution.shape}, shave={shave}"
+        )
+    return float(np.mean(_ssim_map(x, y)))
+
+
+class _PerImageMetric(keras.metrics.Mean):
+    """Mean over images of what `measure` finds between two batches of 8-bit pixels."""
+
+    def __init__(self, shave: int, channels: Channels = "luma", name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(name=name or type(self).__name__.lower(), dtype=dtype)
+        check_options(channels, shave)
+        self.shave = shave
+        self.channels = channels
+        self._direction = "up"  # Where ModelCheckpoint(mode="auto") and its kin look.
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Adds a batch: the originals, the model's output, and optionally a weight for each image."""
+        super().update_state(self.measure(self._pixels(y_true), self._pixels(y_pred)), sample_weight)
+
+    def measure(self, x: Any, y: Any) -> Any:
+        """Compares two batches `(batch, height, width, channels)` in [0, 255], one number per image."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that make this metric again."""
+        return {**super().get_config(), "shave": self.shave, "channels": self.channels}
+
+    def _pixels(self, images: Any) -> Any:
+        images = ops.floor(ops.clip(ops.cast(images, "float32"), 0, 1) * PEAK + 0.5)
+        if self.channels == "luma":
+            images = LUMA_OFFSET + sum(weight * images[..., i : i + 1] for i, weight in enumerate(LUMA_WEIGHTS))
+        return _shaved(images, self.shave)
+
+
+@keras.saving.register_keras_serializable(package="keras_lisr")
+class PSNR(_PerImageMetric):
+    """Peak signal-to-noise ratio of batches, averaged per image as benchmarks do: `psnr` as a Keras metric.
+
+    Args:
+        shave: Pixels removed from each side.
+        channels: `"luma"` or `"rgb"`.
+        name: Name of the metric, `"psnr"` if not given.
+        dtype: Type of the metric's result.
+
+    Input shape:
+        `(batch, height, width, 3)`, twice: RGB in [0, 1], clipped and rounded to 8 bits.
+
+    Output shape:
+        Scalar: decibels, infinite as soon as one image is identical to its original.
+
+    Raises:
+        ValueError: If `shave` isn't an integer of at least 0 or `channels` is neither.
+
+    Example:
+        model.compile("adam", "mae", metrics=[PSNR(shave=4), SSIM(shave=4)])
+    """
+
+    def measure(self, x: Any, y: Any) -> Any:
+        """Returns the decibels of each image."""
+        return 10 * ops.log10(PEAK**2 / ops.mean((x - y) ** 2, axis=(1, 2, 3)))
+
+
+@keras.saving.register_keras_serializable(package="keras_lisr")
+class SSIM(_PerImageMetric):
+    """Structural similarity of batches, averaged per image as benchmarks do: `ssim` as a Keras metric.
+
+    Args:
+        shave: Pixels removed from each side.
+        channels: `"luma"` or `"rgb"`.
+        name: Name of the metric, `"ssim"` if not given.
+        dtype: Type of the metric's result.
+
+    Input shape:
+        `(batch, height, width, 3)`, twice: RGB in [0, 1], clipped and rounded to 8 bits. At least 11×11 pixels must
+        remain inside the border.
+
+    Output shape:
+        Scalar, at most 1.
+
+    Raises:
+        ValueError: If `shave` isn't an integer of at least 0 or `channels` is neither.
+    """
+
+    def measure(self, x: Any, y: Any) -> Any:
+        """Returns the mean similarity of each image."""
+        return ops.mean(_ssim_map(x, y), axis=(1, 2, 3))
+
+
+def _compared_pixels(
+    high_resolution: np.ndarray, super_resolved: np.ndarray, shave: int, channels: Channels, rounded_luma: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Checks the arguments and returns what is compared: two arrays `(height, width, channels)` in [0, 255]."""
+    check_options(channels, shave, rounded_luma)
+    shape = high_resolution.shape
+    if shape != super_resolved.shape or len(shape) != 3 or shape[2] != 3:
+        raise ValueError(
+            "`high_resolution` and `super_resolved` must have the same shape (height, width, 3). "
+            f"Received: shapes {shape} and {super_resolved.shape}"
+        )
+    if min(shape[:2]) <= 2 * shave:
+        raise ValueError(f"`shave` must leave some of the image. Received: shave={shave}, shape={shape}")
+
+    def pixels(image: np.ndarray) -> np.ndarray:
+        image = _eight_bits(image)
+        if channels == "luma":
+            image = luma(image)[..., None]
+        if rounded_luma:
+            image = np.floor(image + 0.5)
+        return _shaved(image, shave)
+
+    return pixels(high_resolution), pixels(super_resolved)
+
+
+def _eight_bits(image: np.ndarray) -> np.ndarray:
+    """Returns whole numbers from 0 to 255, as float64 because NaN must stay one."""
+    if image.dtype == np.uint8:
+        return image.astype(np.float64)
+    if np.issubdtype(image.dtype, np.floating):
+        return np.floor(np.clip(image.astype(np.float64), 0, 1) * PEAK + 0.5)
+    raise ValueError(f"Images must be uint8, or floating-point in [0, 1]. Received: dtype={image.dtype}")
+
+
+# From here on `x`, `y` and `images` are NumPy arrays or tensors of any backend, (..., height, width, channels).
+
+
+def _shaved(images: Any, shave: int) -> Any:
+    inside = slice(shave, -shave or None)
+    return images[..., inside, inside, :]
+
+
+def _ssim_map(x: Any, y: Any) -> Any:
+    """Returns the similarity in every window, 10 pixels smaller than the images."""
+    # Variances don't depend on the origin. With one amid the values, E[x²] - E[x]² keeps its digits in float32.
+    x, y = x - PEAK / 2, y - PEAK / 2
+    mean_x, mean_y = _window_mean(x), _window_mean(y)
+    variances = _window_mean(x**2 + y**2) - mean_x**2 - mean_y**2
+    covariance = _window_mean(x * y) - mean_x * mean_y
+    mean_x, mean_y = mean_x + PEAK / 2, mean_y + PEAK / 2
+    luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
+    return luminance * (2 * covariance + C2) / (variances + C2)
+
+
+def _window_mean(images: Any) -> Any:
+    # Sums of slices, because a float32 convolution is rounded to TF32 on recent GPUs, which spoils the variances.
+    last = len(WINDOW) - 1
+    images = sum(weight * images[..., tap : (tap - last) or None, :, :] for tap, weight in enumerate(WINDOW))
+    return sum(weight * images[..., tap : (tap - last) or None, :] for tap, weight in enumerate(WINDOW))

@@ -1,0 +1,52 @@
+"""What exactly a PSNR or SSIM was measured on. A number without its protocol means nothing."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Channels = Literal["luma", "rgb"]
+
+
+@dataclass(frozen=True)
+class EvaluationProtocol:
+    """How images are compared, printed beside every number.
+
+    The default is what most papers of the field do: float luma of images rounded to 8 bits, `scale` pixels removed from
+    each side. Bicubic at ×4 on Set5 is then 28.43 dB; with MATLAB's rounded luma, 28.42 dB.
+
+    Args:
+        channels: `"luma"` (BT.601, studio range) or `"rgb"` (PSNR over all three, SSIM averaged over them).
+        shave: Pixels removed from each side before a metric; `None` for the scale of the benchmark set.
+        rounded_luma: Whether luma is rounded to integers, as MATLAB's `rgb2ycbcr` does for `uint8` images.
+
+    Raises:
+        ValueError: If an argument is none of these, or `rounded_luma` is asked for without luma.
+
+    Example:
+        >>> print(EvaluationProtocol(shave=4))
+        float luma (BT.601) of 8-bit RGB, shave 4, peak 255; SSIM: 11-tap Gaussian, sigma 1.5, valid region
+    """
+
+    channels: Channels = "luma"
+    shave: int | None = None
+    rounded_luma: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        check_options(self.channels, 0 if self.shave is None else self.shave, self.rounded_luma)
+
+    def __str__(self) -> str:
+        """The protocol in one line."""
+        luma = f"{'rounded' if self.rounded_luma else 'float'} luma (BT.601) of 8-bit RGB"
+        pixels = luma if self.channels == "luma" else "8-bit RGB"
+        shave = "= scale" if self.shave is None else self.shave
+        return f"{pixels}, shave {shave}, peak 255; SSIM: 11-tap Gaussian, sigma 1.5, valid region"
+
+
+def check_options(channels: str, shave: int, rounded_luma: bool = False) -> None:
+    """Raises a ValueError unless these are options that a metric can be measured with."""
+    if channels not in ("luma", "rgb"):
+        raise ValueError(f"`channels` must be 'luma' or 'rgb'. Received: channels={channels!r}")
+    if not isinstance(shave, int) or shave < 0:
+        raise ValueError(f"`shave` must be an integer of at least 0. Received: shave={shave!r}")
+    if rounded_luma and channels != "luma":
+        raise ValueError(f"`rounded_luma` needs `channels` to be 'luma'. Received: channels={channels!r}")

@@ -1,0 +1,15 @@
+"""Fixtures for all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def benchmarks() -> Path:
+    """Folder of the benchmark sets: Set5, Set14 and DIV2K_valid_part."""
+    data = os.environ.get("KERAS_LISR_DATA")
+    if not data:
+        pytest.skip("KERAS_LISR_DATA is not set: the folder that holds benchmarks/Set5/HR/baby.png and so on")
+    return Path(data) / "benchmarks"

@@ -1,0 +1,119 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_lisr.data.benchmark_sets import BenchmarkSet
+from keras_lisr.data.imresize import imresize
+
+
+def save(pixels, file):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(file)
+
+
+@pytest.fixture
+def originals(tmp_path):
+    """Two originals in a folder without low-resolution files."""
+    random = np.random.default_rng(0)
+    images = {name: random.integers(0, 256, (21, 30, 3), dtype=np.uint8) for name in ("a", "b")}
+    for name, image in images.items():
+        save(image, tmp_path / "Tiny" / "HR" / f"{name}.png")
+    return images
+
+
+def low_resolution_file(tmp_path, name, scale=4):
+    return tmp_path / "Tiny" / "LR_bicubic" / f"X{scale}" / f"{name}x{scale}.png"
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_missing_low_resolution_files_are_made(tmp_path, originals, scale):
+    benchmark_set = BenchmarkSet(tmp_path / "Tiny", scale)
+    assert benchmark_set.name == "Tiny"
+    assert benchmark_set.low_resolution_source == "imresize"
+    assert len(benchmark_set) == 2
+    images = list(benchmark_set)
+    assert [image.name for image in images] == ["a", "b"]
+    for name, low_resolution, high_resolution in images:
+        cropped = originals[name][: 21 // scale * scale, : 30 // scale * scale]
+        np.testing.assert_array_equal(high_resolution, cropped)
+        np.testing.assert_array_equal(low_resolution, imresize(cropped, 1 / scale))
+
+
+def test_low_resolution_files_are_used_and_the_original_is_cropped_to_them(tmp_path, originals):
+    for name in ("a", "b", "without_original"):
+        save(np.full((5, 6, 3), 7, np.uint8), low_resolution_file(tmp_path, name))
+    benchmark_set = BenchmarkSet(str(tmp_path / "Tiny"), scale=4)
+    assert benchmark_set.low_resolution_source == "LR_bicubic/X4"
+    images = list(benchmark_set)
+    assert [image.name for image in images] == ["a", "b"]
+    for name, low_resolution, high_resolution in images:
+        np.testing.assert_array_equal(low_resolution, np.full((5, 6, 3), 7, np.uint8))
+        np.testing.assert_array_equal(high_resolution, originals[name][:20, :24])
+
+
+@pytest.mark.usefixtures("originals")
+def test_sources_are_never_mixed(tmp_path):
+    save(np.zeros((5, 7, 3), np.uint8), low_resolution_file(tmp_path, "a"))
+    benchmark_set = BenchmarkSet(tmp_path / "Tiny", scale=4)
+    assert benchmark_set.low_resolution_source == "imresize"
+    assert next(iter(benchmark_set)).low_resolution.any()
+
+
+def test_grey_is_replicated(tmp_path):
+    save(np.arange(64, dtype=np.uint8).reshape(8, 8), tmp_path / "Grey" / "HR" / "a.png")
+    ((_, low_resolution, high_resolution),) = BenchmarkSet(tmp_path / "Grey", scale=2)
+    assert low_resolution.shape == (4, 4, 3)
+    assert high_resolution.shape == (8, 8, 3)
+    assert np.ptp(high_resolution, axis=2).max() == 0
+
+
+@pytest.mark.usefixtures("originals")
+def test_images_are_read_when_iterated_and_again_each_time(tmp_path):
+    (tmp_path / "Tiny" / "HR" / "b.png").write_bytes(b"broken")
+    benchmark_set = BenchmarkSet(tmp_path / "Tiny", scale=2)
+    for _ in range(2):
+        images = iter(benchmark_set)
+        assert next(images).name == "a"
+        with pytest.raises(ValueError, match=r"Received: file=.*b.png"):
+            next(images)
+
+
+@pytest.mark.usefixtures("originals")
+def test_low_resolution_file_must_fit_its_original(tmp_path):
+    for name in ("a", "b"):
+        save(np.zeros((6, 7, 3), np.uint8), low_resolution_file(tmp_path, name))
+    with pytest.raises(ValueError, match=r"a.png must be at least 4 times as large .*\(6, 7, 3\) and \(21, 30, 3\)"):
+        next(iter(BenchmarkSet(tmp_path / "Tiny", scale=4)))
+
+
+@pytest.mark.parametrize("name", ["", "missing"])
+def test_no_images_is_an_error(tmp_path, name):
+    with pytest.raises(ValueError, match=r"`folder` must hold HR/\*.png. Received: folder="):
+        BenchmarkSet(tmp_path / name, scale=4)
+
+
+@pytest.mark.parametrize("scale", [0, 1, -2, 2.0, "4"])
+@pytest.mark.usefixtures("originals")
+def test_scale_must_be_an_integer_above_one(tmp_path, scale):
+    with pytest.raises(ValueError, match="`scale` must be an integer above 1. Received: scale="):
+        BenchmarkSet(tmp_path / "Tiny", scale)
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "count"), [("Set5", 2, 5), ("Set5", 3, 5), ("Set5", 4, 5), ("DIV2K_valid_part", 4, 3)]
+)
+def test_public_sets(benchmarks, name, scale, count):
+    benchmark_set = BenchmarkSet(benchmarks / name, scale)
+    assert benchmark_set.low_resolution_source == f"LR_bicubic/X{scale}"
+    assert len(benchmark_set) == count
+    for _, low_resolution, high_resolution in benchmark_set:
+        height, width, _ = low_resolution.shape
+        assert high_resolution.shape == (scale * height, scale * width, 3)
+
+
+def test_importing_data_starts_no_framework():
+    command = "import sys, keras_lisr.data; sys.exit(bool({'keras', 'tensorflow'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", command], check=True)

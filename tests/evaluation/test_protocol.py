@@ -1,0 +1,38 @@
+import dataclasses
+
+import pytest
+
+from keras_lisr.evaluation.protocol import EvaluationProtocol
+
+
+@pytest.mark.parametrize(
+    ("protocol", "text"),
+    [
+        (EvaluationProtocol(), "float luma (BT.601) of 8-bit RGB, shave = scale, peak 255;"),
+        (EvaluationProtocol(shave=0), "float luma (BT.601) of 8-bit RGB, shave 0, peak 255;"),
+        (EvaluationProtocol(rounded_luma=True), "rounded luma (BT.601) of 8-bit RGB, shave = scale, peak 255;"),
+        (EvaluationProtocol("rgb", shave=10), "8-bit RGB, shave 10, peak 255;"),
+    ],
+)
+def test_says_everything_in_one_line(protocol, text):
+    assert str(protocol) == f"{text} SSIM: 11-tap Gaussian, sigma 1.5, valid region"
+
+
+def test_is_a_value():
+    assert EvaluationProtocol(shave=4) == dataclasses.replace(EvaluationProtocol(), shave=4)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        EvaluationProtocol().shave = 4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"channels": "y"}, "`channels` must be 'luma' or 'rgb'. Received: channels='y'"),
+        ({"shave": -1}, "`shave` must be an integer of at least 0. Received: shave=-1"),
+        ({"shave": 1.5}, "Received: shave=1.5"),
+        ({"channels": "rgb", "rounded_luma": True}, "`rounded_luma` needs `channels` to be 'luma'"),
+    ],
+)
+def test_refuses(options, message):
+    with pytest.raises(ValueError, match=message):
+        EvaluationProtocol(**options)
