@@ -1,0 +1,100 @@
+"""The command line of a recipe: `python training/imdn.py --scale 4 --ggas --data photos --output runs/imdn`."""
+
+import argparse
+import dataclasses
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from keras_lisr.data.image_folder import hold_out_photographs, image_files
+from keras_lisr.data.patches import read_images, unpack_images
+from keras_lisr.training.fit import fit
+from keras_lisr.training.recipe import Recipe
+
+HOLD_OUT_EVERY = 24
+
+
+def main(recipe: Callable[..., Recipe], argv: Sequence[str] | None = None) -> int:
+    """Trains what `recipe` describes, as the flags say.
+
+    Args:
+        recipe: A function such as `recipe(scale=4, *, ggas=False)`; each of its arguments becomes a flag.
+        argv: The flags, those of the process if not given.
+
+    Returns:
+        Exit code: 0, or 2 if the flags or the images are no good, which one line on standard error says.
+    """
+    parser = argument_parser(recipe)
+    flags = parser.parse_args(argv)
+    options = {name: getattr(flags, name) for name in inspect.signature(recipe).parameters}
+    changes = {name: value for name in ("steps", "batch_size", "patch_size") if (value := getattr(flags, name))}
+    try:
+        train, validation = read_data(flags.data, flags.validation)
+        fit(
+            dataclasses.replace(recipe(**options), **changes),
+            train,
+            flags.output,
+            validation=validation,
+            precision=flags.precision,
+            seed=flags.seed,
+            steps_per_epoch=flags.steps_per_epoch,
+            start_from=flags.start_from,
+            hours=flags.hours,
+        )
+    except (OSError, ValueError) as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: stopped; the same command goes on from the last epoch", file=sys.stderr)  # noqa: T201
+        return 130
+    return 0
+
+
+def argument_parser(recipe: Callable[..., Recipe]) -> argparse.ArgumentParser:
+    """The flags: the recipe's own arguments, then those of every run."""
+    description = inspect.getdoc(inspect.getmodule(recipe)) or inspect.getdoc(recipe)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    for name, parameter in inspect.signature(recipe).parameters.items():
+        flag = f"--{name.replace('_', '-')}"
+        if isinstance(parameter.default, bool):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=parameter.default)
+        else:
+            parser.add_argument(flag, type=type(parameter.default), default=parameter.default)
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder of images, or an .npz file of `keras_lisr.data.pack_images`"
+    )
+    parser.add_argument(
+        "--validation", type=Path, help=f"the same to validate on; else every {HOLD_OUT_EVERY}th photograph of --data"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder of the run; an interrupted one goes on")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--patch-size", type=int, help="side of the high-resolution patches")
+    parser.add_argument("--precision", default="auto", choices=["auto", "float32", "mixed_bfloat16", "mixed_float16"])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps-per-epoch", type=int, default=1000, help="steps between checkpoints and validations")
+    parser.add_argument("--from", type=Path, dest="start_from", metavar="MODEL", help="weights to start from (.keras)")
+    parser.add_argument("--hours", type=float, help="stop after this time; the same command goes on later")
+    return parser
+
+
+def read_data(data: Path, validation: Path | None) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Images to train on and to validate on, from folders or packed files."""
+    if validation is not None:
+        return read_all(data), read_all(validation)
+    if data.is_file():
+        images = unpack_images(data)
+        held_out = images[::HOLD_OUT_EVERY]
+        return [image for i, image in enumerate(images) if i % HOLD_OUT_EVERY], held_out
+    train, held_out = hold_out_photographs(image_files(data), HOLD_OUT_EVERY)
+    return read_images(train), read_images(held_out)
+
+
+def read_all(source: Path) -> list[np.ndarray]:
+    """The images of a packed file or of a folder."""
+    return unpack_images(source) if source.is_file() else read_images(image_files(source))

@@ -1,0 +1,46 @@
+"""What a training run is, as plain frozen data."""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+
+from keras_lisr.training.schedules import Schedule
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One way to train one network: everything but the images, the folder and the machine.
+
+    Args:
+        build: Makes the untrained network. A function, not a model: the precision policy has to be set first.
+        scale: Upscaling factor of the network.
+        steps: Number of training steps.
+        learning_rate: Peak learning rate of Adam.
+        schedule: How the learning rate goes over the steps.
+        patch_size: Side of the high-resolution patches.
+        batch_size: Patches in a step.
+        loss: Name of a Keras loss, or one itself.
+        clip_norm: Norm to which the gradient of all weights together is clipped; None leaves it.
+        averaging: Momentum of the exponential moving average of the weights, which is what is validated and kept.
+    """
+
+    build: Callable[[], keras.Model]
+    scale: int
+    steps: int
+    learning_rate: float
+    schedule: Schedule
+    patch_size: int = 192
+    batch_size: int = 16
+    loss: str | keras.losses.Loss = "mean_absolute_error"
+    clip_norm: float | None = None
+    averaging: float = 0.999
+
+    def optimizer(self) -> keras.optimizers.Optimizer:
+        """Adam with this recipe's schedule, clipping and weight averaging."""
+        return keras.optimizers.Adam(
+            self.schedule(self.learning_rate, self.steps),
+            global_clipnorm=self.clip_norm,
+            use_ema=True,
+            ema_momentum=self.averaging,
+        )
