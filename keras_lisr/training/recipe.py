@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import keras
 
+from keras_lisr.training.optimizer import AveragingAdam
 from keras_lisr.training.schedules import Schedule
 
 
@@ -38,9 +39,6 @@ class Recipe:
 
     def optimizer(self) -> keras.optimizers.Optimizer:
         """Adam with this recipe's schedule, clipping and weight averaging."""
-        return keras.optimizers.Adam(
-            self.schedule(self.learning_rate, self.steps),
-            global_clipnorm=self.clip_norm,
-            use_ema=True,
-            ema_momentum=self.averaging,
+        return AveragingAdam(
+            self.schedule(self.learning_rate, self.steps), ema_momentum=self.averaging, global_clipnorm=self.clip_norm
         )

@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+
+from keras_lisr.data.patch_sequence import PatchSequence
+from keras_lisr.data.patches import PatchSampler
+
+
+@pytest.fixture
+def sampler():
+    images = [np.random.default_rng(0).integers(256, size=(40, 48, 3), dtype=np.uint8)]
+    return PatchSampler(images, scale=2, patch_size=16, batch_size=4)
+
+
+def test_an_epoch_goes_on_where_the_last_one_ended(sampler):
+    sequence = PatchSequence(sampler, steps_per_epoch=3, first_step=4)
+    assert len(sequence) == 3
+    np.testing.assert_array_equal(sequence[2][1], sampler.batch(6)[1].astype("float32") / 255)
+    sequence.on_epoch_end()
+    np.testing.assert_array_equal(sequence[0][0], sampler.batch(7)[0].astype("float32") / 255)
+
+
+def test_batches_are_float32_in_the_unit_range(sampler):
+    for batch in PatchSequence(sampler, steps_per_epoch=3)[0]:
+        assert batch.dtype == np.float32 and batch.min() >= 0 and 0.7 < batch.max() <= 1

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+
+from keras_lisr.data.imresize import imresize
+from keras_lisr.data.patches import PatchSampler, crop_to_multiple, dihedral, pack_images, read_images, unpack_images
+
+
+@pytest.fixture
+def images():
+    random = np.random.default_rng(0)
+    return [random.integers(256, size=(size, size + 9, 3), dtype=np.uint8) for size in (40, 49, 57)]
+
+
+def sampler(images, **options):
+    return PatchSampler(images, **{"scale": 4, "patch_size": 32, "batch_size": 8, **options})
+
+
+def orbit(patch):
+    return [dihedral(patch, orientation) for orientation in range(8)]
+
+
+def test_patches_are_aligned_crops_under_flips_and_rotations(images):
+    drawn = sampler(images)
+    for low_patch, high_patch in zip(*drawn.batch(3), strict=True):
+        assert any(
+            np.array_equal(low_patch, dihedral(low[y : y + 8, x : x + 8], orientation))
+            and np.array_equal(high_patch, dihedral(high[4 * y : 4 * y + 32, 4 * x : 4 * x + 32], orientation))
+            for low, high in zip(drawn.low_resolution, drawn.high_resolution, strict=True)
+            for y in range(low.shape[0] - 7)
+            for x in range(low.shape[1] - 7)
+            for orientation in range(8)
+        )
+
+
+def test_low_resolution_is_matlabs_bicubic(images):
+    drawn = sampler(images)
+    assert all(
+        np.array_equal(low, imresize(high, 1 / 4))
+        for low, high in zip(drawn.low_resolution, drawn.high_resolution, strict=True)
+    )
+
+
+def test_all_eight_orientations_occur(images):
+    square = [np.arange(32 * 32 * 3, dtype=np.uint32).astype(np.uint8).reshape(32, 32, 3)]
+    patches = sampler(square, batch_size=64).batch(0)[1]
+    assert all(any(np.array_equal(patch, orientation) for patch in patches) for orientation in orbit(square[0]))
+
+
+def test_a_batch_depends_on_seed_and_step_alone(images):
+    first, second = sampler(images), sampler(images)
+    first.batch(0)
+    for mine, yours in zip(first.batch(7), second.batch(7), strict=True):
+        np.testing.assert_array_equal(mine, yours)
+    assert not np.array_equal(first.batch(7)[0], first.batch(8)[0])
+    assert not np.array_equal(first.batch(7)[0], sampler(images, seed=1).batch(7)[0])
+
+
+def test_a_pass_shows_every_image_once():
+    plain = [np.full((32, 32, 3), i, np.uint8) for i in range(10)]
+    drawn = sampler(plain, batch_size=5)
+    passes = [np.concatenate([drawn.batch(2 * p + half)[1][:, 0, 0, 0] for half in (0, 1)]) for p in (0, 1)]
+    assert all(sorted(values) == list(range(10)) for values in passes)
+    assert list(passes[0]) != list(passes[1])
+
+
+def test_crops_reach_every_corner():
+    position = np.stack([*np.mgrid[:48, :40], np.zeros((48, 40))], axis=-1).astype(np.uint8)
+    corners = {
+        (patch[..., 0].min(), patch[..., 1].min())
+        for step in range(40)
+        for patch in sampler([position], patch_size=32).batch(step)[1]
+    }
+    assert {y for y, _ in corners} == {0, 4, 8, 12, 16} and {x for _, x in corners} == {0, 4, 8}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"patch_size": 30}, "multiple of `scale`.*patch_size=30"),
+        ({"patch_size": 64}, "patch_size=64, smallest side=40"),
+    ],
+)
+def test_impossible_patches_are_refused(images, options, message):
+    with pytest.raises(ValueError, match=message):
+        sampler(images, **options)
+
+
+def test_no_images_are_refused():
+    with pytest.raises(ValueError, match="at least one image"):
+        sampler([])
+
+
+def test_the_eight_orientations_are_the_symmetries_of_the_square():
+    square = np.arange(9).reshape(3, 3)
+    images = {orientation.tobytes() for orientation in orbit(square)}
+    assert len(images) == 8
+    assert {np.ascontiguousarray(image).tobytes() for turned in orbit(square) for image in orbit(turned)} == images
+
+
+def test_crop_to_multiple():
+    assert crop_to_multiple(np.zeros((11, 8, 3)), 4).shape == (8, 8, 3)
+
+
+def test_packed_images_come_back(images, tmp_path):
+    pack_images(images, tmp_path / "images.npz")
+    unpacked = unpack_images(tmp_path / "images.npz")
+    assert len(unpacked) == len(images)
+    assert all(np.array_equal(mine, yours) for mine, yours in zip(images, unpacked, strict=True))
+
+
+def test_read_images_keeps_the_order(images, tmp_path):
+    from PIL import Image
+
+    files = [tmp_path / f"{i}.png" for i in range(len(images))]
+    for file, image in zip(files, images, strict=True):
+        Image.fromarray(image).save(file)
+    assert all(np.array_equal(mine, yours) for mine, yours in zip(images, read_images(files), strict=True))

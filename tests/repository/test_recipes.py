@@ -1,0 +1,69 @@
+"""Every recipe under training/ builds, says what it promises, and runs two steps."""
+
+import dataclasses
+import importlib.util
+import inspect
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_lisr import zoo
+from keras_lisr.training import Recipe, fit
+
+TRAINING = Path(__file__).parents[2] / "training"
+RECIPES = sorted(file.stem for file in TRAINING.glob("*.py"))
+SMALL = {
+    "fsrcnn": {},
+    "memnet": {"num_filters": 8, "num_blocks": 2, "num_recursions": 2},
+    "carn": {"num_filters": 8},
+    "idn": {"num_filters": 16, "num_blocks": 1},
+    "edsr_baseline": {"num_filters": 8, "num_blocks": 2},
+    "imdn": {"num_filters": 16, "num_blocks": 2},
+    "rcan": {"num_filters": 16, "num_blocks": 1, "num_residual_blocks": 2},
+    "shallow_edsr": {"num_filters": 8, "num_blocks": 2},
+}
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f"training_{name}", TRAINING / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_architecture_has_a_recipe():
+    assert set(SMALL) <= set(RECIPES)
+    assert set(SMALL) == {name for name in zoo.__all__ if inspect.isfunction(getattr(zoo, name)) and name in SMALL}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_says_what_it_promises(name):
+    text = load(name).__doc__
+    assert f"python training/{name}.py" in text
+    assert "dB" in text
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_builds_its_network_at_every_scale_and_doubles_the_learning_rate(name, scale):
+    make = load(name).recipe
+    plain = make(scale)
+    assert isinstance(plain, Recipe)
+    assert plain.scale == scale
+    assert plain.patch_size % scale == 0
+    assert plain.build.func is getattr(zoo, name)
+    assert make(scale, ggas=True).learning_rate == 2 * plain.learning_rate
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_runs_two_steps(name, tmp_path):
+    options = {key: True for key in ("ggas", "cwss") if key in inspect.signature(load(name).recipe).parameters}
+    recipe = load(name).recipe(2, **options)
+    small = dataclasses.replace(
+        recipe, build=partial(recipe.build, **SMALL[name]), steps=2, patch_size=32, batch_size=1
+    )
+    images = [np.random.default_rng(0).integers(256, size=(48, 48, 3), dtype=np.uint8)]
+    model = fit(small, images, tmp_path, validation=images, precision="float32", steps_per_epoch=2)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_lisr.data import pack_images
+from keras_lisr.training import Recipe, command, warmup_cosine
+from keras_lisr.zoo import fsrcnn
+
+
+def recipe(scale: int = 2, *, ggas: bool = False) -> Recipe:
+    return Recipe(
+        build=lambda: fsrcnn(scale, ggas=ggas, num_filters=4, num_shrunk_filters=2, num_blocks=1),
+        scale=scale,
+        steps=4,
+        learning_rate=1e-3,
+        schedule=warmup_cosine(1),
+        patch_size=16,
+        batch_size=2,
+    )
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for name in ("a_1", "a_2", "b_1"):
+        Image.fromarray(random.integers(256, size=(24, 24, 3), dtype=np.uint8)).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture
+def fitted(monkeypatch):
+    """What the command hands to `fit`, which does not run."""
+    calls = []
+    monkeypatch.setattr(command, "fit", lambda *arguments, **options: calls.append((*arguments, options)))
+    return calls
+
+
+def test_flags_come_from_the_recipes_signature(photographs, fitted, tmp_path):
+    flags = ["--scale", "3", "--ggas", "--data", str(photographs), "--output", str(tmp_path / "run")]
+    assert command.main(recipe, flags) == 0
+    made = fitted[0][0]
+    assert made.scale == 3
+    assert "global_attention" in {layer.name for layer in made.build().layers}
+    with pytest.raises(SystemExit):
+        command.main(recipe, [*flags, "--cwss"])
+
+
+def test_steps_and_sizes_can_be_changed(photographs, fitted, tmp_path):
+    sizes = ["--steps", "7", "--batch-size", "3", "--patch-size", "8"]
+    assert command.main(recipe, [*sizes, "--data", str(photographs), "--output", str(tmp_path / "run")]) == 0
+    made = fitted[0][0]
+    assert (made.steps, made.batch_size, made.patch_size) == (7, 3, 8)
+
+
+def test_whole_photographs_are_held_out(photographs, fitted, tmp_path):
+    assert command.main(recipe, ["--data", str(photographs), "--output", str(tmp_path / "run")]) == 0
+    _, train, _, options = fitted[0]
+    assert len(train) == 1 and len(options["validation"]) == 2
+
+
+def test_packed_images_and_separate_validation(photographs, fitted, tmp_path):
+    packed = tmp_path / "packed.npz"
+    pack_images([np.full((16, 16, 3), value, np.uint8) for value in range(50)], packed)
+    assert command.main(recipe, ["--data", str(packed), "--output", str(tmp_path / "run")]) == 0
+    _, train, _, options = fitted[0]
+    assert len(train) == 47 and len(options["validation"]) == 3
+
+    flags = ["--data", str(packed), "--validation", str(photographs), "--output", str(tmp_path / "run")]
+    assert command.main(recipe, flags) == 0
+    _, train, _, options = fitted[1]
+    assert len(train) == 50 and len(options["validation"]) == 3
+
+
+@pytest.mark.parametrize("change", [["--data", "nowhere"], ["--patch-size", "15"], ["--patch-size", "400"]])
+def test_bad_input_is_one_line_and_exit_code_2(photographs, tmp_path, capsys, change):
+    flags = ["--data", str(photographs), "--output", str(tmp_path / "run"), *change]
+    assert command.main(recipe, flags) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1

@@ -1,0 +1,161 @@
+import csv
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+
+from keras_lisr.training import Recipe, fit, warmup_cosine
+from keras_lisr.training.fit import best_so_far
+from keras_lisr.zoo import fsrcnn
+
+RUN = """
+import sys
+from functools import partial
+from pathlib import Path
+from keras_lisr.data import read_images
+from keras_lisr.training import Recipe, fit, warmup_cosine
+from keras_lisr.zoo import fsrcnn
+
+recipe = Recipe(build=partial(fsrcnn, 2, num_filters=8, num_shrunk_filters=4, num_blocks=1), scale=2, steps=40,
+                learning_rate=1e-2, schedule=warmup_cosine(2), patch_size=16, batch_size=2)
+images = read_images(sorted(Path(sys.argv[1]).glob("*.png")))
+fit(recipe, images, Path(sys.argv[2]), validation=images[:1], precision="float32", steps_per_epoch=5)
+"""
+
+
+@pytest.fixture
+def recipe():
+    return Recipe(
+        build=partial(fsrcnn, 2, num_filters=8, num_shrunk_filters=4, num_blocks=1),
+        scale=2,
+        steps=40,
+        learning_rate=1e-2,
+        schedule=warmup_cosine(2),
+        patch_size=16,
+        batch_size=2,
+    )
+
+
+@pytest.fixture
+def images():
+    """Smooth pictures, which a network learns to enlarge within a few steps."""
+    y, x = np.mgrid[:32, :40] / 40
+    return [
+        (np.stack([np.sin(k + 5 * x), np.cos(k * y), x * y], axis=-1) * 100 + 128).astype(np.uint8) for k in range(3)
+    ]
+
+
+def run(recipe, images, output, **options):
+    options = {"validation": images[:1], "precision": "float32", "steps_per_epoch": 10, **options}
+    return fit(recipe, images, output, **options)
+
+
+def log(output):
+    with (output / "log.csv").open(newline="") as rows:
+        return list(csv.DictReader(rows))
+
+
+def assert_equal_weights(model, other):
+    for mine, yours in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, yours, rtol=1e-4, atol=1e-5)
+
+
+def test_learns_and_leaves_a_complete_folder(recipe, images, tmp_path):
+    run(recipe, images, tmp_path)
+    rows = log(tmp_path)
+    assert [int(row["epoch"]) for row in rows] == [0, 1, 2, 3]
+    assert float(rows[-1]["loss"]) < 0.5 * float(rows[0]["loss"])
+    assert float(rows[-1]["val_loss"]) < 0.8 * float(rows[0]["val_loss"])
+    assert {file.name for file in tmp_path.iterdir()} >= {
+        "averaged.keras",
+        "best.keras",
+        "checkpoint.keras",
+        "log.csv",
+    }
+
+
+def test_returns_the_averaged_weights_that_were_validated(recipe, images, tmp_path):
+    model = run(recipe, images, tmp_path)
+    assert_equal_weights(model, keras.models.load_model(tmp_path / "averaged.keras"))
+    raw = keras.models.load_model(tmp_path / "checkpoint.keras")
+    assert any(not np.allclose(mine, yours) for mine, yours in zip(model.get_weights(), raw.get_weights(), strict=True))
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(recipe, images, tmp_path):
+    whole = run(recipe, images, tmp_path / "whole")
+    run(recipe, images, tmp_path / "parts", hours=0)
+    assert len(log(tmp_path / "parts")) == 1
+    parts = run(recipe, images, tmp_path / "parts")
+    assert [row["epoch"] for row in log(tmp_path / "parts")] == ["0", "1", "2", "3"]
+    assert_equal_weights(whole, parts)
+
+
+def test_a_finished_run_is_not_run_again(recipe, images, tmp_path):
+    first = run(recipe, images, tmp_path)
+    assert_equal_weights(first, run(recipe, images, tmp_path))
+    assert len(log(tmp_path)) == 4
+
+
+def test_best_is_kept_over_a_resumption(recipe, images, tmp_path):
+    run(recipe, images, tmp_path, hours=0)
+    with (tmp_path / "log.csv").open("a") as rows:
+        rows.write("0,0.1,30,0.1,99.0\n")
+    best = (tmp_path / "best.keras").read_bytes()
+    assert best_so_far(tmp_path / "log.csv") == 99.0
+    run(recipe, images, tmp_path)
+    assert (tmp_path / "best.keras").read_bytes() == best
+
+
+def test_starts_from_given_weights(recipe, images, tmp_path):
+    first = run(recipe, images, tmp_path / "first")
+    still = dataclasses.replace(recipe, learning_rate=0.0, steps=10)
+    second = run(still, images, tmp_path / "second", start_from=tmp_path / "first" / "averaged.keras", seed=5)
+    assert_equal_weights(first, second)
+
+
+def test_the_seed_decides(recipe, images, tmp_path):
+    short = dataclasses.replace(recipe, steps=10)
+    models = [run(short, images, tmp_path / str(i), seed=seed) for i, seed in enumerate((0, 0, 1))]
+    assert_equal_weights(models[0], models[1])
+    assert not np.allclose(models[0].get_weights()[0], models[2].get_weights()[0])
+
+
+def test_needs_validation_images(recipe, images, tmp_path):
+    with pytest.raises(ValueError, match="at least one image"):
+        run(recipe, images, tmp_path, validation=[])
+
+
+def test_a_killed_run_goes_on_after_its_last_epoch(images, tmp_path):
+    from PIL import Image
+
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{i}.png")
+
+    def start(output):
+        command = [sys.executable, "-c", RUN, str(folder), str(output)]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
+
+    killed = start(tmp_path / "killed")
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "killed" / "checkpoint.keras").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    epochs_before = len(log(tmp_path / "killed"))
+
+    assert start(tmp_path / "killed").wait(timeout=180) == 0
+    assert start(tmp_path / "whole").wait(timeout=180) == 0
+    assert epochs_before < 8
+    assert_equal_weights(
+        keras.models.load_model(tmp_path / "killed" / "averaged.keras"),
+        keras.models.load_model(tmp_path / "whole" / "averaged.keras"),
+    )

@@ -1,0 +1,32 @@
+import dataclasses
+
+import pytest
+
+from keras_lisr.training import Recipe, halving
+from keras_lisr.training.optimizer import AveragingAdam
+from keras_lisr.zoo import fsrcnn
+
+
+@pytest.fixture
+def recipe():
+    return Recipe(
+        build=fsrcnn, scale=4, steps=100, learning_rate=1e-3, schedule=halving(0.5), clip_norm=10.0, averaging=0.9
+    )
+
+
+def test_is_frozen(recipe):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        recipe.steps = 5
+
+
+def test_optimizer_has_schedule_clipping_and_average(recipe):
+    optimizer = recipe.optimizer()
+    assert isinstance(optimizer, AveragingAdam)
+    assert float(optimizer.learning_rate) == pytest.approx(1e-3)
+    assert (optimizer.global_clipnorm, optimizer.ema_momentum) == (10.0, 0.9)
+
+
+def test_changed_steps_stretch_the_schedule(recipe):
+    schedule = dataclasses.replace(recipe, steps=1000).optimizer()._learning_rate
+    assert float(schedule(499)) == pytest.approx(1e-3)
+    assert float(schedule(500)) == pytest.approx(5e-4)
