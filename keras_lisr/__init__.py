@@ -9,7 +9,7 @@ from types import ModuleType
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("data", "evaluation", "inference", "layers", "training", "zoo")
+_SUBPACKAGES = ("benchmark", "data", "evaluation", "inference", "layers", "training", "zoo")
 
 __all__ = ["__version__", *_SUBPACKAGES]  # noqa: PLE0604
 

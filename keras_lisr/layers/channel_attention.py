@@ -77,6 +77,9 @@ class ChannelAttention(keras.layers.Layer):
             statistics.append(keras.ops.max(features, axis=(1, 2), keepdims=True))
         return statistics
 
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
     def get_config(self):
         return {**super().get_config(), "reduction": self.reduction, "max_pooling": self.max_pooling}
 

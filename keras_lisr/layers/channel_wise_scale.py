@@ -50,5 +50,8 @@ class ChannelWiseScale(keras.layers.Layer):
     def call(self, inputs):
         return inputs * self.alpha
 
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
     def get_config(self):
         return {**super().get_config(), "initial_alpha": self.initial_alpha}

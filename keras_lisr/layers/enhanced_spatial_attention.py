@@ -25,7 +25,7 @@ class EnhancedSpatialAttention(keras.layers.Layer):
         The same.
 
     Raises:
-        ValueError: If there are fewer channels than `reduction`.
+        ValueError: If there are fewer channels than `reduction`, or a side is known to be smaller than 15 pixels.
 
     Relation to other attention:
         Sees about 50 pixels around each pixel without pooling over the picture; the pooling grid starts at the
@@ -66,6 +66,12 @@ class EnhancedSpatialAttention(keras.layers.Layer):
         self.expand = convolution("expand", filters, channels, 1)
 
     def call(self, features):
+        sides = [side for side in features.shape[1:3] if side is not None]
+        if min(sides, default=SMALLEST_SIDE) < SMALLEST_SIDE:
+            # The pooling would leave nothing, which some backends resize to zeros without a word.
+            raise ValueError(
+                f"Height and width of the features must be at least {SMALLEST_SIDE}. Received: shape={features.shape}"
+            )
         reduced = self.reduce(features)
         coarse = keras.ops.max_pool(self.stride(reduced), 7, strides=3)
         for layer in self.coarse:

@@ -1,4 +1,4 @@
-"""The networks of the paper as functional Keras models."""
+"""The networks of the paper as functional Keras models, and the presets: trained weights that come with the package."""
 
 from keras_lisr.zoo.carn import carn
 from keras_lisr.zoo.edsr_baseline import edsr_baseline
@@ -6,7 +6,20 @@ from keras_lisr.zoo.fsrcnn import fsrcnn
 from keras_lisr.zoo.idn import idn
 from keras_lisr.zoo.imdn import imdn
 from keras_lisr.zoo.memnet import memnet
+from keras_lisr.zoo.presets import DEFAULT_PRESET, from_preset, save_preset
 from keras_lisr.zoo.rcan import rcan
 from keras_lisr.zoo.shallow_edsr import shallow_edsr
 
-__all__ = ["carn", "edsr_baseline", "fsrcnn", "idn", "imdn", "memnet", "rcan", "shallow_edsr"]
+__all__ = [
+    "DEFAULT_PRESET",
+    "carn",
+    "edsr_baseline",
+    "from_preset",
+    "fsrcnn",
+    "idn",
+    "imdn",
+    "memnet",
+    "rcan",
+    "save_preset",
+    "shallow_edsr",
+]

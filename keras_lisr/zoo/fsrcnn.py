@@ -65,22 +65,23 @@ def fsrcnn(
         raise ValueError(f"`head` must be 'sub_pixel' or 'deconvolution'. Received: head={head!r}")
     low_resolution = low_resolution_input(scale)
 
-    def activation(features):
+    def activation(features, name):
         if head == "sub_pixel":
-            return keras.layers.ReLU()(features)
-        return keras.layers.PReLU(keras.initializers.Constant(0.25), shared_axes=[1, 2])(features)
+            return keras.layers.ReLU(name=name)(features)
+        return keras.layers.PReLU(keras.initializers.Constant(0.25), shared_axes=[1, 2], name=name)(features)
 
     he = {"kernel_initializer": "he_normal"}
-    features = activation(convolution(num_filters, 5, "extract", **he)(low_resolution))
-    shallow = activation(conv1x1(features, num_shrunk_filters, "shrink", **he))
+    features = activation(convolution(num_filters, 5, "extract", **he)(low_resolution), "extract_activation")
+    shallow = activation(conv1x1(features, num_shrunk_filters, "shrink", **he), "shallow")
 
     # Every block is guided by the same attention map (Eq. 2 and 3).
     guide = global_guide(shallow, ggas)
     features = shallow
     for i in range(1, num_blocks + 1):
-        features = guide(activation(conv3x3(features, num_shrunk_filters, f"block_{i}_conv", **he)), name=f"block_{i}")
+        mapped = activation(conv3x3(features, num_shrunk_filters, f"block_{i}_conv", **he), f"block_{i}_activation")
+        features = guide(mapped, name=f"block_{i}")
 
-    features = activation(conv1x1(features, num_filters, "expand", **he))
+    features = activation(conv1x1(features, num_filters, "expand", **he), "expand_activation")
 
     if head == "sub_pixel":
         super_resolved = sub_pixel_upsample(features, 3, scale, "upsample")

@@ -52,7 +52,7 @@ def rcan(
     Example:
 
     >>> rcan(scale=4, num_blocks=1).count_params()
-    1934027
+    1861523
 
     Parameters (plain / GGAS / CWSS): 15,444,643 / 15,452,131 / 15,458,083 at x2, 15,629,283 / 15,636,771 / 15,642,723
     at x3, 15,592,355 / 15,599,843 / 15,605,795 at x4.

@@ -16,7 +16,7 @@ from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
 from keras_lisr.layers.spatial_attention import SpatialAttention
 
 LayerFactory = Callable[..., keras.layers.Layer]
-Strategy = bool | LayerFactory
+Strategy = bool | LayerFactory  # Off, the paper's setting, or one's own.
 Attention = str | LayerFactory | None
 
 SCALES = (2, 3, 4)
@@ -114,7 +114,7 @@ def global_guide(shallow, ggas: Strategy) -> Callable:
     """
     if not ggas:
         return lambda features, name: keras.layers.Identity(name=name)(features)
-    make_block = GlobalAttentionBlock if ggas is True else ggas
+    make_block = ggas if callable(ggas) else GlobalAttentionBlock
     attention_map = make_block(name="global_attention")(shallow)
     return lambda features, name: keras.layers.Multiply(name=name)([features, attention_map])
 
@@ -132,7 +132,7 @@ def channel_wise_scale(inputs, cwss: Strategy, name: str):
 
 def channel_wise_scale_layer(cwss: Strategy, name: str) -> keras.layers.Layer:
     """The layer behind `channel_wise_scale`, for builders that apply it several times."""
-    make_scale = ChannelWiseScale if cwss is True else cwss
+    make_scale = cwss if callable(cwss) else ChannelWiseScale
     return make_scale(name=f"{name}_alpha")
 
 

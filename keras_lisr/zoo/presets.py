@@ -1,0 +1,175 @@
+"""Presets: trained weights that come with the package, and files of the same kind made by others."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lisr import preset_index
+from keras_lisr.preset_index import DEFAULT_PRESET as DEFAULT_PRESET
+from keras_lisr.preset_index import Preset, find_preset, presets, write_index
+
+SUFFIX = ".npz"
+ARCHITECTURE = "architecture"
+
+
+def preset_names(folder: Path | None = None) -> list[str]:
+    """Names of the presets.
+
+    Args:
+        folder: Where the index and the weights lie, by default in the package.
+    """
+    return [preset.name for preset in presets(folder)]
+
+
+def from_preset(name_or_path: str | Path, folder: Path | None = None) -> keras.Model:
+    """Builds a network with trained weights.
+
+    Args:
+        name_or_path: Name of a preset, or path of a `.npz` file that `save_preset` wrote.
+        folder: As for `preset_names`.
+
+    Returns:
+        The model, in float32 or under the precision policy that is set.
+
+    Raises:
+        ValueError: If there is no such preset or file, its checksum differs, or the weights are not the network's.
+
+    Example:
+
+        model = from_preset("imdn_x4")
+    """
+    if str(name_or_path).endswith(SUFFIX):
+        return _load(Path(name_or_path))
+    preset = find_preset(str(name_or_path), folder=folder)
+    path = (folder or preset_index.FOLDER) / preset.file
+    if checksum(path) != preset.sha256:
+        raise ValueError(
+            f"`name_or_path` must be a preset whose file has SHA-256 {preset.sha256}. "
+            f"Received: name_or_path={preset.name!r} ({path}: {checksum(path)})"
+        )
+    return _load(path)
+
+
+def save_preset(model: keras.Model, path: str | Path, *, builder: str, arguments: Mapping[str, Any]) -> None:
+    """Writes a network's weights in float16, together with how to build it, to a file for `from_preset`.
+
+    Args:
+        model: The trained network.
+        path: File to write, `.npz`.
+        builder: Name of the builder in `keras_lisr.zoo`.
+        arguments: What the builder was called with: values that JSON knows, `scale` among them.
+
+    Raises:
+        ValueError: If `path` has another suffix, the builder makes other weights than those of `model`, or one of
+            them is beyond float16.
+
+    Example:
+
+        save_preset(imdn(scale=4, ggas=True), "imdn_ggas_x4.npz", builder="imdn", arguments={"scale": 4, "ggas": True})
+    """
+    if Path(path).suffix != SUFFIX:
+        raise ValueError(f"`path` must end in {SUFFIX}. Received: path={str(path)!r}")
+    architecture = json.dumps({"builder": builder, "arguments": dict(arguments)})
+    with np.errstate(over="ignore"):  # What becomes infinite is refused below, by its name.
+        weights = {weight.path: keras.ops.convert_to_numpy(weight.value).astype(np.float16) for weight in model.weights}
+    for name, values in weights.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"`model` must have weights within float16. Received: {name!r} beyond ±65,504")
+    _assign(_build(architecture), weights)
+    arrays: dict[str, Any] = {ARCHITECTURE: np.array(architecture), **weights}
+    np.savez_compressed(path, **arrays)
+
+
+def register_preset(
+    name: str,
+    path: str | Path,
+    *,
+    multiply_accumulates: int,
+    measured: Mapping[str, Sequence[float]],
+    folder: Path | None = None,
+) -> Preset:
+    """Copies a file of `save_preset` into the package and enters it into the index, in place of one of the same name.
+
+    Args:
+        name: Name of the preset.
+        path: The file.
+        multiply_accumulates: What a result of 1280x720 pixels takes, as `keras_lisr.benchmark` counts it.
+        measured: Mean PSNR in decibels and mean SSIM, on each benchmark set.
+        folder: As for `preset_names`.
+
+    Returns:
+        The entry.
+
+    Raises:
+        ValueError: If the file is not such a file.
+    """
+    folder = folder or preset_index.FOLDER
+    model = _load(Path(path))
+    file = folder / f"{name}{SUFFIX}"
+    file.write_bytes(Path(path).read_bytes())
+    preset = Preset(
+        name,
+        **json.loads(_read(file)[0]),
+        file=file.name,
+        sha256=checksum(file),
+        parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
+        multiply_accumulates=multiply_accumulates,
+        measured={name: list(values) for name, values in measured.items()},
+    )
+    write_index([*(known for known in presets(folder) if known.name != name), preset], folder)
+    return preset
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _load(path: Path) -> keras.Model:
+    architecture, weights = _read(path)
+    model = _build(architecture)
+    _assign(model, weights)
+    return model
+
+
+def _read(path: Path) -> tuple[str, dict[str, np.ndarray]]:
+    """Architecture and weights of a preset file."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = dict(stored)
+        return str(arrays.pop(ARCHITECTURE)), arrays
+    except Exception as error:  # NumPy and zipfile raise half a dozen types for broken files.
+        raise ValueError(f"`path` must be a preset file. Received: path={str(path)!r} ({error})") from error
+
+
+def _build(architecture: str) -> keras.Model:
+    """Calls the builder that an architecture names."""
+    from keras_lisr import zoo  # It imports this module.
+
+    builder, arguments = json.loads(architecture).values()
+    build: Any = getattr(zoo, builder, None)
+    if getattr(build, "__module__", None) != f"keras_lisr.zoo.{builder}":
+        raise ValueError(f"`builder` must be a network of keras_lisr.zoo. Received: builder={builder!r}")
+    return build(**arguments)
+
+
+def _assign(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
+    """Sets every weight of a model, each by its path, and uses every one that is given."""
+    paths = {weight.path for weight in model.weights}
+    for path in paths ^ weights.keys():
+        where = "the network" if path in paths else "the file"
+        raise ValueError(f"The weights must be those of {model.name!r}. Received: {path!r} in {where} only")
+    for weight in model.weights:
+        values = weights[weight.path]
+        if values.shape != tuple(weight.shape):
+            raise ValueError(
+                f"The weights must be those of {model.name!r}. Received: {weight.path!r} of shape {values.shape} "
+                f"in place of {tuple(weight.shape)}"
+            )
+        weight.assign(values.astype(np.float32))

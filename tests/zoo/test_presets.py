@@ -1,0 +1,149 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_lisr import zoo
+from keras_lisr.benchmark import parameters
+from keras_lisr.preset_index import write_index
+from keras_lisr.zoo.presets import (
+    from_preset,
+    preset_names,
+    presets,
+    register_preset,
+    save_preset,
+)
+
+ARGUMENTS = {"scale": 2, "ggas": True, "cwss": True, "num_filters": 8, "num_blocks": 1, "attention": None}
+
+
+@pytest.fixture(scope="module")
+def model():
+    network = zoo.imdn(**ARGUMENTS)
+    network.get_layer("global_attention").normalization.moving_variance.assign(np.full(8, 0.25))
+    return network
+
+
+@pytest.fixture
+def file(model, tmp_path):
+    save_preset(model, tmp_path / "tiny.npz", builder="imdn", arguments=ARGUMENTS)
+    return tmp_path / "tiny.npz"
+
+
+@pytest.fixture
+def folder(file, tmp_path):
+    folder = tmp_path / "presets"
+    folder.mkdir()
+    write_index([], folder)
+    register_preset("tiny_x2", file, multiply_accumulates=123, measured={"Set5": (30.5, 0.9)}, folder=folder)
+    return folder
+
+
+def change(file, **changes):
+    """Rewrites a preset file with other arrays, without those that are None."""
+    with np.load(file) as stored:
+        arrays = {**stored, **changes}
+    np.savez(file, **{name: values for name, values in arrays.items() if values is not None})
+
+
+def test_a_file_comes_back_as_the_same_network_in_float16(model, file):
+    loaded = from_preset(file)
+    assert loaded.count_params() == model.count_params()
+    for weight, saved in zip(loaded.weights, model.weights, strict=True):
+        assert weight.path == saved.path
+        values, saved_values = map(keras.ops.convert_to_numpy, (weight, saved))
+        np.testing.assert_array_equal(values, saved_values.astype(np.float16).astype(np.float32))
+    image = np.random.default_rng(0).uniform(0, 1, (1, 6, 7, 3)).astype(np.float32)
+    upscaled = [keras.ops.convert_to_numpy(network(image)) for network in (loaded, model)]
+    np.testing.assert_allclose(*upscaled, atol=1e-3)
+
+
+def test_a_file_holds_float16_and_no_pickle(file):
+    with np.load(file, allow_pickle=False) as stored:
+        assert json.loads(str(stored["architecture"])) == {"builder": "imdn", "arguments": ARGUMENTS}
+        assert {stored[name].dtype for name in stored if name != "architecture"} == {np.dtype(np.float16)}
+
+
+def test_a_registered_preset_is_found_by_name(folder, model):
+    assert preset_names(folder) == ["tiny_x2"]
+    (preset,) = presets(folder)
+    assert (preset.builder, preset.arguments, preset.scale) == ("imdn", ARGUMENTS, 2)
+    assert (preset.parameters, preset.multiply_accumulates) == (parameters(model), 123)
+    assert preset.measured == {"Set5": [30.5, 0.9]}
+    assert from_preset("tiny_x2", folder).name == "imdn"
+
+
+def test_registering_again_replaces_the_entry(folder, file):
+    register_preset("tiny_x2", file, multiply_accumulates=456, measured={}, folder=folder)
+    assert [preset.multiply_accumulates for preset in presets(folder)] == [456]
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(folder):
+    with pytest.raises(ValueError, match=r"`name` must be a preset \(tiny_x2\), .* Received: name='large'"):
+        from_preset("large", folder)
+
+
+def test_a_changed_file_is_refused(folder):
+    change(folder / "tiny_x2.npz")
+    with pytest.raises(
+        ValueError, match=r"SHA-256 [0-9a-f]{64}. Received: name_or_path='tiny_x2' \(.*: [0-9a-f]{64}\)"
+    ):
+        from_preset("tiny_x2", folder)
+
+
+def test_every_weight_is_used_and_set(file):
+    change(file, **{"shallow/kernel": None})
+    with pytest.raises(ValueError, match="those of 'imdn'. Received: 'shallow/kernel' in the network only"):
+        from_preset(file)
+
+
+def test_no_weight_is_left_over(file):
+    change(file, **{"extra/kernel": np.zeros(3, np.float16)})
+    with pytest.raises(ValueError, match="those of 'imdn'. Received: 'extra/kernel' in the file only"):
+        from_preset(file)
+
+
+def test_shapes_must_agree(file):
+    change(file, **{"shallow/bias": np.zeros(9, np.float16)})
+    with pytest.raises(ValueError, match=r"Received: 'shallow/bias' of shape \(9,\) in place of \(8,\)"):
+        from_preset(file)
+
+
+@pytest.mark.parametrize("builder", ["vdsr", "presets", "from_preset", "imdn.keras", "__name__"])
+def test_only_networks_of_the_zoo_are_built(file, builder):
+    change(file, architecture=np.array(json.dumps({"builder": builder, "arguments": {}})))
+    with pytest.raises(
+        ValueError, match=f"`builder` must be a network of keras_lisr.zoo. Received: builder='{builder}'"
+    ):
+        from_preset(file)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04"])
+def test_broken_files_are_refused_by_name(tmp_path, content):
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"`path` must be a preset file. Received: path='.*a.npz' \("):
+        from_preset(tmp_path / "a.npz")
+
+
+def test_missing_files_are_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match=r"path='.*a.npz' \(.*No such file"):
+        from_preset(str(tmp_path / "a.npz"))
+
+
+def test_arguments_must_be_those_of_the_model(model, tmp_path):
+    with pytest.raises(ValueError, match="in the file only|in the network only|in place of"):
+        save_preset(model, tmp_path / "a.npz", builder="imdn", arguments={**ARGUMENTS, "num_blocks": 2})
+    assert not (tmp_path / "a.npz").exists()
+
+
+def test_weights_beyond_float16_are_refused(tmp_path):
+    network = zoo.fsrcnn(2, num_filters=8)
+    network.get_layer("shrink").bias.assign(np.full(12, 1e5))
+    with pytest.raises(ValueError, match="`model` must have weights within float16. Received: 'shrink/bias' beyond"):
+        save_preset(network, tmp_path / "a.npz", builder="fsrcnn", arguments={"scale": 2, "num_filters": 8})
+
+
+def test_the_suffix_is_npz(model, tmp_path):
+    with pytest.raises(ValueError, match=r"`path` must end in .npz. Received: path='.*a.npy'"):
+        save_preset(model, tmp_path / "a.npy", builder="imdn", arguments=ARGUMENTS)
