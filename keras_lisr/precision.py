@@ -14,13 +14,13 @@ def fast_bfloat16() -> bool:
 
 
 def has_amx_bfloat16(cpuinfo: str) -> bool:
-    """Whether the text of Linux's `/proc/cpuinfo` names the instructions that multiply bfloat16 tiles.
+    r"""Whether the text of Linux's `/proc/cpuinfo` names the instructions that multiply bfloat16 tiles.
 
     Example:
 
-    >>> has_amx_bfloat16("flags\\t\\t: fpu avx512f amx_bf16 amx_tile")
+    >>> has_amx_bfloat16("flags\t\t: fpu avx512f amx_bf16 amx_tile")
     True
-    >>> has_amx_bfloat16("flags\\t\\t: fpu avx512f avx512_bf16")
+    >>> has_amx_bfloat16("flags\t\t: fpu avx512f avx512_bf16")
     False
     """
     flags = next((line for line in cpuinfo.splitlines() if line.startswith("flags")), "")

@@ -1,0 +1,102 @@
+"""From a model to one compiled function on 8-bit pictures, for each backend of Keras."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import keras
+import numpy as np
+
+from keras_lisr.precision import fast_bfloat16
+from keras_lisr.zoo.graph import calls
+
+Precision = Literal["auto", "float32", "bfloat16"]
+Engine = Callable[[np.ndarray], np.ndarray]
+
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+def resolve_precision(precision: Precision) -> str:
+    """`"auto"` is `"bfloat16"` where the processor computes it fast and `"float32"` elsewhere.
+
+    Raises:
+        ValueError: If `precision` is not "auto", "float32" or "bfloat16".
+    """
+    if precision == "auto":
+        return "bfloat16" if fast_bfloat16() else "float32"
+    if precision not in POLICIES:
+        raise ValueError(f"`precision` must be 'auto', 'float32' or 'bfloat16'. Received: precision={precision!r}")
+    return precision
+
+
+def in_precision(model: keras.Model, precision: str) -> keras.Model:
+    """The model itself if it computes in that precision, or else a copy with the same weights that does.
+
+    A copy rather than TensorFlow's rewriting of graphs to bfloat16, which is an option of the whole process and has no
+    equal in the other direction: a model that was trained and saved in bfloat16 must not stay slow on a processor
+    without it. The output is float32 in either case.
+
+    Args:
+        model: Functional model.
+        precision: "float32" or "bfloat16".
+    """
+    if all(layer.compute_dtype == precision for layer in model.layers if layer.weights):
+        return model
+    # What handles pictures rather than features costs little and stays float32: bfloat16 has but eight bits.
+    pictures = {id(call.operation) for call in calls(model) if call.outputs[0].shape[-1] == model.output_shape[-1]}
+
+    def clone(operation):
+        config = operation.get_config()
+        if isinstance(operation, keras.layers.Layer):
+            on_picture = id(operation) in pictures and not operation.weights
+            config["dtype"] = "float32" if on_picture else POLICIES[precision]
+        return type(operation).from_config(config)
+
+    copy = keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def compile_engine(model: keras.Model) -> Engine:
+    """Compiles a model, once, to a function on 8-bit pictures.
+
+    Scaling to [0, 1], clipping and rounding half up are part of the function, so that only bytes go in and out.
+    TensorFlow compiles it for every size at once, JAX anew for each; PyTorch runs it as it is.
+
+    Args:
+        model: Model from `(1, height, width, 3)`, RGB in [0, 1], to the same `scale` times as large.
+
+    Returns:
+        Function from a uint8 array `(1, height, width, 3)` to one `scale` times as large. It sees later changes of the
+        model's weights.
+    """
+
+    def upscale(low_resolution, call=model):
+        super_resolved = call(keras.ops.cast(low_resolution, "float32") / 255, training=False)
+        return keras.ops.cast(keras.ops.floor(keras.ops.clip(super_resolved, 0, 1) * 255 + 0.5), "uint8")
+
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf
+
+            # Not jit_compile: on CPUs XLA is slower than oneDNN.
+            signature = [tf.TensorSpec((1, None, None, 3), tf.uint8)]
+            compiled = tf.function(upscale, input_signature=signature, autograph=False)
+        case "jax":
+            import jax
+
+            @jax.jit
+            def upscale_with(trainable, non_trainable, low_resolution):
+                def call(inputs, training):
+                    return model.stateless_call(trainable, non_trainable, inputs, training=training)[0]
+
+                return upscale(low_resolution, call)
+
+            def compiled(low_resolution):
+                weights = model.trainable_variables, model.non_trainable_variables
+                return upscale_with(*([weight.value for weight in group] for group in weights), low_resolution)
+
+        case "torch":
+            import torch
+
+            compiled = torch.inference_mode()(upscale)
+    return lambda low_resolution: keras.ops.convert_to_numpy(compiled(low_resolution))

@@ -1,0 +1,156 @@
+"""Pictures in tiles: where they lie, how large they may be, and how their results are put together."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from keras_lisr.zoo.graph import calls
+
+Progress = Callable[[int, int], None]
+
+# Measured peak of TensorFlow's memory over `bytes_per_pixel`: 0.7 (FSRCNN) to 1.7 (IMDN), windows of 256 to 1,187.
+MEMORY_OVERHEAD = 1.7
+
+
+class Window(NamedTuple):
+    """A stretch of one side of a picture that a network sees at once.
+
+    Args:
+        start: First pixel.
+        cut: First pixel whose result is kept; the kept stretch ends where the next window's begins.
+    """
+
+    start: int
+    cut: int
+
+
+def windows(side: int, tile: int, halo: int) -> tuple[int, list[Window]]:
+    """Divides one side of a picture into windows of one length, evenly and as few as possible.
+
+    Neighbours overlap by at least twice the halo, with the cut half way, so that every kept pixel has `halo` pixels of
+    the picture around it, or the picture's own border.
+
+    Args:
+        side: Pixels along the side.
+        tile: Pixels, at most, by which a window moves on.
+        halo: Pixels on each side of an inner tile that only give context.
+
+    Returns:
+        The windows' length, at most `tile + 2 * halo`, and the windows from first to last.
+
+    Example:
+
+    >>> windows(100, tile=50, halo=4)
+    (54, [Window(start=0, cut=0), Window(start=46, cut=50)])
+    """
+    count = max(1, math.ceil((side - 2 * halo) / tile))
+    if count == 1:
+        return side, [Window(0, 0)]
+    stride = math.ceil((side - 2 * halo) / count)
+    length = stride + 2 * halo
+    return length, [Window(min(i * stride, side - length), i * stride + halo if i else 0) for i in range(count)]
+
+
+def upscale_in_tiles(
+    upscale: Callable[[np.ndarray], np.ndarray],
+    image: np.ndarray,
+    *,
+    scale: int,
+    tile: int,
+    halo: int,
+    blend: bool = False,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Upscales a picture window by window, every window of one shape.
+
+    Args:
+        upscale: Function from a window, `(1, height, width, 3)`, to the window `scale` times as large, of one type.
+        image: `(height, width, 3)`.
+        scale: Integer upscaling factor.
+        tile: Pixels, at most, by which a window moves on.
+        halo: Pixels on each side of an inner tile that only give context.
+        blend: Whether neighbours fade into one another over twice the halo instead of meeting at a cut.
+        progress: Called with the number of finished windows and that of all, first with none finished.
+
+    Returns:
+        `(height * scale, width * scale, 3)`, of the type of `image`.
+    """
+    height, width, channels = image.shape
+    window_height, rows = windows(height, tile, halo)
+    window_width, columns = windows(width, tile, halo)
+    fade = halo * scale if blend else 0
+    super_resolved = np.empty((height * scale, width * scale, channels), image.dtype)
+    # Windows are joined to a band as wide as the picture, and bands to the picture: only so do corners blend evenly.
+    band = np.empty((window_height * scale, width * scale, channels), image.dtype)
+    for i, (top, top_cut) in enumerate(rows):
+        for j, (left, left_cut) in enumerate(columns):
+            if progress:
+                progress(i * len(columns) + j, len(rows) * len(columns))
+            window = image[None, top : top + window_height, left : left + window_width]
+            _join(band.swapaxes(0, 1), upscale(window)[0].swapaxes(0, 1), left * scale, left_cut * scale, fade)
+        _join(super_resolved, band, top * scale, top_cut * scale, fade)
+    if progress:
+        progress(len(rows) * len(columns), len(rows) * len(columns))
+    return super_resolved
+
+
+def _join(target: np.ndarray, source: np.ndarray, start: int, cut: int, fade: int) -> None:
+    """Writes `source`, which begins at row `start` of `target`, into `target` from row `cut` on.
+
+    With `fade`, the rows that far on either side of the cut go over linearly from what was there.
+    """
+    if cut and fade:
+        weights = (np.arange(2 * fade, dtype=np.float32)[:, None, None] + 0.5) / (2 * fade)
+        faded, entering = target[cut - fade : cut + fade], source[cut - fade - start : cut + fade - start]
+        mixed = faded * (1 - weights) + entering * weights
+        faded[:] = np.rint(mixed) if target.dtype == np.uint8 else mixed
+        cut += fade
+    target[cut : start + len(source)] = source[cut - start :]
+
+
+def tile_for_memory(model: keras.Model, halo: int, memory: int) -> int:
+    """The largest tile whose window a network upscales within a memory budget.
+
+    Args:
+        model: Functional model with one input and one output.
+        halo: Pixels on each side of a tile that only give context.
+        memory: Bytes for the network's tensors.
+
+    Returns:
+        Side of the tile, in low-resolution pixels.
+
+    Raises:
+        ValueError: If `memory` is too little for any tile, or as `bytes_per_pixel` says.
+    """
+    pixel_memory = MEMORY_OVERHEAD * bytes_per_pixel(model)
+    tile = math.isqrt(int(memory / pixel_memory)) - 2 * halo
+    if tile < 1:
+        least = math.ceil((2 * halo + 1) ** 2 * pixel_memory)
+        raise ValueError(f"`memory` must be at least {least} bytes for this network. Received: memory={memory}")
+    return tile
+
+
+def bytes_per_pixel(model: keras.Model) -> int:
+    """Bytes that a network's tensors take for each pixel of a window.
+
+    The most that they hold at once, if each is kept from the call that makes it to the last one that takes it.
+
+    Args:
+        model: Functional model with one input and one output.
+
+    Raises:
+        ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says.
+    """
+    graph = list(calls(model))
+    last_call = {id(tensor): i for i, call in enumerate(graph) for tensor in call.inputs}
+    held: dict[int, int] = {}
+    most = 0
+    for i, call in enumerate(graph):
+        for tensor in call.outputs:
+            held[id(tensor)] = call.output_resolution**2 * tensor.shape[-1] * np.dtype(tensor.dtype).itemsize
+        most = max(most, sum(held.values()))
+        held = {tensor: size for tensor, size in held.items() if last_call.get(tensor, 0) > i}
+    return most

@@ -1,0 +1,95 @@
+"""Picture in, picture out."""
+
+import math
+
+import keras
+import numpy as np
+
+from keras_lisr.inference.engines import Precision, compile_engine, in_precision, resolve_precision
+from keras_lisr.inference.receptive_field import receptive_field_radius
+from keras_lisr.inference.tiling import Progress, tile_for_memory, upscale_in_tiles, windows
+from keras_lisr.zoo.graph import calls
+
+DEFAULT_MEMORY = 2**30
+BLENDED_HALO = 16
+
+
+class Upscaler:
+    """Upscales pictures of any size with a network, in tiles, as one function compiled once.
+
+    The tiles of a network without pooling over the picture are exact: the halo around each is the radius of its
+    receptive field, computed from the graph, so that the result is the one of the whole picture at once. A network with
+    such pooling (RCAN, and IMDN with its native attention) sees other statistics in each tile: `exact` is False then,
+    and neighbouring tiles fade into one another over 32 pixels.
+
+    Args:
+        model: Functional model from RGB in [0, 1], `(batch, height, width, 3)`, to the same range.
+        tile: Side of a tile, in low-resolution pixels, without the halo; by default, what fits into `memory`.
+        memory: Bytes for the network's tensors, beside the pictures and some 600 MB of TensorFlow.
+        precision: "float32", "bfloat16", or "auto": bfloat16 where the processor computes it fast. A model that
+            computes in another precision is copied, and later changes of its weights are not seen.
+
+    Raises:
+        ValueError: If `model` is not such a model or holds a layer whose receptive field is not known, `tile` is not a
+            positive integer, `memory` is too little for this network, or `precision` is none of those named.
+
+    Example:
+
+    >>> from keras_lisr.zoo import fsrcnn
+    >>> upscaler = Upscaler(fsrcnn(scale=4))
+    >>> upscaler.scale, upscaler.halo, upscaler.exact
+    (4, 7, True)
+    >>> upscaler(np.zeros((24, 32, 3), np.uint8)).shape
+    (96, 128, 3)
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        *,
+        tile: int | None = None,
+        memory: int = DEFAULT_MEMORY,
+        precision: Precision = "auto",
+    ):
+        if tile is not None and (not isinstance(tile, int) or tile < 1):
+            raise ValueError(f"`tile` must be a positive integer or None. Received: tile={tile!r}")
+        self.precision = resolve_precision(precision)
+        model = in_precision(model, self.precision)
+        radius = receptive_field_radius(model)
+        self.exact = math.isfinite(radius)
+        self.halo = int(radius) if self.exact else BLENDED_HALO
+        self.scale = list(calls(model))[-1].output_resolution
+        self.tile = tile or tile_for_memory(model, self.halo, memory)
+        self._engine = compile_engine(model)
+
+    def __call__(self, image: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        """Upscales a picture.
+
+        Args:
+            image: uint8 RGB, `(height, width, 3)`.
+            progress: Called with the number of finished tiles and that of all, such as a `ProgressBar`.
+
+        Returns:
+            uint8 RGB, `(height * scale, width * scale, 3)`.
+
+        Raises:
+            ValueError: If `image` has another type or shape, or no pixels.
+        """
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise ValueError(
+                "`image` must be a uint8 array (height, width, 3). "
+                f"Received: image.dtype={image.dtype}, image.shape={image.shape}"
+            )
+        return upscale_in_tiles(
+            self._engine,
+            image,
+            scale=self.scale,
+            tile=self.tile,
+            halo=self.halo,
+            blend=not self.exact,
+            progress=progress,
+        )
+
+    def count_tiles(self, height: int, width: int) -> int:
+        """Number of tiles in which a picture of that size is upscaled; a single one is the whole picture."""
+        return math.prod(len(windows(side, self.tile, self.halo)[1]) for side in (height, width))

@@ -1,0 +1,113 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_lisr import zoo
+from keras_lisr.inference import engines
+from keras_lisr.inference.engines import compile_engine, in_precision, resolve_precision
+
+
+def model_of(*layers):
+    features = inputs = keras.Input((None, None, 3))
+    for layer in layers:
+        features = layer(features)
+    return keras.Model(inputs, features)
+
+
+@pytest.fixture
+def bytes_of_all_values():
+    return np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
+
+
+def test_bytes_come_out_as_they_went_in(bytes_of_all_values):
+    engine = compile_engine(model_of(keras.layers.Identity()))
+    result = engine(bytes_of_all_values)
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result, bytes_of_all_values)
+
+
+def test_rounds_half_up_and_clips(bytes_of_all_values):
+    engine = compile_engine(model_of(keras.layers.Rescaling(2.0, offset=0.5 / 255)))
+    expected = np.minimum(2 * bytes_of_all_values.astype(int) + 1, 255)
+    np.testing.assert_array_equal(engine(bytes_of_all_values), expected)
+    engine = compile_engine(model_of(keras.layers.Rescaling(-1.0)))
+    assert not engine(bytes_of_all_values).any()
+
+
+def test_batch_normalization_runs_on_its_moving_statistics():
+    engine = compile_engine(model_of(keras.layers.BatchNormalization(epsilon=0)))
+    image = np.full((1, 4, 4, 3), 77, np.uint8)
+    np.testing.assert_array_equal(engine(image), image)
+
+
+def test_is_compiled_once_for_all_sizes():
+    traces = []
+
+    class Traced(keras.layers.Layer):
+        def call(self, features):
+            traces.append(features.shape)
+            return features
+
+    engine = compile_engine(model_of(Traced()))
+    traces.clear()
+    for size in (4, 5, 6):
+        engine(np.zeros((1, size, size + 1, 3), np.uint8))
+    assert len(traces) == (1 if keras.backend.backend() == "tensorflow" else 3)
+
+
+def test_sees_later_changes_of_the_weights():
+    model = model_of(keras.layers.Conv2D(3, 1, kernel_initializer="zeros"))
+    engine = compile_engine(model)
+    image = np.full((1, 2, 2, 3), 100, np.uint8)
+    assert not engine(image).any()
+    model.layers[1].kernel.assign(np.eye(3)[None, None])
+    np.testing.assert_array_equal(engine(image), image)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_auto_is_bfloat16_where_that_is_fast(monkeypatch, fast):
+    monkeypatch.setattr(engines, "fast_bfloat16", lambda: fast)
+    assert resolve_precision("auto") == ("bfloat16" if fast else "float32")
+    assert resolve_precision("float32") == "float32"
+    assert resolve_precision("bfloat16") == "bfloat16"
+
+
+def test_unknown_precision_is_an_error():
+    with pytest.raises(ValueError, match="must be 'auto', 'float32' or 'bfloat16'. Received: precision='float16'"):
+        resolve_precision("float16")
+
+
+def test_a_model_in_the_wanted_precision_is_taken_as_it_is():
+    model = zoo.fsrcnn(num_filters=8)
+    assert in_precision(model, "float32") is model
+
+
+def test_a_copy_in_bfloat16_has_the_same_weights_and_nearly_the_same_result():
+    model = zoo.idn(2, num_filters=16, num_blocks=1, ggas=True)
+    copy = in_precision(model, "bfloat16")
+    for weight, copied in zip(model.weights, copy.weights, strict=True):
+        assert weight.path == copied.path
+        assert weight is not copied
+        np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (weight, copied)))
+
+    for name in ("shallow_1", "block_1_conv_2", "block_1_identity"):
+        assert copy.get_layer(name).compute_dtype == "bfloat16"
+    assert copy.get_layer("global_attention").depthwise.compute_dtype == "bfloat16"
+    for name in ("bicubic", "skip", "super_resolved"):
+        assert copy.get_layer(name).compute_dtype == "float32"
+
+    image = np.random.default_rng(0).integers(0, 256, (1, 6, 7, 3), dtype=np.uint8)
+    error = compile_engine(copy)(image).astype(int) - compile_engine(model)(image)
+    assert 0 < np.abs(error).max() < 8
+
+
+def test_a_model_trained_in_bfloat16_can_run_in_float32():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = zoo.memnet(num_filters=4, num_blocks=1, num_recursions=2, cwss=True)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert in_precision(model, "bfloat16") is model
+    copy = in_precision(model, "float32")
+    assert {layer.compute_dtype for layer in copy.layers} == {"float32"}
+    np.testing.assert_array_equal(*(network.get_layer("shallow").get_weights()[0] for network in (copy, model)))

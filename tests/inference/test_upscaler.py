@@ -1,0 +1,83 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_lisr import zoo
+from keras_lisr.inference import Upscaler
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (40, 53, 3), dtype=np.uint8)
+
+
+def test_tiles_give_the_bytes_of_the_whole_picture(network, image):
+    upscaler = Upscaler(network, tile=9, precision="float32")
+    assert upscaler.exact
+    assert upscaler.count_tiles(*image.shape[:2]) > 1
+    tiled = upscaler(image)
+    upscaler.tile = 100
+    assert upscaler.count_tiles(*image.shape[:2]) == 1
+    np.testing.assert_array_equal(tiled, upscaler(image))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_scale_and_size(scale):
+    upscaler = Upscaler(zoo.fsrcnn(scale))
+    assert (upscaler.scale, upscaler.halo) == (scale, 7)
+    for height, width in [(1, 1), (1, 9), (30, 17)]:
+        result = upscaler(np.zeros((height, width, 3), np.uint8))
+        assert (result.shape, result.dtype) == ((height * scale, width * scale, 3), np.uint8)
+
+
+def test_the_tile_follows_from_memory():
+    model = zoo.edsr_baseline(num_filters=4, num_blocks=1)
+    small, large = (Upscaler(model, memory=memory).tile for memory in (2**20, 2**22))
+    assert 1 < small < large
+    assert Upscaler(model, memory=2**20, tile=5).tile == 5
+    with pytest.raises(ValueError, match="`memory` must be at least"):
+        Upscaler(model, memory=100)
+
+
+def test_pooling_over_the_picture_is_blended_and_says_so(image):
+    model = zoo.imdn(2, num_filters=16, num_blocks=1)
+    upscaler = Upscaler(model, tile=10)
+    assert not upscaler.exact
+    tiled = upscaler(image).astype(int)
+    upscaler.tile = 100
+    assert 0 < np.abs(tiled - upscaler(image)).mean() < 2
+
+
+def test_progress_is_told(image):
+    seen = []
+    upscaler = Upscaler(zoo.fsrcnn(2), tile=16)
+    upscaler(image, progress=lambda done, total: seen.append((done, total)))
+    total = upscaler.count_tiles(*image.shape[:2])
+    assert seen == [(i, total) for i in range(total + 1)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+    ids=["float", "grey", "alpha", "empty"],
+)
+def test_other_arrays_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"`image` must be a uint8 array \(height, width, 3\). Received: image.dtype"):
+        Upscaler(zoo.fsrcnn(2))(wrong)
+
+
+@pytest.mark.parametrize("tile", [0, -1, 2.5, "8"])
+def test_wrong_tiles_are_refused(tile):
+    with pytest.raises(ValueError, match="`tile` must be a positive integer or None. Received: tile="):
+        Upscaler(zoo.fsrcnn(2), tile=tile)
+
+
+def test_a_layer_that_is_not_known_is_refused():
+    inputs = keras.Input((None, None, 3))
+    with pytest.raises(ValueError, match="Received: AveragePooling2D"):
+        Upscaler(keras.Model(inputs, keras.layers.AveragePooling2D(2)(inputs)))
