@@ -58,7 +58,7 @@ def main() -> None:
                 model = fit(
                     recipe, train, output, validation=held_out[:1], precision="float32", seed=seed, steps_per_epoch=500
                 )
-                model.compile(metrics=[PSNR(shave=SCALE)])
+                model.compile(loss=recipe.loss, metrics=[PSNR(shave=SCALE)])
                 psnr = model.evaluate(ValidationSequence(held_out, SCALE), return_dict=True, verbose=0)["psnr"]
                 print(f"RESULT {network:32}{setting:16}seed {seed}  {psnr:.3f} dB", flush=True)
                 keras.backend.clear_session()

@@ -78,7 +78,7 @@ def argument_parser(recipe: Callable[..., Recipe]) -> argparse.ArgumentParser:
     parser.add_argument("--precision", default="auto", choices=["auto", "float32", "mixed_bfloat16", "mixed_float16"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps-per-epoch", type=int, default=1000, help="steps between checkpoints and validations")
-    parser.add_argument("--from", type=Path, dest="start_from", metavar="MODEL", help="weights to start from (.keras)")
+    parser.add_argument("--from", dest="start_from", metavar="MODEL", help="preset or .keras file to start from")
     parser.add_argument("--hours", type=float, help="stop after this time; the same command goes on later")
     return parser
 
@@ -89,8 +89,7 @@ def read_data(data: Path, validation: Path | None) -> tuple[list[np.ndarray], li
         return read_all(data), read_all(validation)
     if data.is_file():
         images = unpack_images(data)
-        held_out = images[::HOLD_OUT_EVERY]
-        return [image for i, image in enumerate(images) if i % HOLD_OUT_EVERY], held_out
+        return [image for i, image in enumerate(images) if i % HOLD_OUT_EVERY], images[::HOLD_OUT_EVERY]
     train, held_out = hold_out_photographs(image_files(data), HOLD_OUT_EVERY)
     return read_images(train), read_images(held_out)
 

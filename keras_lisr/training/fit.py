@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 import keras
@@ -15,6 +16,7 @@ from keras_lisr.evaluation.metrics import PSNR
 from keras_lisr.precision import fast_bfloat16
 from keras_lisr.training.callbacks import Checkpoint, ImageGrid, TimeLimit
 from keras_lisr.training.recipe import Recipe
+from keras_lisr.zoo import from_preset
 
 CROP_SIZE = 144
 
@@ -22,13 +24,13 @@ CROP_SIZE = 144
 def fit(
     recipe: Recipe,
     high_resolution: Sequence[np.ndarray],
-    output: Path,
+    output: str | PathLike,
     *,
     validation: Sequence[np.ndarray],
     precision: str = "auto",
     seed: int = 0,
     steps_per_epoch: int = 1000,
-    start_from: Path | None = None,
+    start_from: str | Path | None = None,
     hours: float | None = None,
 ) -> keras.Model:
     """Trains a network with `model.fit`, or goes on with a run that was interrupted.
@@ -42,12 +44,13 @@ def fit(
         recipe: What to train and how.
         high_resolution: Training images, uint8 `(height, width, 3)`.
         output: Folder of the run; made where absent.
-        validation: Whole images, kept out of training: PSNR (luma, shave = scale) is measured on them after every epoch.
+        validation: Whole images, kept out of training, whose PSNR (luma, shave = scale) is measured after every epoch.
         precision: "float32", "mixed_bfloat16", "mixed_float16" or "auto": bfloat16 where the processor computes it
             fast.
         seed: Seed of the weights and of the patches.
         steps_per_epoch: Steps between two validations and checkpoints; an epoch for `fit`, not a pass over the data.
-        start_from: `.keras` file whose weights a new run starts from, of the same network.
+            The recipe's steps are rounded up to whole epochs.
+        start_from: Preset, or `.keras` file, whose weights a new run starts from; of the same network.
         hours: Wall time after which the run stops at the end of an epoch, to be gone on with later.
 
     Returns:
@@ -61,12 +64,13 @@ def fit(
     keras.utils.set_random_seed(seed)
     if precision == "auto":
         precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
-    keras.config.set_dtype_policy(precision)
+    output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
     checkpoint, log = output / "checkpoint.keras", output / "log.csv"
 
-    model = resumed_model(checkpoint) or new_model(recipe, start_from)
+    model = resumed_model(checkpoint) or new_model(recipe, start_from, precision)
     first_step = int(model.optimizer.iterations)
+    steps_per_epoch = min(steps_per_epoch, recipe.steps)
     first_epoch, epochs = first_step // steps_per_epoch, -(-recipe.steps // steps_per_epoch)
     if first_epoch >= epochs:
         return keras.models.load_model(output / "averaged.keras", compile=False)
@@ -108,11 +112,18 @@ def fit(
     return keras.models.load_model(output / "averaged.keras", compile=False)
 
 
-def new_model(recipe: Recipe, start_from: Path | None) -> keras.Model:
+def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> keras.Model:
     """The compiled network before its first step."""
-    model = recipe.build()
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = recipe.build()
+    finally:
+        keras.config.set_dtype_policy(policy)
     if start_from is not None:
-        model.set_weights(keras.models.load_model(start_from, compile=False).get_weights())
+        is_file = str(start_from).endswith(".keras")
+        source = keras.models.load_model(start_from, compile=False) if is_file else from_preset(start_from)
+        model.set_weights(source.get_weights())
     # XLA is slower than oneDNN on processors, several times so for depthwise convolutions; elsewhere Keras decides.
     jit_compile = False if keras.backend.backend() == "tensorflow" and not has_gpu() else "auto"
     model.compile(recipe.optimizer(), recipe.loss, metrics=[PSNR(shave=recipe.scale)], jit_compile=jit_compile)

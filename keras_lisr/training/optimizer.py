@@ -7,9 +7,9 @@ import keras
 class AveragingAdam(keras.optimizers.Adam):
     """Adam that keeps a moving average of the weights in which the untrained ones are forgotten at once.
 
-    Keras's `use_ema` starts the average at the first step's weights: at momentum 0.999 they still weigh 37 % after 1,000
-    steps, and a short run validates far below what it has learned. Here the momentum rises as t / (t + 9) until it
-    reaches `ema_momentum`.
+    Keras's `use_ema` starts the average at the first step's weights: at momentum 0.999 they still weigh 37 % after
+    1,000 steps, and a short run validates far below what it has learned. Here the momentum rises as t / (t + 9) until
+    it reaches `ema_momentum`.
 
     Args:
         learning_rate: As for `keras.optimizers.Adam`.

@@ -127,6 +127,18 @@ def test_the_seed_decides(recipe, images, tmp_path):
     assert not np.allclose(models[0].get_weights()[0], models[2].get_weights()[0])
 
 
+def test_leaves_the_global_precision_policy_alone(recipe, images, tmp_path):
+    short = dataclasses.replace(recipe, steps=1, batch_size=1)
+    model = run(short, images, tmp_path, precision="mixed_float16", steps_per_epoch=1)
+    assert model.get_layer("block_1_conv").compute_dtype == "float16"
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_run_shorter_than_an_epoch_has_only_its_own_steps(recipe, images, tmp_path):
+    run(dataclasses.replace(recipe, steps=3), images, tmp_path, steps_per_epoch=1000)
+    assert int(keras.models.load_model(tmp_path / "checkpoint.keras").optimizer.iterations) == 3
+
+
 def test_needs_validation_images(recipe, images, tmp_path):
     with pytest.raises(ValueError, match="at least one image"):
         run(recipe, images, tmp_path, validation=[])
