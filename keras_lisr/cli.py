@@ -109,7 +109,7 @@ def upscale(arguments: argparse.Namespace) -> None:
     if arguments.compare:
         from keras_lisr.inference.comparison import side_by_side
 
-        write_picture(side_by_side(picture, super_resolved, f"{Path(model_name).name} x{scale}"), arguments.compare)
+        write_picture(side_by_side(picture, super_resolved, Path(model_name).name), arguments.compare)
         print(f"{arguments.compare}: beside bicubic")
 
 

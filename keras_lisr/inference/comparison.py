@@ -31,7 +31,7 @@ def side_by_side(low_resolution: np.ndarray, super_resolved: np.ndarray, label: 
         crop.append(slice(start, stop))
         enlarged_crop.append(slice(start * scale, stop * scale))
     halves = {
-        f"bicubic x{scale}": imresize(low_resolution[tuple(crop)], scale),
+        "bicubic": imresize(low_resolution[tuple(crop)], scale),
         label: super_resolved[tuple(enlarged_crop)],
     }
     return np.concatenate([labelled(half, text) for text, half in halves.items()], axis=1)
