@@ -4,7 +4,7 @@ Trains each network without GGAS, with the paper's literal bias of 0 and with a 
 same patches, and prints the PSNR on held-out photographs. The measurement behind
 docs/decisions/0002-initial-attention.md:
 
-    python benchmarks/initial_attention.py --data ../shared/data/train --output /tmp/initial_attention
+    python benchmarks/initial_attention.py --data $KERAS_LISR_DATA/train --output /tmp/initial_attention
 """
 
 import argparse

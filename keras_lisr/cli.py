@@ -185,7 +185,7 @@ def silent_start() -> Iterator[None]:
     and is written by C++ to the file descriptor itself.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow's own choice is off where there is no AVX-512 VNNI.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # Off by itself where there is no AVX-512.
     sys.stderr.flush()
     standard_error = os.dup(2)
     try:

@@ -2,7 +2,7 @@ r"""Measures a trained network on benchmark sets and makes it a preset of the pa
 
 Example:
     python zoo/publish.py runs/imdn_x4/averaged.keras imdn_x4 imdn \
-        '{"scale": 4, "ggas": true, "cwss": true, "attention": null}' --benchmarks ../shared/data/benchmarks
+        '{"scale": 4, "ggas": true, "cwss": true, "attention": null}' --benchmarks $KERAS_LISR_DATA/benchmarks
 """
 
 import argparse
