@@ -19,7 +19,7 @@ upscale: setup
 	$(BIN)/keras-lisr upscale samples/lanterns.png -o upscaled.png --compare comparison.png
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow

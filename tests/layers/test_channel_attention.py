@@ -1,0 +1,77 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+from reference import assert_close, assign_waves, picture, relu, sigmoid, to_numpy, wave
+
+from keras_lisr.layers import ChannelAttention
+
+
+def gate(layer: ChannelAttention, statistic: np.ndarray) -> np.ndarray:
+    """The two 1x1 convolutions, before the sigmoid."""
+    squeeze, squeeze_bias, excite, excite_bias = map(to_numpy, (*layer.squeeze.weights, *layer.excite.weights))
+    return relu(statistic @ squeeze[0, 0] + squeeze_bias) @ excite[0, 0] + excite_bias
+
+
+@pytest.mark.parametrize("reduction", [2, 4])
+def test_definition_of_rcan(reduction):
+    layer = ChannelAttention(reduction)
+    features = wave(2, 5, 6, 8)
+    layer(features)
+    assign_waves(layer)
+    expected = features * sigmoid(gate(layer, features.mean(axis=(1, 2), keepdims=True)))
+    assert_close(layer(features), expected)
+
+
+def test_definition_of_cbam():
+    layer = ChannelAttention(4, max_pooling=True)
+    features = wave(2, 5, 6, 8)
+    layer(features)
+    assign_waves(layer)
+    logits = gate(layer, features.mean(axis=(1, 2), keepdims=True))
+    logits += gate(layer, features.max(axis=(1, 2), keepdims=True))
+    assert_close(layer(features), features * sigmoid(logits))
+
+
+@pytest.mark.parametrize("max_pooling", [False, True])
+def test_parameters(max_pooling):
+    layer = ChannelAttention(max_pooling=max_pooling)
+    layer.build((None, None, None, 64))
+    assert sum(math.prod(weight.shape) for weight in layer.trainable_weights) == 580
+
+
+def test_too_few_channels():
+    with pytest.raises(ValueError, match=r"`reduction` must be .* Received: reduction=16, channels=8"):
+        ChannelAttention()(picture(1, 4, 4, 8))
+
+
+def test_sees_the_whole_picture():
+    assert ChannelAttention().receptive_field_radius == math.inf
+
+
+def test_large_bright_picture_in_float16():
+    """Its sum is 65,536,000: far beyond the 65,504 of float16."""
+    layer = ChannelAttention(2, dtype="mixed_float16")
+    features = np.full((1, 256, 256, 4), 1000, np.float16)
+    layer(features)
+    layer.squeeze.kernel.assign(0 * layer.squeeze.kernel)
+    layer.squeeze.bias.assign([1, 1])
+    layer.excite.kernel.assign(0 * layer.excite.kernel)
+    assert (to_numpy(layer(features)) == 500).all()
+    [mean] = layer.statistics(keras.ops.convert_to_tensor(features))
+    assert keras.backend.standardize_dtype(mean.dtype) == "float32"
+    assert_close(mean, 1000)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_precision(policy):
+    layer = ChannelAttention(2, max_pooling=True, dtype=policy)
+    output = layer(picture(1, 4, 4, 4))
+    assert keras.backend.standardize_dtype(output.dtype) == policy.removeprefix("mixed_")
+    assert {part.dtype_policy.name for part in (layer.squeeze, layer.excite)} == {policy}
+    assert layer(keras.Input((None, None, 4))).dtype == policy.removeprefix("mixed_")
+
+
+def test_shape():
+    assert ChannelAttention(2).compute_output_shape((None, None, 7, 4)) == (None, None, 7, 4)

@@ -1,0 +1,68 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+from reference import assert_close, assign_waves, picture, relu, sigmoid, to_numpy, wave
+
+from keras_lisr.layers import ContrastChannelAttention
+
+
+def test_definition_of_imdn():
+    """Mean plus population standard deviation, through the gate of channel attention."""
+    layer = ContrastChannelAttention(4)
+    features = wave(2, 5, 6, 8)
+    layer(features)
+    assign_waves(layer)
+    statistic = features.mean(axis=(1, 2), keepdims=True) + features.std(axis=(1, 2), keepdims=True)
+    squeeze, squeeze_bias, excite, excite_bias = map(to_numpy, (*layer.squeeze.weights, *layer.excite.weights))
+    logits = relu(statistic @ squeeze[0, 0] + squeeze_bias) @ excite[0, 0] + excite_bias
+    assert_close(layer(features), features * sigmoid(logits))
+
+
+def test_parameters():
+    layer = ContrastChannelAttention()
+    layer.build((None, None, None, 64))
+    assert sum(math.prod(weight.shape) for weight in layer.trainable_weights) == 580
+
+
+def test_too_few_channels():
+    with pytest.raises(ValueError, match=r"`reduction` must be .* Received: reduction=16, channels=8"):
+        ContrastChannelAttention()(picture(1, 4, 4, 8))
+
+
+def test_sees_the_whole_picture():
+    assert ContrastChannelAttention().receptive_field_radius == math.inf
+
+
+def test_flat_picture_has_a_gradient():
+    """The root of a variance of zero has none without an epsilon."""
+    scale = keras.layers.Rescaling(1.0)
+    model = keras.Sequential([keras.Input((6, 6, 4)), keras.layers.Conv2D(4, 1), scale, ContrastChannelAttention(2)])
+    model.compile(keras.optimizers.SGD(0.1), "mean_squared_error", run_eagerly=True)
+    flat = np.full((1, 6, 6, 4), 0.5, "float32")
+    assert np.isfinite(model.train_on_batch(flat, flat))
+    assert all(np.isfinite(to_numpy(weight)).all() for weight in model.weights)
+
+
+def test_large_bright_picture_in_float16():
+    """Neither its sum nor the square of its contrast fits in float16."""
+    layer = ContrastChannelAttention(2, dtype="mixed_float16")
+    features = np.full((1, 256, 256, 4), 500, np.float16)
+    features[:, ::2] = 1500
+    output = to_numpy(layer(features))
+    assert np.isfinite(output).all()
+    [statistic] = layer.statistics(keras.ops.convert_to_tensor(features))
+    assert keras.backend.standardize_dtype(statistic.dtype) == "float32"
+    assert_close(statistic, 1000 + 500, atol=0.1)
+
+
+def test_config_does_not_promise_max_pooling():
+    assert "max_pooling" not in ContrastChannelAttention().get_config()
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_precision(policy):
+    layer = ContrastChannelAttention(2, dtype=policy)
+    output = layer(picture(1, 4, 4, 4))
+    assert keras.backend.standardize_dtype(output.dtype) == policy.removeprefix("mixed_")

@@ -1,0 +1,101 @@
+import keras
+import numpy as np
+import pytest
+from reference import assert_close, assign_waves, convolution, normalize, pad, picture, relu, sigmoid, to_numpy
+
+from keras_lisr.layers import GlobalAttentionBlock
+
+
+def count(weights) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in weights)
+
+
+def attention_map(block: GlobalAttentionBlock, shallow: np.ndarray) -> np.ndarray:
+    """Fig. 3b, written out."""
+    depthwise, depthwise_bias, pointwise, pointwise_bias = map(
+        to_numpy, (*block.depthwise.weights, *block.pointwise.weights)
+    )
+    padded = pad(shallow, block.kernel_size // 2)
+    spatial = [
+        convolution(padded[..., i : i + 1], depthwise[:, :, i : i + 1], depthwise_bias[i])
+        for i in range(shallow.shape[-1])
+    ]
+    features = relu(normalize(np.concatenate(spatial, axis=-1), block.normalization))
+    return sigmoid(features @ pointwise[0, 0] + pointwise_bias)
+
+
+@pytest.mark.parametrize("kernel_size", [3, 5, 7])
+def test_equation_2(kernel_size):
+    block = GlobalAttentionBlock(kernel_size)
+    shallow = picture(2, 9, 10, 6)
+    block(shallow)
+    assign_waves(block)
+    expected = attention_map(block, shallow)
+    assert expected.std() > 0.02
+    assert_close(block(shallow), expected)
+
+
+@pytest.mark.parametrize(("channels", "kernel_size"), [(12, 7), (64, 7), (64, 5), (48, 3), (1, 1)])
+def test_equations_5_and_6(channels, kernel_size):
+    block = GlobalAttentionBlock(kernel_size)
+    block.build((None, None, None, channels))
+    while_training = (kernel_size**2 + 1) * channels + 2 * channels + channels**2 + channels
+    folded = channels**2 + (kernel_size**2 + 2) * channels
+    assert count(block.trainable_weights) == while_training
+    # The two vectors of the batch normalization go into the depthwise convolution.
+    assert while_training - count(block.normalization.trainable_weights) == folded
+    assert count(block.non_trainable_weights) == 2 * channels
+
+
+def test_numbers_of_the_paper():
+    """ "If we choose K = 7 and C = 64, the number of parameters in GAB is roughly 7.3K." """
+    block = GlobalAttentionBlock()
+    block.build((None, None, None, 64))
+    assert count(block.trainable_weights) == 7488
+    assert count(block.trainable_weights) - 128 == 7360
+
+
+def test_batch_normalization_is_pytorchs():
+    block = GlobalAttentionBlock()
+    assert (block.normalization.momentum, block.normalization.epsilon) == (0.9, 1e-5)
+
+
+def test_training_normalizes_with_the_batch():
+    block = GlobalAttentionBlock(3)
+    shallow = 5 + 3 * picture(2, 8, 8, 4)
+    assert np.abs(to_numpy(block(shallow, training=True)) - to_numpy(block(shallow, training=False))).max() > 1e-3
+    assert np.abs(to_numpy(block.normalization.moving_mean)).max() > 0
+
+
+@pytest.mark.parametrize(("initial_bias", "start"), [(0.0, 0.5), (3.0, 0.9526), (-2.0, 0.1192)])
+def test_initial_bias(initial_bias, start):
+    block = GlobalAttentionBlock(initial_bias=initial_bias)
+    assert_close(block(np.zeros((1, 8, 8, 16), "float32")), start, atol=1e-4)
+
+
+def test_sees_three_pixels_around():
+    block = GlobalAttentionBlock()
+    assert block.receptive_field_radius == 3
+    assert GlobalAttentionBlock(5).receptive_field_radius == 2
+    shallow = picture(1, 15, 15, 4)
+    block(shallow)
+    assign_waves(block)
+    changed = shallow.copy()
+    changed[0, 7, 7] += 1
+    difference = np.abs(to_numpy(block(changed)) - to_numpy(block(shallow))).max(axis=(0, 3)) > 1e-6
+    rows, columns = np.nonzero(difference)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (4, 10, 4, 10)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_precision(policy):
+    block = GlobalAttentionBlock(dtype=policy)
+    attention = block(picture(1, 8, 8, 4))
+    assert keras.backend.standardize_dtype(attention.dtype) == policy.removeprefix("mixed_")
+    assert {layer.dtype_policy.name for layer in (block.depthwise, block.normalization, block.pointwise)} == {policy}
+    assert {weight.dtype for weight in block.weights} == {"float32"}
+    assert 0 < float(to_numpy(attention).min()) <= float(to_numpy(attention).max()) <= 1
+
+
+def test_shape_of_the_map():
+    assert GlobalAttentionBlock()(keras.Input((None, None, 12))).shape == (None, None, None, 12)

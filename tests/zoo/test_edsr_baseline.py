@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+from reference import assert_close, assign_waves, picture, to_numpy
+
+from keras_lisr.zoo import carn, edsr_baseline, rcan
+
+
+@pytest.mark.parametrize(("scale", "filters"), [(2, [256]), (3, [576]), (4, [256, 256])])
+@pytest.mark.parametrize("builder", [edsr_baseline, carn])
+def test_upsampling_stages(builder, scale, filters):
+    layers = [layer for layer in builder(scale).layers if layer.name.startswith("upsample")]
+    assert [layer.filters for layer in layers] == filters
+
+
+def test_only_carn_has_relu_in_its_upsampler():
+    for builder, activation in ((carn, "relu"), (edsr_baseline, "linear"), (rcan, "linear")):
+        tiny = {"num_filters": 16, "num_blocks": 1}
+        assert builder(**tiny).get_layer("upsample_1").activation.__name__ == activation
+
+
+def test_trunk_convolution_and_skip():
+    model = edsr_baseline(num_filters=4, num_blocks=2)
+    assert model.get_layer("trunk").input == [model.get_layer("trunk_conv").output, model.get_layer("shallow").output]
+    assert model.get_layer("trunk_conv").input is model.get_layer("block_2").output
+
+
+def test_mean_colour():
+    """Without any weights the network answers with the mean of DIV2K."""
+    model = edsr_baseline(2, num_filters=4, num_blocks=1)
+    assign_waves(model)
+    for weight in model.weights:
+        weight.assign(0 * weight)
+    output = to_numpy(model(picture(1, 3, 3, 3), training=False))
+    assert_close(output.reshape(-1, 3), np.tile([0.4488, 0.4371, 0.4040], (36, 1)), atol=1e-6)
