@@ -24,6 +24,25 @@ test: $(VENV)/.test
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
 
+# Environments of the other backends, without TensorFlow. TORCH=torch==2.13.0 picks a certain build.
+TORCH ?= torch
+# Counting full-size networks knows no backend. XLA's optimizer takes longer than the tiny programs that it would speed
+# up, and PyTorch's compiler warns of its own deprecations.
+BACKEND_TESTS := tests/conformance tests/layers tests/zoo tests/evaluation/test_metrics.py \
+	--ignore tests/conformance/test_parameters.py
+
+.venv-jax/.installed: PACKAGE := jax
+.venv-torch/.installed: PACKAGE := $(TORCH)
+.venv-%/.installed: setup.cfg
+	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check 'keras>=3.15' numpy pillow pytest pytest-xdist '$(PACKAGE)'
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+test-backends: .venv-jax/.installed .venv-torch/.installed
+	KERAS_BACKEND=jax XLA_FLAGS=--xla_backend_optimization_level=0 .venv-jax/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS)
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS) -W 'ignore:.torch.jit:DeprecationWarning'
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

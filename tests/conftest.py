@@ -9,7 +9,8 @@ import pytest
 @pytest.fixture(scope="session")
 def benchmarks() -> Path:
     """Folder of the benchmark sets: Set5, Set14 and DIV2K_valid_part."""
-    folder = Path(os.environ.get("KERAS_LISR_DATA", "")) / "benchmarks"
+    data = os.environ.get("KERAS_LISR_DATA")
+    folder = Path(data or "nowhere") / "benchmarks"
     if not folder.is_dir():
         pytest.skip("KERAS_LISR_DATA is not the folder that holds benchmarks/Set5/HR/baby.png and so on")
     return folder
