@@ -41,7 +41,7 @@ BACKEND_TESTS := tests/conformance tests/layers tests/zoo tests/evaluation/test_
 
 test-backends: .venv-jax/.installed .venv-torch/.installed
 	KERAS_BACKEND=jax XLA_FLAGS=--xla_backend_optimization_level=0 .venv-jax/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS)
-	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS) -W 'ignore:.torch.jit:DeprecationWarning'
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS) -W 'ignore:`torch.jit:DeprecationWarning'
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
