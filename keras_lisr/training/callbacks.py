@@ -78,7 +78,8 @@ class ImageGrid(keras.callbacks.Callback):
     def row(self, high_resolution: np.ndarray) -> np.ndarray:
         """One row of the grid, uint8 `(height, 4 x width, 3)`."""
         low_resolution = imresize(high_resolution, 1 / self.scale)
-        super_resolved = np.asarray(self.model(low_resolution[None].astype("float32") / 255, training=False))[0]
+        super_resolved = self.model(low_resolution[None].astype("float32") / 255, training=False)
+        super_resolved = keras.ops.convert_to_numpy(super_resolved)[0]
         return np.concatenate(
             [
                 low_resolution.repeat(self.scale, axis=0).repeat(self.scale, axis=1),
