@@ -18,7 +18,8 @@ from keras_lisr.data.imresize import imresize
 class PatchSampler:
     """Random aligned low- and high-resolution patches under the eight flips and rotations.
 
-    Every pass over the images is a new permutation of them, one patch an image.
+    Every pass over the images is a new permutation of them, one patch an image. With `candidates` above one, the flat
+    patches are left out: sky and blurred background teach a network little and cost a step as much as anything else.
 
     Args:
         high_resolution: Images, uint8 `(height, width, 3)`, each side at least `patch_size`.
@@ -26,9 +27,12 @@ class PatchSampler:
         patch_size: Side of the high-resolution patch, a multiple of `scale`.
         batch_size: Patches in a batch.
         seed: Seed of the order, the positions and the flips.
+        candidates: Patches drawn for every one that is kept; a batch is the most detailed of `candidates` times as
+            many.
 
     Raises:
-        ValueError: If there are no images, one is smaller than a patch, or `patch_size` is not a multiple of `scale`.
+        ValueError: If there are no images, one is smaller than a patch, `patch_size` is not a multiple of `scale`, or
+            `candidates` is below one.
 
     Example:
 
@@ -39,12 +43,21 @@ class PatchSampler:
     """
 
     def __init__(
-        self, high_resolution: Sequence[np.ndarray], *, scale: int, patch_size: int, batch_size: int, seed: int = 0
+        self,
+        high_resolution: Sequence[np.ndarray],
+        *,
+        scale: int,
+        patch_size: int,
+        batch_size: int,
+        seed: int = 0,
+        candidates: int = 1,
     ):
         if patch_size % scale:
             raise ValueError(
                 f"`patch_size` must be a multiple of `scale`. Received: patch_size={patch_size}, scale={scale}"
             )
+        if candidates < 1:
+            raise ValueError(f"`candidates` must be at least 1. Received: candidates={candidates}")
         if not high_resolution:
             raise ValueError("`high_resolution` must hold at least one image. Received none.")
         smallest = min(min(image.shape[:2]) for image in high_resolution)
@@ -61,6 +74,7 @@ class PatchSampler:
         self.patch_size = patch_size
         self.batch_size = batch_size
         self.seed = seed
+        self.candidates = candidates
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The batch of training step `step`, counted from 0.
@@ -75,6 +89,13 @@ class PatchSampler:
         images = self._images(step)
         random = np.random.default_rng((self.seed, step))
         corners = random.integers(0, self._low_sizes[images] - low_size, endpoint=True)
+        if self.candidates > 1:
+            details = [
+                detail(crop(self.low_resolution[image], corner, low_size))
+                for image, corner in zip(images, corners, strict=True)
+            ]
+            kept = np.sort(np.argsort(details)[-self.batch_size :])
+            images, corners = images[kept], corners[kept]
         orientations = random.integers(8, size=self.batch_size)
         for i, (image, corner, orientation) in enumerate(zip(images, corners, orientations, strict=True)):
             pixels(low_patches)[i] = dihedral(crop(pixels(self.low_resolution[image]), corner, low_size), orientation)
@@ -84,9 +105,9 @@ class PatchSampler:
         return low_patches, high_patches
 
     def _images(self, step: int) -> np.ndarray:
-        """Indices of the images of batch `step`."""
-        count = len(self.high_resolution)
-        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        """Indices of the images that the candidates of batch `step` are cut from."""
+        count, drawn = len(self.high_resolution), self.batch_size * self.candidates
+        positions = np.arange(step * drawn, (step + 1) * drawn)
         passes = positions // count
         orders = {p: np.random.default_rng((self.seed, p, 1)).permutation(count) for p in np.unique(passes)}
         return np.array([orders[p][position % count] for p, position in zip(passes, positions, strict=True)])
@@ -101,6 +122,12 @@ def crop(image: np.ndarray, corner: Sequence[int], size: int) -> np.ndarray:
     """The square of side `size` whose first pixel is at `corner`, row and column, as a view."""
     top, left = corner
     return image[top : top + size, left : left + size]
+
+
+def detail(image: np.ndarray) -> float:
+    """How much there is to learn in a patch: its mean absolute second difference, down and across."""
+    image = image.astype(np.float32)
+    return sum(float(np.abs(np.diff(image, 2, axis=axis)).mean()) for axis in (0, 1))
 
 
 def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:

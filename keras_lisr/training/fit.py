@@ -76,7 +76,12 @@ def fit(
         return keras.models.load_model(output / "averaged.keras", compile=False)
 
     sampler = PatchSampler(
-        high_resolution, scale=recipe.scale, patch_size=recipe.patch_size, batch_size=recipe.batch_size, seed=seed
+        high_resolution,
+        scale=recipe.scale,
+        patch_size=recipe.patch_size,
+        batch_size=recipe.batch_size,
+        seed=seed,
+        candidates=recipe.candidates,
     )
     callbacks = [
         Checkpoint(checkpoint),  # Before the averages take the place of the weights.

@@ -21,6 +21,7 @@ class Recipe:
         schedule: How the learning rate goes over the steps.
         patch_size: Side of the high-resolution patches.
         batch_size: Patches in a step.
+        candidates: Patches drawn for every one trained on, the most detailed of them; see `PatchSampler`.
         loss: Name of a Keras loss, or one itself.
         clip_norm: Norm to which the gradient of all weights together is clipped; None leaves it.
         averaging: Momentum of the exponential moving average of the weights, which is what is validated and kept.
@@ -33,6 +34,7 @@ class Recipe:
     schedule: Schedule
     patch_size: int = 192
     batch_size: int = 16
+    candidates: int = 1
     loss: str | keras.losses.Loss = "mean_absolute_error"
     clip_norm: float | None = None
     averaging: float = 0.999

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from keras_lisr.data.imresize import imresize
-from keras_lisr.data.patches import PatchSampler, crop_to_multiple, dihedral, pack_images, read_images, unpack_images
+from keras_lisr.data.patches import (
+    PatchSampler,
+    crop_to_multiple,
+    detail,
+    dihedral,
+    pack_images,
+    read_images,
+    unpack_images,
+)
 
 
 @pytest.fixture
@@ -73,9 +81,20 @@ def test_crops_reach_every_corner():
     assert {y for y, _ in corners} == {0, 4, 8, 12, 16} and {x for _, x in corners} == {0, 4, 8}
 
 
+def test_the_most_detailed_candidates_are_kept():
+    random = np.random.default_rng(0)
+    noise = [random.integers(256, size=(32, 32, 3), dtype=np.uint8) for _ in range(4)]
+    ramp = np.broadcast_to(np.arange(32, dtype=np.uint8)[:, None, None], (32, 32, 3)).copy()
+    drawn = sampler([*noise, *[ramp] * 8], batch_size=4, candidates=3)
+    for step in range(3):
+        patches = drawn.batch(step)[1]
+        assert all(any(np.array_equal(patch, turned) for patch in patches for turned in orbit(one)) for one in noise)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"candidates": 0}, "at least 1.*candidates=0"),
         ({"patch_size": 30}, "multiple of `scale`.*patch_size=30"),
         ({"patch_size": 64}, "patch_size=64, smallest side=40"),
     ],
@@ -95,6 +114,12 @@ def test_the_eight_orientations_are_the_symmetries_of_the_square():
     images = {orientation.tobytes() for orientation in orbit(square)}
     assert len(images) == 8
     assert {np.ascontiguousarray(image).tobytes() for turned in orbit(square) for image in orbit(turned)} == images
+
+
+def test_detail_is_the_second_difference():
+    rows = np.array([0, 1, 0, 1, 0], np.uint8)
+    assert detail(np.tile(rows[:, None, None], (1, 5, 3))) == 2
+    assert detail(np.full((5, 5, 3), 200, np.uint8)) == 0
 
 
 def test_crop_to_multiple():
