@@ -3,9 +3,12 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
+
+Name = TypeVar("Name", str, Path)
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
@@ -28,20 +31,20 @@ def image_files(folder: str | Path) -> list[Path]:
     return files
 
 
-def hold_out_photographs(files: Sequence[Path], every: int) -> tuple[list[Path], list[Path]]:
+def hold_out_photographs(files: Sequence[Name], every: int) -> tuple[list[Name], list[Name]]:
     """Splits files into those to train on and those to validate on, by whole photographs.
 
     Files whose names differ only in a last number after an underscore (`lake_1.png`, `lake_2.png`) show one photograph
     and stay together, so that nothing of a validation picture is seen in training.
 
     Args:
-        files: Image files.
+        files: Names or paths of image files.
         every: Of the photographs in the order of their names, the first and each `every`-th after it are held out.
 
     Returns:
         Files to train on and files to validate on, in the order given.
     """
-    photographs = {file: re.sub(r"_\d+$", "", file.stem) for file in files}
+    photographs = {file: re.sub(r"_\d+$", "", Path(file).stem) for file in files}
     held_out = set(sorted(set(photographs.values()))[::every])
     train = [file for file in files if photographs[file] not in held_out]
     validation = [file for file in files if photographs[file] in held_out]

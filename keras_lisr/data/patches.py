@@ -4,10 +4,12 @@ The sampler is a pure function of its seed and the step, so every backend and ev
 patches in the same order, and a run that resumes at step n goes on with exactly the patches it would have seen.
 """
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -152,12 +154,21 @@ def read_images(files: Sequence[str | PathLike]) -> list[np.ndarray]:
         return list(threads.map(read_rgb, files))
 
 
-def pack_images(images: Sequence[np.ndarray], file: str | PathLike) -> None:
-    """Writes uint8 images into one `.npz` file, which `unpack_images` reads where there is nothing but NumPy."""
-    np.savez_compressed(Path(file), *images)
+def pack_images(files: Sequence[str | PathLike], packed: str | PathLike) -> None:
+    """Decodes image files into one `.npz` file, which `unpack_images` reads where there is nothing but NumPy.
+
+    Args:
+        files: Images, as `image_files` lists them. Their names are kept, from their common folder on, for names tell
+            which images show one photograph.
+        packed: File to write.
+    """
+    folder = os.path.commonpath([Path(file).absolute().parent for file in files])
+    names = [Path(file).absolute().relative_to(folder).as_posix() for file in files]
+    images: dict[str, Any] = dict(zip(names, read_images(files), strict=True))
+    np.savez_compressed(Path(packed), **images)
 
 
-def unpack_images(file: str | PathLike) -> list[np.ndarray]:
-    """The images of a file that `pack_images` wrote, in their order."""
-    with np.load(file) as packed:
-        return [packed[f"arr_{i}"] for i in range(len(packed.files))]
+def unpack_images(packed: str | PathLike) -> dict[str, np.ndarray]:
+    """The images of a file that `pack_images` wrote, by their names and in their order."""
+    with np.load(packed) as images:
+        return dict(images)

@@ -1,7 +1,11 @@
 """What happens between the epochs of a run."""
 
 import os
+import re
+import shutil
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import keras
@@ -10,25 +14,108 @@ import numpy as np
 from keras_lisr.data.imresize import imresize
 
 
+@contextmanager
+def averages_in_place(model: keras.Model) -> Iterator[None]:
+    """Puts the optimizer's moving averages in the place of the weights for a while.
+
+    The weights come back to the bit, which `keras.callbacks.SwapEMAWeights` does not promise: on TensorFlow it swaps
+    by adding and subtracting.
+    """
+    weights = copies(model.trainable_variables)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    # On JAX the weights are now the very arrays of the averages, and the next compiled step would consume both.
+    assign(model.trainable_variables, copies(model.trainable_variables))
+    try:
+        yield
+    finally:
+        assign(model.trainable_variables, weights)
+
+
+def copies(variables: list[keras.Variable]) -> list[np.ndarray]:
+    """The values of variables, which later changes of these leave alone."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
+    """Sets each variable to its value."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def save_whole(model: keras.Model, file: Path) -> None:
+    """Saves a model under another name, flushes it to the disk and renames it: the file is complete or absent."""
+    partial = file.with_name(f"partial_{file.name}")
+    model.save(partial)
+    with partial.open("rb") as written:
+        os.fsync(written.fileno())
+    partial.replace(file)
+
+
+class ValidateAverages(keras.callbacks.Callback):
+    """Validates the averaged weights instead of the last ones."""
+
+    def on_test_begin(self, logs=None):
+        self.validation = ExitStack()
+        self.validation.enter_context(averages_in_place(self.model))
+
+    def on_test_end(self, logs=None):
+        self.validation.close()
+
+
+class AveragedModel(keras.callbacks.Callback):
+    """Saves the network with the averaged weights after every epoch, without the optimizer.
+
+    Args:
+        folder: Where `averaged.keras`, and `best.keras`, the one with the highest `val_psnr`, go.
+        best_psnr: The highest of the epochs before; None if there were none.
+    """
+
+    def __init__(self, folder: Path, best_psnr: float | None = None):
+        super().__init__()
+        self.folder = folder
+        self.best_psnr = -np.inf if best_psnr is None else best_psnr
+
+    def on_epoch_end(self, epoch, logs=None):
+        file = self.folder / "averaged.keras"
+        with averages_in_place(self.model):
+            save_whole(keras.Model(self.model.input, self.model.output, name=self.model.name), file)
+        if logs["val_psnr"] > self.best_psnr:
+            self.best_psnr = logs["val_psnr"]
+            partial = shutil.copyfile(file, self.folder / "partial_best.keras")
+            partial.replace(self.folder / "best.keras")
+
+
 class Checkpoint(keras.callbacks.Callback):
     """Saves the model with its optimizer after every epoch, so that a killed run goes on from there.
 
-    The file is complete or absent: it is written under another name, flushed to the disk and renamed.
+    The name tells the step, which the optimizer does not know: one that scales its loss leaves out the steps that
+    overflow.
 
     Args:
-        file: Where to save, ending in `.keras`.
+        folder: Where `step_00001000.keras` and its like go; each replaces the one before.
+        first_step: Steps before the first epoch.
+        steps_per_epoch: Steps in an epoch.
     """
 
-    def __init__(self, file: Path):
+    def __init__(self, folder: Path, first_step: int, steps_per_epoch: int):
         super().__init__()
-        self.file = file
+        self.folder = folder
+        self.step = first_step
+        self.steps_per_epoch = steps_per_epoch
 
     def on_epoch_end(self, epoch, logs=None):
-        partial = self.file.with_name(f"partial_{self.file.name}")
-        self.model.save(partial)
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-        partial.replace(self.file)
+        self.step += self.steps_per_epoch
+        file = self.folder / f"step_{self.step:08d}.keras"
+        save_whole(self.model, file)
+        for other in checkpoints(self.folder).values():
+            if other != file:
+                other.unlink()
+
+
+def checkpoints(folder: Path) -> dict[int, Path]:
+    """The checkpoints in a folder by the step after which each was written."""
+    names = {file: re.fullmatch(r"step_(\d+)\.keras", file.name) for file in folder.iterdir()}
+    return {int(name[1]): file for file, name in names.items() if name}
 
 
 class TimeLimit(keras.callbacks.Callback):
@@ -71,7 +158,7 @@ class ImageGrid(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         import tensorflow as tf
 
-        with self.writer.as_default():
+        with averages_in_place(self.model), self.writer.as_default():
             for i, image in enumerate(self.high_resolution):
                 tf.summary.image(f"crop_{i}", self.row(image)[None], step=epoch)
 

@@ -30,7 +30,8 @@ def main(recipe: Callable[..., Recipe], argv: Sequence[str] | None = None) -> in
     parser = argument_parser(recipe)
     flags = parser.parse_args(argv)
     options = {name: getattr(flags, name) for name in inspect.signature(recipe).parameters}
-    changes = {name: value for name in ("steps", "batch_size", "patch_size") if (value := getattr(flags, name))}
+    changes = {name: getattr(flags, name) for name in ("steps", "batch_size", "patch_size")}
+    changes = {name: value for name, value in changes.items() if value is not None}
     try:
         train, validation = read_data(flags.data, flags.validation)
         fit(
@@ -72,28 +73,48 @@ def argument_parser(recipe: Callable[..., Recipe]) -> argparse.ArgumentParser:
         "--validation", type=Path, help=f"the same to validate on; else every {HOLD_OUT_EVERY}th photograph of --data"
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the run; an interrupted one goes on")
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--batch-size", type=int)
-    parser.add_argument("--patch-size", type=int, help="side of the high-resolution patches")
+    parser.add_argument("--steps", type=positive)
+    parser.add_argument("--batch-size", type=positive)
+    parser.add_argument("--patch-size", type=positive, help="side of the high-resolution patches")
     parser.add_argument("--precision", default="auto", choices=["auto", "float32", "mixed_bfloat16", "mixed_float16"])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps-per-epoch", type=int, default=1000, help="steps between checkpoints and validations")
+    parser.add_argument(
+        "--steps-per-epoch", type=positive, default=1000, help="steps between checkpoints and validations"
+    )
     parser.add_argument("--from", dest="start_from", metavar="MODEL", help="preset or .keras file to start from")
     parser.add_argument("--hours", type=float, help="stop after this time; the same command goes on later")
     return parser
 
 
+def positive(text: str) -> int:
+    """A positive integer, as argparse wants its types."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a positive integer. Received: {text}")
+    return number
+
+
 def read_data(data: Path, validation: Path | None) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Images to train on and to validate on, from folders or packed files."""
+    """Images to train on and to validate on, from folders or packed files.
+
+    Raises:
+        ValueError: If nothing is left to train on.
+    """
     if validation is not None:
-        return read_all(data), read_all(validation)
-    if data.is_file():
-        images = unpack_images(data)
-        return [image for i, image in enumerate(images) if i % HOLD_OUT_EVERY], images[::HOLD_OUT_EVERY]
-    train, held_out = hold_out_photographs(image_files(data), HOLD_OUT_EVERY)
-    return read_images(train), read_images(held_out)
+        return list(read_named(data).values()), list(read_named(validation).values())
+    images = read_named(data)
+    names, held_out = hold_out_photographs(list(images), HOLD_OUT_EVERY)
+    if not names:
+        raise ValueError(
+            f"`data` must show at least two photographs, one of which is validated on, or `validation` be given. "
+            f"Received: data={str(data)!r} with one"
+        )
+    return [images[name] for name in names], [images[name] for name in held_out]
 
 
-def read_all(source: Path) -> list[np.ndarray]:
-    """The images of a packed file or of a folder."""
-    return unpack_images(source) if source.is_file() else read_images(image_files(source))
+def read_named(source: Path) -> dict[str, np.ndarray]:
+    """The images of a packed file or of a folder by their names."""
+    if source.is_file():
+        return unpack_images(source)
+    files = image_files(source)
+    return dict(zip(map(str, files), read_images(files), strict=True))

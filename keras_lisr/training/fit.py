@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import warnings
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -14,7 +15,14 @@ from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.data.patches import PatchSampler, crop_to_multiple
 from keras_lisr.evaluation.metrics import PSNR
 from keras_lisr.precision import fast_bfloat16
-from keras_lisr.training.callbacks import Checkpoint, ImageGrid, TimeLimit
+from keras_lisr.training.callbacks import (
+    AveragedModel,
+    Checkpoint,
+    ImageGrid,
+    TimeLimit,
+    ValidateAverages,
+    checkpoints,
+)
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.zoo import from_preset
 
@@ -35,10 +43,11 @@ def fit(
 ) -> keras.Model:
     """Trains a network with `model.fit`, or goes on with a run that was interrupted.
 
-    A run is a folder: `checkpoint.keras` (weights and optimizer, after every epoch), `averaged.keras` (the moving
-    average of the weights), `best.keras` (the average that validated best), `log.csv` and, where TensorFlow is
+    A run is a folder: `checkpoints/` (weights and optimizer, after every epoch), `averaged.keras` (the network with the
+    moving average of the weights), `best.keras` (the average that validated best), `log.csv` and, where TensorFlow is
     installed, `tensorboard/`. Calling again with the same folder goes on after the last finished epoch, with the
-    patches, learning rate and averages that the uninterrupted run would have had.
+    patches, learning rate and averages that the uninterrupted run would have had. The rest of the run is as the recipe
+    given says; only its network has to be that of the checkpoint.
 
     Args:
         recipe: What to train and how.
@@ -57,7 +66,8 @@ def fit(
         The network with the averaged weights of the last epoch.
 
     Raises:
-        ValueError: If there are no validation images, `precision` is none of these, or as `PatchSampler` says.
+        ValueError: If there are no validation images, `precision` is none of these, `output` holds the run of another
+            network or precision, or as `PatchSampler` says.
     """
     if not validation:
         raise ValueError("`validation` must hold at least one image. Received none.")
@@ -65,16 +75,13 @@ def fit(
     if precision == "auto":
         precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
     output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
-    checkpoint, log = output / "checkpoint.keras", output / "log.csv"
+    checkpoint_folder = output / "checkpoints"
+    checkpoint_folder.mkdir(parents=True, exist_ok=True)
 
-    model = resumed_model(checkpoint) or new_model(recipe, start_from, precision)
-    first_step = int(model.optimizer.iterations)
+    model = new_model(recipe, start_from, precision)
+    first_step = resume(model, checkpoint_folder)
     steps_per_epoch = min(steps_per_epoch, recipe.steps)
     first_epoch, epochs = first_step // steps_per_epoch, -(-recipe.steps // steps_per_epoch)
-    if first_epoch >= epochs:
-        return keras.models.load_model(output / "averaged.keras", compile=False)
-
     sampler = PatchSampler(
         high_resolution,
         scale=recipe.scale,
@@ -83,18 +90,12 @@ def fit(
         seed=seed,
         candidates=recipe.candidates,
     )
+    log = output / "log.csv"
     callbacks = [
-        Checkpoint(checkpoint),  # Before the averages take the place of the weights.
-        keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
-        keras.callbacks.ModelCheckpoint(str(output / "averaged.keras")),
-        keras.callbacks.ModelCheckpoint(
-            str(output / "best.keras"),
-            monitor="val_psnr",
-            mode="max",
-            save_best_only=True,
-            initial_value_threshold=best_so_far(log),
-        ),
+        ValidateAverages(),
+        AveragedModel(output, best_psnr=best_so_far(log) if first_step else None),
         keras.callbacks.CSVLogger(str(log), append=first_step > 0),
+        Checkpoint(checkpoint_folder, first_step, steps_per_epoch),  # Last: an epoch that has one lacks nothing else.
     ]
     if importlib.util.find_spec("tensorflow"):
         crops = [image[:CROP_SIZE, :CROP_SIZE] for image in validation[:4]]
@@ -105,16 +106,19 @@ def fit(
     if hours is not None:
         callbacks.append(TimeLimit(hours * 3600))
 
-    model.fit(
-        training_batches(sampler, steps_per_epoch, first_step),
-        shuffle=False,  # The sampler's order is the run's.
-        steps_per_epoch=steps_per_epoch,
-        initial_epoch=first_epoch,
-        epochs=epochs,
-        validation_data=ValidationSequence(validation, recipe.scale),
-        callbacks=callbacks,
-    )
-    return keras.models.load_model(output / "averaged.keras", compile=False)
+    if first_epoch < epochs:
+        model.fit(
+            training_batches(sampler, steps_per_epoch, first_step),
+            shuffle=False,  # The sampler's order is the run's.
+            steps_per_epoch=steps_per_epoch,
+            initial_epoch=first_epoch,
+            epochs=epochs,
+            validation_data=ValidationSequence(validation, recipe.scale),
+            callbacks=callbacks,
+        )
+    else:
+        model.optimizer.finalize_variable_values(model.trainable_variables)  # As `model.fit` does at its end.
+    return model
 
 
 def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> keras.Model:
@@ -135,9 +139,30 @@ def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> 
     return model
 
 
-def resumed_model(checkpoint: Path) -> keras.Model | None:
-    """The network, compiled and with its optimizer's state, as `Checkpoint` left it; None where nothing was left."""
-    return keras.models.load_model(checkpoint) if checkpoint.exists() else None
+def resume(model: keras.Model, folder: Path) -> int:
+    """Puts the weights and the optimizer's state of the last checkpoint into a new model.
+
+    Returns:
+        The step after which it was written, 0 where there is none.
+
+    Raises:
+        ValueError: If it is that of another network or precision.
+    """
+    found = checkpoints(folder)
+    if not found:
+        return 0
+    step = max(found)
+    model.optimizer.build(model.trainable_variables)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Keras only warns when it leaves an optimizer's state out.
+            model.load_weights(found[step])
+    except (ValueError, UserWarning) as error:
+        raise ValueError(
+            f"`output` must be a new folder, or that of a run of this network in this precision. "
+            f"Received: output={str(folder.parent)!r} ({str(error).splitlines()[0]})"
+        ) from error
+    return step
 
 
 def best_so_far(log: Path) -> float | None:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_lisr.data.imresize import imresize
 from keras_lisr.data.patches import (
@@ -126,17 +127,21 @@ def test_crop_to_multiple():
     assert crop_to_multiple(np.zeros((11, 8, 3)), 4).shape == (8, 8, 3)
 
 
-def test_packed_images_come_back(images, tmp_path):
-    pack_images(images, tmp_path / "images.npz")
-    unpacked = unpack_images(tmp_path / "images.npz")
-    assert len(unpacked) == len(images)
-    assert all(np.array_equal(mine, yours) for mine, yours in zip(images, unpacked, strict=True))
-
-
-def test_read_images_keeps_the_order(images, tmp_path):
-    from PIL import Image
-
-    files = [tmp_path / f"{i}.png" for i in range(len(images))]
+@pytest.fixture
+def files(images, tmp_path):
+    files = [tmp_path / name for name in ("lake_1.png", "sea/lake_2.png", "sea/moor.png")]
+    (tmp_path / "sea").mkdir()
     for file, image in zip(files, images, strict=True):
         Image.fromarray(image).save(file)
+    return files
+
+
+def test_packed_images_come_back_with_their_names(images, files, tmp_path):
+    pack_images(files, tmp_path / "packed.npz")
+    unpacked = unpack_images(tmp_path / "packed.npz")
+    assert list(unpacked) == ["lake_1.png", "sea/lake_2.png", "sea/moor.png"]
+    assert all(np.array_equal(mine, yours) for mine, yours in zip(images, unpacked.values(), strict=True))
+
+
+def test_read_images_keeps_the_order(images, files):
     assert all(np.array_equal(mine, yours) for mine, yours in zip(images, read_images(files), strict=True))

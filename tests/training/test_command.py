@@ -60,17 +60,35 @@ def test_whole_photographs_are_held_out(photographs, fitted, tmp_path):
     assert len(train) == 1 and len(options["validation"]) == 2
 
 
-def test_packed_images_and_separate_validation(photographs, fitted, tmp_path):
-    packed = tmp_path / "packed.npz"
-    pack_images([np.full((16, 16, 3), value, np.uint8) for value in range(50)], packed)
-    assert command.main(recipe, ["--data", str(packed), "--output", str(tmp_path / "run")]) == 0
-    _, train, _, options = fitted[0]
-    assert len(train) == 47 and len(options["validation"]) == 3
+def test_packed_images_are_held_out_by_photograph_too(photographs, fitted, tmp_path):
+    packed, run = tmp_path / "packed.npz", str(tmp_path / "run")
+    pack_images(sorted(photographs.iterdir()), packed)
+    assert command.main(recipe, ["--data", str(packed), "--output", run]) == 0
+    assert command.main(recipe, ["--data", str(photographs), "--output", run]) == 0
+    for of_packed, of_folder in zip(*[(train, options["validation"]) for _, train, _, options in fitted], strict=True):
+        assert [image.tobytes() for image in of_packed] == [image.tobytes() for image in of_folder]
 
-    flags = ["--data", str(packed), "--validation", str(photographs), "--output", str(tmp_path / "run")]
+
+def test_separate_validation(photographs, fitted, tmp_path):
+    flags = ["--data", str(photographs), "--validation", str(photographs), "--output", str(tmp_path / "run")]
     assert command.main(recipe, flags) == 0
-    _, train, _, options = fitted[1]
-    assert len(train) == 50 and len(options["validation"]) == 3
+    _, train, _, options = fitted[0]
+    assert len(train) == 3 and len(options["validation"]) == 3
+
+
+def test_a_single_photograph_is_too_few(photographs, tmp_path, capsys):
+    (photographs / "b_1.png").unlink()
+    assert command.main(recipe, ["--data", str(photographs), "--output", str(tmp_path / "run")]) == 2
+    assert "at least two photographs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--steps", "--batch-size", "--patch-size", "--steps-per-epoch"])
+@pytest.mark.parametrize("value", ["0", "-5", "1.5"])
+def test_counts_are_positive(photographs, fitted, tmp_path, capsys, flag, value):
+    with pytest.raises(SystemExit) as stopped:
+        command.main(recipe, ["--data", str(photographs), "--output", str(tmp_path / "run"), flag, value])
+    assert stopped.value.code == 2 and flag in capsys.readouterr().err
+    assert not fitted
 
 
 @pytest.mark.parametrize("change", [["--data", "nowhere"], ["--patch-size", "15"], ["--patch-size", "400"]])

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from keras_lisr.training import Recipe, fit, warmup_cosine
+from keras_lisr.training.callbacks import checkpoints
 from keras_lisr.training.fit import best_so_far
 from keras_lisr.zoo import fsrcnn
 
@@ -73,18 +74,14 @@ def test_learns_and_leaves_a_complete_folder(recipe, images, tmp_path):
     assert [int(row["epoch"]) for row in rows] == [0, 1, 2, 3]
     assert float(rows[-1]["loss"]) < 0.5 * float(rows[0]["loss"])
     assert float(rows[-1]["val_loss"]) < 0.8 * float(rows[0]["val_loss"])
-    assert {file.name for file in tmp_path.iterdir()} >= {
-        "averaged.keras",
-        "best.keras",
-        "checkpoint.keras",
-        "log.csv",
-    }
+    assert {file.name for file in tmp_path.iterdir()} >= {"averaged.keras", "best.keras", "checkpoints", "log.csv"}
+    assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["step_00000040.keras"]
 
 
 def test_returns_the_averaged_weights_that_were_validated(recipe, images, tmp_path):
     model = run(recipe, images, tmp_path)
     assert_equal_weights(model, keras.models.load_model(tmp_path / "averaged.keras"))
-    raw = keras.models.load_model(tmp_path / "checkpoint.keras")
+    raw = keras.models.load_model(tmp_path / "checkpoints" / "step_00000040.keras")
     assert any(not np.allclose(mine, yours) for mine, yours in zip(model.get_weights(), raw.get_weights(), strict=True))
 
 
@@ -97,8 +94,52 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(recipe, images, tmp_path
     assert_equal_weights(whole, parts)
 
 
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_a_stopped_run_in_mixed_precision_goes_on(recipe, images, tmp_path, precision):
+    short = dataclasses.replace(recipe, steps=4)
+    run(short, images, tmp_path, hours=0, precision=precision, steps_per_epoch=2)
+    model = run(short, images, tmp_path, precision=precision, steps_per_epoch=2)
+    assert [row["epoch"] for row in log(tmp_path)] == ["0", "1"]
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) == (precision == "mixed_float16")
+    assert int(model.optimizer.iterations) == 4
+
+
+def beyond_float16(true, predicted):
+    return 1e9 * keras.ops.mean(predicted)
+
+
+def test_steps_that_overflow_count(recipe, images, tmp_path):
+    """Loss scaling leaves them out, and the optimizer does not count them."""
+    overflowing = dataclasses.replace(recipe, steps=2, loss=beyond_float16)
+    for _ in range(2):
+        model = run(overflowing, images, tmp_path, precision="mixed_float16", steps_per_epoch=1)
+        assert int(model.optimizer.iterations) == 0
+        assert len(log(tmp_path)) == 2
+
+
+def test_a_lengthened_run_follows_the_new_schedule(recipe, images, tmp_path):
+    first = run(dataclasses.replace(recipe, steps=10), images, tmp_path)
+    longer = run(dataclasses.replace(recipe, steps=20), images, tmp_path)
+    assert [row["epoch"] for row in log(tmp_path)] == ["0", "1"]
+    assert not np.allclose(first.get_weights()[0], longer.get_weights()[0])
+
+
+def test_the_run_of_another_network_or_precision_is_left_alone(recipe, images, tmp_path):
+    run(dataclasses.replace(recipe, steps=10), images, tmp_path)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*.*") if file.is_file()}
+    wider = dataclasses.replace(recipe, build=partial(fsrcnn, 2, num_filters=9, num_shrunk_filters=4, num_blocks=1))
+    for changed, precision in ((wider, "float32"), (recipe, "mixed_float16")):
+        with pytest.raises(
+            ValueError, match="`output` must be a new folder, or that of a run of this network"
+        ) as error:
+            run(changed, images, tmp_path, precision=precision)
+        assert len(str(error.value).splitlines()) == 1
+    assert all(file.read_bytes() == content for file, content in before.items())
+
+
 def test_a_finished_run_is_not_run_again(recipe, images, tmp_path):
     first = run(recipe, images, tmp_path)
+    (tmp_path / "averaged.keras").unlink()
     assert_equal_weights(first, run(recipe, images, tmp_path))
     assert len(log(tmp_path)) == 4
 
@@ -136,7 +177,7 @@ def test_leaves_the_global_precision_policy_alone(recipe, images, tmp_path):
 
 def test_a_run_shorter_than_an_epoch_has_only_its_own_steps(recipe, images, tmp_path):
     run(dataclasses.replace(recipe, steps=3), images, tmp_path, steps_per_epoch=1000)
-    assert int(keras.models.load_model(tmp_path / "checkpoint.keras").optimizer.iterations) == 3
+    assert list(checkpoints(tmp_path / "checkpoints")) == [3]
 
 
 def test_needs_validation_images(recipe, images, tmp_path):
@@ -158,7 +199,7 @@ def test_a_killed_run_goes_on_after_its_last_epoch(images, tmp_path):
 
     killed = start(tmp_path / "killed")
     deadline = time.monotonic() + 120
-    while not (tmp_path / "killed" / "checkpoint.keras").exists() and time.monotonic() < deadline:
+    while not list(tmp_path.glob("killed/checkpoints/step_*")) and time.monotonic() < deadline:
         time.sleep(0.05)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
