@@ -76,14 +76,15 @@ def make_parser() -> Parser:
 
 def upscale(arguments: argparse.Namespace) -> None:
     """`keras-lisr upscale`: a picture in, a picture out."""
+    from tqdm import tqdm
+
     from keras_lisr.inference.image_io import check_output_size, read_picture, write_picture
-    from keras_lisr.inference.progress import ProgressBar
 
     model_name = choose_model(arguments.model, arguments.scale)
     if arguments.tile is not None and arguments.tile < 1:
         raise ValueError(f"`tile` must be a positive integer. Received: tile={arguments.tile}")
     picture = read_picture(arguments.picture)
-    check_outputs(arguments)
+    check_outputs(arguments.picture, arguments.output, arguments.compare)
 
     with silent_start():
         from keras_lisr.inference.upscaler import Upscaler
@@ -93,6 +94,7 @@ def upscale(arguments: argparse.Namespace) -> None:
     if arguments.scale not in (None, scale):
         raise ValueError(f"`scale` must be that of {model_name} ({scale}). Received: scale={arguments.scale}")
     output = arguments.output or arguments.picture.with_name(f"{arguments.picture.stem}_x{scale}.png")
+    check_outputs(arguments.picture, output, arguments.compare)
     check_output_size(output, height * scale, width * scale)
     if not upscaler.exact and upscaler.count_tiles(height, width) > 1:
         print(
@@ -102,7 +104,8 @@ def upscale(arguments: argparse.Namespace) -> None:
         )
 
     start = time.monotonic()
-    super_resolved = upscaler(picture, progress=ProgressBar())
+    with tqdm(total=upscaler.count_tiles(height, width), unit=" tiles", disable=None) as bar:  # None: on terminals.
+        super_resolved = upscaler(picture, progress=lambda done, total: bar.update(done - bar.n))
     seconds = time.monotonic() - start
     write_picture(super_resolved, output)
     print(f"{output}: {width * scale} x {height * scale} pixels by {model_name} in {seconds:.1f} s")
@@ -125,22 +128,28 @@ def list_models(arguments: argparse.Namespace) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
-    print(f"\nMultiply-accumulates for a result of 1280 x 720 pixels; PSNR on luma. Default: {DEFAULT_PRESET}.")
+    print(
+        "\nMultiply-accumulates for a result of 1280 x 720 pixels. PSNR: float luma (BT.601) of 8-bit RGB, as many "
+        f"pixels shaved as the scale says, low resolution by MATLAB's bicubic. Default: {DEFAULT_PRESET}."
+    )
 
 
-def check_outputs(arguments: argparse.Namespace) -> None:
+def check_outputs(picture: Path, output: Path | None, comparison: Path | None) -> None:
     """Checks that the results can be written, and over nothing that is still needed.
 
     Raises:
-        ValueError: If a suffix is unknown or a result would replace the picture.
+        ValueError: If a suffix is unknown, or a result would replace the picture or the other result.
         OSError: If a file cannot be written where it is wanted.
     """
     from keras_lisr.inference.image_io import check_output
 
-    for name, path in (("OUT", arguments.output), ("FILE", arguments.compare)):
-        check_output(path or arguments.picture.with_suffix(".png"))  # Without OUT, it goes beside the picture.
-        if path and path.exists() and path.samefile(arguments.picture):
-            raise ValueError(f"{name} must be another file than IN. Received: {str(path)!r}")
+    for name, path in (("OUT", output), ("FILE", comparison)):
+        if path:
+            check_output(path)
+            if path.exists() and path.samefile(picture):
+                raise ValueError(f"{name} must be another file than IN. Received: {str(path)!r}")
+    if output and comparison and output.resolve() == comparison.resolve():
+        raise ValueError(f"FILE must be another file than OUT. Received: {str(comparison)!r}")
 
 
 def choose_model(name: str | None, scale: int | None) -> str:

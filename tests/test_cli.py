@@ -144,6 +144,14 @@ def failing(picture, models):
         (["upscale", picture, "-o", picture], "OUT must be another file than IN. Received: '/"),
         (["upscale", picture, "--compare", folder / "missing" / "c.png"], "c.png' (No such file or directory)"),
         (["upscale", picture, "--compare", picture], "FILE must be another file than IN. Received: '/"),
+        (
+            ["upscale", picture, "-o", folder / "a.png", "--compare", folder / "a.png"],
+            "FILE must be another file than OUT. Received: '/",
+        ),
+        (
+            ["upscale", picture, "--compare", picture.with_name("in_x4.png")],
+            "FILE must be another file than OUT. Received: '/",
+        ),
         (["upscale", wide, "-n", "tiny_x2", "-o", folder / "out.jpg"], "JPEG ends at 65500 a side"),
     ]
 

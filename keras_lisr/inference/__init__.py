@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from keras_lisr.inference.image_io import read_picture as read_picture
 from keras_lisr.inference.image_io import write_picture as write_picture
-from keras_lisr.inference.progress import ProgressBar as ProgressBar
 
 if TYPE_CHECKING:
     from keras_lisr.inference.upscaler import Upscaler as Upscaler
 
-__all__ = ["ProgressBar", "Upscaler", "read_picture", "write_picture"]
+__all__ = ["Upscaler", "read_picture", "write_picture"]
 
 
 def __getattr__(name: str) -> Any:

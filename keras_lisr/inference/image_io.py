@@ -36,7 +36,7 @@ def read_picture(path: str | Path) -> np.ndarray:
     """Reads a picture as 8-bit RGB, turned upright as its EXIF orientation says.
 
     Grey, palette and CMYK pictures are converted, and an alpha channel that is opaque everywhere is dropped. What would
-    be lost without a word is refused: transparency, and more than 8 bits per channel.
+    be lost without a word is refused: transparency, more than 8 bits per channel, and all frames but the first.
 
     Args:
         path: File in any format that Pillow reads, at most 178 megapixels.
@@ -55,9 +55,11 @@ def read_picture(path: str | Path) -> np.ndarray:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(path)
         with image:
-            # Pillow reads RGB of 16 bits as 8 bits; only its decoder's arguments tell.
-            if image.mode.startswith(("I", "F")) or ";16" in str(image.tile):
+            if image.mode.startswith(("I", "F")) or any(map(is_deep, image.tile)):
                 raise ValueError("it has more than 8 bits per channel")
+            # The further frames of a phone's MPO are smaller versions and depth maps of the picture.
+            if image.format != "MPO" and getattr(image, "is_animated", False):
+                raise ValueError("it has several frames")
             if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
                 raise ValueError("it is transparent in places")
             return np.array(ImageOps.exif_transpose(image).convert("RGB"))
@@ -66,6 +68,13 @@ def read_picture(path: str | Path) -> np.ndarray:
             f"`path` must be a readable 8-bit picture without transparency. Received: path={str(path)!r} "
             f"({reason(error)})"
         ) from error
+
+
+def is_deep(tile: Any) -> bool:
+    """Whether a part of a file holds more than the 8 bits as which Pillow reads RGB: its decoder's arguments tell."""
+    if tile.codec_name.startswith("ppm"):
+        return tile.args[-1] > 255  # The value of white.
+    return ";16" in str(tile.args)
 
 
 def check_output(path: str | Path) -> None:

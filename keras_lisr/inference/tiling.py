@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from keras_lisr.zoo.graph import calls
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], Any]
 
 # Measured peak of TensorFlow's memory over `bytes_per_pixel`: 0.7 (FSRCNN) to 1.7 (IMDN), windows of 256 to 1,187.
 MEMORY_OVERHEAD = 1.7
@@ -111,30 +111,36 @@ def _join(target: np.ndarray, source: np.ndarray, start: int, cut: int, fade: in
     target[cut : start + len(source)] = source[cut - start :]
 
 
-def tile_for_memory(model: keras.Model, halo: int, memory: int) -> int:
+def tile_for_memory(pixel_memory: float, halo: int, memory: int, height: int, width: int) -> int:
     """The largest tile whose window a network upscales within a memory budget.
 
     Args:
-        model: Functional model with one input and one output.
+        pixel_memory: Bytes that the network takes for each pixel of a window.
         halo: Pixels on each side of a tile that only give context.
         memory: Bytes for the network's tensors.
+        height: Pixels of the picture.
+        width: Pixels of the picture.
 
     Returns:
-        Side of the tile, in low-resolution pixels.
+        Side of the tile, in low-resolution pixels; that of the whole picture if it fits.
 
     Raises:
-        ValueError: If `memory` is too little for any tile, or as `bytes_per_pixel` says.
+        ValueError: If `memory` is too little for any tile.
     """
-    pixel_memory = MEMORY_OVERHEAD * bytes_per_pixel(model)
+    if height * width * pixel_memory <= memory:
+        return max(height, width)
     tile = math.isqrt(int(memory / pixel_memory)) - 2 * halo
     if tile < 1:
         least = math.ceil((2 * halo + 1) ** 2 * pixel_memory)
-        raise ValueError(f"`memory` must be at least {least} bytes for this network. Received: memory={memory}")
+        raise ValueError(
+            f"`memory` must be at least {least} bytes for tiles of this network, or `tile` be chosen. "
+            f"Received: memory={memory}"
+        )
     return tile
 
 
 def bytes_per_pixel(model: keras.Model) -> int:
-    """Bytes that a network's tensors take for each pixel of a window.
+    """Bytes that a network's tensors take for each pixel of a window, without `MEMORY_OVERHEAD`.
 
     The most that they hold at once, if each is kept from the call that makes it to the last one that takes it.
 

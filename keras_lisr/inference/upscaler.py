@@ -7,7 +7,14 @@ import numpy as np
 
 from keras_lisr.inference.engines import Precision, compile_engine, in_precision, resolve_precision
 from keras_lisr.inference.receptive_field import receptive_field_radius
-from keras_lisr.inference.tiling import Progress, tile_for_memory, upscale_in_tiles, windows
+from keras_lisr.inference.tiling import (
+    MEMORY_OVERHEAD,
+    Progress,
+    bytes_per_pixel,
+    tile_for_memory,
+    upscale_in_tiles,
+    windows,
+)
 from keras_lisr.zoo.graph import calls
 
 DEFAULT_MEMORY = 2**30
@@ -18,20 +25,23 @@ class Upscaler:
     """Upscales pictures of any size with a network, in tiles, as one function compiled once.
 
     The tiles of a network without pooling over the picture are exact: the halo around each is the radius of its
-    receptive field, computed from the graph, so that the result is the one of the whole picture at once. A network with
-    such pooling (RCAN, and IMDN with its native attention) sees other statistics in each tile: `exact` is False then,
-    and neighbouring tiles fade into one another over 32 pixels.
+    receptive field, computed from the graph, so that the result is the one of the whole picture at once, to the order
+    in which floats are added up for another size: 1e-6 of the range, which moves about one byte in 100,000 by one.
+
+    A network with such pooling (RCAN, and IMDN with its native attention) sees other statistics in each tile: `exact`
+    is False then, and neighbouring tiles fade into one another over 32 pixels.
 
     Args:
         model: Functional model from RGB in [0, 1], `(batch, height, width, 3)`, to the same range.
-        tile: Side of a tile, in low-resolution pixels, without the halo; by default, what fits into `memory`.
+        tile: Side of a tile, in low-resolution pixels, without the halo; by default, the whole picture where it fits
+            into `memory`, and else the largest tile that does.
         memory: Bytes for the network's tensors, beside the pictures and some 600 MB of TensorFlow.
         precision: "float32", "bfloat16", or "auto": bfloat16 where the processor computes it fast. A model that
             computes in another precision is copied, and later changes of its weights are not seen.
 
     Raises:
         ValueError: If `model` is not such a model or holds a layer whose receptive field is not known, `tile` is not a
-            positive integer, `memory` is too little for this network, or `precision` is none of those named.
+            positive integer, or `precision` is none of those named.
 
     Example:
 
@@ -53,13 +63,20 @@ class Upscaler:
     ):
         if tile is not None and (not isinstance(tile, int) or tile < 1):
             raise ValueError(f"`tile` must be a positive integer or None. Received: tile={tile!r}")
+        radius = receptive_field_radius(model)
+        for name, shape in (("takes", model.input_shape), ("returns", model.output_shape)):
+            if shape[-1] != 3:
+                raise ValueError(f"`model` must be one from RGB to RGB. Received: a model that {name} {shape}")
         self.precision = resolve_precision(precision)
         model = in_precision(model, self.precision)
-        radius = receptive_field_radius(model)
+        graph = list(calls(model))
         self.exact = math.isfinite(radius)
         self.halo = int(radius) if self.exact else BLENDED_HALO
-        self.scale = list(calls(model))[-1].output_resolution
-        self.tile = tile or tile_for_memory(model, self.halo, memory)
+        self.scale = graph[-1].output_resolution
+        self.smallest_side = max(getattr(call.operation, "smallest_side", 1) for call in graph)
+        self.tile = tile
+        self.memory = memory
+        self._pixel_memory = MEMORY_OVERHEAD * bytes_per_pixel(model)
         self._engine = compile_engine(model)
 
     def __call__(self, image: np.ndarray, progress: Progress | None = None) -> np.ndarray:
@@ -67,24 +84,31 @@ class Upscaler:
 
         Args:
             image: uint8 RGB, `(height, width, 3)`.
-            progress: Called with the number of finished tiles and that of all, such as a `ProgressBar`.
+            progress: Called with the number of finished tiles and that of all.
 
         Returns:
             uint8 RGB, `(height * scale, width * scale, 3)`.
 
         Raises:
-            ValueError: If `image` has another type or shape, or no pixels.
+            ValueError: If `image` has another type or shape, no pixels, or fewer than a layer of the network needs, or
+                `memory` is too little for tiles of this network.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise ValueError(
                 "`image` must be a uint8 array (height, width, 3). "
                 f"Received: image.dtype={image.dtype}, image.shape={image.shape}"
             )
+        height, width, _ = image.shape
+        if min(height, width) < self.smallest_side:
+            raise ValueError(
+                f"`image` must be at least {self.smallest_side} pixels on each side for this network. "
+                f"Received: image.shape={image.shape}"
+            )
         return upscale_in_tiles(
             self._engine,
             image,
             scale=self.scale,
-            tile=self.tile,
+            tile=self._tile(height, width),
             halo=self.halo,
             blend=not self.exact,
             progress=progress,
@@ -92,4 +116,9 @@ class Upscaler:
 
     def count_tiles(self, height: int, width: int) -> int:
         """Number of tiles in which a picture of that size is upscaled; a single one is the whole picture."""
-        return math.prod(len(windows(side, self.tile, self.halo)[1]) for side in (height, width))
+        tile = self._tile(height, width)
+        return math.prod(len(windows(side, tile, self.halo)[1]) for side in (height, width))
+
+    def _tile(self, height: int, width: int) -> int:
+        """Side of the tiles for a picture of that size."""
+        return self.tile or tile_for_memory(self._pixel_memory, self.halo, self.memory, height, width)

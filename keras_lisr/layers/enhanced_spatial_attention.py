@@ -4,8 +4,6 @@ import math
 
 import keras
 
-SMALLEST_SIDE = 15
-
 
 @keras.saving.register_keras_serializable(package="keras_lisr")
 class EnhancedSpatialAttention(keras.layers.Layer):
@@ -25,7 +23,8 @@ class EnhancedSpatialAttention(keras.layers.Layer):
         The same.
 
     Raises:
-        ValueError: If there are fewer channels than `reduction`, or a side is known to be smaller than 15 pixels.
+        ValueError: If there are fewer channels than `reduction`, or a side is smaller than 15 pixels and known to be so
+            while the graph is made; `keras_lisr.inference.Upscaler` checks every picture.
 
     Relation to other attention:
         Sees about 50 pixels around each pixel without pooling over the picture; the pooling grid starts at the
@@ -37,6 +36,7 @@ class EnhancedSpatialAttention(keras.layers.Layer):
     """
 
     receptive_field_radius = math.inf  # The pooling grid starts at the picture's corner: a tile has another grid.
+    smallest_side = 15  # Below, the pooling leaves nothing, which some backends resize to zeros without a word.
 
     def __init__(self, reduction: int = 4, **kwargs):
         super().__init__(**kwargs)
@@ -67,10 +67,10 @@ class EnhancedSpatialAttention(keras.layers.Layer):
 
     def call(self, features):
         sides = [side for side in features.shape[1:3] if side is not None]
-        if min(sides, default=SMALLEST_SIDE) < SMALLEST_SIDE:
-            # The pooling would leave nothing, which some backends resize to zeros without a word.
+        if min(sides, default=self.smallest_side) < self.smallest_side:
             raise ValueError(
-                f"Height and width of the features must be at least {SMALLEST_SIDE}. Received: shape={features.shape}"
+                f"Height and width of the features must be at least {self.smallest_side}. "
+                f"Received: shape={features.shape}"
             )
         reduced = self.reduce(features)
         coarse = keras.ops.max_pool(self.stride(reduced), 7, strides=3)

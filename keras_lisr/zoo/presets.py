@@ -18,21 +18,12 @@ SUFFIX = ".npz"
 ARCHITECTURE = "architecture"
 
 
-def preset_names(folder: Path | None = None) -> list[str]:
-    """Names of the presets.
-
-    Args:
-        folder: Where the index and the weights lie, by default in the package.
-    """
-    return [preset.name for preset in presets(folder)]
-
-
 def from_preset(name_or_path: str | Path, folder: Path | None = None) -> keras.Model:
     """Builds a network with trained weights.
 
     Args:
         name_or_path: Name of a preset, or path of a `.npz` file that `save_preset` wrote.
-        folder: As for `preset_names`.
+        folder: Where the index and the weights lie, by default in the package.
 
     Returns:
         The model, in float32 or under the precision policy that is set.
@@ -101,7 +92,7 @@ def register_preset(
         path: The file.
         multiply_accumulates: What a result of 1280x720 pixels takes, as `keras_lisr.benchmark` counts it.
         measured: Mean PSNR in decibels and mean SSIM, on each benchmark set.
-        folder: As for `preset_names`.
+        folder: As for `from_preset`.
 
     Returns:
         The entry.
@@ -133,8 +124,11 @@ def checksum(path: Path) -> str:
 
 def _load(path: Path) -> keras.Model:
     architecture, weights = _read(path)
-    model = _build(architecture)
-    _assign(model, weights)
+    try:
+        model = _build(architecture)
+        _assign(model, weights)
+    except (KeyError, TypeError, ValueError) as error:  # Whatever builders raise for arguments that they do not know.
+        raise ValueError(f"`path` must be a preset file. Received: path={str(path)!r} ({error})") from error
     return model
 
 
@@ -152,7 +146,8 @@ def _build(architecture: str) -> keras.Model:
     """Calls the builder that an architecture names."""
     from keras_lisr import zoo  # It imports this module.
 
-    builder, arguments = json.loads(architecture).values()
+    stored = json.loads(architecture)
+    builder, arguments = stored["builder"], stored["arguments"]
     build: Any = getattr(zoo, builder, None)
     if getattr(build, "__module__", None) != f"keras_lisr.zoo.{builder}":
         raise ValueError(f"`builder` must be a network of keras_lisr.zoo. Received: builder={builder!r}")

@@ -106,6 +106,28 @@ def broken_files(folder, pixels):
     return [*sorted(folder.iterdir()), folder / "missing.png", folder / "missing" / "a.png"]
 
 
+@pytest.mark.parametrize(("white", "magic"), [(65535, b"P6"), (1023, b"P6"), (4095, b"P3")])
+def test_more_than_8_bits_in_ppm_are_refused(tmp_path, white, magic):
+    (tmp_path / "a.ppm").write_bytes(b"%s 1 1 %d\n1 2 3 " % (magic, white))
+    with pytest.raises(ValueError, match="more than 8 bits"):
+        read_picture(tmp_path / "a.ppm")
+
+
+def test_8_bits_in_ppm_are_read(tmp_path, pixels):
+    Image.fromarray(pixels).save(tmp_path / "a.ppm")
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.ppm"), pixels)
+
+
+def test_animations_are_refused_and_further_pictures_of_a_phone_are_not(tmp_path, pixels):
+    frames = [Image.fromarray(pixels), Image.fromarray(255 - pixels)]
+    for suffix in ("gif", "webp", "png"):
+        frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:])
+        with pytest.raises(ValueError, match="it has several frames"):
+            read_picture(tmp_path / f"a.{suffix}")
+    frames[0].save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=frames[1:])
+    assert read_picture(tmp_path / "a.jpg").shape == pixels.shape
+
+
 def test_broken_files_are_refused_by_name(tmp_path, pixels):
     for file in broken_files(tmp_path, pixels):
         with pytest.raises(ValueError) as caught:

@@ -30,13 +30,41 @@ def test_scale_and_size(scale):
         assert (result.shape, result.dtype) == ((height * scale, width * scale, 3), np.uint8)
 
 
-def test_the_tile_follows_from_memory():
+def test_the_tile_follows_from_memory(image):
     model = zoo.edsr_baseline(num_filters=4, num_blocks=1)
-    small, large = (Upscaler(model, memory=memory).tile for memory in (2**20, 2**22))
+    small, large = (Upscaler(model, memory=memory).count_tiles(1000, 2000) for memory in (2**22, 2**20))
     assert 1 < small < large
-    assert Upscaler(model, memory=2**20, tile=5).tile == 5
-    with pytest.raises(ValueError, match="`memory` must be at least"):
-        Upscaler(model, memory=100)
+    assert Upscaler(model, memory=2**20, tile=5).count_tiles(1000, 2000) > large
+    little = Upscaler(model, memory=50_000)
+    assert little(image[:5, :5]).shape == (20, 20, 3)
+    with pytest.raises(ValueError, match="`memory` must be at least .*, or `tile` be chosen"):
+        little(image)
+
+
+def test_too_few_pixels_for_a_layer_are_refused(image):
+    upscaler = Upscaler(zoo.shallow_edsr(2, attention="esa", num_filters=4, num_blocks=1))
+    assert upscaler(image[:15, :15]).shape == (30, 30, 3)
+    with pytest.raises(ValueError, match=r"at least 15 pixels on each side .* Received: image.shape=\(15, 14, 3\)"):
+        upscaler(image[:15, :14])
+
+
+def test_the_preset_in_tiles_gives_its_picture_to_a_rounding_error():
+    """A float on the edge between two bytes falls to either side; here a few of 600,000."""
+    image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    upscaler = Upscaler(zoo.from_preset("imdn_x4"), precision="float32")
+    assert upscaler.count_tiles(96, 128) == 1
+    whole = upscaler(image).astype(int)
+    upscaler.tile = 40
+    difference = np.abs(upscaler(image) - whole)
+    assert difference.max() <= 1 and (difference > 0).mean() < 1e-4
+
+
+@pytest.mark.parametrize("channels", [(1, 3), (3, 1)])
+def test_a_model_of_other_channels_is_refused(channels):
+    inputs = keras.Input((None, None, channels[0]))
+    model = keras.Model(inputs, keras.layers.Conv2D(channels[1], 3, padding="same")(inputs))
+    with pytest.raises(ValueError, match="`model` must be one from RGB to RGB. Received: a model that (takes|returns)"):
+        Upscaler(model)
 
 
 def test_pooling_over_the_picture_is_blended_and_says_so(image):

@@ -9,7 +9,6 @@ from keras_lisr.benchmark import parameters
 from keras_lisr.preset_index import write_index
 from keras_lisr.zoo.presets import (
     from_preset,
-    preset_names,
     presets,
     register_preset,
     save_preset,
@@ -66,7 +65,7 @@ def test_a_file_holds_float16_and_no_pickle(file):
 
 
 def test_a_registered_preset_is_found_by_name(folder, model):
-    assert preset_names(folder) == ["tiny_x2"]
+    assert [preset.name for preset in presets(folder)] == ["tiny_x2"]
     (preset,) = presets(folder)
     assert (preset.builder, preset.arguments, preset.scale) == ("imdn", ARGUMENTS, 2)
     assert (preset.parameters, preset.multiply_accumulates) == (parameters(model), 123)
@@ -117,6 +116,27 @@ def test_only_networks_of_the_zoo_are_built(file, builder):
         ValueError, match=f"`builder` must be a network of keras_lisr.zoo. Received: builder='{builder}'"
     ):
         from_preset(file)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        "nonsense",
+        "[]",
+        '{"builder": "imdn"}',
+        '{"arguments": {"scale": 2, "filters": 8}, "builder": "imdn"}',
+        '{"arguments": {"scale": 5}, "builder": "imdn"}',
+    ],
+)
+def test_broken_architectures_are_refused_by_name(file, architecture):
+    change(file, architecture=np.array(architecture))
+    with pytest.raises(ValueError, match=r"`path` must be a preset file. Received: path='.*npz' \("):
+        from_preset(file)
+
+
+def test_the_order_in_an_architecture_does_not_matter(file):
+    change(file, architecture=np.array(json.dumps({"arguments": ARGUMENTS, "builder": "imdn"})))
+    assert from_preset(file).name == "imdn"
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04"])
