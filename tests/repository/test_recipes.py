@@ -24,6 +24,7 @@ SMALL = {
     "rcan": {"num_filters": 16, "num_blocks": 1, "num_residual_blocks": 2},
     "shallow_edsr": {"num_filters": 8, "num_blocks": 2},
 }
+SMALL_DEFAULT = {"default": SMALL["imdn"]}
 
 
 def load(name):
@@ -58,12 +59,12 @@ def test_builds_its_network_at_every_scale_and_doubles_the_learning_rate(name, s
     assert make(scale, ggas=True).learning_rate == 2 * plain.learning_rate
 
 
-@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("name", RECIPES)
 def test_runs_two_steps(name, tmp_path):
     options = {key: True for key in ("ggas", "cwss") if key in inspect.signature(load(name).recipe).parameters}
     recipe = load(name).recipe(2, **options)
     small = dataclasses.replace(
-        recipe, build=partial(recipe.build, **SMALL[name]), steps=2, patch_size=32, batch_size=1
+        recipe, build=partial(recipe.build, **(SMALL | SMALL_DEFAULT)[name]), steps=2, patch_size=32, batch_size=1
     )
     images = [np.random.default_rng(0).integers(256, size=(48, 48, 3), dtype=np.uint8)]
     model = fit(small, images, tmp_path, validation=images, precision="float32", steps_per_epoch=2)

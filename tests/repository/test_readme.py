@@ -1,0 +1,84 @@
+"""What README.md tells people to type, and what it says was measured."""
+
+import contextlib
+import importlib.util
+import io
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_lisr.cli import make_parser
+from keras_lisr.preset_index import presets
+from keras_lisr.training import command
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCKS = PYTHON.findall(README)
+COMMANDS = [line.split("#")[0].strip() for line in re.findall(r"^    (\S.*)$", PYTHON.sub("", README), re.MULTILINE)]
+
+
+def block_with(text):
+    """The one block of Python in which a text stands."""
+    (block,) = [block for block in BLOCKS if text in block]
+    return block
+
+
+def test_opens_with_the_two_commands():
+    assert COMMANDS[:2] == ["make upscale", "make test"]
+    makefile = (ROOT / "Makefile").read_text()
+    assert all(re.search(rf"^{name.split()[1]}:", makefile, re.MULTILINE) for name in COMMANDS[:2])
+
+
+def test_every_command_is_known():
+    for line in COMMANDS[3:]:
+        program, *arguments = shlex.split(line)
+        if program == "keras-lisr":
+            make_parser().parse_args(arguments)
+        else:
+            assert program == "python"
+            recipe, *flags = arguments
+            spec = importlib.util.spec_from_file_location("recipe", ROOT / recipe)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            command.argument_parser(module.recipe).parse_args(flags)
+
+
+def test_networks_are_built():
+    exec(block_with("edsr_baseline(scale=2, ggas=True, cwss=True)"), {})
+
+
+def test_a_picture_is_upscaled_and_a_set_measured(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 28, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save("photo.jpg")
+    (tmp_path / "benchmarks" / "Set5" / "HR").mkdir(parents=True)
+    Image.fromarray(pixels).save("benchmarks/Set5/HR/noise.png")
+    names = {}
+    exec(block_with('Image.open("photo.jpg")'), names)
+    assert names["large"].shape == (96, 112, 3)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(block_with("evaluate(upscaler"), names)
+    assert "shave 4" in printed.getvalue() and "noise" in printed.getvalue()
+
+
+def test_the_training_block_makes_a_recipe(monkeypatch):
+    made = []
+    monkeypatch.setattr("keras_lisr.training.fit", lambda recipe, *arguments, **options: made.append(recipe))
+    monkeypatch.setattr("keras_lisr.data.image_files", lambda folder: ["a.png"] * 12)
+    monkeypatch.setattr("keras_lisr.data.read_images", list)
+    exec(block_with("Recipe("), {})
+    assert made[0].build().count_params() > 700_000
+
+
+@pytest.mark.parametrize("preset", presets(), ids=lambda preset: preset.name)
+def test_measured_numbers_are_those_of_the_index(preset):
+    (row,) = [line for line in README.splitlines() if line.startswith(f"| preset `{preset.name}`")]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    measured = [preset.measured[name] for name in ("Set5", "Set14", "DIV2K_valid_part")]
+    assert cells[1:] == [f"{psnr:.2f} / {ssim:.4f}" for psnr, ssim in measured]
