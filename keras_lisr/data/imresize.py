@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from keras_lisr.cubic_kernel import cubic_kernel
+
 # Output rows made by one matrix product. Few keep the product small: a band of weights is mostly zeros beyond its taps.
 BAND_ROWS = 8
 
@@ -77,14 +79,6 @@ def _taps_and_weights(length: int, scale: float) -> tuple[np.ndarray, np.ndarray
     num_taps = math.ceil(4 * stretch) + 2
     centers = (np.arange(_resized_length(length, scale)) + 0.5) / scale - 0.5  # Pixel centers, not corners, coincide.
     taps = np.floor(centers - 2 * stretch).astype(int)[:, None] + np.arange(num_taps)
-    weights = _cubic((centers[:, None] - taps) / stretch)
+    weights = cubic_kernel((centers[:, None] - taps) / stretch)
     mirror = np.concatenate([np.arange(length), np.arange(length)[::-1]])
     return mirror[taps % (2 * length)], weights / weights.sum(axis=1, keepdims=True)
-
-
-def _cubic(x: np.ndarray) -> np.ndarray:
-    """Keys' cubic convolution kernel with a = -0.5 (https://doi.org/10.1109/TASSP.1981.1163711)."""
-    x = np.abs(x)
-    inner = (1.5 * x - 2.5) * x**2 + 1
-    outer = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    return np.where(x <= 1, inner, np.where(x < 2, outer, 0))

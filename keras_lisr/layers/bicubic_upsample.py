@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_lisr.cubic_kernel import cubic_kernel
+
 RADIUS = 2
 
 
@@ -58,9 +60,6 @@ def repeat_border(image, axis: int):
 def phase_kernel(scale: int, channels: int) -> np.ndarray:
     """Kernel `(5, 5, channels, scale^2 x channels)`: each output pixel of a low-resolution pixel is one image."""
     phases = (np.arange(scale) + 0.5) / scale - 0.5
-    taps = np.abs(phases[:, None] - np.arange(-RADIUS, RADIUS + 1))
-    inner = (1.5 * taps - 2.5) * taps**2 + 1
-    outer = ((-0.5 * taps + 2.5) * taps - 4) * taps + 2
-    weights = np.where(taps <= 1, inner, np.where(taps < 2, outer, 0))
+    weights = cubic_kernel(phases[:, None] - np.arange(-RADIUS, RADIUS + 1))
     kernel = np.einsum("yi,xj,cd->ijcyxd", weights, weights, np.eye(channels))
     return kernel.reshape(2 * RADIUS + 1, 2 * RADIUS + 1, channels, scale**2 * channels).astype("float32")

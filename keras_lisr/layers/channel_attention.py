@@ -4,8 +4,6 @@ import math
 
 import keras
 
-PYTORCH_UNIFORM = {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}
-
 
 @keras.saving.register_keras_serializable(package="keras_lisr")
 class ChannelAttention(keras.layers.Layer):
@@ -51,7 +49,7 @@ class ChannelAttention(keras.layers.Layer):
                 f"`reduction` must be at most the number of channels. "
                 f"Received: reduction={self.reduction}, channels={channels}"
             )
-        initializer = keras.initializers.VarianceScaling(**PYTORCH_UNIFORM)
+        initializer = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")  # PyTorch's.
         self.squeeze = keras.layers.Conv2D(
             channels // self.reduction,
             1,

@@ -58,7 +58,8 @@ def super_resolution_model(
 def conv3x3(features, filters: int, name: str, **options):
     """3x3 convolution that keeps height and width, its kernel drawn from U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
 
-    That is PyTorch's kernel, from which EDSR, CARN, IMDN and RCAN were trained; biases start at 0. `options` go to `keras.layers.Conv2D`.
+    That is PyTorch's kernel, from which EDSR, CARN, IMDN and RCAN were trained; biases start at 0. What `options` names
+    goes to `keras.layers.Conv2D`.
     """
     return convolution(filters, 3, name, **options)(features)
 
