@@ -81,7 +81,12 @@ def argument_parser(recipe: Callable[..., Recipe]) -> argparse.ArgumentParser:
     parser.add_argument(
         "--steps-per-epoch", type=positive, default=1000, help="steps between checkpoints and validations"
     )
-    parser.add_argument("--from", dest="start_from", metavar="MODEL", help="preset or .keras file to start from")
+    parser.add_argument(
+        "--from",
+        dest="start_from",
+        metavar="MODEL",
+        help="preset or .keras file of this network, of any scale, to start from",
+    )
     parser.add_argument("--hours", type=float, help="stop after this time; the same command goes on later")
     return parser
 

@@ -59,7 +59,7 @@ def fit(
         seed: Seed of the weights and of the patches.
         steps_per_epoch: Steps between two validations and checkpoints; an epoch for `fit`, not a pass over the data.
             The recipe's steps are rounded up to whole epochs.
-        start_from: Preset, or `.keras` file, whose weights a new run starts from; of the same network.
+        start_from: Preset, or `.keras` file, whose weights a new run starts from; of the same network, for any scale.
         hours: Wall time after which the run stops at the end of an epoch, to be gone on with later.
 
     Returns:
@@ -67,7 +67,7 @@ def fit(
 
     Raises:
         ValueError: If there are no validation images, `precision` is none of these, `output` holds the run of another
-            network or precision, or as `PatchSampler` says.
+            network or precision, `start_from` is another network, or as `PatchSampler` says.
     """
     if not validation:
         raise ValueError("`validation` must hold at least one image. Received none.")
@@ -130,13 +130,31 @@ def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> 
     finally:
         keras.config.set_dtype_policy(policy)
     if start_from is not None:
-        is_file = str(start_from).endswith(".keras")
-        source = keras.models.load_model(start_from, compile=False) if is_file else from_preset(start_from)
-        model.set_weights(source.get_weights())
+        warm_start(model, start_from)
     # XLA is slower than oneDNN on processors, several times so for depthwise convolutions; elsewhere Keras decides.
     jit_compile = False if keras.backend.backend() == "tensorflow" and not has_gpu() else "auto"
     model.compile(recipe.optimizer(), recipe.loss, metrics=[PSNR(shave=recipe.scale)], jit_compile=jit_compile)
     return model
+
+
+def warm_start(model: keras.Model, start_from: str | Path) -> None:
+    """Sets a new network's weights to those of a trained one; where that has another scale, less the upsampler.
+
+    Raises:
+        ValueError: If the two differ elsewhere.
+    """
+    is_file = str(start_from).endswith(".keras")
+    source = keras.models.load_model(start_from, compile=False) if is_file else from_preset(start_from)
+    trained = {weight.path: weight for weight in source.weights}
+    new = {weight.path: weight for weight in model.weights}
+    for path in trained.keys() | new.keys():
+        if path in trained and path in new and trained[path].shape == new[path].shape:
+            new[path].assign(trained[path])
+        elif not path.startswith("upsample"):
+            raise ValueError(
+                f"`start_from` must be a network of this kind, of any scale. "
+                f"Received: start_from={str(start_from)!r}, in which {path!r} differs"
+            )
 
 
 def resume(model: keras.Model, folder: Path) -> int:

@@ -11,9 +11,10 @@ import keras
 import numpy as np
 import pytest
 
+from keras_lisr import zoo
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import checkpoints
-from keras_lisr.training.fit import best_so_far
+from keras_lisr.training.fit import best_so_far, warm_start
 from keras_lisr.zoo import fsrcnn
 
 RUN = """
@@ -21,6 +22,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from keras_lisr.data import read_images
+from keras_lisr import zoo
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.zoo import fsrcnn
 
@@ -159,6 +161,29 @@ def test_starts_from_given_weights(recipe, images, tmp_path):
     still = dataclasses.replace(recipe, learning_rate=0.0, steps=10)
     second = run(still, images, tmp_path / "second", start_from=tmp_path / "first" / "averaged.keras", seed=5)
     assert_equal_weights(first, second)
+
+
+@pytest.mark.parametrize("builder", [zoo.fsrcnn, zoo.edsr_baseline])
+def test_starts_from_another_scale_with_a_new_upsampler(builder, tmp_path):
+    source, target = builder(2, ggas=True, num_filters=4), builder(4, ggas=True, num_filters=4)
+    source.save(tmp_path / "x2.keras")
+    before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in target.weights}
+    warm_start(target, tmp_path / "x2.keras")
+    trained = {weight.path: weight for weight in source.weights}
+    for weight in target.weights:
+        same_shape = weight.path in trained and trained[weight.path].shape == weight.shape
+        expected = trained[weight.path] if same_shape else before[weight.path]
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), keras.ops.convert_to_numpy(expected))
+        assert same_shape or weight.path.startswith("upsample")
+
+
+@pytest.mark.parametrize("other", [{"ggas": True}, {"num_blocks": 2}, {"num_filters": 5}])
+def test_another_network_to_start_from_is_refused(tmp_path, other):
+    small = {"num_filters": 4, "num_shrunk_filters": 2, "num_blocks": 1}
+    fsrcnn(2, **{**small, **other}).save(tmp_path / "other.keras")
+    for scale in (2, 4):
+        with pytest.raises(ValueError, match="`start_from` must be a network of this kind, .*other.keras', in which '"):
+            warm_start(fsrcnn(scale, **small), tmp_path / "other.keras")
 
 
 def test_the_seed_decides(recipe, images, tmp_path):
