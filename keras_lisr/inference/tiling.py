@@ -11,8 +11,9 @@ from keras_lisr.zoo.graph import calls
 
 Progress = Callable[[int, int], Any]
 
-# Measured peak of TensorFlow's memory over `bytes_per_pixel`: 0.7 (FSRCNN) to 1.7 (IMDN), windows of 256 to 1,187.
-MEMORY_OVERHEAD = 1.7
+# Measured peak of TensorFlow's memory over `bytes_per_pixel`, windows of 200 to 1,187 pixels a side: 0.7 (FSRCNN), 1.4
+# (MemNet), 1.7 (IMDN), 2.2 (IDN, RCAN), 2.4 (EDSR, CARN).
+MEMORY_OVERHEAD = 2.4
 
 
 class Window(NamedTuple):
