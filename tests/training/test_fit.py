@@ -67,7 +67,7 @@ def log(output):
 
 def assert_equal_weights(model, other):
     for mine, yours in zip(model.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_allclose(mine, yours, rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(mine, yours)
 
 
 def test_learns_and_leaves_a_complete_folder(recipe, images, tmp_path):
