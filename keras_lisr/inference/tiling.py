@@ -14,6 +14,9 @@ Progress = Callable[[int, int], Any]
 # Measured peak of TensorFlow's memory over `bytes_per_pixel`, windows of 200 to 1,187 pixels a side: 0.7 (FSRCNN), 1.4
 # (MemNet), 1.7 (IMDN), 2.2 (IDN, RCAN), 2.4 (EDSR, CARN).
 MEMORY_OVERHEAD = 2.4
+# TensorFlow 2.21 with oneDNN (AVX2, float32) convolves 1447 x 1447 x 64 values in 3 s; of 1450 x 1450 x 64, which are
+# more than 2^29 bytes, nothing had come back after 25.
+MOST_VALUES = 2**27 - 1
 
 
 class Window(NamedTuple):
@@ -112,32 +115,31 @@ def _join(target: np.ndarray, source: np.ndarray, start: int, cut: int, fade: in
     target[cut : start + len(source)] = source[cut - start :]
 
 
-def tile_for_memory(pixel_memory: float, halo: int, memory: int, height: int, width: int) -> int:
-    """The largest tile whose window a network upscales within a memory budget.
+def tile_for_pixels(pixels: int, halo: int, height: int, width: int) -> int:
+    """The largest tile whose window holds no more than so many pixels.
 
     Args:
-        pixel_memory: Bytes that the network takes for each pixel of a window.
+        pixels: Most pixels of a window.
         halo: Pixels on each side of a tile that only give context.
-        memory: Bytes for the network's tensors.
         height: Pixels of the picture.
         width: Pixels of the picture.
 
     Returns:
-        Side of the tile, in low-resolution pixels; that of the whole picture if it fits.
+        Side of the tile; that of the whole picture if it fits, and less than 1 if the halo alone does not.
+    """
+    return max(height, width) if height * width <= pixels else math.isqrt(pixels) - 2 * halo
+
+
+def values_per_pixel(model: keras.Model) -> int:
+    """Values that the largest of a network's tensors holds for each pixel of a window.
+
+    Args:
+        model: Functional model with one input and one output.
 
     Raises:
-        ValueError: If `memory` is too little for any tile.
+        ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says.
     """
-    if height * width * pixel_memory <= memory:
-        return max(height, width)
-    tile = math.isqrt(int(memory / pixel_memory)) - 2 * halo
-    if tile < 1:
-        least = math.ceil((2 * halo + 1) ** 2 * pixel_memory)
-        raise ValueError(
-            f"`memory` must be at least {least} bytes for tiles of this network, or `tile` be chosen. "
-            f"Received: memory={memory}"
-        )
-    return tile
+    return max(call.output_resolution**2 * tensor.shape[-1] for call in calls(model) for tensor in call.outputs)
 
 
 def bytes_per_pixel(model: keras.Model) -> int:

@@ -9,10 +9,12 @@ from keras_lisr.inference.engines import Precision, compile_engine, in_precision
 from keras_lisr.inference.receptive_field import receptive_field_radius
 from keras_lisr.inference.tiling import (
     MEMORY_OVERHEAD,
+    MOST_VALUES,
     Progress,
     bytes_per_pixel,
-    tile_for_memory,
+    tile_for_pixels,
     upscale_in_tiles,
+    values_per_pixel,
     windows,
 )
 from keras_lisr.zoo.graph import calls
@@ -33,8 +35,8 @@ class Upscaler:
 
     Args:
         model: Functional model from RGB in [0, 1], `(batch, height, width, 3)`, to the same range.
-        tile: Side of a tile, in low-resolution pixels, without the halo; by default, the whole picture where it fits
-            into `memory`, and else the largest tile that does.
+        tile: Side of a tile, at most, in low-resolution pixels and without the halo; by default, the whole picture
+            where it fits into `memory`, and else the largest tile that does.
         memory: Bytes for the network's tensors, beside the pictures and some 600 MB of TensorFlow.
         precision: "float32", "bfloat16", or "auto": bfloat16 where the processor computes it fast. A model that
             computes in another precision is copied, and later changes of its weights are not seen.
@@ -76,7 +78,8 @@ class Upscaler:
         self.smallest_side = max(getattr(call.operation, "smallest_side", 1) for call in graph)
         self.tile = tile
         self.memory = memory
-        self._pixel_memory = MEMORY_OVERHEAD * bytes_per_pixel(model)
+        self._pixel_memory = math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(model))
+        self._most_pixels = MOST_VALUES // values_per_pixel(model)
         self._engine = compile_engine(model)
 
     def __call__(self, image: np.ndarray, progress: Progress | None = None) -> np.ndarray:
@@ -121,4 +124,12 @@ class Upscaler:
 
     def _tile(self, height: int, width: int) -> int:
         """Side of the tiles for a picture of that size."""
-        return self.tile or tile_for_memory(self._pixel_memory, self.halo, self.memory, height, width)
+        tile = self.tile or tile_for_pixels(self.memory // self._pixel_memory, self.halo, height, width)
+        if tile < 1:
+            least = (2 * self.halo + 1) ** 2 * self._pixel_memory
+            raise ValueError(
+                f"`memory` must be at least {least} bytes for tiles of this network, or `tile` be chosen. "
+                f"Received: memory={self.memory}"
+            )
+        quick = tile_for_pixels(self._most_pixels, self.halo, height, width)
+        return min(tile, quick) if quick >= 1 else tile

@@ -2,8 +2,15 @@ import keras
 import numpy as np
 import pytest
 
+from keras_lisr import zoo
 from keras_lisr.inference.receptive_field import receptive_field_radius
-from keras_lisr.inference.tiling import bytes_per_pixel, tile_for_memory, upscale_in_tiles, windows
+from keras_lisr.inference.tiling import (
+    bytes_per_pixel,
+    tile_for_pixels,
+    upscale_in_tiles,
+    values_per_pixel,
+    windows,
+)
 
 
 def nearest(window):
@@ -114,22 +121,19 @@ def test_bytes_are_those_of_the_tensors_held_at_once():
     assert bytes_per_pixel(keras.Model(inputs, keras.ops.depth_to_space(keras.layers.Conv2D(64, 1)(inputs), 4))) == 512
 
 
-def test_bytes_per_pixel_are_those_held_at_once():
-    inputs = keras.Input((None, None, 3))
-    wide = keras.layers.Conv2D(97, 3, padding="same")(inputs)
-    assert bytes_per_pixel(keras.Model(inputs, wide)) == 400
-    assert bytes_per_pixel(keras.Model(inputs, keras.layers.Conv2D(3, 1)(wide))) == 400
+def test_values_per_pixel_are_those_of_the_largest_tensor():
+    assert values_per_pixel(zoo.fsrcnn(4)) == 56
+    assert values_per_pixel(zoo.edsr_baseline(4, num_blocks=1)) == 64 * 16
 
 
 @pytest.mark.parametrize(("height", "width"), [(101, 100), (5000, 4000), (1, 10_001)])
-def test_tile_is_the_largest_that_memory_holds(height, width):
-    assert tile_for_memory(680, 10, 680 * 100**2, height, width) == 80
-    assert tile_for_memory(680, 10, 680 * 100**2 - 1, height, width) == 79
-    with pytest.raises(ValueError, match=r"`memory` must be at least 299880 bytes .*Received: memory=1000"):
-        tile_for_memory(680, 10, 1000, height, width)
+def test_tile_is_the_largest_that_the_pixels_allow(height, width):
+    assert tile_for_pixels(100**2, 10, height, width) == 80
+    assert tile_for_pixels(100**2 - 1, 10, height, width) == 79
+    assert tile_for_pixels(400, 10, height, width) < 1
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (100, 100), (10, 1000)])
 def test_a_picture_that_fits_is_one_tile(height, width):
-    tile = tile_for_memory(680, 10, 680 * 100**2, height, width)
+    tile = tile_for_pixels(100**2, 10, height, width)
     assert all(len(windows(side, tile, 10)[1]) == 1 for side in (height, width))

@@ -41,6 +41,13 @@ def test_the_tile_follows_from_memory(image):
         little(image)
 
 
+def test_tiles_stay_below_what_convolutions_take_quickly():
+    upscaler = Upscaler(zoo.imdn(attention=None, num_blocks=1), tile=100_000, memory=2**50)
+    assert upscaler.count_tiles(1000, 1000) == 1
+    assert upscaler.count_tiles(1500, 1500) > 1
+    assert Upscaler(zoo.imdn(attention=None, num_blocks=1), memory=2**50).count_tiles(1500, 1500) > 1
+
+
 def test_too_few_pixels_for_a_layer_are_refused(image):
     upscaler = Upscaler(zoo.shallow_edsr(2, attention="esa", num_filters=4, num_blocks=1))
     assert upscaler(image[:15, :15]).shape == (30, 30, 3)
