@@ -34,8 +34,9 @@ def image_files(folder: str | Path) -> list[Path]:
 def hold_out_photographs(files: Sequence[Name], every: int) -> tuple[list[Name], list[Name]]:
     """Splits files into those to train on and those to validate on, by whole photographs.
 
-    Files whose names differ only in a last number after an underscore (`lake_1.png`, `lake_2.png`) show one photograph
-    and stay together, so that nothing of a validation picture is seen in training.
+    Files whose names differ only in a last number of one or two digits after an underscore (`lake_1.png`,
+    `lake_2.png`) show one photograph and stay together, so that nothing of a validation picture is seen in training.
+    Cameras count with more digits.
 
     Args:
         files: Names or paths of image files.
@@ -44,7 +45,7 @@ def hold_out_photographs(files: Sequence[Name], every: int) -> tuple[list[Name],
     Returns:
         Files to train on and files to validate on, in the order given.
     """
-    photographs = {file: re.sub(r"_\d+$", "", Path(file).stem) for file in files}
+    photographs = {file: re.sub(r"_\d{1,2}$", "", Path(file).stem) for file in files}
     held_out = set(sorted(set(photographs.values()))[::every])
     train = [file for file in files if photographs[file] not in held_out]
     validation = [file for file in files if photographs[file] in held_out]

@@ -33,8 +33,8 @@ class PatchSampler:
             many.
 
     Raises:
-        ValueError: If there are no images, one is smaller than a patch, `patch_size` is not a multiple of `scale`, or
-            `candidates` is below one.
+        ValueError: If there are no images, one is smaller than a patch, `patch_size` is not a multiple of `scale`,
+            `candidates` is below one, or a patch is too small to choose by detail.
 
     Example:
 
@@ -60,6 +60,11 @@ class PatchSampler:
             )
         if candidates < 1:
             raise ValueError(f"`candidates` must be at least 1. Received: candidates={candidates}")
+        if candidates > 1 and patch_size < 3 * scale:
+            raise ValueError(
+                f"`patch_size` must be at least three times `scale` to choose by detail. "
+                f"Received: patch_size={patch_size}, scale={scale}"
+            )
         if not high_resolution:
             raise ValueError("`high_resolution` must hold at least one image. Received none.")
         smallest = min(min(image.shape[:2]) for image in high_resolution)
@@ -96,7 +101,7 @@ class PatchSampler:
                 detail(crop(self.low_resolution[image], corner, low_size))
                 for image, corner in zip(images, corners, strict=True)
             ]
-            kept = np.sort(np.argsort(details)[-self.batch_size :])
+            kept = np.sort(np.argsort(details, kind="stable")[-self.batch_size :])
             images, corners = images[kept], corners[kept]
         orientations = random.integers(8, size=self.batch_size)
         for i, (image, corner, orientation) in enumerate(zip(images, corners, orientations, strict=True)):
@@ -128,7 +133,7 @@ def crop(image: np.ndarray, corner: Sequence[int], size: int) -> np.ndarray:
 
 def detail(image: np.ndarray) -> float:
     """How much there is to learn in a patch: its mean absolute second difference, down and across."""
-    image = image.astype(np.float32)
+    image = image.astype(np.int16)  # Sums of integers are the same on every machine.
     return sum(float(np.abs(np.diff(image, 2, axis=axis)).mean()) for axis in (0, 1))
 
 

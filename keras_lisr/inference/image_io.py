@@ -57,8 +57,8 @@ def read_picture(path: str | Path) -> np.ndarray:
         with image:
             if image.mode.startswith(("I", "F")) or any(map(is_deep, image.tile)):
                 raise ValueError("it has more than 8 bits per channel")
-            # The further frames of a phone's MPO are smaller versions and depth maps of the picture.
-            if image.format != "MPO" and getattr(image, "is_animated", False):
+            # The further frames of a phone's MPO are depth maps and the like, those of a PSD layers of the first one.
+            if image.format not in ("MPO", "PSD") and getattr(image, "is_animated", False):
                 raise ValueError("it has several frames")
             if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
                 raise ValueError("it is transparent in places")
@@ -72,9 +72,9 @@ def read_picture(path: str | Path) -> np.ndarray:
 
 def is_deep(tile: Any) -> bool:
     """Whether a part of a file holds more than the 8 bits as which Pillow reads RGB: its decoder's arguments tell."""
-    if tile.codec_name.startswith("ppm"):
+    if tile.codec_name.startswith("ppm") and isinstance(tile.args, tuple):
         return tile.args[-1] > 255  # The value of white.
-    return ";16" in str(tile.args)
+    return ";16" in str(tile.args) or tile.codec_name == "SGI16"
 
 
 def check_output(path: str | Path) -> None:

@@ -27,8 +27,9 @@ class Upscaler:
     """Upscales pictures of any size with a network, in tiles, as one function compiled once.
 
     The tiles of a network without pooling over the picture are exact: the halo around each is the radius of its
-    receptive field, computed from the graph, so that the result is the one of the whole picture at once, to the order
-    in which floats are added up for another size: 1e-6 of the range, which moves about one byte in 100,000 by one.
+    receptive field, computed from the graph, so that the result is the one of the whole picture at once, up to
+    rounding. At another size floats are added in another order, which changes them by 1e-6 of the range and one byte in
+    some 100,000 by one.
 
     A network with such pooling (RCAN, and IMDN with its native attention) sees other statistics in each tile: `exact`
     is False then, and neighbouring tiles fade into one another over 32 pixels.
@@ -36,7 +37,8 @@ class Upscaler:
     Args:
         model: Functional model from RGB in [0, 1], `(batch, height, width, 3)`, to the same range.
         tile: Side of a tile, at most, in low-resolution pixels and without the halo; by default, the whole picture
-            where it fits into `memory`, and else the largest tile that does.
+            where it fits into `memory`, and else the largest tile that does. No layer gets 2^27 values at once, from
+            where on TensorFlow is slow.
         memory: Bytes for the network's tensors, beside the pictures and some 600 MB of TensorFlow.
         precision: "float32", "bfloat16", or "auto": bfloat16 where the processor computes it fast. A model that
             computes in another precision is copied, and later changes of its weights are not seen.

@@ -1,8 +1,8 @@
 """What happens between the epochs of a run."""
 
+import math
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -32,7 +32,7 @@ def averages_in_place(model: keras.Model) -> Iterator[None]:
 
 
 def copies(variables: list[keras.Variable]) -> list[np.ndarray]:
-    """The values of variables, which later changes of these leave alone."""
+    """The values of variables, copied, so that later changes do not reach them."""
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
@@ -55,11 +55,11 @@ class ValidateAverages(keras.callbacks.Callback):
     """Validates the averaged weights instead of the last ones."""
 
     def on_test_begin(self, logs=None):
-        self.validation = ExitStack()
-        self.validation.enter_context(averages_in_place(self.model))
+        self.averages = ExitStack()
+        self.averages.enter_context(averages_in_place(self.model))
 
     def on_test_end(self, logs=None):
-        self.validation.close()
+        self.averages.close()
 
 
 class AveragedModel(keras.callbacks.Callback):
@@ -67,22 +67,21 @@ class AveragedModel(keras.callbacks.Callback):
 
     Args:
         folder: Where `averaged.keras`, and `best.keras`, the one with the highest `val_psnr`, go.
-        best_psnr: The highest of the epochs before; None if there were none.
+        best_psnr: The highest of the epochs before.
     """
 
-    def __init__(self, folder: Path, best_psnr: float | None = None):
+    def __init__(self, folder: Path, best_psnr: float = -math.inf):
         super().__init__()
         self.folder = folder
-        self.best_psnr = -np.inf if best_psnr is None else best_psnr
+        self.best_psnr = best_psnr
 
     def on_epoch_end(self, epoch, logs=None):
-        file = self.folder / "averaged.keras"
+        network = keras.Model(self.model.input, self.model.output, name=self.model.name)
         with averages_in_place(self.model):
-            save_whole(keras.Model(self.model.input, self.model.output, name=self.model.name), file)
-        if logs["val_psnr"] > self.best_psnr:
-            self.best_psnr = logs["val_psnr"]
-            partial = shutil.copyfile(file, self.folder / "partial_best.keras")
-            partial.replace(self.folder / "best.keras")
+            save_whole(network, self.folder / "averaged.keras")
+            if logs["val_psnr"] > self.best_psnr:
+                self.best_psnr = logs["val_psnr"]
+                save_whole(network, self.folder / "best.keras")
 
 
 class Checkpoint(keras.callbacks.Callback):

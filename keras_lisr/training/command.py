@@ -73,13 +73,13 @@ def argument_parser(recipe: Callable[..., Recipe]) -> argparse.ArgumentParser:
         "--validation", type=Path, help=f"the same to validate on; else every {HOLD_OUT_EVERY}th photograph of --data"
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the run; an interrupted one goes on")
-    parser.add_argument("--steps", type=positive)
-    parser.add_argument("--batch-size", type=positive)
-    parser.add_argument("--patch-size", type=positive, help="side of the high-resolution patches")
+    parser.add_argument("--steps", type=positive_integer)
+    parser.add_argument("--batch-size", type=positive_integer)
+    parser.add_argument("--patch-size", type=positive_integer, help="side of the high-resolution patches")
     parser.add_argument("--precision", default="auto", choices=["auto", "float32", "mixed_bfloat16", "mixed_float16"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--steps-per-epoch", type=positive, default=1000, help="steps between checkpoints and validations"
+        "--steps-per-epoch", type=positive_integer, default=1000, help="steps between checkpoints and validations"
     )
     parser.add_argument(
         "--from",
@@ -91,7 +91,7 @@ def argument_parser(recipe: Callable[..., Recipe]) -> argparse.ArgumentParser:
     return parser
 
 
-def positive(text: str) -> int:
+def positive_integer(text: str) -> int:
     """A positive integer, as argparse wants its types."""
     number = int(text)
     if number < 1:
@@ -111,8 +111,9 @@ def read_data(data: Path, validation: Path | None) -> tuple[list[np.ndarray], li
     names, held_out = hold_out_photographs(list(images), HOLD_OUT_EVERY)
     if not names:
         raise ValueError(
-            f"`data` must show at least two photographs, one of which is validated on, or `validation` be given. "
-            f"Received: data={str(data)!r} with one"
+            f"`data` must hold at least two photographs, one of them to validate on, or --validation be given; images "
+            f"whose names differ in a last number (lake_1, lake_2) count as one. "
+            f"Received: data={str(data)!r} with {len(images)} of one"
         )
     return [images[name] for name in names], [images[name] for name in held_out]
 

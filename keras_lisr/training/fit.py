@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import math
 import warnings
 from collections.abc import Sequence
 from os import PathLike
@@ -21,7 +22,9 @@ from keras_lisr.training.callbacks import (
     ImageGrid,
     TimeLimit,
     ValidateAverages,
+    assign,
     checkpoints,
+    copies,
 )
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.zoo import from_preset
@@ -46,8 +49,8 @@ def fit(
     A run is a folder: `checkpoints/` (weights and optimizer, after every epoch), `averaged.keras` (the network with the
     moving average of the weights), `best.keras` (the average that validated best), `log.csv` and, where TensorFlow is
     installed, `tensorboard/`. Calling again with the same folder goes on after the last finished epoch, with the
-    patches, learning rate and averages that the uninterrupted run would have had. The rest of the run is as the recipe
-    given says; only its network has to be that of the checkpoint.
+    patches, learning rate and averages that the uninterrupted run would have had. A recipe that has changed since is
+    followed from there on; only its network has to be that of the checkpoint.
 
     Args:
         recipe: What to train and how.
@@ -67,7 +70,7 @@ def fit(
 
     Raises:
         ValueError: If there are no validation images, `precision` is none of these, `output` holds the run of another
-            network or precision, `start_from` is another network, or as `PatchSampler` says.
+            network or, of the two, one in float16, `start_from` is another network, or as `PatchSampler` says.
     """
     if not validation:
         raise ValueError("`validation` must hold at least one image. Received none.")
@@ -78,47 +81,62 @@ def fit(
     checkpoint_folder = output / "checkpoints"
     checkpoint_folder.mkdir(parents=True, exist_ok=True)
 
-    model = new_model(recipe, start_from, precision)
-    first_step = resume(model, checkpoint_folder)
-    steps_per_epoch = min(steps_per_epoch, recipe.steps)
-    first_epoch, epochs = first_step // steps_per_epoch, -(-recipe.steps // steps_per_epoch)
-    sampler = PatchSampler(
-        high_resolution,
-        scale=recipe.scale,
-        patch_size=recipe.patch_size,
-        batch_size=recipe.batch_size,
-        seed=seed,
-        candidates=recipe.candidates,
-    )
-    log = output / "log.csv"
-    callbacks = [
-        ValidateAverages(),
-        AveragedModel(output, best_psnr=best_so_far(log) if first_step else None),
-        keras.callbacks.CSVLogger(str(log), append=first_step > 0),
-        Checkpoint(checkpoint_folder, first_step, steps_per_epoch),  # Last: an epoch that has one lacks nothing else.
-    ]
-    if importlib.util.find_spec("tensorflow"):
-        crops = [image[:CROP_SIZE, :CROP_SIZE] for image in validation[:4]]
-        callbacks += [
-            keras.callbacks.TensorBoard(str(output / "tensorboard"), write_graph=False),
-            ImageGrid(output / "tensorboard" / "images", crops, recipe.scale),
-        ]
-    if hours is not None:
-        callbacks.append(TimeLimit(hours * 3600))
-
-    if first_epoch < epochs:
+    going_on = bool(checkpoints(checkpoint_folder))
+    model = new_model(recipe, None if going_on else start_from, precision)
+    first_step = resume(model, checkpoint_folder) if going_on else 0
+    if first_step >= recipe.steps:
+        model.optimizer.finalize_variable_values(model.trainable_variables)  # As `model.fit` does at its end.
+    else:
+        sampler = PatchSampler(
+            high_resolution,
+            scale=recipe.scale,
+            patch_size=recipe.patch_size,
+            batch_size=recipe.batch_size,
+            seed=seed,
+            candidates=recipe.candidates,
+        )
+        steps_per_epoch = min(steps_per_epoch, recipe.steps)
+        first_epoch = first_step // steps_per_epoch
         model.fit(
             training_batches(sampler, steps_per_epoch, first_step),
             shuffle=False,  # The sampler's order is the run's.
             steps_per_epoch=steps_per_epoch,
             initial_epoch=first_epoch,
-            epochs=epochs,
+            epochs=first_epoch + math.ceil((recipe.steps - first_step) / steps_per_epoch),
             validation_data=ValidationSequence(validation, recipe.scale),
-            callbacks=callbacks,
+            callbacks=[
+                *run_files(output, first_epoch),
+                *tensorboard(output, validation, recipe.scale),
+                # After all that writes: an epoch with a checkpoint lacks nothing else.
+                Checkpoint(checkpoint_folder, first_step, steps_per_epoch),
+                *([TimeLimit(hours * 3600)] if hours is not None else []),
+            ],
         )
-    else:
-        model.optimizer.finalize_variable_values(model.trainable_variables)  # As `model.fit` does at its end.
+    # On JAX the weights are now the very arrays of the averages, and a compiled step would consume both.
+    assign(model.trainable_variables, copies(model.trainable_variables))
     return model
+
+
+def run_files(output: Path, first_epoch: int) -> list[keras.callbacks.Callback]:
+    """What validates and writes the averages and the log, from an epoch on."""
+    log = output / "log.csv"
+    cut_log(log, first_epoch)
+    return [
+        ValidateAverages(),
+        AveragedModel(output, best_psnr=best_so_far(log)),
+        keras.callbacks.CSVLogger(str(log), append=first_epoch > 0),
+    ]
+
+
+def tensorboard(output: Path, validation: Sequence[np.ndarray], scale: int) -> list[keras.callbacks.Callback]:
+    """Curves and pictures, where TensorFlow is installed to write them."""
+    if not importlib.util.find_spec("tensorflow"):
+        return []
+    crops = [crop_to_multiple(image[:CROP_SIZE, :CROP_SIZE], scale) for image in validation[:4]]
+    return [
+        keras.callbacks.TensorBoard(str(output / "tensorboard"), write_graph=False),
+        ImageGrid(output / "tensorboard" / "images", crops, scale),
+    ]
 
 
 def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> keras.Model:
@@ -138,7 +156,7 @@ def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> 
 
 
 def warm_start(model: keras.Model, start_from: str | Path) -> None:
-    """Sets a new network's weights to those of a trained one; where that has another scale, less the upsampler.
+    """Sets a new network's weights to those of a trained one, less what of the upsampler has another shape.
 
     Raises:
         ValueError: If the two differ elsewhere.
@@ -147,7 +165,7 @@ def warm_start(model: keras.Model, start_from: str | Path) -> None:
     source = keras.models.load_model(start_from, compile=False) if is_file else from_preset(start_from)
     trained = {weight.path: weight for weight in source.weights}
     new = {weight.path: weight for weight in model.weights}
-    for path in trained.keys() | new.keys():
+    for path in {**trained, **new}:
         if path in trained and path in new and trained[path].shape == new[path].shape:
             new[path].assign(trained[path])
         elif not path.startswith("upsample"):
@@ -161,34 +179,41 @@ def resume(model: keras.Model, folder: Path) -> int:
     """Puts the weights and the optimizer's state of the last checkpoint into a new model.
 
     Returns:
-        The step after which it was written, 0 where there is none.
+        The step after which it was written.
 
     Raises:
-        ValueError: If it is that of another network or precision.
+        ValueError: If it is that of another network, or one of the two is trained in float16.
     """
-    found = checkpoints(folder)
-    if not found:
-        return 0
-    step = max(found)
+    step, file = max(checkpoints(folder).items())
     model.optimizer.build(model.trainable_variables)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Keras only warns when it leaves an optimizer's state out.
-            model.load_weights(found[step])
+            warnings.simplefilter("error", UserWarning)  # Keras only warns when it leaves an optimizer's state out.
+            model.load_weights(file)
     except (ValueError, UserWarning) as error:
         raise ValueError(
-            f"`output` must be a new folder, or that of a run of this network in this precision. "
-            f"Received: output={str(folder.parent)!r} ({str(error).splitlines()[0]})"
+            "`output` must be a new folder, or that of a run of this network, in float16 too or neither. "
+            f"Received: output={str(folder.parent)!r}"
         ) from error
     return step
 
 
-def best_so_far(log: Path) -> float | None:
-    """The highest validation PSNR in a `CSVLogger`'s file; None where there is none yet."""
+def cut_log(log: Path, first_epoch: int) -> None:
+    """Cuts a `CSVLogger`'s file before `first_epoch`: a kill may come between a row and its checkpoint."""
+    if log.exists():
+        lines = log.read_text().splitlines(keepends=True)
+        partial = log.with_name("partial_log.csv")
+        partial.write_text("".join(lines[:1] + [line for line in lines[1:] if int(line.split(",")[0]) < first_epoch]))
+        partial.replace(log)
+
+
+def best_so_far(log: Path) -> float:
+    """The highest validation PSNR in a `CSVLogger`'s file, -inf where there is none."""
     if not log.exists():
-        return None
+        return -math.inf
     with log.open(newline="") as rows:
-        return max((float(row["val_psnr"]) for row in csv.DictReader(rows)), default=None)
+        values = (float(row["val_psnr"]) for row in csv.DictReader(rows))
+        return max((value for value in values if not math.isnan(value)), default=-math.inf)
 
 
 def has_gpu() -> bool:

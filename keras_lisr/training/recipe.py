@@ -21,7 +21,7 @@ class Recipe:
         schedule: How the learning rate goes over the steps.
         patch_size: Side of the high-resolution patches.
         batch_size: Patches in a step.
-        candidates: Patches drawn for every one trained on, the most detailed of them; see `PatchSampler`.
+        candidates: Patches drawn for each one trained on; the most detailed are kept, see `PatchSampler`.
         loss: Name of a Keras loss, or one itself.
         clip_norm: Norm to which the gradient of all weights together is clipped; None leaves it.
         averaging: Momentum of the exponential moving average of the weights, which is what is validated and kept.

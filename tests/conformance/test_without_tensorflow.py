@@ -128,6 +128,13 @@ def test_resumes(images, run, tmp_path):
         assert_close(weight, uninterrupted)
 
 
+def test_is_whole_after_predicting(run, tmp_path):
+    """JAX gives the weights away to a compiled step: what the optimizer holds must be arrays of its own."""
+    _, model = run
+    model.predict(picture(1, 5, 7, 3), verbose=0)
+    model.save(tmp_path / "model.keras")
+
+
 def test_answers(run):
     _, model = run
     output = model(picture(1, 5, 7, 3), training=False)

@@ -96,6 +96,7 @@ def test_the_most_detailed_candidates_are_kept():
     ("options", "message"),
     [
         ({"candidates": 0}, "at least 1.*candidates=0"),
+        ({"candidates": 2, "patch_size": 8}, "three times `scale`.*patch_size=8, scale=4"),
         ({"patch_size": 30}, "multiple of `scale`.*patch_size=30"),
         ({"patch_size": 64}, "patch_size=64, smallest side=40"),
     ],

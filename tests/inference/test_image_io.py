@@ -116,6 +116,8 @@ def test_more_than_8_bits_in_ppm_are_refused(tmp_path, white, magic):
 def test_8_bits_in_ppm_are_read(tmp_path, pixels):
     Image.fromarray(pixels).save(tmp_path / "a.ppm")
     np.testing.assert_array_equal(read_picture(tmp_path / "a.ppm"), pixels)
+    (tmp_path / "a.pbm").write_bytes(b"P1 2 1\n1 0\n")
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.pbm"), [[[0, 0, 0], [255, 255, 255]]])
 
 
 def test_animations_are_refused_and_further_pictures_of_a_phone_are_not(tmp_path, pixels):

@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import importlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from keras_lisr import zoo
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import checkpoints
-from keras_lisr.training.fit import best_so_far, warm_start
+from keras_lisr.training.fit import ValidationSequence, best_so_far, warm_start
 from keras_lisr.zoo import fsrcnn
 
 RUN = """
@@ -22,7 +23,6 @@ import sys
 from functools import partial
 from pathlib import Path
 from keras_lisr.data import read_images
-from keras_lisr import zoo
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.zoo import fsrcnn
 
@@ -60,6 +60,15 @@ def run(recipe, images, output, **options):
     return fit(recipe, images, output, **options)
 
 
+@pytest.fixture
+def first_steps(monkeypatch):
+    """The step from which each call of `fit` takes its batches."""
+    module = importlib.import_module("keras_lisr.training.fit")  # Its name is the function's, too.
+    seen, make = [], module.training_batches
+    monkeypatch.setattr(module, "training_batches", lambda *arguments: seen.append(arguments[-1]) or make(*arguments))
+    return seen
+
+
 def log(output):
     with (output / "log.csv").open(newline="") as rows:
         return list(csv.DictReader(rows))
@@ -82,25 +91,31 @@ def test_learns_and_leaves_a_complete_folder(recipe, images, tmp_path):
 
 def test_returns_the_averaged_weights_that_were_validated(recipe, images, tmp_path):
     model = run(recipe, images, tmp_path)
+    validated = model.evaluate(ValidationSequence(images[:1], 2), return_dict=True)["psnr"]
+    assert validated == pytest.approx(float(log(tmp_path)[-1]["val_psnr"]), abs=1e-4)
     assert_equal_weights(model, keras.models.load_model(tmp_path / "averaged.keras"))
     raw = keras.models.load_model(tmp_path / "checkpoints" / "step_00000040.keras")
     assert any(not np.allclose(mine, yours) for mine, yours in zip(model.get_weights(), raw.get_weights(), strict=True))
 
 
-def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(recipe, images, tmp_path):
+def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(recipe, images, tmp_path, first_steps):
     whole = run(recipe, images, tmp_path / "whole")
     run(recipe, images, tmp_path / "parts", hours=0)
     assert len(log(tmp_path / "parts")) == 1
+    with (tmp_path / "parts" / "log.csv").open("a") as rows:
+        rows.write("1,0.5,9.9,0.5,9.9\n")  # As if it had been killed between the row and the checkpoint.
     parts = run(recipe, images, tmp_path / "parts")
+    assert first_steps == [0, 0, 10]
     assert [row["epoch"] for row in log(tmp_path / "parts")] == ["0", "1", "2", "3"]
     assert_equal_weights(whole, parts)
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_a_stopped_run_in_mixed_precision_goes_on(recipe, images, tmp_path, precision):
+def test_a_stopped_run_in_mixed_precision_goes_on(recipe, images, tmp_path, first_steps, precision):
     short = dataclasses.replace(recipe, steps=4)
     run(short, images, tmp_path, hours=0, precision=precision, steps_per_epoch=2)
     model = run(short, images, tmp_path, precision=precision, steps_per_epoch=2)
+    assert first_steps == [0, 2]
     assert [row["epoch"] for row in log(tmp_path)] == ["0", "1"]
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) == (precision == "mixed_float16")
     assert int(model.optimizer.iterations) == 4
@@ -110,23 +125,33 @@ def beyond_float16(true, predicted):
     return 1e9 * keras.ops.mean(predicted)
 
 
-def test_steps_that_overflow_count(recipe, images, tmp_path):
+def test_steps_that_overflow_count(recipe, images, tmp_path, first_steps):
     """Loss scaling leaves them out, and the optimizer does not count them."""
     overflowing = dataclasses.replace(recipe, steps=2, loss=beyond_float16)
     for _ in range(2):
         model = run(overflowing, images, tmp_path, precision="mixed_float16", steps_per_epoch=1)
         assert int(model.optimizer.iterations) == 0
-        assert len(log(tmp_path)) == 2
+    assert first_steps == [0]
 
 
-def test_a_lengthened_run_follows_the_new_schedule(recipe, images, tmp_path):
-    first = run(dataclasses.replace(recipe, steps=10), images, tmp_path)
-    longer = run(dataclasses.replace(recipe, steps=20), images, tmp_path)
-    assert [row["epoch"] for row in log(tmp_path)] == ["0", "1"]
-    assert not np.allclose(first.get_weights()[0], longer.get_weights()[0])
+def test_a_lengthened_run_follows_the_new_schedule(recipe, images, tmp_path, first_steps):
+    """The old one had come down to 0."""
+    run(dataclasses.replace(recipe, steps=10), images, tmp_path)
+    before = keras.models.load_model(checkpoints(tmp_path / "checkpoints")[10]).get_weights()
+    run(dataclasses.replace(recipe, steps=25), images, tmp_path, steps_per_epoch=8)
+    assert first_steps == [0, 10]
+    ((last, file),) = checkpoints(tmp_path / "checkpoints").items()
+    assert last == 26
+    assert not np.allclose(before[0], keras.models.load_model(file).get_weights()[0])
 
 
-def test_the_run_of_another_network_or_precision_is_left_alone(recipe, images, tmp_path):
+def test_bfloat16_goes_on_from_float32(recipe, images, tmp_path, first_steps):
+    run(dataclasses.replace(recipe, steps=2), images, tmp_path, steps_per_epoch=2)
+    run(dataclasses.replace(recipe, steps=4), images, tmp_path, steps_per_epoch=2, precision="mixed_bfloat16")
+    assert first_steps == [0, 2]
+
+
+def test_the_run_of_another_network_or_in_float16_is_left_alone(recipe, images, tmp_path):
     run(dataclasses.replace(recipe, steps=10), images, tmp_path)
     before = {file: file.read_bytes() for file in tmp_path.rglob("*.*") if file.is_file()}
     wider = dataclasses.replace(recipe, build=partial(fsrcnn, 2, num_filters=9, num_shrunk_filters=4, num_blocks=1))
@@ -139,17 +164,17 @@ def test_the_run_of_another_network_or_precision_is_left_alone(recipe, images, t
     assert all(file.read_bytes() == content for file, content in before.items())
 
 
-def test_a_finished_run_is_not_run_again(recipe, images, tmp_path):
+def test_a_finished_run_is_not_run_again(recipe, images, tmp_path, first_steps):
     first = run(recipe, images, tmp_path)
     (tmp_path / "averaged.keras").unlink()
-    assert_equal_weights(first, run(recipe, images, tmp_path))
-    assert len(log(tmp_path)) == 4
+    assert_equal_weights(first, run(recipe, images, tmp_path, start_from="gone.keras"))
+    assert first_steps == [0]
 
 
 def test_best_is_kept_over_a_resumption(recipe, images, tmp_path):
     run(recipe, images, tmp_path, hours=0)
-    with (tmp_path / "log.csv").open("a") as rows:
-        rows.write("0,0.1,30,0.1,99.0\n")
+    row = log(tmp_path)[0]
+    (tmp_path / "log.csv").write_text(",".join(row) + "\n" + ",".join({**row, "val_psnr": "99.0"}.values()) + "\n")
     best = (tmp_path / "best.keras").read_bytes()
     assert best_so_far(tmp_path / "log.csv") == 99.0
     run(recipe, images, tmp_path)
@@ -233,6 +258,7 @@ def test_a_killed_run_goes_on_after_its_last_epoch(images, tmp_path):
     assert start(tmp_path / "killed").wait(timeout=180) == 0
     assert start(tmp_path / "whole").wait(timeout=180) == 0
     assert epochs_before < 8
+    assert [int(row["epoch"]) for row in log(tmp_path / "killed")] == list(range(8))
     assert_equal_weights(
         keras.models.load_model(tmp_path / "killed" / "averaged.keras"),
         keras.models.load_model(tmp_path / "whole" / "averaged.keras"),
