@@ -199,12 +199,13 @@ def resume(model: keras.Model, folder: Path) -> int:
 
 
 def cut_log(log: Path, first_epoch: int) -> None:
-    """Cuts a `CSVLogger`'s file before `first_epoch`: a kill may come between a row and its checkpoint."""
+    """Takes the epoch that comes next off a `CSVLogger`'s file: a kill came between its row and its checkpoint."""
     if log.exists():
         lines = log.read_text().splitlines(keepends=True)
-        partial = log.with_name("partial_log.csv")
-        partial.write_text("".join(lines[:1] + [line for line in lines[1:] if int(line.split(",")[0]) < first_epoch]))
-        partial.replace(log)
+        if lines and lines[-1].split(",")[0] == str(first_epoch):
+            partial = log.with_name("partial_log.csv")
+            partial.write_text("".join(lines[:-1]))
+            partial.replace(log)
 
 
 def best_so_far(log: Path) -> float:

@@ -133,6 +133,9 @@ def test_is_whole_after_predicting(run, tmp_path):
     _, model = run
     model.predict(picture(1, 5, 7, 3), verbose=0)
     model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    saved, kept = again.optimizer.variables, model.optimizer.variables
+    assert all((to_numpy(mine) == to_numpy(yours)).all() for mine, yours in zip(saved, kept, strict=True))
 
 
 def test_answers(run):

@@ -1,5 +1,6 @@
 """What README.md tells people to type, and what it says was measured."""
 
+import ast
 import contextlib
 import importlib.util
 import io
@@ -49,7 +50,13 @@ def test_every_command_is_known():
 
 
 def test_networks_are_built():
-    exec(block_with("edsr_baseline(scale=2, ggas=True, cwss=True)"), {})
+    imports, builders = [], []
+    for statement in ast.parse(block_with("edsr_baseline(scale=2, ggas=True, cwss=True)")).body:
+        (builders if isinstance(statement, ast.Expr) else imports).append(ast.unparse(statement))
+    names = {}
+    exec("\n".join(imports), names)
+    assert all(eval(builder, names).output_shape == (None, None, None, 3) for builder in builders)
+    assert len(builders) == 6
 
 
 def test_a_picture_is_upscaled_and_a_set_measured(tmp_path, monkeypatch):

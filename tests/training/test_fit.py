@@ -145,6 +145,12 @@ def test_a_lengthened_run_follows_the_new_schedule(recipe, images, tmp_path, fir
     assert not np.allclose(before[0], keras.models.load_model(file).get_weights()[0])
 
 
+def test_longer_epochs_leave_the_log(recipe, images, tmp_path):
+    run(dataclasses.replace(recipe, steps=12), images, tmp_path, steps_per_epoch=2)
+    run(dataclasses.replace(recipe, steps=18), images, tmp_path, steps_per_epoch=6)
+    assert [row["epoch"] for row in log(tmp_path)] == ["0", "1", "2", "3", "4", "5", "2"]
+
+
 def test_bfloat16_goes_on_from_float32(recipe, images, tmp_path, first_steps):
     run(dataclasses.replace(recipe, steps=2), images, tmp_path, steps_per_epoch=2)
     run(dataclasses.replace(recipe, steps=4), images, tmp_path, steps_per_epoch=2, precision="mixed_bfloat16")
