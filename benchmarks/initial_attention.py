@@ -14,10 +14,9 @@ from pathlib import Path
 import keras
 
 from keras_lisr.data import hold_out_photographs, image_files, read_images
-from keras_lisr.evaluation import PSNR
 from keras_lisr.layers import GlobalAttentionBlock
 from keras_lisr.training import Recipe, fit, warmup_cosine
-from keras_lisr.training.fit import ValidationSequence
+from keras_lisr.training.callbacks import mean_psnr, with_low_resolution
 from keras_lisr.zoo import imdn, shallow_edsr
 
 SCALE = 4
@@ -58,9 +57,8 @@ def main() -> None:
                 model = fit(
                     recipe, train, output, validation=held_out[:1], precision="float32", seed=seed, steps_per_epoch=500
                 )
-                model.compile(loss=recipe.loss, metrics=[PSNR(shave=SCALE)])
-                psnr = model.evaluate(ValidationSequence(held_out, SCALE), return_dict=True, verbose=0)["psnr"]
-                print(f"RESULT {network:32}{setting:16}seed {seed}  {psnr:.3f} dB", flush=True)
+                decibels = mean_psnr(model, with_low_resolution(held_out, SCALE), SCALE)
+                print(f"RESULT {network:32}{setting:16}seed {seed}  {decibels:.3f} dB", flush=True)
                 keras.backend.clear_session()
 
 

@@ -14,6 +14,7 @@ from keras_lisr.cli import main
 from keras_lisr.data import imresize
 from keras_lisr.inference import Upscaler, read_picture, write_picture
 from keras_lisr.preset_index import DEFAULT_PRESET
+from keras_lisr.whole_files import PARTIAL
 from keras_lisr.zoo.presets import register_preset, save_preset
 
 ARGUMENTS = {"scale": 2, "num_filters": 8, "num_blocks": 1, "attention": None}
@@ -227,7 +228,7 @@ def test_ctrl_c_in_the_middle_leaves_no_half_file(picture, models):
     noise = np.random.default_rng(0).integers(0, 256, (800, 800, 3), dtype=np.uint8)
     write_picture(noise, picture)
     process = start("upscale", picture, "-n", models / "tiny.npz")
-    while process.poll() is None and not list(picture.parent.glob(".*.part")):
+    while process.poll() is None and not list(picture.parent.glob(PARTIAL)):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=100)

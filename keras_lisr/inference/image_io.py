@@ -2,13 +2,14 @@
 
 import os
 import tempfile
-import uuid
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
+
+from keras_lisr.whole_files import reason, written_whole
 
 
 class Format(NamedTuple):
@@ -131,19 +132,5 @@ def write_picture(image: np.ndarray, path: str | Path) -> None:
     check_output(path)
     check_output_size(path, *image.shape[:2])
     name, _, options = FORMATS[path.suffix.lower()]
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        with temporary.open("xb") as file:
-            Image.fromarray(image).save(file, name, **options)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise OSError(f"`path` could not be written. Received: path={str(path)!r} ({reason(error)})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def reason(error: Exception) -> str:
-    """What went wrong, without the number and the path that the system adds."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    with written_whole(path) as partial:
+        Image.fromarray(image).save(partial, name, **options)

@@ -1,17 +1,22 @@
-"""What happens between the epochs of a run."""
+"""What happens between the epochs of a run, beside its checkpoints."""
 
 import math
-import os
-import re
+import shutil
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from keras_lisr.data.imresize import imresize
+from keras_lisr.data.patches import crop_to_multiple
+from keras_lisr.evaluation.metrics import psnr
+from keras_lisr.layers import ChannelWiseScale
+from keras_lisr.training.checkpoints import Steps
+from keras_lisr.whole_files import written_whole
 
 
 @contextmanager
@@ -42,24 +47,55 @@ def assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
         variable.assign(value)
 
 
-def save_whole(model: keras.Model, file: Path) -> None:
-    """Saves a model under another name, flushes it to the disk and renames it: the file is complete or absent."""
-    partial = file.with_name(f"partial_{file.name}")
-    model.save(partial)
-    with partial.open("rb") as written:
-        os.fsync(written.fileno())
-    partial.replace(file)
+def network_of(model: keras.Model) -> keras.Model:
+    """A model that shares the layers of one in training, without its optimizer and its guards."""
+    network = keras.Model(model.input, model.output, name=model.name)
+    network.jit_compile = model.jit_compile
+    return network
 
 
-class ValidateAverages(keras.callbacks.Callback):
-    """Validates the averaged weights instead of the last ones."""
+class Validation(keras.callbacks.Callback):
+    """Measures the averaged weights on whole images after every epoch, as the field does: `val_psnr` and the step.
 
-    def on_test_begin(self, logs=None):
-        self.averages = ExitStack()
-        self.averages.enter_context(averages_in_place(self.model))
+    PSNR on luma, of 8 bits, without `scale` pixels of the border, averaged per image.
 
-    def on_test_end(self, logs=None):
-        self.averages.close()
+    Args:
+        high_resolution: Images, uint8 `(height, width, 3)`.
+        scale: Upscaling factor.
+        steps: Where the run begins.
+    """
+
+    def __init__(self, high_resolution: Sequence[np.ndarray], scale: int, steps: Steps):
+        super().__init__()
+        self.pairs = with_low_resolution(high_resolution, scale)
+        self.scale = scale
+        self.steps = steps
+
+    def on_train_begin(self, logs=None):
+        self.network = network_of(self.model)
+
+    def on_epoch_end(self, epoch, logs=None):
+        with averages_in_place(self.model):
+            logs["val_psnr"] = mean_psnr(self.network, self.pairs, self.scale)
+        logs["step"] = self.steps.until(epoch + 1)
+
+
+def with_low_resolution(high_resolution: Sequence[np.ndarray], scale: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of what a network is given and what it should make of it, uint8."""
+    cropped = [crop_to_multiple(image, scale) for image in high_resolution]
+    return [(imresize(image, 1 / scale), image) for image in cropped]
+
+
+def mean_psnr(network: keras.Model, pairs: Sequence[tuple[np.ndarray, np.ndarray]], scale: int) -> float:
+    """PSNR on luma without `scale` pixels of the border, averaged over pairs of `with_low_resolution`."""
+    return float(
+        np.mean([psnr(image, super_resolve(network, low_resolution), shave=scale) for low_resolution, image in pairs])
+    )
+
+
+def super_resolve(network: keras.Model, low_resolution: np.ndarray) -> np.ndarray:
+    """What a network makes of one uint8 image, float32 in about [0, 1]."""
+    return network.predict_on_batch(low_resolution[None].astype(np.float32) / 255)[0]
 
 
 class AveragedModel(keras.callbacks.Callback):
@@ -76,45 +112,13 @@ class AveragedModel(keras.callbacks.Callback):
         self.best_psnr = best_psnr
 
     def on_epoch_end(self, epoch, logs=None):
-        network = keras.Model(self.model.input, self.model.output, name=self.model.name)
-        with averages_in_place(self.model):
-            save_whole(network, self.folder / "averaged.keras")
-            if logs["val_psnr"] > self.best_psnr:
-                self.best_psnr = logs["val_psnr"]
-                save_whole(network, self.folder / "best.keras")
-
-
-class Checkpoint(keras.callbacks.Callback):
-    """Saves the model with its optimizer after every epoch, so that a killed run goes on from there.
-
-    The name tells the step, which the optimizer does not know: one that scales its loss leaves out the steps that
-    overflow.
-
-    Args:
-        folder: Where `step_00001000.keras` and its like go; each replaces the one before.
-        first_step: Steps before the first epoch.
-        steps_per_epoch: Steps in an epoch.
-    """
-
-    def __init__(self, folder: Path, first_step: int, steps_per_epoch: int):
-        super().__init__()
-        self.folder = folder
-        self.step = first_step
-        self.steps_per_epoch = steps_per_epoch
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.step += self.steps_per_epoch
-        file = self.folder / f"step_{self.step:08d}.keras"
-        save_whole(self.model, file)
-        for other in checkpoints(self.folder).values():
-            if other != file:
-                other.unlink()
-
-
-def checkpoints(folder: Path) -> dict[int, Path]:
-    """The checkpoints in a folder by the step after which each was written."""
-    names = {file: re.fullmatch(r"step_(\d+)\.keras", file.name) for file in folder.iterdir()}
-    return {int(name[1]): file for file, name in names.items() if name}
+        averaged = self.folder / "averaged.keras"
+        with averages_in_place(self.model), written_whole(averaged) as partial:
+            network_of(self.model).save(partial)
+        if logs["val_psnr"] > self.best_psnr:
+            self.best_psnr = logs["val_psnr"]
+            with written_whole(self.folder / "best.keras") as partial:
+                shutil.copyfile(averaged, partial)
 
 
 class TimeLimit(keras.callbacks.Callback):
@@ -132,40 +136,100 @@ class TimeLimit(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-class ImageGrid(keras.callbacks.Callback):
-    """Writes low resolution (pixels enlarged), bicubic, super-resolved and high resolution side by side to TensorBoard.
+class Progress(keras.callbacks.Callback):
+    """One line with the steps done, the time left to the run's end, the loss and the PSNR.
+
+    Args:
+        steps: Where the run begins.
+        total: Steps of the whole run.
+    """
+
+    async_safe = True  # An accelerator is not waited for.
+
+    def __init__(self, steps: Steps, total: int):
+        super().__init__()
+        self.steps = steps
+        self.total = total
+
+    def on_train_begin(self, logs=None):
+        from tqdm import tqdm
+
+        seconds = 1 if sys.stderr.isatty() else 60  # A log file needs no more.
+        self.bar = tqdm(
+            total=self.total, initial=self.steps.first, unit=" steps", dynamic_ncols=True, mininterval=seconds
+        )
+        self.validated: dict[str, str] = {}
+
+    def on_train_batch_end(self, batch, logs=None):
+        shown = {"loss": f"{logs['loss']:.4f}", **self.validated}
+        if logs["skipped"]:
+            shown["skipped"] = f"{logs['skipped']:.0f}"
+        self.bar.set_postfix(shown, refresh=False)
+        self.bar.update()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.validated = {"PSNR": f"{logs['val_psnr']:.2f} dB"}
+
+    def on_train_end(self, logs=None):
+        self.close()
+
+    def close(self) -> None:
+        """Ends the line, also where an error ended the run."""
+        if hasattr(self, "bar"):
+            self.bar.close()
+
+
+class TensorBoardPictures(keras.callbacks.Callback):
+    """Shows TensorBoard what the averaged weights make of some crops, the attention map, and the alphas of CWSS.
+
+    A row holds low resolution (pixels enlarged), bicubic, super-resolved and high resolution. The attention map is
+    the mean of GA over its channels, from 0, black, to 1.
 
     Needs TensorFlow for its summary writer.
 
     Args:
         folder: TensorBoard's folder.
-        high_resolution: Crops, uint8 `(height, width, 3)`, each a row of the grid.
+        high_resolution: Crops, uint8 `(height, width, 3)`, each a row.
         scale: Upscaling factor.
+        steps: Where the run begins.
     """
 
-    def __init__(self, folder: Path, high_resolution: list[np.ndarray], scale: int):
+    def __init__(self, folder: Path, high_resolution: list[np.ndarray], scale: int, steps: Steps):
         super().__init__()
         self.folder = folder
-        self.high_resolution = high_resolution
+        self.pairs = with_low_resolution(high_resolution, scale)
         self.scale = scale
+        self.steps = steps
 
     def on_train_begin(self, logs=None):
         import tensorflow as tf
 
         self.writer = tf.summary.create_file_writer(str(self.folder))
+        self.network = network_of(self.model)
+        layers = {layer.name: layer for layer in self.model.layers}
+        self.scales = [layer for layer in layers.values() if isinstance(layer, ChannelWiseScale)]
+        self.attention = None
+        if "global_attention" in layers:
+            self.attention = keras.Model(self.model.input, layers["global_attention"].output)
+            self.attention.jit_compile = self.model.jit_compile
 
     def on_epoch_end(self, epoch, logs=None):
         import tensorflow as tf
 
-        with averages_in_place(self.model), self.writer.as_default():
-            for i, image in enumerate(self.high_resolution):
-                tf.summary.image(f"crop_{i}", self.row(image)[None], step=epoch)
+        step = self.steps.until(epoch + 1)
+        with averages_in_place(self.model), self.writer.as_default(step):
+            for i, (low_resolution, image) in enumerate(self.pairs, start=1):
+                tf.summary.image(f"crop_{i}", self.row(low_resolution, image)[None])
+                if self.attention:
+                    attention = super_resolve(self.attention, low_resolution).mean(axis=-1, keepdims=True)
+                    tf.summary.image(f"attention_{i}", attention[None])
+            for layer in self.scales:
+                tf.summary.histogram(f"alpha/{layer.name}", keras.ops.convert_to_numpy(layer.alpha))
+        self.writer.flush()
 
-    def row(self, high_resolution: np.ndarray) -> np.ndarray:
-        """One row of the grid, uint8 `(height, 4 x width, 3)`."""
-        low_resolution = imresize(high_resolution, 1 / self.scale)
-        super_resolved = self.model(low_resolution[None].astype("float32") / 255, training=False)
-        super_resolved = keras.ops.convert_to_numpy(super_resolved)[0]
+    def row(self, low_resolution: np.ndarray, high_resolution: np.ndarray) -> np.ndarray:
+        """The four pictures beside each other, uint8 `(height, 4 x width, 3)`."""
+        super_resolved = super_resolve(self.network, low_resolution)
         return np.concatenate(
             [
                 low_resolution.repeat(self.scale, axis=0).repeat(self.scale, axis=1),

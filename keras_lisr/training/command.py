@@ -3,8 +3,10 @@
 import argparse
 import dataclasses
 import inspect
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,48 +19,79 @@ from keras_lisr.training.recipe import Recipe
 HOLD_OUT_EVERY = 24
 
 
-def main(recipe: Callable[..., Recipe], argv: Sequence[str] | None = None) -> int:
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end, by SIGTERM."""
+
+
+def main(recipe: Callable[..., Recipe], argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Trains what `recipe` describes, as the flags say.
 
     Args:
         recipe: A function such as `recipe(scale=4, *, ggas=False)`; each of its arguments becomes a flag.
         argv: The flags, those of the process if not given.
+        prog: What the command is called in messages, the name of the recipe's file if not given.
 
     Returns:
-        Exit code: 0, or 2 if the flags or the images are no good, which one line on standard error says.
+        Exit code: 0; 1 if the run broke off; 2 if the flags or the images are no good; 130 after Ctrl-C, 143 after
+        SIGTERM. One line on standard error says why.
     """
-    parser = argument_parser(recipe)
+    parser = argument_parser(recipe, prog)
     flags = parser.parse_args(argv)
+    exit_code, message = 0, ""
+    try:
+        with raising_on_sigterm():
+            run(recipe, flags)
+    except (OSError, ValueError) as error:
+        exit_code, message = 2, f"error: {error}"
+    except FloatingPointError as error:
+        exit_code, message = 1, f"error: {error}"
+    except KeyboardInterrupt as interrupt:
+        exit_code = 143 if isinstance(interrupt, Terminated) else 130
+        message = "stopped; the same command goes on from the last checkpoint"
+    if message:
+        print(f"{parser.prog}: {message}", file=sys.stderr)  # noqa: T201
+    return exit_code
+
+
+@contextmanager
+def raising_on_sigterm() -> Iterator[None]:
+    """Lets SIGTERM end a run as Ctrl-C does."""
+
+    def handle(signal_number, frame):
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
+    """Reads the images and trains."""
     options = {name: getattr(flags, name) for name in inspect.signature(recipe).parameters}
     changes = {name: getattr(flags, name) for name in ("steps", "batch_size", "patch_size")}
     changes = {name: value for name, value in changes.items() if value is not None}
-    try:
-        train, validation = read_data(flags.data, flags.validation)
-        fit(
-            dataclasses.replace(recipe(**options), **changes),
-            train,
-            flags.output,
-            validation=validation,
-            precision=flags.precision,
-            seed=flags.seed,
-            steps_per_epoch=flags.steps_per_epoch,
-            start_from=flags.start_from,
-            hours=flags.hours,
-        )
-    except (OSError, ValueError) as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    except KeyboardInterrupt:
-        print(f"{parser.prog}: stopped; the same command goes on from the last epoch", file=sys.stderr)  # noqa: T201
-        return 130
-    return 0
+    train, validation = read_data(flags.data, flags.validation)
+    fit(
+        dataclasses.replace(recipe(**options), **changes),
+        train,
+        flags.output,
+        validation=validation,
+        precision=flags.precision,
+        seed=flags.seed,
+        steps_per_epoch=flags.steps_per_epoch,
+        start_from=flags.start_from,
+        hours=flags.hours,
+        deterministic=flags.deterministic,
+    )
 
 
-def argument_parser(recipe: Callable[..., Recipe]) -> argparse.ArgumentParser:
+def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> argparse.ArgumentParser:
     """The flags: the recipe's own arguments, then those of every run."""
     description = inspect.getdoc(inspect.getmodule(recipe)) or inspect.getdoc(recipe)
     parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     for name, parameter in inspect.signature(recipe).parameters.items():
         flag = f"--{name.replace('_', '-')}"
@@ -88,6 +121,7 @@ def argument_parser(recipe: Callable[..., Recipe]) -> argparse.ArgumentParser:
         help="preset or .keras file of this network, of any scale, to start from",
     )
     parser.add_argument("--hours", type=float, help="stop after this time; the same command goes on later")
+    parser.add_argument("--deterministic", action="store_true", help="the same bits every time, if slower")
     return parser
 
 

@@ -3,7 +3,6 @@
 import csv
 import importlib.util
 import math
-import warnings
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -11,22 +10,23 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_lisr.data.imresize import imresize
 from keras_lisr.data.patch_sequence import PatchSequence
-from keras_lisr.data.patches import PatchSampler, crop_to_multiple
-from keras_lisr.evaluation.metrics import PSNR
+from keras_lisr.data.patches import PatchSampler
 from keras_lisr.precision import fast_bfloat16
 from keras_lisr.training.callbacks import (
     AveragedModel,
-    Checkpoint,
-    ImageGrid,
+    Progress,
+    TensorBoardPictures,
     TimeLimit,
-    ValidateAverages,
+    Validation,
     assign,
-    checkpoints,
     copies,
 )
+from keras_lisr.training.checkpoints import Checkpoint, Steps, checkpoints, resume
+from keras_lisr.training.guarded_model import GuardedModel, StopWhenSkipping, guarded
 from keras_lisr.training.recipe import Recipe
+from keras_lisr.training.run_record import record_start
+from keras_lisr.whole_files import PARTIAL, written_whole
 from keras_lisr.zoo import from_preset
 
 CROP_SIZE = 144
@@ -43,14 +43,18 @@ def fit(
     steps_per_epoch: int = 1000,
     start_from: str | Path | None = None,
     hours: float | None = None,
+    deterministic: bool = False,
 ) -> keras.Model:
     """Trains a network with `model.fit`, or goes on with a run that was interrupted.
 
     A run is a folder: `checkpoints/` (weights and optimizer, after every epoch), `averaged.keras` (the network with the
-    moving average of the weights), `best.keras` (the average that validated best), `log.csv` and, where TensorFlow is
-    installed, `tensorboard/`. Calling again with the same folder goes on after the last finished epoch, with the
-    patches, learning rate and averages that the uninterrupted run would have had. A recipe that has changed since is
-    followed from there on; only its network has to be that of the checkpoint.
+    moving average of the weights), `best.keras` (the average that validated best), `log.csv`, `run.json` (recipe,
+    versions and data of every start) and, where TensorFlow is installed, `tensorboard/`. Calling again with the same
+    folder goes on after the last finished epoch, with the patches, learning rate and averages that the uninterrupted
+    run would have had. A recipe that has changed since is followed from there on; only its network has to be that of
+    the checkpoint.
+
+    A step whose loss or gradient is not finite changes nothing and is counted, as `skipped`.
 
     Args:
         recipe: What to train and how.
@@ -64,22 +68,30 @@ def fit(
             The recipe's steps are rounded up to whole epochs.
         start_from: Preset, or `.keras` file, whose weights a new run starts from; of the same network, for any scale.
         hours: Wall time after which the run stops at the end of an epoch, to be gone on with later.
+        deterministic: Have the backend add in one order only, so that two runs, or one that was interrupted and one
+            that was not, agree to the bit. On JAX that is a setting of XLA, made before Python starts.
 
     Returns:
         The network with the averaged weights of the last epoch.
 
     Raises:
         ValueError: If there are no validation images, `precision` is none of these, `output` holds the run of another
-            network or, of the two, one in float16, `start_from` is another network, or as `PatchSampler` says.
+            network, `start_from` is another network, or as `PatchSampler` says.
+        FloatingPointError: If ten steps in a row are skipped.
+        OSError: If the folder cannot be written to.
     """
     if not validation:
         raise ValueError("`validation` must hold at least one image. Received none.")
     keras.utils.set_random_seed(seed)
+    if deterministic:
+        make_deterministic()
     if precision == "auto":
         precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
     output = Path(output)
     checkpoint_folder = output / "checkpoints"
     checkpoint_folder.mkdir(parents=True, exist_ok=True)
+    for leftover in output.rglob(PARTIAL):
+        leftover.unlink()  # Of a run that was killed while it wrote.
 
     going_on = bool(checkpoints(checkpoint_folder))
     model = new_model(recipe, None if going_on else start_from, precision)
@@ -95,63 +107,95 @@ def fit(
             seed=seed,
             candidates=recipe.candidates,
         )
-        steps_per_epoch = min(steps_per_epoch, recipe.steps)
-        first_epoch = first_step // steps_per_epoch
-        model.fit(
-            training_batches(sampler, steps_per_epoch, first_step),
-            shuffle=False,  # The sampler's order is the run's.
+        record_start(
+            output / "run.json",
+            recipe,
+            {"training": high_resolution, "validation": validation},
+            first_step=first_step,
             steps_per_epoch=steps_per_epoch,
-            initial_epoch=first_epoch,
-            epochs=first_epoch + math.ceil((recipe.steps - first_step) / steps_per_epoch),
-            validation_data=ValidationSequence(validation, recipe.scale),
-            callbacks=[
-                *run_files(output, first_epoch),
-                *tensorboard(output, validation, recipe.scale),
-                # After all that writes: an epoch with a checkpoint lacks nothing else.
-                Checkpoint(checkpoint_folder, first_step, steps_per_epoch),
-                *([TimeLimit(hours * 3600)] if hours is not None else []),
-            ],
+            seed=seed,
+            precision=precision,
+            start_from=None if start_from is None else str(start_from),
         )
+        steps = Steps(first_step, min(steps_per_epoch, recipe.steps))
+        time_limit = [] if hours is None else [TimeLimit(hours * 3600)]
+        train(model, recipe, sampler, steps, run_callbacks(output, validation, recipe.scale, steps) + time_limit)
     # On JAX the weights are now the very arrays of the averages, and a compiled step would consume both.
     assign(model.trainable_variables, copies(model.trainable_variables))
     return model
 
 
-def run_files(output: Path, first_epoch: int) -> list[keras.callbacks.Callback]:
-    """What validates and writes the averages and the log, from an epoch on."""
+def train(
+    model: GuardedModel,
+    recipe: Recipe,
+    sampler: PatchSampler,
+    steps: Steps,
+    callbacks: list[keras.callbacks.Callback],
+) -> None:
+    """Makes the steps that are left."""
+    model.skipped.total.assign(steps.first - int(model.optimizer.iterations))
+    has_tqdm = bool(importlib.util.find_spec("tqdm"))  # A rented machine may have JAX, NumPy and little else.
+    progress = [Progress(steps, recipe.steps)] if has_tqdm else []
+    try:
+        model.fit(
+            training_batches(sampler, steps.per_epoch, steps.first),
+            shuffle=False,  # The sampler's order is the run's.
+            steps_per_epoch=steps.per_epoch,
+            initial_epoch=steps.first_epoch,
+            epochs=steps.first_epoch + math.ceil((recipe.steps - steps.first) / steps.per_epoch),
+            callbacks=callbacks + progress,
+            verbose=0 if has_tqdm else "auto",
+        )
+    finally:
+        for bar in progress:
+            bar.close()
+
+
+def run_callbacks(
+    output: Path, validation: Sequence[np.ndarray], scale: int, steps: Steps
+) -> list[keras.callbacks.Callback]:
+    """What validates, watches and writes."""
     log = output / "log.csv"
-    cut_log(log, first_epoch)
+    cut_log(log, steps.first)
     return [
-        ValidateAverages(),
+        StopWhenSkipping(output / "checkpoints", steps),
+        Validation(validation, scale, steps),
         AveragedModel(output, best_psnr=best_so_far(log)),
-        keras.callbacks.CSVLogger(str(log), append=first_epoch > 0),
+        keras.callbacks.CSVLogger(str(log), append=steps.first > 0),
+        *tensorboard(output / "tensorboard", validation, scale, steps),
+        # After all that writes: an epoch with a checkpoint lacks nothing else.
+        Checkpoint(output / "checkpoints", steps),
     ]
 
 
-def tensorboard(output: Path, validation: Sequence[np.ndarray], scale: int) -> list[keras.callbacks.Callback]:
+def tensorboard(
+    folder: Path, validation: Sequence[np.ndarray], scale: int, steps: Steps
+) -> list[keras.callbacks.Callback]:
     """Curves and pictures, where TensorFlow is installed to write them."""
     if not importlib.util.find_spec("tensorflow"):
         return []
-    crops = [crop_to_multiple(image[:CROP_SIZE, :CROP_SIZE], scale) for image in validation[:4]]
+    crops = [image[:CROP_SIZE, :CROP_SIZE] for image in validation[:4]]
     return [
-        keras.callbacks.TensorBoard(str(output / "tensorboard"), write_graph=False),
-        ImageGrid(output / "tensorboard" / "images", crops, scale),
+        keras.callbacks.TensorBoard(str(folder), write_graph=False),
+        TensorBoardPictures(folder / "pictures", crops, scale, steps),
     ]
 
 
-def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> keras.Model:
+def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> GuardedModel:
     """The compiled network before its first step."""
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        model = recipe.build()
+        network = recipe.build()
     finally:
         keras.config.set_dtype_policy(policy)
     if start_from is not None:
-        warm_start(model, start_from)
+        warm_start(network, start_from)
+    model = GuardedModel(network.input, network.output, name=network.name)
     # XLA is slower than oneDNN on processors, several times so for depthwise convolutions; elsewhere Keras decides.
     jit_compile = False if keras.backend.backend() == "tensorflow" and not has_gpu() else "auto"
-    model.compile(recipe.optimizer(), recipe.loss, metrics=[PSNR(shave=recipe.scale)], jit_compile=jit_compile)
+    model.compile(guarded(recipe.optimizer(), precision), recipe.loss, jit_compile=jit_compile, auto_scale_loss=False)
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
@@ -175,37 +219,16 @@ def warm_start(model: keras.Model, start_from: str | Path) -> None:
             )
 
 
-def resume(model: keras.Model, folder: Path) -> int:
-    """Puts the weights and the optimizer's state of the last checkpoint into a new model.
-
-    Returns:
-        The step after which it was written.
-
-    Raises:
-        ValueError: If it is that of another network, or one of the two is trained in float16.
-    """
-    step, file = max(checkpoints(folder).items())
-    model.optimizer.build(model.trainable_variables)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # Keras only warns when it leaves an optimizer's state out.
-            model.load_weights(file)
-    except (ValueError, UserWarning) as error:
-        raise ValueError(
-            "`output` must be a new folder, or that of a run of this network, in float16 too or neither. "
-            f"Received: output={str(folder.parent)!r}"
-        ) from error
-    return step
-
-
-def cut_log(log: Path, first_epoch: int) -> None:
-    """Takes the epoch that comes next off a `CSVLogger`'s file: a kill came between its row and its checkpoint."""
-    if log.exists():
-        lines = log.read_text().splitlines(keepends=True)
-        if lines and lines[-1].split(",")[0] == str(first_epoch):
-            partial = log.with_name("partial_log.csv")
-            partial.write_text("".join(lines[:-1]))
-            partial.replace(log)
+def cut_log(log: Path, first_step: int) -> None:
+    """Takes what comes after a step off a `CSVLogger`'s file: it will be run again."""
+    if not log.exists():
+        return
+    with log.open(newline="") as file:
+        rows = list(csv.reader(file))
+    header = rows[:1]  # None if the run was killed in its first epoch.
+    kept = [row for row in rows[1:] if len(row) == len(*header) and int(row[rows[0].index("step")]) <= first_step]
+    with written_whole(log) as partial, partial.open("w", newline="") as file:
+        csv.writer(file).writerows(header + kept)
 
 
 def best_so_far(log: Path) -> float:
@@ -215,6 +238,18 @@ def best_so_far(log: Path) -> float:
     with log.open(newline="") as rows:
         values = (float(row["val_psnr"]) for row in csv.DictReader(rows))
         return max((value for value in values if not math.isnan(value)), default=-math.inf)
+
+
+def make_deterministic() -> None:
+    """Has TensorFlow or PyTorch choose operations that give the same bits every time, for the rest of the process."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True)
 
 
 def has_gpu() -> bool:
@@ -231,19 +266,3 @@ def training_batches(sampler: PatchSampler, steps_per_epoch: int, first_step: in
 
         return patch_dataset(sampler, first_step)
     return PatchSequence(sampler, steps_per_epoch, first_step)
-
-
-class ValidationSequence(keras.utils.PyDataset):
-    """Whole images and their low-resolution versions, one a batch, float32 in [0, 1]."""
-
-    def __init__(self, high_resolution: Sequence[np.ndarray], scale: int):
-        super().__init__()
-        self.high_resolution = [crop_to_multiple(image, scale) for image in high_resolution]
-        self.low_resolution = [imresize(image, 1 / scale) for image in self.high_resolution]
-
-    def __len__(self) -> int:
-        return len(self.high_resolution)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        low_resolution, high_resolution = self.low_resolution[index], self.high_resolution[index]
-        return low_resolution[None].astype(np.float32) / 255, high_resolution[None].astype(np.float32) / 255

@@ -20,6 +20,12 @@ class AveragingAdam(keras.optimizers.Adam):
     def __init__(self, learning_rate=0.001, ema_momentum: float = 0.999, **kwargs):
         super().__init__(learning_rate, **{**kwargs, "use_ema": True, "ema_momentum": ema_momentum})
 
+    def build(self, variables):
+        """Makes the state; until the first step the averages are the weights."""
+        super().build(variables)
+        for variable, average in zip(variables, self._model_variables_moving_average, strict=True):
+            average.assign(keras.ops.copy(variable))  # On JAX an array of its own: a step consumes both.
+
     def _update_model_variables_moving_average(self, trainable_variables):
         step = keras.ops.cast(self.iterations, "float32")
         momentum = keras.ops.minimum(step / (step + 9), self.ema_momentum)

@@ -19,7 +19,7 @@ import keras_lisr
 from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.data.patches import PatchSampler, pack_images, unpack_images
 from keras_lisr.training import Recipe, fit
-from keras_lisr.training.callbacks import checkpoints
+from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.fit import training_batches
 from keras_lisr.training.schedules import warmup_cosine
 from keras_lisr.zoo import imdn

@@ -1,6 +1,7 @@
 import errno
 import os
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -196,7 +197,7 @@ def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path, monkeypatch, 
     before = (tmp_path / "a.png").read_bytes()
 
     def stop(self, file, *args, **options):
-        file.write(b"half")
+        Path(file).write_bytes(b"half")
         raise error
 
     monkeypatch.setattr(image_io.Image.Image, "save", stop)

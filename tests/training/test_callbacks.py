@@ -1,17 +1,28 @@
+import io
+
 import keras
 import numpy as np
 import pytest
+from PIL import Image
+from reference import picture
 
+from keras_lisr.data import imresize
+from keras_lisr.evaluation import psnr
+from keras_lisr.layers import ChannelWiseScale
 from keras_lisr.training.callbacks import (
     AveragedModel,
-    Checkpoint,
-    ImageGrid,
+    Progress,
+    TensorBoardPictures,
     TimeLimit,
+    Validation,
     averages_in_place,
-    checkpoints,
+    super_resolve,
 )
+from keras_lisr.training.checkpoints import Steps
 from keras_lisr.training.optimizer import AveragingAdam
-from keras_lisr.zoo import fsrcnn
+from keras_lisr.zoo import fsrcnn, imdn
+
+BATCH = np.zeros((1, 8, 8, 3), "float32"), np.ones((1, 16, 16, 3), "float32")
 
 
 @pytest.fixture
@@ -22,31 +33,7 @@ def model():
 
 
 def fit(model, callback, epochs):
-    batch = np.zeros((1, 8, 8, 3), "float32"), np.ones((1, 16, 16, 3), "float32")
-    return model.fit(*batch, epochs=epochs, callbacks=[callback], verbose=0).epoch
-
-
-def test_checkpoint_holds_weights_and_optimizer(model, tmp_path):
-    fit(model, Checkpoint(tmp_path, 10, 1), epochs=3)
-    assert checkpoints(tmp_path) == {13: tmp_path / "step_00000013.keras"}
-    again = keras.models.load_model(checkpoints(tmp_path)[13])
-    assert int(again.optimizer.iterations) == 3
-    for mine, yours in zip(model.get_weights(), again.get_weights(), strict=True):
-        np.testing.assert_array_equal(mine, yours)
-
-
-def test_checkpoint_survives_a_failed_write(model, tmp_path, monkeypatch):
-    fit(model, Checkpoint(tmp_path, 0, 1), epochs=1)
-    before = checkpoints(tmp_path)[1].read_bytes()
-
-    def torn_save(partial):
-        partial.write_bytes(b"half")
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(model, "save", torn_save)
-    with pytest.raises(OSError, match="No space"):
-        fit(model, Checkpoint(tmp_path, 1, 1), epochs=1)
-    assert {step: file.read_bytes() for step, file in checkpoints(tmp_path).items()} == {1: before}
+    return model.fit(*BATCH, epochs=epochs, callbacks=[callback], verbose=0).epoch
 
 
 def test_averages_give_way_to_the_same_weights(model):
@@ -79,17 +66,70 @@ def test_time_limit_ends_the_run_after_an_epoch(model):
     assert fit(model, TimeLimit(3600), epochs=3) == [0, 1, 2]
 
 
-def test_image_grid_row_shows_the_four_pictures(model, tmp_path):
-    image = np.full((16, 16, 3), 200, np.uint8)
-    grid = ImageGrid(tmp_path, [image], scale=2)
-    grid.set_model(model)
-    row = grid.row(image)
-    assert row.shape == (16, 64, 3)
-    assert (row[:, :32] == 200).all() and (row[:, 48:] == 200).all()
-    assert not (row[:, 32:48] == 200).all()
+def test_validation_measures_the_averages_as_the_field_does(model):
+    model.compile(AveragingAdam(0.1), "mae")
+    images = [(picture(17, 24, 3, phase=phase) * 255).astype(np.uint8) for phase in (0, 1)]
+    validation = Validation(images, 2, Steps(0, 1))
+    history = model.fit(*BATCH, callbacks=[validation], verbose=0).history  # It leaves the averages in the weights.
+    expected = [
+        psnr(image, super_resolve(model, imresize(image, 1 / 2)), shave=2) for image in (images[0][:16], images[1][:16])
+    ]
+    assert history["val_psnr"] == [pytest.approx(np.mean(expected), abs=1e-4)]
+    assert history["step"] == [1]
 
 
-def test_image_grid_writes_after_every_epoch(model, tmp_path):
-    pytest.importorskip("tensorflow", reason="TensorBoard's images need TensorFlow")
-    fit(model, ImageGrid(tmp_path, [np.zeros((16, 16, 3), np.uint8)], scale=2), epochs=1)
-    assert list(tmp_path.glob("events.out.tfevents.*"))
+def test_progress_tells_steps_loss_and_psnr(model, capsys):
+    pytest.importorskip("tqdm", reason="Keras's own bar is shown where there is no tqdm")
+
+    class Skips(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            logs["skipped"] = 3.0
+
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_psnr"] = 27.125
+
+    model.fit(*BATCH, epochs=2, callbacks=[Skips(), Progress(Steps(5, 1), 20)], verbose=0)
+    last = capsys.readouterr().err.split("\r")[-1]
+    assert "7/20" in last and "PSNR=27.1" in last and "loss=" in last and "skipped=3" in last
+
+
+@pytest.fixture
+def events(tmp_path):
+    """What was written for TensorBoard, by tag."""
+    pytest.importorskip("tensorflow", reason="TensorBoard's pictures need TensorFlow")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util import tensor_util
+
+    def read():
+        accumulator = EventAccumulator(str(tmp_path))
+        accumulator.Reload()
+        return {
+            tag: [(event.step, tensor_util.make_ndarray(event.tensor_proto)) for event in accumulator.Tensors(tag)]
+            for tag in accumulator.Tags()["tensors"]
+        }
+
+    return read
+
+
+def test_tensorboard_shows_crops_attention_and_alphas(tmp_path, events):
+    network = imdn(2, ggas=True, cwss=True, attention=None, num_filters=4, num_blocks=2)
+    network.compile("adam", "mae")
+    crops = [np.full((17, 16, 3), level, np.uint8) for level in (100, 200)]
+    network.fit(
+        *BATCH, epochs=2, callbacks=[TensorBoardPictures(tmp_path, crops, 2, Steps(6, 3))], verbose=0, initial_epoch=0
+    )
+    shown = events()
+    alphas = {f"alpha/{layer.name}" for layer in network.layers if isinstance(layer, ChannelWiseScale)}
+    assert set(shown) == {"crop_1", "crop_2", "attention_1", "attention_2", *alphas} and len(alphas) == 2
+    assert [step for step, _ in shown["crop_1"]] == [3, 6]
+    width, height, png = shown["crop_2"][-1][1]
+    assert (int(width), int(height)) == (64, 16)
+    row = np.array(Image.open(io.BytesIO(png)))
+    assert (row[:, :32] == 200).all() and (row[:, 48:] == 200).all() and not (row[:, 32:48] == 200).all()
+    width, height, png = shown["attention_1"][-1][1]
+    assert (int(width), int(height)) == (8, 8)
+
+
+def test_tensorboard_pictures_need_neither_strategy(model, tmp_path, events):
+    fit(model, TensorBoardPictures(tmp_path, [np.zeros((16, 16, 3), np.uint8)], 2, Steps(0, 1)), epochs=1)
+    assert set(events()) == {"crop_1"}

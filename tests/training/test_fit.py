@@ -1,7 +1,7 @@
 import csv
 import dataclasses
 import importlib
-import os
+import json
 import signal
 import subprocess
 import sys
@@ -11,25 +11,32 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_lisr import zoo
+from keras_lisr.data import imresize
+from keras_lisr.evaluation import psnr
 from keras_lisr.training import Recipe, fit, warmup_cosine
-from keras_lisr.training.callbacks import checkpoints
-from keras_lisr.training.fit import ValidationSequence, best_so_far, warm_start
+from keras_lisr.training.callbacks import super_resolve
+from keras_lisr.training.checkpoints import checkpoints
+from keras_lisr.training.fit import best_so_far, warm_start
+from keras_lisr.whole_files import PARTIAL
 from keras_lisr.zoo import fsrcnn
 
 RUN = """
 import sys
 from functools import partial
 from pathlib import Path
-from keras_lisr.data import read_images
-from keras_lisr.training import Recipe, fit, warmup_cosine
+import numpy as np
+from keras_lisr.training import Recipe, command, warmup_cosine
 from keras_lisr.zoo import fsrcnn
 
-recipe = Recipe(build=partial(fsrcnn, 2, num_filters=8, num_shrunk_filters=4, num_blocks=1), scale=2, steps=40,
-                learning_rate=1e-2, schedule=warmup_cosine(2), patch_size=16, batch_size=2)
-images = read_images(sorted(Path(sys.argv[1]).glob("*.png")))
-fit(recipe, images, Path(sys.argv[2]), validation=images[:1], precision="float32", steps_per_epoch=5)
+def recipe(scale: int = 2):
+    small = {"num_filters": 8, "num_shrunk_filters": 4, "num_blocks": 1}
+    return Recipe(build=partial(fsrcnn, scale, ggas=True, **small), scale=scale, steps=150, learning_rate=1e-2,
+                  schedule=warmup_cosine(2), patch_size=16, batch_size=2)
+
+sys.exit(command.main(recipe))
 """
 
 
@@ -84,15 +91,19 @@ def test_learns_and_leaves_a_complete_folder(recipe, images, tmp_path):
     rows = log(tmp_path)
     assert [int(row["epoch"]) for row in rows] == [0, 1, 2, 3]
     assert float(rows[-1]["loss"]) < 0.5 * float(rows[0]["loss"])
-    assert float(rows[-1]["val_loss"]) < 0.8 * float(rows[0]["val_loss"])
-    assert {file.name for file in tmp_path.iterdir()} >= {"averaged.keras", "best.keras", "checkpoints", "log.csv"}
-    assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["step_00000040.keras"]
+    assert float(rows[-1]["val_psnr"]) > float(rows[0]["val_psnr"]) + 1
+    assert [int(row["step"]) for row in rows] == [10, 20, 30, 40]
+    assert {float(row["skipped"]) for row in rows} == {0}
+    assert {file.name for file in tmp_path.iterdir()} == {
+        *("averaged.keras", "best.keras", "checkpoints", "log.csv", "run.json", "tensorboard")
+    }
+    assert sorted(checkpoints(tmp_path / "checkpoints")) == [30, 40]
 
 
 def test_returns_the_averaged_weights_that_were_validated(recipe, images, tmp_path):
     model = run(recipe, images, tmp_path)
-    validated = model.evaluate(ValidationSequence(images[:1], 2), return_dict=True)["psnr"]
-    assert validated == pytest.approx(float(log(tmp_path)[-1]["val_psnr"]), abs=1e-4)
+    super_resolved = super_resolve(model, imresize(images[0], 1 / 2))
+    assert psnr(images[0], super_resolved, shave=2) == pytest.approx(float(log(tmp_path)[-1]["val_psnr"]), abs=1e-4)
     assert_equal_weights(model, keras.models.load_model(tmp_path / "averaged.keras"))
     raw = keras.models.load_model(tmp_path / "checkpoints" / "step_00000040.keras")
     assert any(not np.allclose(mine, yours) for mine, yours in zip(model.get_weights(), raw.get_weights(), strict=True))
@@ -103,7 +114,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(recipe, images, tmp_path
     run(recipe, images, tmp_path / "parts", hours=0)
     assert len(log(tmp_path / "parts")) == 1
     with (tmp_path / "parts" / "log.csv").open("a") as rows:
-        rows.write("1,0.5,9.9,0.5,9.9\n")  # As if it had been killed between the row and the checkpoint.
+        rows.write("1,0.5,0.0,20,9.9\n2,0.5")  # As if it had been killed before the checkpoint.
     parts = run(recipe, images, tmp_path / "parts")
     assert first_steps == [0, 0, 10]
     assert [row["epoch"] for row in log(tmp_path / "parts")] == ["0", "1", "2", "3"]
@@ -117,7 +128,7 @@ def test_a_stopped_run_in_mixed_precision_goes_on(recipe, images, tmp_path, firs
     model = run(short, images, tmp_path, precision=precision, steps_per_epoch=2)
     assert first_steps == [0, 2]
     assert [row["epoch"] for row in log(tmp_path)] == ["0", "1"]
-    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) == (precision == "mixed_float16")
+    assert float(model.optimizer.dynamic_scale) == (2**15 if precision == "mixed_float16" else 1)
     assert int(model.optimizer.iterations) == 4
 
 
@@ -126,7 +137,7 @@ def beyond_float16(true, predicted):
 
 
 def test_steps_that_overflow_count(recipe, images, tmp_path, first_steps):
-    """Loss scaling leaves them out, and the optimizer does not count them."""
+    """They are left out, and the optimizer does not count them."""
     overflowing = dataclasses.replace(recipe, steps=2, loss=beyond_float16)
     for _ in range(2):
         model = run(overflowing, images, tmp_path, precision="mixed_float16", steps_per_epoch=1)
@@ -140,7 +151,7 @@ def test_a_lengthened_run_follows_the_new_schedule(recipe, images, tmp_path, fir
     before = keras.models.load_model(checkpoints(tmp_path / "checkpoints")[10]).get_weights()
     run(dataclasses.replace(recipe, steps=25), images, tmp_path, steps_per_epoch=8)
     assert first_steps == [0, 10]
-    ((last, file),) = checkpoints(tmp_path / "checkpoints").items()
+    last, file = max(checkpoints(tmp_path / "checkpoints").items())
     assert last == 26
     assert not np.allclose(before[0], keras.models.load_model(file).get_weights()[0])
 
@@ -148,25 +159,25 @@ def test_a_lengthened_run_follows_the_new_schedule(recipe, images, tmp_path, fir
 def test_longer_epochs_leave_the_log(recipe, images, tmp_path):
     run(dataclasses.replace(recipe, steps=12), images, tmp_path, steps_per_epoch=2)
     run(dataclasses.replace(recipe, steps=18), images, tmp_path, steps_per_epoch=6)
-    assert [row["epoch"] for row in log(tmp_path)] == ["0", "1", "2", "3", "4", "5", "2"]
+    assert [int(row["step"]) for row in log(tmp_path)] == [2, 4, 6, 8, 10, 12, 18]
 
 
-def test_bfloat16_goes_on_from_float32(recipe, images, tmp_path, first_steps):
+@pytest.mark.parametrize(("precision", "loss_scale"), [("mixed_bfloat16", 1), ("mixed_float16", 2**15)])
+def test_another_precision_goes_on(recipe, images, tmp_path, first_steps, precision, loss_scale):
     run(dataclasses.replace(recipe, steps=2), images, tmp_path, steps_per_epoch=2)
-    run(dataclasses.replace(recipe, steps=4), images, tmp_path, steps_per_epoch=2, precision="mixed_bfloat16")
+    longer = dataclasses.replace(recipe, steps=4)
+    model = run(longer, images, tmp_path, steps_per_epoch=2, precision=precision)
     assert first_steps == [0, 2]
+    assert float(model.optimizer.dynamic_scale) == loss_scale
 
 
-def test_the_run_of_another_network_or_in_float16_is_left_alone(recipe, images, tmp_path):
+def test_the_run_of_another_network_is_left_alone(recipe, images, tmp_path):
     run(dataclasses.replace(recipe, steps=10), images, tmp_path)
     before = {file: file.read_bytes() for file in tmp_path.rglob("*.*") if file.is_file()}
     wider = dataclasses.replace(recipe, build=partial(fsrcnn, 2, num_filters=9, num_shrunk_filters=4, num_blocks=1))
-    for changed, precision in ((wider, "float32"), (recipe, "mixed_float16")):
-        with pytest.raises(
-            ValueError, match="`output` must be a new folder, or that of a run of this network"
-        ) as error:
-            run(changed, images, tmp_path, precision=precision)
-        assert len(str(error.value).splitlines()) == 1
+    with pytest.raises(ValueError, match="`output` must be a new folder, or that of a run of this network") as error:
+        run(wider, images, tmp_path)
+    assert len(str(error.value).splitlines()) == 1
     assert all(file.read_bytes() == content for file, content in before.items())
 
 
@@ -241,31 +252,45 @@ def test_needs_validation_images(recipe, images, tmp_path):
         run(recipe, images, tmp_path, validation=[])
 
 
-def test_a_killed_run_goes_on_after_its_last_epoch(images, tmp_path):
-    from PIL import Image
-
-    folder = tmp_path / "images"
-    folder.mkdir()
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_a_run_killed_at_random_moments_is_the_run_that_was_not(images, tmp_path, kills):
     for i, image in enumerate(images):
-        Image.fromarray(image).save(folder / f"{i}.png")
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
 
     def start(output):
-        command = [sys.executable, "-c", RUN, str(folder), str(output)]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
+        flags = ["--data", str(tmp_path), "--precision", "float32", "--steps-per-epoch", "15", "--deterministic"]
+        return subprocess.Popen(
+            [sys.executable, "-c", RUN, *flags, "--output", str(output)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
 
-    killed = start(tmp_path / "killed")
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("killed/checkpoints/step_*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    epochs_before = len(log(tmp_path / "killed"))
-
-    assert start(tmp_path / "killed").wait(timeout=180) == 0
-    assert start(tmp_path / "whole").wait(timeout=180) == 0
-    assert epochs_before < 8
-    assert [int(row["epoch"]) for row in log(tmp_path / "killed")] == list(range(8))
-    assert_equal_weights(
-        keras.models.load_model(tmp_path / "killed" / "averaged.keras"),
-        keras.models.load_model(tmp_path / "whole" / "averaged.keras"),
-    )
+    random = np.random.default_rng(kills)
+    killed = tmp_path / "runs" / "killed"
+    exit_codes = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGINT: 130}
+    for _ in range(kills):
+        starts = len(json.loads((killed / "run.json").read_text())) if (killed / "run.json").exists() else 0
+        process = start(killed)
+        while process.poll() is None:
+            time.sleep(0.02)
+            if (killed / "run.json").exists() and len(json.loads((killed / "run.json").read_text())) > starts:
+                break
+        time.sleep(random.uniform(0, 4))
+        one = random.choice(list(exit_codes))
+        process.send_signal(one)
+        errors = process.communicate(timeout=100)[1]
+        assert process.returncode in (0, exit_codes[one])  # 0 if it had just finished.
+        assert b"Traceback" not in errors
+    whole = tmp_path / "runs" / "whole"
+    for run in (killed, whole):
+        process = start(run)
+        assert process.communicate(timeout=200) and process.returncode == 0
+    assert [row["step"] for row in log(killed)] == [str(step) for step in range(15, 151, 15)]
+    assert log(killed) == log(whole)
+    for name in ("averaged.keras", "best.keras", "checkpoints/step_00000150.keras"):
+        mine, yours = (keras.models.load_model(run / name) for run in (killed, whole))
+        assert_equal_weights(mine, yours)
+        if name.startswith("checkpoints"):
+            for one, other in zip(mine.optimizer.variables, yours.optimizer.variables, strict=True):
+                np.testing.assert_array_equal(one, other)
+    assert not list(killed.rglob(PARTIAL))

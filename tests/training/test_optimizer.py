@@ -25,6 +25,14 @@ def test_the_average_follows_its_definition():
     assert float(variable[0]) == pytest.approx(average, rel=1e-5)
 
 
+def test_untrained_averages_are_the_weights():
+    variable = keras.Variable(np.float32([10.0]))
+    optimizer = AveragingAdam(0.5)
+    optimizer.build([variable])
+    optimizer.finalize_variable_values([variable])
+    assert float(variable[0]) == 10
+
+
 def test_a_short_run_forgets_its_first_weights():
     optimizer = AveragingAdam(0.5, ema_momentum=0.999)
     variable, trajectory = trained(optimizer, 100)

@@ -1,0 +1,113 @@
+"""Checkpoints from which a run goes on exactly: whole or absent, and two of them.
+
+Each is Keras's own `.keras` file, weights and optimizer, which every backend reads; see
+docs/decisions/0008-checkpoints.md.
+"""
+
+import logging
+import re
+import warnings
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+from keras_lisr.whole_files import written_whole
+
+KEPT = 2
+
+
+class Steps(NamedTuple):
+    """Where a run begins and how its steps are divided into epochs, which are counted from the run's first start.
+
+    Args:
+        first: Steps that were made before.
+        per_epoch: Steps of an epoch.
+    """
+
+    first: int
+    per_epoch: int
+
+    @property
+    def first_epoch(self) -> int:
+        """The epoch that begins after the first steps."""
+        return self.first // self.per_epoch
+
+    def until(self, epoch: int) -> int:
+        """Steps made when an epoch begins."""
+        return self.first + (epoch - self.first_epoch) * self.per_epoch
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves the model with its optimizer after every epoch, so that a killed run goes on from there.
+
+    The name tells the step, which the optimizer does not know: it leaves out the steps that are not finite.
+
+    Args:
+        folder: Where `step_00001000.keras` and its like go; the newest two stay.
+        steps: Where the run begins.
+    """
+
+    def __init__(self, folder: Path, steps: Steps):
+        super().__init__()
+        self.folder = folder
+        self.steps = steps
+
+    def on_epoch_end(self, epoch, logs=None):
+        file = self.folder / f"step_{self.steps.until(epoch + 1):08d}.keras"
+        with written_whole(file) as partial:
+            self.model.save(partial)
+        for step in sorted(checkpoints(self.folder))[:-KEPT]:
+            checkpoints(self.folder)[step].unlink()
+
+
+def checkpoints(folder: Path) -> dict[int, Path]:
+    """The checkpoints in a folder by the step after which each was written."""
+    names = {file: re.fullmatch(r"step_(\d+)\.keras", file.name) for file in folder.iterdir()}
+    return {int(name[1]): file for file, name in names.items() if name}
+
+
+def resume(model: keras.Model, folder: Path) -> int:
+    """Puts the weights and the optimizer's state of the last whole checkpoint into a new model.
+
+    Args:
+        model: Compiled model with a `GuardedOptimizer` that is built.
+        folder: Where the checkpoints are.
+
+    Returns:
+        The step after which it was written.
+
+    Raises:
+        ValueError: If it is that of another network, or if none of the checkpoints is whole.
+    """
+    for step, file in sorted(checkpoints(folder).items(), reverse=True):
+        if not is_whole(file):
+            logging.getLogger(__name__).warning("%s is damaged; going on from the checkpoint before it", file)
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)  # Keras only warns when it leaves an optimizer's state out.
+                model.load_weights(file)
+        except (ValueError, UserWarning) as error:
+            raise ValueError(
+                f"`output` must be a new folder, or that of a run of this network. "
+                f"Received: output={str(folder.parent)!r}"
+            ) from error
+        optimizer = model.optimizer
+        if (optimizer.initial_scale > 1) != (float(optimizer.dynamic_scale) > 1):  # Written in another precision.
+            optimizer.dynamic_scale.assign(optimizer.initial_scale)
+        return step
+    raise ValueError(
+        "`output` must hold a whole checkpoint, if any; start anew in another folder, from its averaged.keras. "
+        f"Received: output={str(folder.parent)!r}, whose checkpoints are all damaged"
+    )
+
+
+def is_whole(file: Path) -> bool:
+    """Whether a `.keras` file is complete and its content has the checksums that it was written with."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, OSError, EOFError):
+        return False

@@ -1,0 +1,88 @@
+"""What a run was made of: recipe, versions, machine and data, written beside its results."""
+
+import datetime
+import functools
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lisr.training.recipe import Recipe
+from keras_lisr.whole_files import written_whole
+
+PACKAGES = ("keras_lisr", "keras", "tensorflow", "tensorflow-cpu", "jax", "jaxlib", "torch", "numpy", "pillow")
+
+
+def record_start(file: Path, recipe: Recipe, images: dict[str, Sequence[np.ndarray]], **others: Any) -> None:
+    """Adds one start of a run to its record, and warns if its images are not those of the start before.
+
+    Args:
+        file: The record, a JSON list of starts, the oldest first; made where absent.
+        recipe: What is trained.
+        images: What it is trained and validated on, of which a fingerprint is kept.
+        **others: What else belongs in it: seed, precision, first step.
+    """
+    started = json.loads(file.read_text()) if file.exists() else []
+    fingerprints = {name: fingerprint(each) for name, each in images.items()}
+    if started and started[-1]["images"] != fingerprints:
+        logging.getLogger(__name__).warning("going on with other images than those of the last start: see %s", file)
+    started.append(
+        {
+            "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            **others,
+            "recipe": {field.name: plain(getattr(recipe, field.name)) for field in fields(recipe)},
+            "images": fingerprints,
+            "versions": versions(),
+            "machine": {
+                "system": platform.platform(),
+                "processors": os.cpu_count(),
+                "python": platform.python_version(),
+                "backend": keras.backend.backend(),
+            },
+        }
+    )
+    with written_whole(file) as partial:
+        partial.write_text(json.dumps(started, indent=2) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """A value of a recipe in what JSON holds: functions by their full name, partial ones with their arguments."""
+    if isinstance(value, functools.partial):
+        arguments = {"arguments": [plain(each) for each in value.args]} if value.args else {}
+        keywords = {name: plain(each) for name, each in value.keywords.items()}
+        return {"function": plain(value.func), **arguments, **keywords}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if hasattr(value, "get_config"):
+        return keras.saving.serialize_keras_object(value)
+    return f"{value.__module__}.{value.__qualname__}" if hasattr(value, "__qualname__") else repr(value)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that decide what comes out, as far as they are installed."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def fingerprint(images: Sequence[np.ndarray]) -> str:
+    """A number of 64 hexadecimal digits that tells one sequence of images from another."""
+    with ThreadPoolExecutor() as threads:
+        checksums = list(threads.map(lambda image: zlib.crc32(np.ascontiguousarray(image).data), images))
+    shapes = [image.shape for image in images]
+    return hashlib.sha256(json.dumps([shapes, checksums]).encode()).hexdigest()

@@ -1,0 +1,36 @@
+import os
+
+import pytest
+
+from keras_lisr.whole_files import PARTIAL, written_whole
+
+
+def test_a_file_is_written_under_another_name_first(tmp_path):
+    file = tmp_path / "a.txt"
+    with written_whole(file) as partial:
+        partial.write_text("new")
+        assert not file.exists()
+        assert list(tmp_path.glob(PARTIAL)) == [partial] and partial.suffix == ".txt"
+    assert file.read_text() == "new"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), ValueError("mine")])
+def test_what_fails_leaves_what_was_there(tmp_path, error):
+    file = tmp_path / "a.txt"
+    file.write_text("old")
+    with pytest.raises(type(error)) as raised, written_whole(file) as partial:
+        partial.write_text("half")
+        raise error
+    assert file.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+    if isinstance(error, OSError):
+        assert str(raised.value) == (
+            f"`path` could not be written. Received: path={str(file)!r} (No space left on device)"
+        )
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    missing = pytest.raises(OSError, match=r"`path` could not be written.*a.txt' \(No such file")
+    with missing, written_whole(tmp_path / "gone" / "a.txt") as partial:
+        partial.write_text("new")

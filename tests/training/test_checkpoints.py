@@ -1,0 +1,129 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from keras_lisr.training.checkpoints import Checkpoint, Steps, checkpoints, is_whole, resume
+from keras_lisr.training.guarded_model import guarded
+from keras_lisr.zoo import fsrcnn
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from keras_lisr.whole_files import written_whole
+from keras_lisr.zoo import fsrcnn
+
+file = Path(sys.argv[1])
+with written_whole(file) as partial:
+    fsrcnn(2, num_filters=4, num_shrunk_filters=2, num_blocks=1).save(partial)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))  # As on a disk that is all but full.
+try:
+    with written_whole(file) as partial:
+        fsrcnn(2).save(partial)
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def model():
+    model = fsrcnn(2, num_filters=4, num_shrunk_filters=2, num_blocks=1)
+    model.compile(guarded(keras.optimizers.Adam(), "float32"), "mae", auto_scale_loss=False)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def fit(model, callback, epochs, **options):
+    batch = np.zeros((1, 8, 8, 3), "float32"), np.ones((1, 16, 16, 3), "float32")
+    model.fit(*batch, epochs=epochs, callbacks=[callback], verbose=0, **options)
+
+
+def test_steps_of_epochs():
+    steps = Steps(first=20, per_epoch=8)
+    assert steps.first_epoch == 2
+    assert [steps.until(epoch) for epoch in (2, 3, 4)] == [20, 28, 36]
+
+
+def test_checkpoint_holds_weights_and_optimizer(model, tmp_path):
+    fit(model, Checkpoint(tmp_path, Steps(0, 5)), epochs=3)
+    assert checkpoints(tmp_path) == {step: tmp_path / f"step_{step:08d}.keras" for step in (10, 15)}
+    again = keras.models.load_model(checkpoints(tmp_path)[15])
+    assert int(again.optimizer.iterations) == 3
+    for mine, yours in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, yours)
+
+
+def test_checkpoint_survives_a_failed_write(model, tmp_path, monkeypatch):
+    fit(model, Checkpoint(tmp_path, Steps(0, 1)), epochs=1)
+    before = checkpoints(tmp_path)[1].read_bytes()
+
+    def torn_save(partial):
+        partial.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(model, "save", torn_save)
+    with pytest.raises(OSError, match=r"could not be written.*step_00000002.keras' \(No space left on device\)"):
+        fit(model, Checkpoint(tmp_path, Steps(1, 1)), epochs=2, initial_epoch=1)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"step_00000001.keras": before}
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path):
+    file = tmp_path / "model.keras"
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, str(file)], capture_output=True, text=True, check=True)
+    assert (
+        done.stdout.startswith(f"`path` could not be written. Received: path={str(file)!r} (")
+        and len(done.stdout.splitlines()) == 1
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+    assert keras.models.load_model(file).count_params() < 1000
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    fit(model, Checkpoint(tmp_path, Steps(0, 1)), epochs=2)
+    return tmp_path
+
+
+def truncate(file):
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def flip_a_bit(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def empty(file):
+    file.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [truncate, flip_a_bit, empty])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(model, folder, caplog, damage):
+    damage(checkpoints(folder)[2])
+    assert not is_whole(checkpoints(folder)[2])
+    assert resume(model, folder) == 1
+    assert int(model.optimizer.iterations) == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{folder}/step_00000002.keras is damaged; going on from the checkpoint before it"
+    ]
+
+
+def test_no_whole_checkpoint_is_an_error(model, folder):
+    for file in checkpoints(folder).values():
+        truncate(file)
+    with pytest.raises(ValueError, match="must hold a whole checkpoint, if any; .*whose checkpoints are all damaged"):
+        resume(model, folder)
+
+
+def test_the_newest_is_read_first(model, folder):
+    assert resume(model, folder) == 2
+
+
+def test_other_files_are_no_checkpoints(tmp_path):
+    for name in ("partial_step_00000001.keras", "step_1.h5", "averaged.keras"):
+        (tmp_path / name).touch()
+    assert checkpoints(tmp_path) == {}

@@ -1,0 +1,68 @@
+import json
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+
+from keras_lisr.training import Recipe, halving
+from keras_lisr.training.run_record import fingerprint, record_start, versions
+from keras_lisr.zoo import imdn
+
+
+@pytest.fixture
+def recipe():
+    return Recipe(
+        build=partial(imdn, 4, ggas=True, attention=None),
+        scale=4,
+        steps=10,
+        learning_rate=1e-3,
+        schedule=halving(every=0.2),
+        loss=keras.losses.MeanAbsoluteError(reduction="mean"),
+    )
+
+
+IMAGES = [np.arange(48, dtype=np.uint8).reshape(4, 4, 3), np.zeros((4, 8, 3), np.uint8)]
+
+
+def test_a_start_is_written_out_in_full(recipe, tmp_path):
+    record_start(tmp_path / "run.json", recipe, {"training": IMAGES}, seed=3)
+    (record,) = json.loads((tmp_path / "run.json").read_text())
+    assert record["seed"] == 3
+    assert record["images"] == {"training": fingerprint(IMAGES)}
+    written = record["recipe"]
+    assert written["build"] == {
+        "function": "keras_lisr.zoo.imdn.imdn",
+        "arguments": [4],
+        "ggas": True,
+        "attention": None,
+    }
+    assert written["schedule"] == {"function": "keras_lisr.training.schedules._halving", "arguments": [0.2]}
+    assert (written["batch_size"], written["clip_norm"], written["learning_rate"]) == (16, None, 1e-3)
+    assert keras.saving.deserialize_keras_object(written["loss"]).reduction == "mean"
+    assert record["versions"]["keras"] == keras.__version__
+    assert record["machine"]["backend"] == keras.backend.backend()
+
+
+def test_every_start_is_kept_and_other_images_are_noticed(recipe, tmp_path, caplog):
+    for seed, images in enumerate((IMAGES, IMAGES, IMAGES[:1])):
+        record_start(tmp_path / "run.json", recipe, {"training": images}, seed=seed)
+    assert [record["seed"] for record in json.loads((tmp_path / "run.json").read_text())] == [0, 1, 2]
+    assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.startswith("going on with other images") and message.endswith("run.json")
+
+
+def test_versions_of_what_is_installed():
+    assert versions()["numpy"] == np.__version__
+    assert "torchvision" not in versions()
+
+
+def test_a_fingerprint_knows_pixels_shapes_and_order():
+    images = IMAGES
+    changed = [images[0].copy(), images[1]]
+    changed[0][0, 0, 0] += 1
+    variants = [images, images[::-1], images[:1], changed, [image.swapaxes(0, 1) for image in images]]
+    assert len({fingerprint(variant) for variant in variants}) == len(variants)
+    assert fingerprint(images) == fingerprint([image.copy() for image in images])
+    assert fingerprint([images[1][:, ::2]]) == fingerprint([images[1][:, ::2].copy()])
