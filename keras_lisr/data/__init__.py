@@ -5,6 +5,9 @@ from keras_lisr.data.benchmark_sets import BenchmarkSet as BenchmarkSet
 from keras_lisr.data.image_folder import hold_out_photographs as hold_out_photographs
 from keras_lisr.data.image_folder import image_files as image_files
 from keras_lisr.data.image_folder import read_rgb as read_rgb
+from keras_lisr.data.image_pairs import ImagePairs as ImagePairs
+from keras_lisr.data.image_pairs import pair_images as pair_images
+from keras_lisr.data.image_pairs import read_pairs as read_pairs
 from keras_lisr.data.imresize import imresize as imresize
 from keras_lisr.data.patches import PatchSampler as PatchSampler
 from keras_lisr.data.patches import pack_images as pack_images
@@ -14,12 +17,15 @@ from keras_lisr.data.patches import unpack_images as unpack_images
 __all__ = [
     "BenchmarkImage",
     "BenchmarkSet",
+    "ImagePairs",
     "PatchSampler",
     "hold_out_photographs",
     "image_files",
     "imresize",
     "pack_images",
+    "pair_images",
     "read_images",
+    "read_pairs",
     "read_rgb",
     "unpack_images",
 ]

@@ -1,4 +1,4 @@
-"""Aligned training patches, drawn from uint8 images in memory with NumPy alone.
+"""Aligned training patches, drawn from uint8 images in memory or mapped from disk, with NumPy alone.
 
 The sampler is a pure function of its seed and the step, so every backend and every number of workers sees the same
 patches in the same order, and a run that resumes at step n goes on with exactly the patches it would have seen.
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_lisr.data.image_folder import read_rgb
-from keras_lisr.data.imresize import imresize
+from keras_lisr.data.image_pairs import ImagePairs, pair_images
 
 
 class PatchSampler:
@@ -24,8 +24,9 @@ class PatchSampler:
     patches are left out: sky and blurred background teach a network little and cost a step as much as anything else.
 
     Args:
-        high_resolution: Images, uint8 `(height, width, 3)`, each side at least `patch_size`.
-        scale: Upscaling factor; the low-resolution images are made by `imresize`.
+        images: uint8 `(height, width, 3)`, each side at least `patch_size`, of which `imresize` makes those of low
+            resolution; or pairs.
+        scale: Upscaling factor.
         patch_size: Side of the high-resolution patch, a multiple of `scale`.
         batch_size: Patches in a batch.
         seed: Seed of the order, the positions and the flips.
@@ -46,7 +47,7 @@ class PatchSampler:
 
     def __init__(
         self,
-        high_resolution: Sequence[np.ndarray],
+        images: Sequence[np.ndarray] | ImagePairs,
         *,
         scale: int,
         patch_size: int,
@@ -65,17 +66,16 @@ class PatchSampler:
                 f"`patch_size` must be at least three times `scale` to choose by detail. "
                 f"Received: patch_size={patch_size}, scale={scale}"
             )
-        if not high_resolution:
-            raise ValueError("`high_resolution` must hold at least one image. Received none.")
-        smallest = min(min(image.shape[:2]) for image in high_resolution)
+        if not len(images):
+            raise ValueError("`images` must hold at least one image. Received none.")
+        pairs = images if isinstance(images, ImagePairs) else pair_images(images, scale)
+        smallest = min(min(image.shape[:2]) for image in pairs.high_resolution)
         if smallest < patch_size:
             raise ValueError(
                 f"Every image must be at least `patch_size` pixels on each side. "
                 f"Received: patch_size={patch_size}, smallest side={smallest}"
             )
-        self.high_resolution = [crop_to_multiple(image, scale) for image in high_resolution]
-        with ThreadPoolExecutor() as threads:
-            self.low_resolution = list(threads.map(lambda image: imresize(image, 1 / scale), self.high_resolution))
+        self.low_resolution, self.high_resolution = pairs.low_resolution, pairs.high_resolution
         self._low_sizes = np.array([image.shape[:2] for image in self.low_resolution])
         self.scale = scale
         self.patch_size = patch_size
@@ -135,12 +135,6 @@ def detail(image: np.ndarray) -> float:
     """How much there is to learn in a patch: its mean absolute second difference, down and across."""
     image = image.astype(np.int16)  # Sums of integers are the same on every machine.
     return sum(float(np.abs(np.diff(image, 2, axis=axis)).mean()) for axis in (0, 1))
-
-
-def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
-    """The image without the rows and columns at its end that are too many for sides divisible by `scale`, as a view."""
-    height, width = image.shape[:2]
-    return image[: height - height % scale, : width - width % scale]
 
 
 def dihedral(image: np.ndarray, orientation: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import math
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import keras
 import numpy as np
 
 from keras_lisr.data.imresize import imresize
-from keras_lisr.data.patches import crop_to_multiple
 from keras_lisr.evaluation.metrics import psnr
 from keras_lisr.layers import ChannelWiseScale
 from keras_lisr.training.checkpoints import Steps
@@ -60,14 +59,14 @@ class Validation(keras.callbacks.Callback):
     PSNR on luma, of 8 bits, without `scale` pixels of the border, averaged per image.
 
     Args:
-        high_resolution: Images, uint8 `(height, width, 3)`.
+        pairs: Low and high resolution, uint8 `(height, width, 3)`.
         scale: Upscaling factor.
         steps: Where the run begins.
     """
 
-    def __init__(self, high_resolution: Sequence[np.ndarray], scale: int, steps: Steps):
+    def __init__(self, pairs: Iterable[tuple[np.ndarray, np.ndarray]], scale: int, steps: Steps):
         super().__init__()
-        self.pairs = with_low_resolution(high_resolution, scale)
+        self.pairs = pairs
         self.scale = scale
         self.steps = steps
 
@@ -80,14 +79,8 @@ class Validation(keras.callbacks.Callback):
         logs["step"] = self.steps.until(epoch + 1)
 
 
-def with_low_resolution(high_resolution: Sequence[np.ndarray], scale: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of what a network is given and what it should make of it, uint8."""
-    cropped = [crop_to_multiple(image, scale) for image in high_resolution]
-    return [(imresize(image, 1 / scale), image) for image in cropped]
-
-
-def mean_psnr(network: keras.Model, pairs: Sequence[tuple[np.ndarray, np.ndarray]], scale: int) -> float:
-    """PSNR on luma without `scale` pixels of the border, averaged over pairs of `with_low_resolution`."""
+def mean_psnr(network: keras.Model, pairs: Iterable[tuple[np.ndarray, np.ndarray]], scale: int) -> float:
+    """PSNR on luma without `scale` pixels of the border, averaged over pairs of low and high resolution."""
     return float(
         np.mean([psnr(image, super_resolve(network, low_resolution), shave=scale) for low_resolution, image in pairs])
     )
@@ -189,15 +182,15 @@ class TensorBoardPictures(keras.callbacks.Callback):
 
     Args:
         folder: TensorBoard's folder.
-        high_resolution: Crops, uint8 `(height, width, 3)`, each a row.
+        pairs: Crops of low and high resolution, uint8 `(height, width, 3)`, each a row.
         scale: Upscaling factor.
         steps: Where the run begins.
     """
 
-    def __init__(self, folder: Path, high_resolution: list[np.ndarray], scale: int, steps: Steps):
+    def __init__(self, folder: Path, pairs: Iterable[tuple[np.ndarray, np.ndarray]], scale: int, steps: Steps):
         super().__init__()
         self.folder = folder
-        self.pairs = with_low_resolution(high_resolution, scale)
+        self.pairs = pairs
         self.scale = scale
         self.steps = steps
 

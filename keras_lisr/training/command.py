@@ -2,21 +2,26 @@
 
 import argparse
 import dataclasses
+import importlib.util
 import inspect
+import math
+import os
 import signal
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from keras_lisr.data.image_folder import hold_out_photographs, image_files
-from keras_lisr.data.patches import read_images, unpack_images
+from keras_lisr.data.image_folder import hold_out_photographs
+from keras_lisr.data.image_pairs import ImagePairs, bytes_in_memory, pair_images, read_pairs
+from keras_lisr.data.patches import unpack_images
 from keras_lisr.training.fit import fit
 from keras_lisr.training.recipe import Recipe
 
 HOLD_OUT_EVERY = 24
+MOST_HELD_OUT = 32  # Validation of more takes longer than it tells.
 
 
 class Terminated(KeyboardInterrupt):
@@ -72,10 +77,11 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     options = {name: getattr(flags, name) for name in inspect.signature(recipe).parameters}
     changes = {name: getattr(flags, name) for name in ("steps", "batch_size", "patch_size")}
     changes = {name: value for name, value in changes.items() if value is not None}
-    train, validation = read_data(flags.data, flags.validation)
+    changed = dataclasses.replace(recipe(**options), **changes)
+    training, validation = read_data(flags, changed.scale, changed.patch_size)
     fit(
-        dataclasses.replace(recipe(**options), **changes),
-        train,
+        changed,
+        training,
         flags.output,
         validation=validation,
         precision=flags.precision,
@@ -106,6 +112,16 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> a
         "--validation", type=Path, help=f"the same to validate on; else every {HOLD_OUT_EVERY}th photograph of --data"
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the run; an interrupted one goes on")
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="decode the images into files there, once for all runs"
+    )
+    parser.add_argument(
+        "--memory",
+        type=float,
+        metavar="GIB",
+        help="keep what is smaller in memory, and put what is larger into --cache, by default OUTPUT/cache (default: "
+        "half of the machine's)",
+    )
     parser.add_argument("--steps", type=positive_integer)
     parser.add_argument("--batch-size", type=positive_integer)
     parser.add_argument("--patch-size", type=positive_integer, help="side of the high-resolution patches")
@@ -133,28 +149,55 @@ def positive_integer(text: str) -> int:
     return number
 
 
-def read_data(data: Path, validation: Path | None) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def read_data(flags: argparse.Namespace, scale: int, patch_size: int) -> tuple[ImagePairs, ImagePairs]:
     """Images to train on and to validate on, from folders or packed files.
 
     Raises:
         ValueError: If nothing is left to train on.
     """
-    if validation is not None:
-        return list(read_named(data).values()), list(read_named(validation).values())
-    images = read_named(data)
-    names, held_out = hold_out_photographs(list(images), HOLD_OUT_EVERY)
+    read = partial(read_source, flags=flags, scale=scale, patch_size=patch_size)
+    images = read(flags.data)
+    if flags.validation is not None:
+        return images, read(flags.validation)
+    names, held_out = hold_out_photographs(images.names, max(HOLD_OUT_EVERY, math.ceil(len(images) / MOST_HELD_OUT)))
     if not names:
         raise ValueError(
             f"`data` must hold at least two photographs, one of them to validate on, or --validation be given; images "
             f"whose names differ in a last number (lake_1, lake_2) count as one. "
-            f"Received: data={str(data)!r} with {len(images)} of one"
+            f"Received: data={str(flags.data)!r} with {len(images)} of one"
         )
-    return [images[name] for name in names], [images[name] for name in held_out]
+    return dataclasses.replace(images.select(names), left_out=images.left_out), images.select(held_out)
 
 
-def read_named(source: Path) -> dict[str, np.ndarray]:
-    """The images of a packed file or of a folder by their names."""
+def read_source(source: Path, flags: argparse.Namespace, scale: int, patch_size: int) -> ImagePairs:
+    """The pairs of a packed file in memory, or of a folder in memory or, if that is too small, in a store."""
     if source.is_file():
-        return unpack_images(source)
-    files = image_files(source)
-    return dict(zip(map(str, files), read_images(files), strict=True))
+        return pair_images(unpack_images(source), scale)
+    cache, memory = flags.cache, bytes_of_memory() / 2 if flags.memory is None else flags.memory * 2**30
+    if cache is None and (needed := bytes_in_memory(source, scale)) > memory:
+        cache = flags.output / "cache"
+        print(  # noqa: T201
+            f"{source}: {needed / 2**30:.1f} GiB decoded, more than the {memory / 2**30:.1f} GiB of --memory; "
+            f"the images go to {cache}",
+            file=sys.stderr,
+        )
+    if cache is not None:  # One cache may serve several folders.
+        cache = cache / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"
+    return read_pairs(source, scale, smallest_side=patch_size, store=cache, progress=progress_bar())
+
+
+def progress_bar() -> Callable | None:
+    """Makes bars on terminals; a rented machine may have JAX, NumPy and little else."""
+    if not importlib.util.find_spec("tqdm"):
+        return None
+    from tqdm import tqdm
+
+    return partial(tqdm, unit=" images", disable=None, leave=False)
+
+
+def bytes_of_memory() -> int:
+    """What this machine has, or this container may use."""
+    limit = Path("/sys/fs/cgroup/memory.max")
+    allowed = limit.read_text().strip() if limit.exists() else "max"
+    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return whole if allowed == "max" else min(whole, int(allowed))

@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import itertools
 import math
 from collections.abc import Sequence
 from os import PathLike
@@ -10,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_lisr.data.image_pairs import ImagePairs, pair_images
 from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.data.patches import PatchSampler
 from keras_lisr.precision import fast_bfloat16
@@ -29,15 +31,17 @@ from keras_lisr.training.run_record import record_start
 from keras_lisr.whole_files import PARTIAL, written_whole
 from keras_lisr.zoo import from_preset
 
+# TensorBoard shows the first corner of so many validation images.
+CROPS = 4
 CROP_SIZE = 144
 
 
 def fit(
     recipe: Recipe,
-    high_resolution: Sequence[np.ndarray],
+    images: Sequence[np.ndarray] | ImagePairs,
     output: str | PathLike,
     *,
-    validation: Sequence[np.ndarray],
+    validation: Sequence[np.ndarray] | ImagePairs,
     precision: str = "auto",
     seed: int = 0,
     steps_per_epoch: int = 1000,
@@ -58,9 +62,10 @@ def fit(
 
     Args:
         recipe: What to train and how.
-        high_resolution: Training images, uint8 `(height, width, 3)`.
+        images: What to train on: uint8 `(height, width, 3)` of high resolution, or pairs, as `read_pairs` makes.
         output: Folder of the run; made where absent.
-        validation: Whole images, kept out of training, whose PSNR (luma, shave = scale) is measured after every epoch.
+        validation: The same, kept out of training; the PSNR of the whole images (luma, shave = scale) is measured
+            after every epoch.
         precision: "float32", "mixed_bfloat16", "mixed_float16" or "auto": bfloat16 where the processor computes it
             fast.
         seed: Seed of the weights and of the patches.
@@ -80,7 +85,7 @@ def fit(
         FloatingPointError: If ten steps in a row are skipped.
         OSError: If the folder cannot be written to.
     """
-    if not validation:
+    if not len(validation):
         raise ValueError("`validation` must hold at least one image. Received none.")
     keras.utils.set_random_seed(seed)
     if deterministic:
@@ -96,11 +101,12 @@ def fit(
     going_on = bool(checkpoints(checkpoint_folder))
     model = new_model(recipe, None if going_on else start_from, precision)
     first_step = resume(model, checkpoint_folder) if going_on else 0
+    training, validation = as_pairs(images, recipe.scale), as_pairs(validation, recipe.scale)
     if first_step >= recipe.steps:
         model.optimizer.finalize_variable_values(model.trainable_variables)  # As `model.fit` does at its end.
     else:
         sampler = PatchSampler(
-            high_resolution,
+            training,
             scale=recipe.scale,
             patch_size=recipe.patch_size,
             batch_size=recipe.batch_size,
@@ -110,7 +116,7 @@ def fit(
         record_start(
             output / "run.json",
             recipe,
-            {"training": high_resolution, "validation": validation},
+            {"training": training, "validation": validation},
             first_step=first_step,
             steps_per_epoch=steps_per_epoch,
             seed=seed,
@@ -151,9 +157,12 @@ def train(
             bar.close()
 
 
-def run_callbacks(
-    output: Path, validation: Sequence[np.ndarray], scale: int, steps: Steps
-) -> list[keras.callbacks.Callback]:
+def as_pairs(images: Sequence[np.ndarray] | ImagePairs, scale: int) -> ImagePairs:
+    """Images with their versions of low resolution."""
+    return images if isinstance(images, ImagePairs) else pair_images(images, scale)
+
+
+def run_callbacks(output: Path, validation: ImagePairs, scale: int, steps: Steps) -> list[keras.callbacks.Callback]:
     """What validates, watches and writes."""
     log = output / "log.csv"
     cut_log(log, steps.first)
@@ -168,13 +177,15 @@ def run_callbacks(
     ]
 
 
-def tensorboard(
-    folder: Path, validation: Sequence[np.ndarray], scale: int, steps: Steps
-) -> list[keras.callbacks.Callback]:
+def tensorboard(folder: Path, validation: ImagePairs, scale: int, steps: Steps) -> list[keras.callbacks.Callback]:
     """Curves and pictures, where TensorFlow is installed to write them."""
     if not importlib.util.find_spec("tensorflow"):
         return []
-    crops = [image[:CROP_SIZE, :CROP_SIZE] for image in validation[:4]]
+    size = CROP_SIZE // scale
+    crops = [
+        (low_resolution[:size, :size], high_resolution[: size * scale, : size * scale])
+        for low_resolution, high_resolution in itertools.islice(validation, CROPS)
+    ]
     return [
         keras.callbacks.TensorBoard(str(folder), write_graph=False),
         TensorBoardPictures(folder / "pictures", crops, scale, steps),

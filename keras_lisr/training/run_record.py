@@ -2,47 +2,46 @@
 
 import datetime
 import functools
-import hashlib
 import importlib.metadata
 import json
 import logging
 import os
 import platform
-import zlib
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
+from keras_lisr.data.image_pairs import ImagePairs
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.whole_files import written_whole
 
 PACKAGES = ("keras_lisr", "keras", "tensorflow", "tensorflow-cpu", "jax", "jaxlib", "torch", "numpy", "pillow")
 
 
-def record_start(file: Path, recipe: Recipe, images: dict[str, Sequence[np.ndarray]], **others: Any) -> None:
+def record_start(file: Path, recipe: Recipe, images: dict[str, ImagePairs], **others: Any) -> None:
     """Adds one start of a run to its record, and warns if its images are not those of the start before.
 
     Args:
         file: The record, a JSON list of starts, the oldest first; made where absent.
         recipe: What is trained.
-        images: What it is trained and validated on, of which a fingerprint is kept.
+        images: What it is trained and validated on, of which a fingerprint is kept, and what was left out.
         **others: What else belongs in it: seed, precision, first step.
     """
     started = json.loads(file.read_text()) if file.exists() else []
-    fingerprints = {name: fingerprint(each) for name, each in images.items()}
-    if started and started[-1]["images"] != fingerprints:
+    described = {
+        name: {"count": len(pairs), "fingerprint": pairs.fingerprint(), "left_out": pairs.left_out}
+        for name, pairs in images.items()
+    }
+    if started and started[-1]["images"] != described:
         logging.getLogger(__name__).warning("going on with other images than those of the last start: see %s", file)
     started.append(
         {
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             **others,
             "recipe": {field.name: plain(getattr(recipe, field.name)) for field in fields(recipe)},
-            "images": fingerprints,
+            "images": described,
             "versions": versions(),
             "machine": {
                 "system": platform.platform(),
@@ -78,11 +77,3 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def fingerprint(images: Sequence[np.ndarray]) -> str:
-    """A number of 64 hexadecimal digits that tells one sequence of images from another."""
-    with ThreadPoolExecutor() as threads:
-        checksums = list(threads.map(lambda image: zlib.crc32(np.ascontiguousarray(image).data), images))
-    shapes = [image.shape for image in images]
-    return hashlib.sha256(json.dumps([shapes, checksums]).encode()).hexdigest()

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_lisr.data.image_pairs import ImagePairs, pair_images
 from keras_lisr.data.imresize import imresize
 from keras_lisr.data.patches import (
     PatchSampler,
-    crop_to_multiple,
     detail,
     dihedral,
     pack_images,
@@ -106,6 +106,17 @@ def test_impossible_patches_are_refused(images, options, message):
         sampler(images, **options)
 
 
+def test_pairs_are_taken_as_they_are(images):
+    pairs = pair_images(images, 4)
+    backwards = ImagePairs(
+        pairs.names, [255 - low for low in pairs.low_resolution], pairs.high_resolution, pairs.checksums
+    )
+    low_resolution, high_resolution = sampler(images).batch(2)
+    other_low, other_high = sampler(backwards).batch(2)
+    np.testing.assert_array_equal(other_low, 255 - low_resolution)
+    np.testing.assert_array_equal(other_high, high_resolution)
+
+
 def test_no_images_are_refused():
     with pytest.raises(ValueError, match="at least one image"):
         sampler([])
@@ -122,10 +133,6 @@ def test_detail_is_the_second_difference():
     rows = np.array([0, 1, 0, 1, 0], np.uint8)
     assert detail(np.tile(rows[:, None, None], (1, 5, 3))) == 2
     assert detail(np.full((5, 5, 3), 200, np.uint8)) == 0
-
-
-def test_crop_to_multiple():
-    assert crop_to_multiple(np.zeros((11, 8, 3)), 4).shape == (8, 8, 3)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from reference import picture
 
-from keras_lisr.data import imresize
+from keras_lisr.data import imresize, pair_images
 from keras_lisr.evaluation import psnr
 from keras_lisr.layers import ChannelWiseScale
 from keras_lisr.training.callbacks import (
@@ -69,7 +69,7 @@ def test_time_limit_ends_the_run_after_an_epoch(model):
 def test_validation_measures_the_averages_as_the_field_does(model):
     model.compile(AveragingAdam(0.1), "mae")
     images = [(picture(17, 24, 3, phase=phase) * 255).astype(np.uint8) for phase in (0, 1)]
-    validation = Validation(images, 2, Steps(0, 1))
+    validation = Validation(pair_images(images, 2), 2, Steps(0, 1))
     history = model.fit(*BATCH, callbacks=[validation], verbose=0).history  # It leaves the averages in the weights.
     expected = [
         psnr(image, super_resolve(model, imresize(image, 1 / 2)), shave=2) for image in (images[0][:16], images[1][:16])
@@ -114,7 +114,7 @@ def events(tmp_path):
 def test_tensorboard_shows_crops_attention_and_alphas(tmp_path, events):
     network = imdn(2, ggas=True, cwss=True, attention=None, num_filters=4, num_blocks=2)
     network.compile("adam", "mae")
-    crops = [np.full((17, 16, 3), level, np.uint8) for level in (100, 200)]
+    crops = pair_images([np.full((17, 16, 3), level, np.uint8) for level in (100, 200)], 2)
     network.fit(
         *BATCH, epochs=2, callbacks=[TensorBoardPictures(tmp_path, crops, 2, Steps(6, 3))], verbose=0, initial_epoch=0
     )
@@ -131,5 +131,9 @@ def test_tensorboard_shows_crops_attention_and_alphas(tmp_path, events):
 
 
 def test_tensorboard_pictures_need_neither_strategy(model, tmp_path, events):
-    fit(model, TensorBoardPictures(tmp_path, [np.zeros((16, 16, 3), np.uint8)], 2, Steps(0, 1)), epochs=1)
+    fit(
+        model,
+        TensorBoardPictures(tmp_path, pair_images([np.zeros((16, 16, 3), np.uint8)], 2), 2, Steps(0, 1)),
+        epochs=1,
+    )
     assert set(events()) == {"crop_1"}

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -66,7 +68,7 @@ def test_packed_images_are_held_out_by_photograph_too(photographs, fitted, tmp_p
     assert command.main(recipe, ["--data", str(packed), "--output", run]) == 0
     assert command.main(recipe, ["--data", str(photographs), "--output", run]) == 0
     for of_packed, of_folder in zip(*[(train, options["validation"]) for _, train, _, options in fitted], strict=True):
-        assert [image.tobytes() for image in of_packed] == [image.tobytes() for image in of_folder]
+        assert of_packed.fingerprint() == of_folder.fingerprint()
 
 
 def test_separate_validation(photographs, fitted, tmp_path):
@@ -80,6 +82,44 @@ def test_a_single_photograph_is_too_few(photographs, tmp_path, capsys):
     (photographs / "b_1.png").unlink()
     assert command.main(recipe, ["--data", str(photographs), "--output", str(tmp_path / "run")]) == 2
     assert "at least two photographs" in capsys.readouterr().err
+
+
+def test_what_does_not_fit_into_memory_goes_into_a_store(photographs, fitted, tmp_path, capsys):
+    run = tmp_path / "run"
+    flags = ["--data", str(photographs), "--output", str(run)]
+    assert command.main(recipe, [*flags, "--memory", "0.000001"]) == 0
+    assert (
+        f"0.0 GiB decoded, more than the 0.0 GiB of --memory; the images go to {run}/cache" in capsys.readouterr().err
+    )
+    assert list(run.glob("cache/photographs_*/high_resolution.pixels"))
+    assert command.main(recipe, [*flags, "--cache", str(tmp_path / "cache")]) == 0
+    assert command.main(recipe, flags) == 0
+    assert len({train.fingerprint() for _, train, _, _ in fitted}) == 1
+    assert len(list(tmp_path.glob("cache/*/high_resolution.pixels"))) == 1
+
+
+def test_folders_of_the_same_name_have_caches_of_their_own(photographs, fitted, tmp_path):
+    other = tmp_path / "other" / photographs.name
+    shutil.copytree(photographs, other)
+    flags = ["--output", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
+    assert command.main(recipe, ["--data", str(photographs), "--validation", str(other), *flags]) == 0
+    assert len(list(tmp_path.glob("cache/photographs_*"))) == 2
+
+
+def test_few_of_many_photographs_are_held_out(fitted, tmp_path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for i in range(1000):
+        Image.fromarray(np.full((16, 16, 3), i % 256, np.uint8)).save(folder / f"IMG{i:04}.png")
+    assert command.main(recipe, ["--data", str(folder), "--output", str(tmp_path / "run")]) == 0
+    _, train, _, options = fitted[0]
+    assert (len(train), len(options["validation"])) == (968, 32)
+
+
+def test_images_that_are_left_out_are_handed_on(photographs, fitted, tmp_path):
+    (photographs / "b_2.png").write_text("no image")
+    assert command.main(recipe, ["--data", str(photographs), "--output", str(tmp_path / "run")]) == 0
+    assert list(fitted[0][1].left_out) == ["b_2.png"]
 
 
 @pytest.mark.parametrize("flag", ["--steps", "--batch-size", "--patch-size", "--steps-per-epoch"])

@@ -1,0 +1,253 @@
+"""Pairs of aligned low- and high-resolution images to train on: in memory, or mapped from disk."""
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from keras_lisr.data.image_folder import image_files, read_rgb
+from keras_lisr.data.image_store import HeldImages, Item, checksum, hold_images, store_images
+from keras_lisr.data.imresize import imresize
+
+SHOWN = 10  # Of the images that are left out; run.json has them all.
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePairs:
+    """Aligned uint8 images `(height, width, 3)`.
+
+    Args:
+        names: What each pair is called.
+        low_resolution: Images, each side a `scale`-th of the other's.
+        high_resolution: Images.
+        checksums: CRC-32 of both images of each pair.
+        left_out: Why an image is not among them, by name.
+    """
+
+    names: Sequence[str]
+    low_resolution: Sequence[np.ndarray]
+    high_resolution: Sequence[np.ndarray]
+    checksums: Sequence[tuple[int, int]]
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return iter(zip(self.low_resolution, self.high_resolution, strict=True))
+
+    def select(self, names: Iterable[str]) -> "ImagePairs":
+        """The pairs of these names, in this order."""
+        position = {name: i for i, name in enumerate(self.names)}
+        chosen = [position[name] for name in names]
+        return ImagePairs(
+            [self.names[i] for i in chosen],
+            [self.low_resolution[i] for i in chosen],
+            [self.high_resolution[i] for i in chosen],
+            [self.checksums[i] for i in chosen],
+        )
+
+    def fingerprint(self) -> str:
+        """Hexadecimal digits that tell these pairs, in this order, from any others; names do not matter."""
+        shapes = [image.shape for image in self.high_resolution]
+        return hashlib.sha256(json.dumps([shapes, self.checksums]).encode()).hexdigest()
+
+
+def pair_images(images: Sequence[np.ndarray] | dict[str, np.ndarray], scale: int) -> ImagePairs:
+    """Pairs images in memory with what `imresize` makes of them.
+
+    Args:
+        images: uint8 `(height, width, 3)`, perhaps by name; cropped to multiples of `scale`.
+        scale: Upscaling factor.
+    """
+    named = images if isinstance(images, dict) else {str(i): image for i, image in enumerate(images)}
+    high_resolution = [crop_to_multiple(image, scale) for image in named.values()]
+    with ThreadPoolExecutor() as threads:
+        low_resolution = list(threads.map(partial(imresize, scale=1 / scale), high_resolution))
+        checksums = [list(threads.map(checksum, images)) for images in (low_resolution, high_resolution)]
+    return ImagePairs(list(named), low_resolution, high_resolution, list(zip(*checksums, strict=True)))
+
+
+def read_pairs(
+    folder: str | Path,
+    scale: int,
+    *,
+    smallest_side: int = 1,
+    store: Path | None = None,
+    progress: Callable[..., Any] | None = None,
+) -> ImagePairs:
+    """Reads the images of a folder, each once, into memory or into a store on disk.
+
+    Images that are broken or too small are left out, with a message.
+
+    Args:
+        folder: Any folder of images, with those below it. DIV2K's layout is recognised, see `find_pairs`.
+        scale: Upscaling factor.
+        smallest_side: Height and width, in pixels of the high resolution, below which an image is left out.
+        store: Folder of a store, made or gone on with; None holds the images in memory.
+        progress: Called with `total` and `desc`, it returns a bar with `update(count)` and `close()`, as `tqdm.tqdm`.
+
+    Raises:
+        ValueError: If no image is left.
+        OSError: If the store cannot be written.
+    """
+    files = find_pairs(folder, scale)
+    hold = partial(hold_with_progress, store=store, progress=progress)
+    high = hold("high_resolution", [high_resolution_item(pair) for pair in files])
+    readable = [pair for pair in files if pair.name in high.images]
+    low = hold(f"low_resolution_x{scale}", [low_resolution_item(pair, high, scale) for pair in readable])
+
+    left_out = {**high.problems, **low.problems}
+    for name, image in high.images.items():
+        if min(image.shape[:2]) < smallest_side:
+            left_out.setdefault(name, f"{image.shape[1]} x {image.shape[0]} pixels, less than {smallest_side}")
+    tell(left_out, high, low, len(files))
+    names = [pair.name for pair in files if pair.name not in left_out]
+    if not names:
+        raise ValueError(
+            f"`folder` must hold images of at least {smallest_side} x {smallest_side} pixels. "
+            f"Received: folder={str(folder)!r}, of which nothing is left"
+        )
+    return ImagePairs(
+        names,
+        [low.images[name] for name in names],
+        [crop_to_multiple(high.images[name], scale) for name in names],
+        [(low.checksums[name], high.checksums[name]) for name in names],
+        left_out,
+    )
+
+
+class PairFiles(NamedTuple):
+    """Files of one pair; without `low_resolution`, `imresize` makes it."""
+
+    name: str
+    high_resolution: Path
+    low_resolution: Path | None
+
+
+def find_pairs(folder: str | Path, scale: int) -> list[PairFiles]:
+    """Lists the images of a folder and those of low resolution that belong to them.
+
+    The layout of DIV2K and of the benchmark sets is recognised: `HR/0001.png` or `DIV2K_train_HR/0001.png` beside
+    `LR_bicubic/X4/0001x4.png` or `DIV2K_train_LR_bicubic/X4/0001x4.png`, whether `folder` is the one that holds both or
+    the one of high resolution. Low-resolution files are used if there is one for every image, and otherwise none.
+
+    Args:
+        folder: Folder to search, with those below it.
+        scale: Upscaling factor.
+
+    Raises:
+        ValueError: If there are no images.
+    """
+    folder = Path(folder)
+    inside = sorted(path for path in folder.glob("*HR") if path.is_dir())
+    training = [path for path in inside if "train" in path.name]
+    high_folder = next(iter(training + inside), folder)
+    low_folder = high_folder.with_name(re.sub("HR$", "LR_bicubic", high_folder.name)) / f"X{scale}"
+    pairs = []
+    for file in image_files(high_folder):
+        name = file.relative_to(high_folder)
+        low_file = low_folder / name.with_name(f"{name.stem}x{scale}{name.suffix}")
+        pairs.append(PairFiles(name.as_posix(), file, low_file if low_file.is_file() else None))
+    if all(pair.low_resolution for pair in pairs):
+        return pairs
+    return [pair._replace(low_resolution=None) for pair in pairs]
+
+
+def bytes_in_memory(folder: str | Path, scale: int) -> int:
+    """What the pairs of a folder take decoded, by the sizes in the files' headers."""
+
+    def pixels(pair: PairFiles) -> int:
+        try:
+            with Image.open(pair.high_resolution) as image:
+                return image.width * image.height
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            return 0  # It will be left out.
+
+    with ThreadPoolExecutor() as threads:
+        return round(3 * (1 + 1 / scale**2) * sum(threads.map(pixels, find_pairs(folder, scale))))
+
+
+def high_resolution_item(pair: PairFiles) -> Item:
+    """How the image of a pair is made, and from what."""
+    return Item(pair.name, identity(pair.high_resolution), partial(read_rgb, pair.high_resolution))
+
+
+def low_resolution_item(pair: PairFiles, high: HeldImages, scale: int) -> Item:
+    """How the low-resolution image of a pair is made, and from what."""
+    source = {"high_resolution": high.checksums[pair.name]}
+    image = high.images[pair.name]
+    if pair.low_resolution is None:
+        return Item(pair.name, source, lambda: imresize(crop_to_multiple(image, scale), 1 / scale))
+    read = partial(read_low_resolution, pair.low_resolution, image.shape, scale)
+    return Item(pair.name, {**source, **identity(pair.low_resolution)}, read)
+
+
+def read_low_resolution(file: Path, high_shape: tuple[int, ...], scale: int) -> np.ndarray:
+    """Reads an image of low resolution and checks that it has the size that belongs to the other."""
+    low_resolution = read_rgb(file)
+    sides = tuple(length // scale for length in high_shape[:2])
+    if low_resolution.shape[:2] != sides:
+        raise ValueError(
+            f"{file} must be {sides} large, x{scale} of {high_shape[:2]}. Received: {low_resolution.shape[:2]}"
+        )
+    return low_resolution
+
+
+def identity(file: Path) -> dict[str, int]:
+    """What tells whether a file has changed."""
+    try:
+        status = file.stat()
+    except OSError:
+        return {}
+    return {"bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+
+
+def hold_with_progress(
+    name: str, items: Sequence[Item], store: Path | None, progress: Callable[..., Any] | None
+) -> HeldImages:
+    """Images in memory, or in the part `name` of a store."""
+    hold = hold_images if store is None else partial(store_images, store / name)
+    if progress is None:
+        return hold(items)
+    bar = progress(total=len(items), desc=name)
+    try:
+        return hold(items, done=bar.update)
+    finally:
+        bar.close()
+
+
+def tell(left_out: dict[str, str], high: HeldImages, low: HeldImages, total: int) -> None:
+    """Says what was left out, and what was made anew."""
+    logger = logging.getLogger(__name__)
+    for what, names in (("changed", high.changed), ("damaged in the store", (*high.damaged, *low.damaged))):
+        if names:
+            logger.warning("%d images %s, read again: %s", len(names), what, some(names))
+    if left_out:
+        logger.warning(
+            "%d of %d images left out: %s",
+            len(left_out),
+            total,
+            some([f"{name} ({reason})" for name, reason in left_out.items()]),
+        )
+
+
+def some(texts: Sequence[str]) -> str:
+    """The first few of many."""
+    more = f", and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
+    return ", ".join(texts[:SHOWN]) + more
+
+
+def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
+    """The image without the rows and columns at its end that are too many for sides divisible by `scale`, as a view."""
+    height, width = image.shape[:2]
+    return image[: height - height % scale, : width - width % scale]

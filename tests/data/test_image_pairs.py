@@ -1,0 +1,189 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_lisr.data.image_pairs import (
+    bytes_in_memory,
+    crop_to_multiple,
+    find_pairs,
+    pair_images,
+    read_pairs,
+)
+from keras_lisr.data.imresize import imresize
+
+
+def picture(seed, height=24, width=30):
+    return np.random.default_rng(seed).integers(256, size=(height, width, 3), dtype=np.uint8)
+
+
+def save(image, file):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(file)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "photographs"
+    for name, image in {"a.png": picture(0), "sub/b.png": picture(1, 26, 31), "c.tif": picture(2)}.items():
+        save(image, folder / name)
+    return folder
+
+
+@pytest.fixture(params=["memory", "store"])
+def store(request, tmp_path):
+    return None if request.param == "memory" else tmp_path / "store"
+
+
+def test_pairs_of_arrays():
+    images = [picture(0), picture(1, 25, 31)]
+    pairs = pair_images(images, 4)
+    assert len(pairs) == 2 and list(pairs.names) == ["0", "1"]
+    for (low_resolution, high_resolution), image in zip(pairs, images, strict=True):
+        np.testing.assert_array_equal(high_resolution, image[:24, :28])
+        np.testing.assert_array_equal(low_resolution, imresize(image[:24, :28], 1 / 4))
+
+
+def test_pairs_of_a_folder_are_those_of_its_arrays(folder, store):
+    pairs = read_pairs(folder, 4, store=store)
+    assert pairs.names == ["a.png", "c.tif", "sub/b.png"]
+    expected = pair_images([picture(0), picture(2), picture(1, 26, 31)], 4)
+    for mine, yours in zip(pairs, expected, strict=True):
+        np.testing.assert_array_equal(mine[0], yours[0])
+        np.testing.assert_array_equal(mine[1], yours[1])
+    assert pairs.left_out == {}
+
+
+def test_memory_and_store_have_one_fingerprint(folder, tmp_path):
+    in_memory, stored = read_pairs(folder, 3), read_pairs(folder, 3, store=tmp_path / "store")
+    assert in_memory.fingerprint() == stored.fingerprint() == read_pairs(folder, 3).fingerprint()
+
+
+def test_a_fingerprint_knows_pixels_shapes_and_order():
+    images = [picture(0), picture(1)]
+    changed = [images[0].copy(), images[1]]
+    changed[0][0, 0, 0] ^= 1
+    turned = [np.ascontiguousarray(image.swapaxes(0, 1)) for image in images]
+    variants = [
+        pair_images(variant, 2).fingerprint() for variant in (images, images[::-1], images[:1], changed, turned)
+    ]
+    assert len(set(variants)) == 5
+    assert pair_images(images, 2).fingerprint() == variants[0] != pair_images(images, 3).fingerprint()
+
+
+def test_selection_keeps_what_belongs_together(folder):
+    pairs = read_pairs(folder, 4)
+    chosen = pairs.select(["sub/b.png", "a.png"])
+    assert chosen.names == ["sub/b.png", "a.png"]
+    np.testing.assert_array_equal(chosen.low_resolution[1], pairs.low_resolution[0])
+    np.testing.assert_array_equal(chosen.high_resolution[0], pairs.high_resolution[2])
+    assert chosen.checksums == [pairs.checksums[2], pairs.checksums[0]]
+
+
+def test_broken_and_small_images_are_listed_and_left_out(folder, store, caplog):
+    (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:200])
+    (folder / "text.jpg").write_text("no image")
+    save(picture(3, 12, 30), folder / "small.png")
+    pairs = read_pairs(folder, 4, smallest_side=16, store=store)
+    assert pairs.names == ["a.png", "c.tif", "sub/b.png"]
+    assert set(pairs.left_out) == {"broken.png", "text.jpg", "small.png"}
+    assert pairs.left_out["small.png"] == "30 x 12 pixels, less than 16"
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.startswith("3 of 6 images left out: ") and "small.png (30 x 12 pixels, less than 16)" in message
+
+
+def test_nothing_left_is_an_error(folder, store):
+    with pytest.raises(ValueError, match=r"at least 64 x 64 pixels. Received: folder='.*', of which nothing is left"):
+        read_pairs(folder, 4, smallest_side=64, store=store)
+
+
+def test_a_changed_file_is_noticed_in_a_store(folder, tmp_path, caplog):
+    before = read_pairs(folder, 4, store=tmp_path / "store")
+    save(picture(9), folder / "a.png")
+    after = read_pairs(folder, 4, store=tmp_path / "store")
+    np.testing.assert_array_equal(after.high_resolution[0], picture(9)[:, :28])
+    np.testing.assert_array_equal(after.low_resolution[0], imresize(picture(9)[:, :28], 1 / 4))
+    assert [record.getMessage() for record in caplog.records] == ["1 images changed, read again: a.png"]
+    assert before.fingerprint() != after.fingerprint()
+
+
+def test_a_store_serves_several_scales(folder, tmp_path):
+    for scale in (2, 4):
+        read_pairs(folder, scale, store=tmp_path / "store")
+    size = (tmp_path / "store" / "high_resolution.pixels").stat().st_size
+    assert size == 3 * (2 * 24 * 30 + 26 * 31)
+    assert {path.stem for path in (tmp_path / "store").glob("*.pixels")} == {
+        "high_resolution",
+        "low_resolution_x2",
+        "low_resolution_x4",
+    }
+
+
+@pytest.mark.parametrize("prefix", ["", "DIV2K_train_"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_div2ks_layout_is_recognised(tmp_path, prefix, inside, store):
+    """The low-resolution images are not what `imresize` makes, so that it shows whose they are."""
+    root = tmp_path / "DIV2K"
+    for i in range(2):
+        save(picture(i), root / f"{prefix}HR" / f"000{i}.png")
+        save(picture(10 + i, 6, 7), root / f"{prefix}LR_bicubic" / "X4" / f"000{i}x4.png")
+        save(picture(20 + i, 12, 15), root / f"{prefix}LR_bicubic" / "X2" / f"000{i}x2.png")
+    save(picture(5), root / "DIV2K_valid_HR" / "0801.png")
+    folder = root / f"{prefix}HR" if inside else root
+    if inside or prefix:  # Else the folder of validation images comes first.
+        pairs = read_pairs(folder, 4, store=store)
+        assert pairs.names == ["0000.png", "0001.png"]
+        np.testing.assert_array_equal(pairs.low_resolution[1], picture(11, 6, 7))
+        np.testing.assert_array_equal(pairs.high_resolution[1], picture(1)[:, :28])
+        np.testing.assert_array_equal(read_pairs(folder, 3, store=store).low_resolution[0], imresize(picture(0), 1 / 3))
+
+
+def test_incomplete_low_resolution_is_not_used(tmp_path):
+    for i in range(2):
+        save(picture(i), tmp_path / "HR" / f"{i}.png")
+    save(picture(9, 6, 7), tmp_path / "LR_bicubic" / "X4" / "0x4.png")
+    assert [pair.low_resolution for pair in find_pairs(tmp_path, 4)] == [None, None]
+
+
+def test_low_resolution_of_another_size_is_left_out(tmp_path, store):
+    for i in range(2):
+        save(picture(i), tmp_path / "HR" / f"{i}.png")
+        save(picture(9, 6, 7 + i), tmp_path / "LR_bicubic" / "X4" / f"{i}x4.png")
+    pairs = read_pairs(tmp_path, 4, store=store)
+    assert pairs.names == ["0.png"]
+    assert "1x4.png must be (6, 7) large, x4 of (24, 30). Received: (6, 8)" in pairs.left_out["1.png"]
+
+
+def test_progress_is_shown_for_both_resolutions(folder):
+    bars = []
+
+    class Bar:
+        def __init__(self, total, desc):
+            self.total, self.desc, self.count, self.closed = total, desc, 0, False
+            bars.append(self)
+
+        def update(self, count):
+            self.count += count
+
+        def close(self):
+            self.closed = True
+
+    read_pairs(folder, 2, progress=Bar)
+    assert [(bar.desc, bar.total, bar.count, bar.closed) for bar in bars] == [
+        ("high_resolution", 3, 3, True),
+        ("low_resolution_x2", 3, 3, True),
+    ]
+
+
+def test_bytes_in_memory_come_from_the_headers(folder):
+    (folder / "broken.png").write_text("no image")
+    pixels = 2 * 24 * 30 + 26 * 31
+    assert bytes_in_memory(folder, 4) == round(3 * pixels * 17 / 16)
+
+
+def test_crop_to_multiple():
+    assert crop_to_multiple(np.zeros((11, 8, 3)), 4).shape == (8, 8, 3)
+
+
+def test_no_images_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="must hold images"):
+        read_pairs(tmp_path, 4)
