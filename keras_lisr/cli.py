@@ -6,6 +6,7 @@ imported where they are used.
 
 import argparse
 import os
+import runpy
 import sys
 import time
 import zipfile
@@ -27,12 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments, by default those of the process.
 
     Returns:
-        Exit code: 0; 2 after an error, told in one line on standard error; 130 after Ctrl-C.
+        Exit code: 0; 2 after an error, told in one line on standard error; 130 after Ctrl-C; that of a training run.
     """
     try:
         arguments = make_parser().parse_args(argv)
-        arguments.run(arguments)
-        return 0
+        return arguments.run(arguments) or 0
     except (ValueError, OSError) as error:
         print("keras-lisr: error:", " ".join(str(error).split()), file=sys.stderr)
         return 2
@@ -68,6 +68,15 @@ def make_parser() -> Parser:
     command.add_argument("-t", "--tile", type=int, help="side of a tile in pixels of IN (default: as memory allows)")
     command.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     command.add_argument("--compare", type=Path, metavar="FILE", help="also write the result beside bicubic's")
+
+    command = commands.add_parser(
+        "train", help="train a network by a recipe", usage="keras-lisr train RECIPE --data FOLDER --output RUN [...]"
+    )
+    command.set_defaults(run=train)
+    command.add_argument("recipe", type=Path, metavar="RECIPE", help="file such as training/imdn.py")
+    command.add_argument(
+        "flags", nargs=argparse.REMAINDER, help="those of `python RECIPE`: see `keras-lisr train RECIPE --help`"
+    )
 
     command = commands.add_parser("models", help="list the presets")
     command.set_defaults(run=list_models)
@@ -114,6 +123,20 @@ def upscale(arguments: argparse.Namespace) -> None:
 
         write_picture(side_by_side(picture, super_resolved, Path(model_name).name), arguments.compare)
         print(f"{arguments.compare}: beside bicubic")
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """`keras-lisr train`: the same as `python RECIPE`."""
+    recipe = arguments.recipe
+    if not recipe.is_file() or recipe.suffix != ".py":
+        raise ValueError(f"RECIPE must be a Python file such as training/imdn.py. Received: {str(recipe)!r}")
+    with silent_start():
+        from keras_lisr.training import main as train_by_recipe
+
+    names = runpy.run_path(str(recipe), run_name="recipe")
+    if not callable(names.get("recipe")):
+        raise ValueError(f"RECIPE must define a function `recipe`. Received: {str(recipe)!r}, which does not")
+    return train_by_recipe(names["recipe"], arguments.flags, prog=f"keras-lisr train {recipe}")
 
 
 def list_models(arguments: argparse.Namespace) -> None:

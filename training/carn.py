@@ -3,6 +3,10 @@
 DIV2K 1-800, 600,000 steps of 64 patches of 64 low-resolution pixels, L1, Adam 1e-4 halved at 400,000, gradient norm
 clipped to 10 (nmhkahn/CARN-pytorch). The official network trains three scales at once; this one trains one.
 
+Flips and quarter turns. Initialization: kernels uniform with variance 1 / (3 x fan-in), PyTorch's default, as in the
+official code; biases at 0. What is validated and kept is the moving average of the weights (momentum 0.999), which the
+official code does not have.
+
 Published at x4: Set5 32.01 dB; with both strategies 32.06 (Du et al., Table 2). Not yet run to the end by this
 project.
 

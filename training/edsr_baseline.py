@@ -1,7 +1,11 @@
 """EDSR-baseline: the official recipe, at twice its learning rate with either strategy.
 
 DIV2K 1-800, 300 epochs of 1,000 steps of 16 patches of 48 low-resolution pixels, L1, Adam 1e-4 halved after each 200
-epochs (EDSR-PyTorch). The official x3 and x4 start from the x2 network; this one starts from scratch.
+epochs (EDSR-PyTorch). The official x3 and x4 start from the x2 network: `--scale 4 --from X2.keras`.
+
+Flips and quarter turns, gradients not clipped. Initialization: kernels uniform with variance 1 / (3 x fan-in),
+PyTorch's default, as in the official code; biases at 0. What is validated and kept is the moving average of the weights
+(momentum 0.999), which the official code does not have.
 
 Published at x4: Set5 32.09 dB; with both strategies 32.24 (Du et al., Table 2). Not yet run to the end by this
 project.

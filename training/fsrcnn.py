@@ -4,6 +4,10 @@ DIV2K 1-800, 1,000 epochs of 1,000 steps of 16 patches of 64 low-resolution pixe
 fifth of the run (NJU-Jet/SR_Framework). The original trains on luma with SGD and squared error on 91 images, then 100
 more.
 
+Flips and quarter turns, gradients not clipped. Initialization: kernels normal with variance 2 / fan-in (He), biases at
+0. What is validated and kept is the moving average of the weights (momentum 0.999), which the official code does not
+have.
+
 Published at x4: Set5 31.08 dB; with GGAS 31.16 (Du et al., Table 2). Not yet run to the end by this project.
 
     python training/fsrcnn.py --scale 4 --ggas --data DIV2K_train_HR --output runs/fsrcnn

@@ -4,6 +4,10 @@ DIV2K 1-800, 1,000 epochs of 1,000 steps of 16 patches of 64 low-resolution pixe
 fifth of the run (NJU-Jet/SR_Framework). The original (tyshiwo/MemNet) is another network: SGD 0.1 with clipped
 gradients on luma patches of 31 pixels of 291 images, upscaled before.
 
+Flips and quarter turns, gradients not clipped. Initialization: kernels normal with variance 2 / fan-in (He), as in both
+codes, biases at 0. What is validated and kept is the moving average of the weights (momentum 0.999), which the official
+code does not have.
+
 Published at x4: Set5 31.96 dB; with both strategies 32.05 (Du et al., Table 2). Not yet run to the end by this
 project.
 

@@ -1,7 +1,11 @@
 """RCAN: the official recipe, at twice its learning rate with either strategy.
 
 DIV2K 1-800, 1,000 epochs of 1,000 steps of 16 patches of 48 low-resolution pixels, L1, Adam 1e-4 halved after each
-fifth of the run (yulunzhang/RCAN). The official x3 and x4 start from the x2 network; this one starts from scratch.
+fifth of the run (yulunzhang/RCAN). The official x3 and x4 start from the x2 network: `--scale 4 --from X2.keras`.
+
+Flips and quarter turns, gradients not clipped. Initialization: kernels uniform with variance 1 / (3 x fan-in),
+PyTorch's default, as in the official code; biases at 0. What is validated and kept is the moving average of the weights
+(momentum 0.999), which the official code does not have.
 
 Published at x4: Set5 32.63 dB. Not yet run to the end by this project.
 

@@ -3,6 +3,10 @@
 DIV2K 1-800, 300 epochs of 1,000 steps of 16 patches of 48 low-resolution pixels, L1, Adam 1e-4 halved after each
 fifth of the run (NJU-Jet/SR_Framework's milestones; the paper says only "300 epochs").
 
+Flips and quarter turns, gradients not clipped. Initialization: kernels uniform with variance 1 / (3 x fan-in), as
+EDSR's; biases at 0. What is validated and kept is the moving average of the weights (momentum 0.999), which the
+official code does not have.
+
 Published at x4: Set5 31.52 dB; with both strategies 31.69, misprinted as 30.69 (Du et al., Table 1). Not yet run to
 the end by this project.
 

@@ -95,7 +95,7 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
 
 def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> argparse.ArgumentParser:
     """The flags: the recipe's own arguments, then those of every run."""
-    description = inspect.getdoc(inspect.getmodule(recipe)) or inspect.getdoc(recipe)
+    description = recipe.__globals__.get("__doc__") or inspect.getdoc(recipe)
     parser = argparse.ArgumentParser(
         prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )

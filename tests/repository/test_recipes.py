@@ -44,7 +44,9 @@ def test_every_architecture_has_a_recipe():
 def test_says_what_it_promises(name):
     text = load(name).__doc__
     assert f"python training/{name}.py" in text
-    assert "dB" in text
+    official = ("patches of", "clipped", "Initialization") if name in SMALL else ()
+    for stated in ("dB", "L1", "Adam", *official):
+        assert stated in text
 
 
 @pytest.mark.parametrize("name", sorted(SMALL))
