@@ -2,15 +2,52 @@
 
 from pathlib import Path
 
+import keras
+
 CPUINFO = Path("/proc/cpuinfo")
+AMPERE = (8, 0)  # The first NVIDIA GPUs whose tensor cores multiply bfloat16.
 
 
 def fast_bfloat16() -> bool:
-    """Whether this machine's processor computes bfloat16 faster than float32: about five times with AMX.
+    """Whether the device that Keras's backend computes on is faster in bfloat16 than in float32.
 
-    Without AMX it is emulated, 25 times slower than float32 (measured with TensorFlow 2.21 on Zen 3).
+    GPUs are since NVIDIA's Ampere, TPUs all. Processors are about five times with AMX, which TensorFlow and PyTorch use
+    and JAX does not; elsewhere bfloat16 is emulated, 25 times slower than float32 (measured with TensorFlow 2.21 on
+    Zen 3).
     """
-    return CPUINFO.exists() and has_amx_bfloat16(CPUINFO.read_text())
+    backend = keras.backend.backend()
+    capability = {"tensorflow": tensorflow_capability, "jax": jax_capability, "torch": torch_capability}[backend]()
+    if capability is not None:
+        return capability >= AMPERE
+    return backend != "jax" and CPUINFO.exists() and has_amx_bfloat16(CPUINFO.read_text())
+
+
+def tensorflow_capability() -> tuple[int, ...] | None:
+    """Compute capability of TensorFlow's first GPU, None if it has none."""
+    import tensorflow as tf
+
+    for device in tf.config.list_physical_devices("GPU"):
+        return tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0))
+    return None
+
+
+def jax_capability() -> tuple[int, ...] | None:
+    """Compute capability of JAX's first device, None for a processor; that of a TPU counts as the newest."""
+    import jax
+
+    device = jax.devices()[0]
+    if device.platform == "cpu":
+        return None
+    if device.platform == "tpu":
+        return AMPERE
+    return tuple(map(int, getattr(device, "compute_capability", "0.0").split(".")))
+
+
+def torch_capability() -> tuple[int, ...] | None:
+    """Compute capability of PyTorch's GPU, None if it has none."""
+    import torch
+
+    return torch.cuda.get_device_capability() if torch.cuda.is_available() else None
 
 
 def has_amx_bfloat16(cpuinfo: str) -> bool:

@@ -1,3 +1,9 @@
+import sys
+from types import SimpleNamespace
+
+import keras
+import pytest
+
 from keras_lisr import precision
 from keras_lisr.precision import fast_bfloat16, has_amx_bfloat16
 
@@ -22,3 +28,48 @@ def test_the_processor_of_this_machine(tmp_path, monkeypatch):
         assert fast_bfloat16() is fast
     monkeypatch.setattr(precision, "CPUINFO", tmp_path / "missing")
     assert fast_bfloat16() is False
+
+
+def tensorflow(capability):
+    details = {} if capability is None else {"compute_capability": capability}
+    experimental = SimpleNamespace(get_device_details=lambda device: details)
+    return SimpleNamespace(
+        config=SimpleNamespace(
+            list_physical_devices=lambda kind: ["GPU:0"] if kind == "GPU" else [], experimental=experimental
+        )
+    )
+
+
+def jax(capability):
+    return SimpleNamespace(
+        devices=lambda: [SimpleNamespace(platform="gpu", compute_capability=".".join(map(str, capability)))]
+    )
+
+
+def torch(capability):
+    return SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: True, get_device_capability=lambda: capability))
+
+
+@pytest.mark.parametrize(
+    ("capability", "fast"), [((7, 5), False), ((8, 0), True), ((8, 9), True), ((9, 0), True), ((10, 0), True)]
+)
+@pytest.mark.parametrize("backend", [tensorflow, jax, torch])
+def test_gpus_are_asked_for_their_generation(monkeypatch, backend, capability, fast):
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend.__name__)
+    monkeypatch.setitem(sys.modules, backend.__name__, backend(capability))
+    assert fast_bfloat16() is fast
+
+
+def test_a_gpu_of_unknown_generation_is_not_fast(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
+    monkeypatch.setitem(sys.modules, "tensorflow", tensorflow(None))
+    assert fast_bfloat16() is False
+
+
+@pytest.mark.parametrize(("platform", "fast"), [("tpu", True), ("cpu", False)])
+def test_jax_is_fast_on_tpus_and_does_not_use_amx(monkeypatch, tmp_path, platform, fast):
+    (tmp_path / "cpuinfo").write_text(SAPPHIRE_RAPIDS)
+    monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(devices=lambda: [SimpleNamespace(platform=platform)]))
+    assert fast_bfloat16() is fast

@@ -66,8 +66,8 @@ def fit(
         output: Folder of the run; made where absent.
         validation: The same, kept out of training; the PSNR of the whole images (luma, shave = scale) is measured
             after every epoch.
-        precision: "float32", "mixed_bfloat16", "mixed_float16" or "auto": bfloat16 where the processor computes it
-            fast.
+        precision: "float32", "mixed_bfloat16", "mixed_float16" with loss scaling, or "auto": bfloat16 where the
+            processor or GPU computes it fast.
         seed: Seed of the weights and of the patches.
         steps_per_epoch: Steps between two validations and checkpoints; an epoch for `fit`, not a pass over the data.
             The recipe's steps are rounded up to whole epochs.
