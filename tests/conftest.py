@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# `keras_lisr.training` sets it where it comes before TensorFlow. Tests and the processes that they start must agree.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 
 @pytest.fixture(scope="session")
 def benchmarks() -> Path:

@@ -15,11 +15,22 @@ class PatchSequence(keras.utils.PyDataset):
         sampler: Where the patches come from.
         steps_per_epoch: Number of batches that `fit` calls an epoch.
         first_step: Training step of the first batch.
+        part: Which of how many equal parts of each batch to yield, from 0, where several processes train together.
         **kwargs: `workers`, `use_multiprocessing` and `max_queue_size` of `keras.utils.PyDataset`.
     """
 
-    def __init__(self, sampler: PatchSampler, steps_per_epoch: int, first_step: int = 0, **kwargs):
+    def __init__(
+        self,
+        sampler: PatchSampler,
+        steps_per_epoch: int,
+        first_step: int = 0,
+        part: tuple[int, int] = (0, 1),
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        index, count = part
+        size = sampler.batch_size // count
+        self.rows = slice(index * size, (index + 1) * size)
         self.sampler = sampler
         self.steps_per_epoch = steps_per_epoch
         self.first_step = first_step
@@ -28,7 +39,7 @@ class PatchSequence(keras.utils.PyDataset):
         return self.steps_per_epoch
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        low_resolution, high_resolution = self.sampler.batch(self.first_step + index)
+        low_resolution, high_resolution = (each[self.rows] for each in self.sampler.batch(self.first_step + index))
         return low_resolution.astype(np.float32) / 255, high_resolution.astype(np.float32) / 255
 
     def on_epoch_end(self):

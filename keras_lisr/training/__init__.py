@@ -5,8 +5,10 @@ reads the setting once, when it is imported; what the environment says stays.
 """
 
 import os
+import sys
 
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+if "tensorflow" not in sys.modules:
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from keras_lisr.training.command import main
 from keras_lisr.training.fit import fit

@@ -4,8 +4,7 @@ import math
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
@@ -15,42 +14,34 @@ from keras_lisr.data.imresize import imresize
 from keras_lisr.evaluation.metrics import psnr
 from keras_lisr.layers import ChannelWiseScale
 from keras_lisr.training.checkpoints import Steps
+from keras_lisr.training.distribution import alone
 from keras_lisr.whole_files import written_whole
 
 
-@contextmanager
-def averages_in_place(model: keras.Model) -> Iterator[None]:
-    """Puts the optimizer's moving averages in the place of the weights for a while.
+class Averages(keras.callbacks.Callback):
+    """Fills a network with the averaged weights after every epoch; the callbacks after it look at that network.
 
-    The weights come back to the bit, which `keras.callbacks.SwapEMAWeights` does not promise: on TensorFlow it swaps
-    by adding and subtracting.
+    Args:
+        network: One of the same kind as the model in training.
     """
-    weights = copies(model.trainable_variables)
-    model.optimizer.finalize_variable_values(model.trainable_variables)
-    # On JAX the weights are now the very arrays of the averages, and the next compiled step would consume both.
-    assign(model.trainable_variables, copies(model.trainable_variables))
-    try:
-        yield
-    finally:
-        assign(model.trainable_variables, weights)
+
+    def __init__(self, network: keras.Model):
+        super().__init__()
+        self.network = network
+
+    def on_epoch_end(self, epoch, logs=None):
+        fill_with_averages(self.network, self.model)
 
 
-def copies(variables: list[keras.Variable]) -> list[np.ndarray]:
-    """The values of variables, copied, so that later changes do not reach them."""
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-
-
-def assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
-    """Sets each variable to its value."""
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-def network_of(model: keras.Model) -> keras.Model:
-    """A model that shares the layers of one in training, without its optimizer and its guards."""
-    network = keras.Model(model.input, model.output, name=model.name)
-    network.jit_compile = model.jit_compile
-    return network
+def fill_with_averages(network: keras.Model, model: keras.Model) -> None:
+    """Sets a network's weights to the moving averages that the optimizer of a model in training keeps."""
+    averages = model.optimizer.inner_optimizer.averages
+    for variable, average in zip(
+        network.trainable_variables + network.non_trainable_variables,
+        averages + model.non_trainable_variables,
+        strict=True,
+    ):
+        variable.assign(np.array(keras.ops.convert_to_numpy(average)))  # Copied: a training step consumes JAX's arrays.
 
 
 class Validation(keras.callbacks.Callback):
@@ -59,23 +50,21 @@ class Validation(keras.callbacks.Callback):
     PSNR on luma, of 8 bits, without `scale` pixels of the border, averaged per image.
 
     Args:
+        network: With the averaged weights.
         pairs: Low and high resolution, uint8 `(height, width, 3)`.
         scale: Upscaling factor.
         steps: Where the run begins.
     """
 
-    def __init__(self, pairs: Iterable[tuple[np.ndarray, np.ndarray]], scale: int, steps: Steps):
+    def __init__(self, network: keras.Model, pairs: Iterable[tuple[np.ndarray, np.ndarray]], scale: int, steps: Steps):
         super().__init__()
+        self.network = network
         self.pairs = pairs
         self.scale = scale
         self.steps = steps
 
-    def on_train_begin(self, logs=None):
-        self.network = network_of(self.model)
-
     def on_epoch_end(self, epoch, logs=None):
-        with averages_in_place(self.model):
-            logs["val_psnr"] = mean_psnr(self.network, self.pairs, self.scale)
+        logs["val_psnr"] = mean_psnr(self.network, self.pairs, self.scale)
         logs["step"] = self.steps.until(epoch + 1)
 
 
@@ -88,26 +77,29 @@ def mean_psnr(network: keras.Model, pairs: Iterable[tuple[np.ndarray, np.ndarray
 
 def super_resolve(network: keras.Model, low_resolution: np.ndarray) -> np.ndarray:
     """What a network makes of one uint8 image, float32 in about [0, 1]."""
-    return network.predict_on_batch(low_resolution[None].astype(np.float32) / 255)[0]
+    with alone():
+        return network.predict_on_batch(low_resolution[None].astype(np.float32) / 255)[0]
 
 
 class AveragedModel(keras.callbacks.Callback):
-    """Saves the network with the averaged weights after every epoch, without the optimizer.
+    """Saves the network with the averaged weights after every epoch.
 
     Args:
+        network: With the averaged weights.
         folder: Where `averaged.keras`, and `best.keras`, the one with the highest `val_psnr`, go.
         best_psnr: The highest of the epochs before.
     """
 
-    def __init__(self, folder: Path, best_psnr: float = -math.inf):
+    def __init__(self, network: keras.Model, folder: Path, best_psnr: float = -math.inf):
         super().__init__()
+        self.network = network
         self.folder = folder
         self.best_psnr = best_psnr
 
     def on_epoch_end(self, epoch, logs=None):
         averaged = self.folder / "averaged.keras"
-        with averages_in_place(self.model), written_whole(averaged) as partial:
-            network_of(self.model).save(partial)
+        with written_whole(averaged) as partial:
+            self.network.save(partial)
         if logs["val_psnr"] > self.best_psnr:
             self.best_psnr = logs["val_psnr"]
             with written_whole(self.folder / "best.keras") as partial:
@@ -181,14 +173,23 @@ class TensorBoardPictures(keras.callbacks.Callback):
     Needs TensorFlow for its summary writer.
 
     Args:
+        network: With the averaged weights.
         folder: TensorBoard's folder.
         pairs: Crops of low and high resolution, uint8 `(height, width, 3)`, each a row.
         scale: Upscaling factor.
         steps: Where the run begins.
     """
 
-    def __init__(self, folder: Path, pairs: Iterable[tuple[np.ndarray, np.ndarray]], scale: int, steps: Steps):
+    def __init__(
+        self,
+        network: keras.Model,
+        folder: Path,
+        pairs: Iterable[tuple[np.ndarray, np.ndarray]],
+        scale: int,
+        steps: Steps,
+    ):
         super().__init__()
+        self.network = network
         self.folder = folder
         self.pairs = pairs
         self.scale = scale
@@ -198,19 +199,18 @@ class TensorBoardPictures(keras.callbacks.Callback):
         import tensorflow as tf
 
         self.writer = tf.summary.create_file_writer(str(self.folder))
-        self.network = network_of(self.model)
-        layers = {layer.name: layer for layer in self.model.layers}
+        layers = {layer.name: layer for layer in self.network.layers}
         self.scales = [layer for layer in layers.values() if isinstance(layer, ChannelWiseScale)]
         self.attention = None
         if "global_attention" in layers:
-            self.attention = keras.Model(self.model.input, layers["global_attention"].output)
-            self.attention.jit_compile = self.model.jit_compile
+            self.attention = keras.Model(self.network.input, layers["global_attention"].output)
+            self.attention.jit_compile = self.network.jit_compile
 
     def on_epoch_end(self, epoch, logs=None):
         import tensorflow as tf
 
         step = self.steps.until(epoch + 1)
-        with averages_in_place(self.model), self.writer.as_default(step):
+        with self.writer.as_default(step):
             for i, (low_resolution, image) in enumerate(self.pairs, start=1):
                 tf.summary.image(f"crop_{i}", self.row(low_resolution, image)[None])
                 if self.attention:

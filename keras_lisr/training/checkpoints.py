@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import keras
 
+from keras_lisr.training.distribution import alone
 from keras_lisr.whole_files import written_whole
 
 KEPT = 2
@@ -56,7 +57,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         file = self.folder / f"step_{self.steps.until(epoch + 1):08d}.keras"
-        with written_whole(file) as partial:
+        with written_whole(file) as partial, alone():
             self.model.save(partial)
         for step in sorted(checkpoints(self.folder))[:-KEPT]:
             checkpoints(self.folder)[step].unlink()
@@ -95,7 +96,8 @@ def resume(model: keras.Model, folder: Path) -> int:
                 f"Received: output={str(folder.parent)!r}"
             ) from error
         optimizer = model.optimizer
-        if (optimizer.initial_scale > 1) != (float(optimizer.dynamic_scale) > 1):  # Written in another precision.
+        loss_scale = float(keras.ops.convert_to_numpy(optimizer.dynamic_scale))
+        if (loss_scale > 1) != (optimizer.initial_scale > 1):  # Written in another precision.
             optimizer.dynamic_scale.assign(optimizer.initial_scale)
         return step
     raise ValueError(

@@ -46,6 +46,9 @@ def main(recipe: Callable[..., Recipe], argv: Sequence[str] | None = None, prog:
     try:
         with raising_on_sigterm():
             run(recipe, flags)
+    except ConnectionError as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(1)  # JAX would wait for the dead process for minutes, and then abort.
     except (OSError, ValueError) as error:
         exit_code, message = 2, f"error: {error}"
     except FloatingPointError as error:
@@ -90,6 +93,7 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
         start_from=flags.start_from,
         hours=flags.hours,
         deterministic=flags.deterministic,
+        distribute=flags.distribute,
     )
 
 
@@ -137,6 +141,7 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> a
         help="preset or .keras file of this network, of any scale, to start from",
     )
     parser.add_argument("--hours", type=float, help="stop after this time; the same command goes on later")
+    parser.add_argument("--distribute", action="store_true", help="use all devices of this host; see docs/scaling.md")
     parser.add_argument("--deterministic", action="store_true", help="the same bits every time, if slower")
     return parser
 

@@ -17,14 +17,15 @@ from keras_lisr.data.patches import PatchSampler
 from keras_lisr.precision import fast_bfloat16
 from keras_lisr.training.callbacks import (
     AveragedModel,
+    Averages,
     Progress,
     TensorBoardPictures,
     TimeLimit,
     Validation,
-    assign,
-    copies,
+    fill_with_averages,
 )
 from keras_lisr.training.checkpoints import Checkpoint, Steps, checkpoints, resume
+from keras_lisr.training.distribution import Group, find_group, synchronize_batch_normalization
 from keras_lisr.training.guarded_model import GuardedModel, StopWhenSkipping, guarded
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
@@ -48,6 +49,7 @@ def fit(
     start_from: str | Path | None = None,
     hours: float | None = None,
     deterministic: bool = False,
+    distribute: bool = False,
 ) -> keras.Model:
     """Trains a network with `model.fit`, or goes on with a run that was interrupted.
 
@@ -75,36 +77,46 @@ def fit(
         hours: Wall time after which the run stops at the end of an epoch, to be gone on with later.
         deterministic: Have the backend add in one order only, so that two runs, or one that was interrupted and one
             that was not, agree to the bit. On JAX that is a setting of XLA, made before Python starts.
+        distribute: Use all devices of this host, see `keras_lisr.training.distribution`. Several hosts are used
+            whenever the environment variables of `keras.distribution.initialize` name them.
 
     Returns:
-        The network with the averaged weights of the last epoch.
+        The network with the averaged weights of the last epoch, not compiled.
 
     Raises:
         ValueError: If there are no validation images, `precision` is none of these, `output` holds the run of another
-            network, `start_from` is another network, or as `PatchSampler` says.
+            network, `start_from` is another network, the batch cannot be divided among the devices, or as
+            `PatchSampler` says.
         FloatingPointError: If ten steps in a row are skipped.
         OSError: If the folder cannot be written to.
+        ConnectionError: If another process of the run has died.
     """
     if not len(validation):
         raise ValueError("`validation` must hold at least one image. Received none.")
     keras.utils.set_random_seed(seed)
     if deterministic:
         make_deterministic()
-    if precision == "auto":
-        precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
     output = Path(output)
     checkpoint_folder = output / "checkpoints"
     checkpoint_folder.mkdir(parents=True, exist_ok=True)
-    for leftover in output.rglob(PARTIAL):
-        leftover.unlink()  # Of a run that was killed while it wrote.
 
+    group = find_group(distribute)
+    if recipe.batch_size % group.devices:
+        raise ValueError(
+            f"`batch_size` must be a multiple of the number of devices. "
+            f"Received: batch_size={recipe.batch_size}, devices={group.devices}"
+        )
+    if precision == "auto":
+        precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
     going_on = bool(checkpoints(checkpoint_folder))
-    model = new_model(recipe, None if going_on else start_from, precision)
-    first_step = resume(model, checkpoint_folder) if going_on else 0
-    training, validation = as_pairs(images, recipe.scale), as_pairs(validation, recipe.scale)
-    if first_step >= recipe.steps:
-        model.optimizer.finalize_variable_values(model.trainable_variables)  # As `model.fit` does at its end.
-    else:
+    with group.scope():
+        model = new_model(recipe, None if going_on else start_from, precision)
+        synchronize_batch_normalization(model, group)
+        first_step = resume(model, checkpoint_folder) if going_on else 0
+    network = build(recipe, precision)
+    network.jit_compile = model.jit_compile
+    if first_step < recipe.steps:
+        training, validation = as_pairs(images, recipe.scale), as_pairs(validation, recipe.scale)
         sampler = PatchSampler(
             training,
             scale=recipe.scale,
@@ -113,22 +125,29 @@ def fit(
             seed=seed,
             candidates=recipe.candidates,
         )
-        record_start(
-            output / "run.json",
-            recipe,
-            {"training": training, "validation": validation},
-            first_step=first_step,
-            steps_per_epoch=steps_per_epoch,
-            seed=seed,
-            precision=precision,
-            start_from=None if start_from is None else str(start_from),
-        )
         steps = Steps(first_step, min(steps_per_epoch, recipe.steps))
-        time_limit = [] if hours is None else [TimeLimit(hours * 3600)]
-        train(model, recipe, sampler, steps, run_callbacks(output, validation, recipe.scale, steps) + time_limit)
-    # On JAX the weights are now the very arrays of the averages, and a compiled step would consume both.
-    assign(model.trainable_variables, copies(model.trainable_variables))
-    return model
+        callbacks: list[keras.callbacks.Callback] = [StopWhenSkipping(checkpoint_folder, steps)]
+        if group.process == 0:
+            for leftover in output.rglob(PARTIAL):
+                leftover.unlink()  # Of a run that was killed while it wrote.
+            record_start(
+                output / "run.json",
+                recipe,
+                {"training": training, "validation": validation},
+                first_step=first_step,
+                steps_per_epoch=steps_per_epoch,
+                seed=seed,
+                precision=precision,
+                start_from=None if start_from is None else str(start_from),
+                devices=group.devices,
+            )
+            callbacks += run_callbacks(network, output, validation, recipe.scale, steps)
+        if hours is not None:
+            callbacks.append(TimeLimit(hours * 3600))
+        with group.scope():
+            train(model, recipe, sampler, steps, group, callbacks)
+    fill_with_averages(network, model)
+    return network
 
 
 def train(
@@ -136,22 +155,30 @@ def train(
     recipe: Recipe,
     sampler: PatchSampler,
     steps: Steps,
+    group: Group,
     callbacks: list[keras.callbacks.Callback],
 ) -> None:
     """Makes the steps that are left."""
-    model.skipped.total.assign(steps.first - int(model.optimizer.iterations))
+    model.skipped.total.assign(steps.first - int(keras.ops.convert_to_numpy(model.optimizer.iterations)))
     has_tqdm = bool(importlib.util.find_spec("tqdm"))  # A rented machine may have JAX, NumPy and little else.
-    progress = [Progress(steps, recipe.steps)] if has_tqdm else []
+    progress = [Progress(steps, recipe.steps)] if has_tqdm and group.process == 0 else []
     try:
         model.fit(
-            training_batches(sampler, steps.per_epoch, steps.first),
+            training_batches(sampler, steps, group),
             shuffle=False,  # The sampler's order is the run's.
             steps_per_epoch=steps.per_epoch,
             initial_epoch=steps.first_epoch,
             epochs=steps.first_epoch + math.ceil((recipe.steps - steps.first) / steps.per_epoch),
             callbacks=callbacks + progress,
-            verbose=0 if has_tqdm else "auto",
+            verbose=0 if has_tqdm or group.process else "auto",
         )
+    except (RuntimeError, ValueError) as error:  # What JAX makes of a connection that is gone depends on the moment.
+        if group.processes == 1:
+            raise
+        raise ConnectionError(
+            f"process {group.process} of {group.processes} could not go on; most likely another one has died. Start "
+            f"all of them again to go on from the last checkpoint ({' '.join(str(error).split())})"
+        ) from error
     finally:
         for bar in progress:
             bar.close()
@@ -162,22 +189,26 @@ def as_pairs(images: Sequence[np.ndarray] | ImagePairs, scale: int) -> ImagePair
     return images if isinstance(images, ImagePairs) else pair_images(images, scale)
 
 
-def run_callbacks(output: Path, validation: ImagePairs, scale: int, steps: Steps) -> list[keras.callbacks.Callback]:
+def run_callbacks(
+    network: keras.Model, output: Path, validation: ImagePairs, scale: int, steps: Steps
+) -> list[keras.callbacks.Callback]:
     """What validates, watches and writes."""
     log = output / "log.csv"
     cut_log(log, steps.first)
     return [
-        StopWhenSkipping(output / "checkpoints", steps),
-        Validation(validation, scale, steps),
-        AveragedModel(output, best_psnr=best_so_far(log)),
+        Averages(network),
+        Validation(network, validation, scale, steps),
+        AveragedModel(network, output, best_psnr=best_so_far(log)),
         keras.callbacks.CSVLogger(str(log), append=steps.first > 0),
-        *tensorboard(output / "tensorboard", validation, scale, steps),
+        *tensorboard(network, output / "tensorboard", validation, scale, steps),
         # After all that writes: an epoch with a checkpoint lacks nothing else.
         Checkpoint(output / "checkpoints", steps),
     ]
 
 
-def tensorboard(folder: Path, validation: ImagePairs, scale: int, steps: Steps) -> list[keras.callbacks.Callback]:
+def tensorboard(
+    network: keras.Model, folder: Path, validation: ImagePairs, scale: int, steps: Steps
+) -> list[keras.callbacks.Callback]:
     """Curves and pictures, where TensorFlow is installed to write them."""
     if not importlib.util.find_spec("tensorflow"):
         return []
@@ -188,18 +219,13 @@ def tensorboard(folder: Path, validation: ImagePairs, scale: int, steps: Steps) 
     ]
     return [
         keras.callbacks.TensorBoard(str(folder), write_graph=False),
-        TensorBoardPictures(folder / "pictures", crops, scale, steps),
+        TensorBoardPictures(network, folder / "pictures", crops, scale, steps),
     ]
 
 
 def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> GuardedModel:
     """The compiled network before its first step."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        network = recipe.build()
-    finally:
-        keras.config.set_dtype_policy(policy)
+    network = build(recipe, precision)
     if start_from is not None:
         warm_start(network, start_from)
     model = GuardedModel(network.input, network.output, name=network.name)
@@ -208,6 +234,16 @@ def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> 
     model.compile(guarded(recipe.optimizer(), precision), recipe.loss, jit_compile=jit_compile, auto_scale_loss=False)
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def build(recipe: Recipe, precision: str) -> keras.Model:
+    """The recipe's network in a precision."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        return recipe.build()
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def warm_start(model: keras.Model, start_from: str | Path) -> None:
@@ -270,10 +306,10 @@ def has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def training_batches(sampler: PatchSampler, steps_per_epoch: int, first_step: int):
+def training_batches(sampler: PatchSampler, steps: Steps, group: Group):
     """The sampler's batches in the form that suits the backend: tf.data for TensorFlow, a PyDataset for the others."""
     if keras.backend.backend() == "tensorflow":
         from keras_lisr.data.pipeline import patch_dataset
 
-        return patch_dataset(sampler, first_step)
-    return PatchSequence(sampler, steps_per_epoch, first_step)
+        return patch_dataset(sampler, steps.first)
+    return PatchSequence(sampler, steps.per_epoch, steps.first, part=(group.process, group.processes))

@@ -9,8 +9,19 @@ from keras_lisr.training.checkpoints import Steps, checkpoints
 NEVER = 2**31 - 1  # Steps between two doublings of a loss scale that does not grow.
 
 
-class SkippedSteps(keras.metrics.Sum):
+class SkippedSteps(keras.metrics.Metric):
     """Number of skipped steps, from the beginning of the run: no end of an epoch resets it."""
+
+    def __init__(self, name: str):
+        super().__init__(name=name)
+        # Every device counts the steps of all of them.
+        self.total = self.add_variable((), "zeros", aggregation="mean", name="total")
+
+    def update_state(self, skipped):
+        self.total.assign_add(keras.ops.cast(skipped, self.dtype))
+
+    def result(self):
+        return keras.ops.copy(self.total)
 
     def reset_state(self):
         """Does nothing."""

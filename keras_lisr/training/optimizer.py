@@ -26,6 +26,11 @@ class AveragingAdam(keras.optimizers.Adam):
         for variable, average in zip(variables, self._model_variables_moving_average, strict=True):
             average.assign(keras.ops.copy(variable))  # On JAX an array of its own: a step consumes both.
 
+    @property
+    def averages(self) -> list[keras.Variable]:
+        """The moving average of each trainable variable."""
+        return self._model_variables_moving_average
+
     def _update_model_variables_moving_average(self, trainable_variables):
         step = keras.ops.cast(self.iterations, "float32")
         momentum = keras.ops.minimum(step / (step + 9), self.ema_momentum)

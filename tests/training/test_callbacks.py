@@ -11,14 +11,16 @@ from keras_lisr.evaluation import psnr
 from keras_lisr.layers import ChannelWiseScale
 from keras_lisr.training.callbacks import (
     AveragedModel,
+    Averages,
     Progress,
     TensorBoardPictures,
     TimeLimit,
     Validation,
-    averages_in_place,
+    fill_with_averages,
     super_resolve,
 )
 from keras_lisr.training.checkpoints import Steps
+from keras_lisr.training.guarded_model import guarded
 from keras_lisr.training.optimizer import AveragingAdam
 from keras_lisr.zoo import fsrcnn, imdn
 
@@ -36,23 +38,42 @@ def fit(model, callback, epochs):
     return model.fit(*BATCH, epochs=epochs, callbacks=[callback], verbose=0).epoch
 
 
-def test_averages_give_way_to_the_same_weights(model):
-    model.compile(AveragingAdam(0.1), "mae")
-    fit(model, TimeLimit(0), epochs=1)  # Which leaves the averages in the weights.
-    model.optimizer.apply([keras.ops.ones(variable.shape) for variable in model.trainable_variables])
-    weights = model.get_weights()
-    with averages_in_place(model):
-        assert not np.array_equal(model.get_weights()[0], weights[0])
-    for mine, yours in zip(model.get_weights(), weights, strict=True):
-        np.testing.assert_array_equal(mine, yours)
+def small():
+    return fsrcnn(2, ggas=True, num_filters=4, num_shrunk_filters=2, num_blocks=1)
 
 
-def test_averaged_model_is_saved_without_optimizer_and_the_best_is_kept(model, tmp_path):
-    callback = AveragedModel(tmp_path, best_psnr=20.0)
-    callback.set_model(model)
+def test_a_network_is_filled_with_the_averages_and_the_one_in_training_left():
+    model, network = small(), small()
+    model.compile(guarded(AveragingAdam(0.1), "float32"), "mae", auto_scale_loss=False)
+    model.optimizer.build(model.trainable_variables)
+    averages = model.optimizer.inner_optimizer.averages
+    for seed, average in enumerate(averages):
+        average.assign(keras.random.normal(average.shape, seed=seed))
+    model.get_layer("global_attention").non_trainable_variables[0].assign([5.0, 7.0])
+    weights = [np.array(weight) for weight in model.get_weights()]
+    fill_with_averages(network, model)
+    for mine, kept in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(mine, kept)
+    for variable, average in zip(network.trainable_variables, averages, strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), keras.ops.convert_to_numpy(average))
+    assert not np.array_equal(network.get_weights()[0], weights[0])
+    assert list(np.array(network.get_layer("global_attention").non_trainable_variables[0])) == [5, 7]
+
+
+def test_averages_are_new_after_every_epoch(tmp_path):
+    model, network = small(), small()
+    model.compile(guarded(AveragingAdam(0.1), "float32"), "mae", auto_scale_loss=False)
+    seen = []
+    look = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(network.get_weights()[-1].copy()))
+    model.fit(*BATCH, epochs=2, callbacks=[Averages(network), look], verbose=0)
+    assert not np.array_equal(*seen)
+    np.testing.assert_array_equal(seen[1], model.get_weights()[-1])  # `fit` leaves the averages in the weights.
+
+
+def test_averaged_model_is_saved_and_the_best_is_kept(model, tmp_path):
+    callback = AveragedModel(model, tmp_path, best_psnr=20.0)
     callback.on_epoch_end(0, {"val_psnr": 19.0})
     assert [file.name for file in tmp_path.iterdir()] == ["averaged.keras"]
-    assert not keras.models.load_model(tmp_path / "averaged.keras").compiled
     callback.on_epoch_end(1, {"val_psnr": 21.0})
     best = (tmp_path / "best.keras").read_bytes()
     assert best == (tmp_path / "averaged.keras").read_bytes()
@@ -66,13 +87,14 @@ def test_time_limit_ends_the_run_after_an_epoch(model):
     assert fit(model, TimeLimit(3600), epochs=3) == [0, 1, 2]
 
 
-def test_validation_measures_the_averages_as_the_field_does(model):
-    model.compile(AveragingAdam(0.1), "mae")
+def test_validation_measures_the_network_it_was_given_as_the_field_does(model):
     images = [(picture(17, 24, 3, phase=phase) * 255).astype(np.uint8) for phase in (0, 1)]
-    validation = Validation(pair_images(images, 2), 2, Steps(0, 1))
-    history = model.fit(*BATCH, callbacks=[validation], verbose=0).history  # It leaves the averages in the weights.
+    network = fsrcnn(2, num_filters=4, num_shrunk_filters=2, num_blocks=1)
+    validation = Validation(network, pair_images(images, 2), 2, Steps(0, 1))
+    history = model.fit(*BATCH, callbacks=[validation], verbose=0).history
     expected = [
-        psnr(image, super_resolve(model, imresize(image, 1 / 2)), shave=2) for image in (images[0][:16], images[1][:16])
+        psnr(image, super_resolve(network, imresize(image, 1 / 2)), shave=2)
+        for image in (images[0][:16], images[1][:16])
     ]
     assert history["val_psnr"] == [pytest.approx(np.mean(expected), abs=1e-4)]
     assert history["step"] == [1]
@@ -116,7 +138,11 @@ def test_tensorboard_shows_crops_attention_and_alphas(tmp_path, events):
     network.compile("adam", "mae")
     crops = pair_images([np.full((17, 16, 3), level, np.uint8) for level in (100, 200)], 2)
     network.fit(
-        *BATCH, epochs=2, callbacks=[TensorBoardPictures(tmp_path, crops, 2, Steps(6, 3))], verbose=0, initial_epoch=0
+        *BATCH,
+        epochs=2,
+        callbacks=[TensorBoardPictures(network, tmp_path, crops, 2, Steps(6, 3))],
+        verbose=0,
+        initial_epoch=0,
     )
     shown = events()
     alphas = {f"alpha/{layer.name}" for layer in network.layers if isinstance(layer, ChannelWiseScale)}
@@ -133,7 +159,7 @@ def test_tensorboard_shows_crops_attention_and_alphas(tmp_path, events):
 def test_tensorboard_pictures_need_neither_strategy(model, tmp_path, events):
     fit(
         model,
-        TensorBoardPictures(tmp_path, pair_images([np.zeros((16, 16, 3), np.uint8)], 2), 2, Steps(0, 1)),
+        TensorBoardPictures(model, tmp_path, pair_images([np.zeros((16, 16, 3), np.uint8)], 2), 2, Steps(0, 1)),
         epochs=1,
     )
     assert set(events()) == {"crop_1"}

@@ -44,7 +44,7 @@ def test_initialization_is_pytorchs():
     """U(-1/sqrt(fan_in), 1/sqrt(fan_in)), and biases of zero."""
     layer = skeleton.convolution(64, 3, "conv")
     layer.build((None, None, None, 64))
-    bound = 1 / np.sqrt(9 * 64)
+    bound = np.float32(1 / np.sqrt(9 * 64))
     kernel = to_numpy(layer.kernel)
     assert 0.99 * bound < np.abs(kernel).max() <= bound
     assert kernel.std() == pytest.approx(bound / np.sqrt(3), rel=0.02)
