@@ -19,7 +19,7 @@ def fast_bfloat16() -> bool:
     capability = {"tensorflow": tensorflow_capability, "jax": jax_capability, "torch": torch_capability}[backend]()
     if capability is not None:
         return capability >= AMPERE
-    return backend != "jax" and CPUINFO.exists() and has_amx_bfloat16(CPUINFO.read_text())
+    return backend != "jax" and processor_has("amx_bf16")
 
 
 def tensorflow_capability() -> tuple[int, ...] | None:
@@ -50,15 +50,17 @@ def torch_capability() -> tuple[int, ...] | None:
     return torch.cuda.get_device_capability() if torch.cuda.is_available() else None
 
 
-def has_amx_bfloat16(cpuinfo: str) -> bool:
-    r"""Whether the text of Linux's `/proc/cpuinfo` names the instructions that multiply bfloat16 tiles.
+def processor_has(instructions: str) -> bool:
+    """Whether Linux names a set of instructions, as "avx512f", among those of the processor."""
+    return CPUINFO.exists() and instructions in flags(CPUINFO.read_text())
+
+
+def flags(cpuinfo: str) -> list[str]:
+    r"""The sets of instructions in the text of Linux's `/proc/cpuinfo`.
 
     Example:
 
-    >>> has_amx_bfloat16("flags\t\t: fpu avx512f amx_bf16 amx_tile")
-    True
-    >>> has_amx_bfloat16("flags\t\t: fpu avx512f avx512_bf16")
-    False
+    >>> flags("processor\t: 0\nflags\t\t: fpu avx512f amx_bf16")
+    ['fpu', 'avx512f', 'amx_bf16']
     """
-    flags = next((line for line in cpuinfo.splitlines() if line.startswith("flags")), "")
-    return "amx_bf16" in flags.split()
+    return next((line for line in cpuinfo.splitlines() if line.startswith("flags")), "").partition(":")[2].split()

@@ -5,7 +5,7 @@ import keras
 import pytest
 
 from keras_lisr import precision
-from keras_lisr.precision import fast_bfloat16, has_amx_bfloat16
+from keras_lisr.precision import fast_bfloat16, flags, processor_has
 
 SAPPHIRE_RAPIDS = (
     "processor\t: 0\nmodel name\t: Intel(R) Xeon(R)\nflags\t\t: fpu avx512_bf16 amx_bf16 amx_tile amx_int8\n"
@@ -14,19 +14,20 @@ ZEN_3 = "processor\t: 0\nmodel name\t: AMD EPYC, no amx_bf16\nflags\t\t: fpu avx
 ARM = "processor\t: 0\nFeatures\t: fp asimd bf16\n"
 
 
-def test_amx_is_read_from_the_flags():
-    assert has_amx_bfloat16(SAPPHIRE_RAPIDS)
-    assert not has_amx_bfloat16(ZEN_3)
-    assert not has_amx_bfloat16(ARM)
-    assert not has_amx_bfloat16("flags\t\t: amx_bf16x\n")
+def test_instructions_are_read_from_the_flags():
+    assert flags(SAPPHIRE_RAPIDS) == ["fpu", "avx512_bf16", "amx_bf16", "amx_tile", "amx_int8"]
+    assert "amx_bf16" not in flags(ZEN_3)
+    assert flags(ARM) == []
 
 
 def test_the_processor_of_this_machine(tmp_path, monkeypatch):
     for text, fast in ((SAPPHIRE_RAPIDS, True), (ZEN_3, False)):
         (tmp_path / "cpuinfo").write_text(text)
         monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
-        assert fast_bfloat16() is fast
+        assert fast_bfloat16() is processor_has("amx_bf16") is fast
+        assert not processor_has("amx")
     monkeypatch.setattr(precision, "CPUINFO", tmp_path / "missing")
+    assert not processor_has("fpu")
     assert fast_bfloat16() is False
 
 

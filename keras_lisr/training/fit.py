@@ -27,6 +27,7 @@ from keras_lisr.training.callbacks import (
 from keras_lisr.training.checkpoints import Checkpoint, Steps, checkpoints, resume
 from keras_lisr.training.distribution import Group, find_group, synchronize_batch_normalization
 from keras_lisr.training.guarded_model import GuardedModel, StopWhenSkipping, guarded
+from keras_lisr.training.kernel_gradient import speed_up_kernel_gradients
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
 from keras_lisr.whole_files import PARTIAL, written_whole
@@ -229,8 +230,10 @@ def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> 
     if start_from is not None:
         warm_start(network, start_from)
     model = GuardedModel(network.input, network.output, name=network.name)
-    # XLA is slower than oneDNN on processors, several times so for depthwise convolutions; elsewhere Keras decides.
-    jit_compile = False if keras.backend.backend() == "tensorflow" and not has_gpu() else "auto"
+    jit_compile: bool | str = "auto"
+    if keras.backend.backend() == "tensorflow" and not has_gpu():
+        jit_compile = False  # On processors XLA is slower than oneDNN, several times so for depthwise convolutions.
+        speed_up_kernel_gradients(model)
     model.compile(guarded(recipe.optimizer(), precision), recipe.loss, jit_compile=jit_compile, auto_scale_loss=False)
     model.optimizer.build(model.trainable_variables)
     return model

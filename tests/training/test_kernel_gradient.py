@@ -1,0 +1,94 @@
+"""The gradient as matrix products is the gradient."""
+
+import keras
+import numpy as np
+import pytest
+from reference import picture, to_numpy, wave
+
+from keras_lisr.training import kernel_gradient as module
+from keras_lisr.training.kernel_gradient import convolve, kernel_gradient, speed_up_kernel_gradients
+from keras_lisr.zoo import edsr_baseline, fsrcnn, imdn
+
+tf = pytest.importorskip("tensorflow")
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 7])
+@pytest.mark.parametrize(("channels", "filters"), [(3, 5), (4, 4), (6, 2)])
+def test_kernel_gradient_is_tensorflows(size, channels, filters):
+    images, upstream = wave(2, 7, 9, channels), wave(2, 7, 9, filters, phase=1)
+    shape = (size, size, channels, filters)
+    expected = tf.compat.v1.nn.conv2d_backprop_filter(images, shape, upstream, [1, 1, 1, 1], "SAME")
+    actual = kernel_gradient(tf.constant(images), tf.constant(upstream), size)
+    np.testing.assert_allclose(actual, expected, atol=1e-4)
+
+
+def gradients(convolution, images, kernel):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(convolution(images, kernel) ** 2)
+    return tape.gradient(loss, [images, kernel])
+
+
+def test_convolution_and_its_gradients_are_tensorflows():
+    images, kernel = tf.Variable(wave(2, 6, 5, 4)), tf.Variable(wave(3, 3, 4, 6))
+    np.testing.assert_array_equal(convolve(images, kernel), tf.nn.conv2d(images, kernel, 1, "SAME"))
+    expected = gradients(lambda images, kernel: tf.nn.conv2d(images, kernel, 1, "SAME"), images, kernel)
+    for mine, theirs in zip(gradients(convolve, images, kernel), expected, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-3)
+
+
+@pytest.fixture
+def processor(monkeypatch):
+    """Sets the instructions of the processor."""
+    return lambda *names: monkeypatch.setattr(module, "processor_has", names.__contains__)
+
+
+def changed(model):
+    return [layer.name for layer in model._flatten_layers() if vars(layer).get("convolution_op") is convolve]
+
+
+def test_plain_convolutions_are_sped_up_and_no_others(processor):
+    processor("avx2")
+    model = imdn(2, ggas=True, attention=None, num_blocks=1)
+    speed_up_kernel_gradients(model)
+    assert changed(model) == [
+        layer.name
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Conv2D) and layer.kernel_size in ((3, 3), (5, 5))
+    ]
+    assert changed(model)
+
+
+@pytest.mark.parametrize("instructions", [(), ("avx2", "avx512f")])
+def test_other_processors_are_left_alone(processor, instructions):
+    processor(*instructions)
+    model = fsrcnn(2)
+    speed_up_kernel_gradients(model)
+    assert not changed(model)
+
+
+def test_bfloat16_is_left_alone(processor):
+    processor("avx2")
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = fsrcnn(2)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    speed_up_kernel_gradients(model)
+    assert not changed(model)
+
+
+def test_training_and_saving_are_those_of_the_plain_network(processor, tmp_path):
+    processor("avx2")
+    models = [edsr_baseline(2, ggas=True, cwss=True, num_filters=8, num_blocks=2) for _ in range(2)]
+    models[1].set_weights(models[0].get_weights())
+    speed_up_kernel_gradients(models[1])
+    for model in models:
+        model.compile(keras.optimizers.SGD(0.1), "mae", jit_compile=False)
+        model.fit(picture(4, 8, 8, 3), picture(4, 16, 16, 3), epochs=5, verbose=0)
+    for plain, fast in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_allclose(fast, plain, atol=1e-5)
+    models[1].save(tmp_path / "fast.keras")
+    again = keras.models.load_model(tmp_path / "fast.keras")
+    assert not changed(again)
+    for saved, kept in zip(again.weights, models[1].weights, strict=True):
+        np.testing.assert_array_equal(to_numpy(saved), to_numpy(kept))
