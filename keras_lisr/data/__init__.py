@@ -2,6 +2,7 @@
 
 from keras_lisr.data.benchmark_sets import BenchmarkImage as BenchmarkImage
 from keras_lisr.data.benchmark_sets import BenchmarkSet as BenchmarkSet
+from keras_lisr.data.degradation import Degradation as Degradation
 from keras_lisr.data.image_folder import hold_out_photographs as hold_out_photographs
 from keras_lisr.data.image_folder import image_files as image_files
 from keras_lisr.data.image_folder import read_rgb as read_rgb
@@ -17,6 +18,7 @@ from keras_lisr.data.patches import unpack_images as unpack_images
 __all__ = [
     "BenchmarkImage",
     "BenchmarkSet",
+    "Degradation",
     "ImagePairs",
     "PatchSampler",
     "hold_out_photographs",

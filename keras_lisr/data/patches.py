@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_lisr.data.degradation import Degradation
 from keras_lisr.data.image_folder import read_rgb
 from keras_lisr.data.image_pairs import ImagePairs, pair_images
 
@@ -32,6 +33,8 @@ class PatchSampler:
         seed: Seed of the order, the positions and the flips.
         candidates: Patches drawn for every one that is kept; a batch is the most detailed of `candidates` times as
             many.
+        degradation: Makes the low-resolution patches from the others, each time anew, in place of the images of low
+            resolution.
 
     Raises:
         ValueError: If there are no images, one is smaller than a patch, `patch_size` is not a multiple of `scale`,
@@ -54,6 +57,7 @@ class PatchSampler:
         batch_size: int,
         seed: int = 0,
         candidates: int = 1,
+        degradation: Degradation | None = None,
     ):
         if patch_size % scale:
             raise ValueError(
@@ -82,6 +86,7 @@ class PatchSampler:
         self.batch_size = batch_size
         self.seed = seed
         self.candidates = candidates
+        self.degradation = degradation
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The batch of training step `step`, counted from 0.
@@ -105,10 +110,14 @@ class PatchSampler:
             images, corners = images[kept], corners[kept]
         orientations = random.integers(8, size=self.batch_size)
         for i, (image, corner, orientation) in enumerate(zip(images, corners, orientations, strict=True)):
-            pixels(low_patches)[i] = dihedral(crop(pixels(self.low_resolution[image]), corner, low_size), orientation)
-            pixels(high_patches)[i] = dihedral(
-                crop(pixels(self.high_resolution[image]), corner * self.scale, self.patch_size), orientation
-            )
+            high_resolution = self.high_resolution[image]
+            if self.degradation is None:
+                low_patch = crop(self.low_resolution[image], corner, low_size)
+            else:
+                low_patch = self.degradation.crop(high_resolution, corner, low_size, self.scale, random)
+            high_patch = crop(high_resolution, corner * self.scale, self.patch_size)
+            pixels(low_patches)[i] = dihedral(pixels(low_patch), orientation)
+            pixels(high_patches)[i] = dihedral(pixels(high_patch), orientation)
         return low_patches, high_patches
 
     def _images(self, step: int) -> np.ndarray:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from keras_lisr.data.degradation import Degradation
 from keras_lisr.data.image_folder import hold_out_photographs
 from keras_lisr.data.image_pairs import ImagePairs, bytes_in_memory, pair_images, read_pairs
 from keras_lisr.data.patches import unpack_images
@@ -78,7 +80,9 @@ def raising_on_sigterm() -> Iterator[None]:
 def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     """Reads the images and trains."""
     options = {name: getattr(flags, name) for name in inspect.signature(recipe).parameters}
-    changes = {name: getattr(flags, name) for name in ("steps", "batch_size", "patch_size")}
+    changes: dict[str, Any] = {name: getattr(flags, name) for name in ("steps", "batch_size", "patch_size")}
+    if flags.degrade:
+        changes["degradation"] = Degradation()
     changes = {name: value for name, value in changes.items() if value is not None}
     changed = dataclasses.replace(recipe(**options), **changes)
     training, validation = read_data(flags, changed.scale, changed.patch_size)
@@ -129,6 +133,9 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> a
     parser.add_argument("--steps", type=positive_integer)
     parser.add_argument("--batch-size", type=positive_integer)
     parser.add_argument("--patch-size", type=positive_integer, help="side of the high-resolution patches")
+    parser.add_argument(
+        "--degrade", action="store_true", help="blur, noise and JPEG in the low-resolution patches, for real photos"
+    )
     parser.add_argument("--precision", default="auto", choices=["auto", "float32", "mixed_bfloat16", "mixed_float16"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(

@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_lisr.data.degradation import degrade_pairs
 from keras_lisr.data.image_pairs import ImagePairs, pair_images
 from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.data.patches import PatchSampler
@@ -68,7 +69,7 @@ def fit(
         images: What to train on: uint8 `(height, width, 3)` of high resolution, or pairs, as `read_pairs` makes.
         output: Folder of the run; made where absent.
         validation: The same, kept out of training; the PSNR of the whole images (luma, shave = scale) is measured
-            after every epoch.
+            after every epoch; degraded, if the recipe degrades.
         precision: "float32", "mixed_bfloat16", "mixed_float16" with loss scaling, or "auto": bfloat16 where the
             processor or GPU computes it fast.
         seed: Seed of the weights and of the patches.
@@ -125,7 +126,10 @@ def fit(
             batch_size=recipe.batch_size,
             seed=seed,
             candidates=recipe.candidates,
+            degradation=recipe.degradation,
         )
+        if recipe.degradation is not None:
+            validation = degrade_pairs(validation, recipe.degradation, recipe.scale)
         steps = Steps(first_step, min(steps_per_epoch, recipe.steps))
         callbacks: list[keras.callbacks.Callback] = [StopWhenSkipping(checkpoint_folder, steps)]
         if group.process == 0:

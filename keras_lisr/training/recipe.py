@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import keras
 
+from keras_lisr.data.degradation import Degradation
 from keras_lisr.training.optimizer import AveragingAdam
 from keras_lisr.training.schedules import Schedule
 
@@ -22,6 +23,8 @@ class Recipe:
         patch_size: Side of the high-resolution patches.
         batch_size: Patches in a step.
         candidates: Patches drawn for each one trained on; the most detailed are kept, see `PatchSampler`.
+        degradation: What makes the low-resolution patches in place of bicubic, for a network that is to serve photos as
+            they are.
         loss: Name of a Keras loss, or one itself.
         clip_norm: Norm to which the gradient of all weights together is clipped; None leaves it.
         averaging: Momentum of the exponential moving average of the weights, which is what is validated and kept.
@@ -35,6 +38,7 @@ class Recipe:
     patch_size: int = 192
     batch_size: int = 16
     candidates: int = 1
+    degradation: Degradation | None = None
     loss: str | keras.losses.Loss = "mean_absolute_error"
     clip_norm: float | None = None
     averaging: float = 0.999

@@ -29,6 +29,14 @@ def block_with(text):
     return block
 
 
+def flags_of(recipe):
+    """The parser of a recipe's own command line."""
+    spec = importlib.util.spec_from_file_location("recipe", ROOT / recipe)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return command.argument_parser(module.recipe)
+
+
 def test_opens_with_the_two_commands():
     assert COMMANDS[:2] == ["make upscale", "make test"]
     makefile = (ROOT / "Makefile").read_text()
@@ -43,10 +51,19 @@ def test_every_command_is_known():
         else:
             assert program == "python"
             recipe, *flags = arguments
-            spec = importlib.util.spec_from_file_location("recipe", ROOT / recipe)
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            command.argument_parser(module.recipe).parse_args(flags)
+            flags_of(recipe).parse_args(flags)
+
+
+def test_commands_of_docs_are_known():
+    """Those of docs/scaling.md stand in scripts, over several lines."""
+    text = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    text = re.sub(r"\n {14}(?=--)", " ", text)  # YAML folds lines.
+    commands = re.findall(r"keras-lisr train \S*training/(\w+\.py) (--[^\n&]*)", text)
+    assert len(commands) == 4
+    for recipe, flags in commands:
+        arguments = shlex.split(flags.replace("'", ""))
+        make_parser().parse_args(["train", f"training/{recipe}", *arguments])
+        flags_of(f"training/{recipe}").parse_args(arguments)
 
 
 def test_networks_are_built():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_lisr.data import pack_images
+from keras_lisr.data import Degradation, pack_images
 from keras_lisr.training import Recipe, command, warmup_cosine
 from keras_lisr.zoo import fsrcnn
 
@@ -54,6 +54,13 @@ def test_steps_and_sizes_can_be_changed(photographs, fitted, tmp_path):
     assert command.main(recipe, [*sizes, "--data", str(photographs), "--output", str(tmp_path / "run")]) == 0
     made = fitted[0][0]
     assert (made.steps, made.batch_size, made.patch_size) == (7, 3, 8)
+
+
+def test_degradation_is_off_by_default(photographs, fitted, tmp_path):
+    fixed = ["--data", str(photographs), "--output", str(tmp_path / "run")]
+    for flags in ([], ["--degrade"]):
+        assert command.main(recipe, fixed + flags) == 0
+    assert [made.degradation for made, *_ in fitted] == [None, Degradation()]
 
 
 def test_whole_photographs_are_held_out(photographs, fitted, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from keras_lisr import zoo
-from keras_lisr.data import imresize
+from keras_lisr.data import Degradation, imresize
 from keras_lisr.evaluation import psnr
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import super_resolve
@@ -163,6 +163,17 @@ def test_a_lengthened_run_follows_the_new_schedule(recipe, images, tmp_path, fir
     last, file = max(checkpoints(tmp_path / "checkpoints").items())
     assert last == 26
     assert not np.allclose(before[0], keras.models.load_model(file).get_weights()[0])
+
+
+def test_degraded_patches_are_validated_on_degraded_images(recipe, images, tmp_path):
+    degraded = dataclasses.replace(recipe, steps=10, degradation=Degradation())
+    for name, made in (("plain", dataclasses.replace(recipe, steps=10)), ("degraded", degraded), ("again", degraded)):
+        run(made, images, tmp_path / name)
+    plain, degraded, again = (float(log(tmp_path / name)[0]["val_psnr"]) for name in ("plain", "degraded", "again"))
+    assert degraded == again != plain
+    assert json.loads((tmp_path / "degraded" / "run.json").read_text())[0]["recipe"]["degradation"] == repr(
+        Degradation()
+    )
 
 
 def test_longer_epochs_leave_the_log(recipe, images, tmp_path):
