@@ -14,7 +14,7 @@ from keras_lisr.data.imresize import imresize
 from keras_lisr.evaluation.metrics import psnr
 from keras_lisr.layers import ChannelWiseScale
 from keras_lisr.training.checkpoints import Steps
-from keras_lisr.training.distribution import alone
+from keras_lisr.training.distribution import Group, alone
 from keras_lisr.whole_files import written_whole
 
 
@@ -107,17 +107,23 @@ class AveragedModel(keras.callbacks.Callback):
 
 
 class TimeLimit(keras.callbacks.Callback):
-    """Ends the run after the first epoch that finishes later than `seconds` from its start."""
+    """Ends the run after the first epoch that finishes later than `seconds` from its start.
 
-    def __init__(self, seconds: float):
+    Args:
+        seconds: Wall time, by the clock of the first process.
+        group: The processes of the run.
+    """
+
+    def __init__(self, seconds: float, group: Group):
         super().__init__()
         self.seconds = seconds
+        self.group = group
 
     def on_train_begin(self, logs=None):
         self.start = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        if time.monotonic() - self.start > self.seconds:
+        if self.group.of_the_first(time.monotonic() - self.start > self.seconds):
             self.model.stop_training = True
 
 

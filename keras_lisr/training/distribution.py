@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 SEVERAL_HOSTS = "KERAS_DISTRIBUTION_NUM_PROCESSES"  # Read by `keras.distribution.initialize`.
 
@@ -32,6 +33,20 @@ class Group(NamedTuple):
     def scope(self) -> AbstractContextManager:
         """Where the model in training is built and trained."""
         return nullcontext() if self.spread is None else self.spread.scope()
+
+    def of_the_first(self, number: int) -> int:
+        """What the first process has in the place of this number; every process has to ask."""
+        if self.processes == 1:
+            return number
+        from jax.experimental import multihost_utils
+
+        with alone():
+            return int(multihost_utils.broadcast_one_to_all(np.int32(number)))
+
+    def require_same(self, number: int, problem: str) -> None:
+        """Raises a ValueError that tells the problem where the first process has another number."""
+        if number != self.of_the_first(number):
+            raise ValueError(problem)
 
 
 def find_group(wanted: bool) -> Group:

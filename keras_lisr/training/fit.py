@@ -117,8 +117,16 @@ def fit(
         first_step = resume(model, checkpoint_folder) if going_on else 0
     network = build(recipe, precision)
     network.jit_compile = model.jit_compile
+    group.require_same(
+        first_step,
+        f"`output` must be one folder that all processes see. Received: output={str(output)!r}, at step {first_step}",
+    )
     if first_step < recipe.steps:
         training, validation = as_pairs(images, recipe.scale), as_pairs(validation, recipe.scale)
+        group.require_same(
+            int(training.fingerprint()[:7], 16),
+            f"`images` must be those of the first process. Received: {len(training)} images, not the same",
+        )
         sampler = PatchSampler(
             training,
             scale=recipe.scale,
@@ -148,7 +156,7 @@ def fit(
             )
             callbacks += run_callbacks(network, output, validation, recipe.scale, steps)
         if hours is not None:
-            callbacks.append(TimeLimit(hours * 3600))
+            callbacks.append(TimeLimit(hours * 3600, group))
         with group.scope():
             train(model, recipe, sampler, steps, group, callbacks)
     fill_with_averages(network, model)

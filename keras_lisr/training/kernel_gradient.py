@@ -1,13 +1,15 @@
 """A faster gradient of convolutions on processors without AVX-512.
 
 There oneDNN computes the gradient of a 3x3 kernel at half the speed of the convolution itself, and a training step of
-EDSR-baseline spends half its time in it. As matrix products it is nearly twice as fast; docs/training-speed.md has the
-numbers.
+EDSR-baseline spends half its time in it. As matrix products it is up to twice as fast: decision 11, and
+docs/training-speed.md.
 """
 
 import keras
 
 from keras_lisr.precision import processor_has
+
+FEWEST_CHANNELS = 32  # Below, oneDNN is as fast, and faster from eight down.
 
 
 def speed_up_kernel_gradients(model: keras.Model) -> None:
@@ -22,32 +24,33 @@ def speed_up_kernel_gradients(model: keras.Model) -> None:
     if not processor_has("avx2") or processor_has("avx512f"):
         return
     for layer in model._flatten_layers():
-        if type(layer) is keras.layers.Conv2D and is_plain(layer):
+        if type(layer) is keras.layers.Conv2D and is_wide(layer):
             layer.convolution_op = convolve
 
 
-def is_plain(layer: keras.layers.Conv2D) -> bool:
-    """Whether a layer convolves as `convolve` does."""
-    height, width = layer.kernel_size
+def is_wide(layer: keras.layers.Conv2D) -> bool:
+    """Whether a layer convolves as `convolve` does, in so many channels that it gains."""
     return (
-        height == width > 1
-        and height % 2 == 1
+        layer.kernel_size == (3, 3)
         and layer.padding == "same"
         and (layer.strides, layer.dilation_rate, layer.groups) == ((1, 1), (1, 1), 1)
         and layer.compute_dtype == "float32"
+        and layer.kernel.shape[-2] >= FEWEST_CHANNELS
     )
 
 
 def convolve(images, kernel):
-    """Convolution that keeps the size, `(batch, height, width, channels)` and a square kernel of odd size."""
+    """Convolution of `(batch, height, width, channels)` with a 3x3 kernel that keeps the size."""
     import tensorflow as tf
 
     @tf.custom_gradient
     def convolution(images, kernel):
         def gradients(upstream):
+            with tf.control_dependencies([upstream]):  # Else the copies of all layers' features are made at once.
+                features = tf.identity(images)
             return (
                 tf.nn.conv2d_transpose(upstream, kernel, tf.shape(images), strides=1, padding="SAME"),
-                kernel_gradient(images, upstream, kernel.shape[0]),
+                kernel_gradient(features, upstream),
             )
 
         return tf.nn.conv2d(images, kernel, strides=1, padding="SAME"), gradients
@@ -55,8 +58,8 @@ def convolve(images, kernel):
     return convolution(tf.convert_to_tensor(images), tf.convert_to_tensor(kernel))
 
 
-def kernel_gradient(images, upstream, size: int):
-    """Gradient of a convolution that keeps the size, with respect to its kernel.
+def kernel_gradient(images, upstream):
+    """Gradient of a 3x3 convolution that keeps the size, with respect to its kernel.
 
     The element (i, j) is the product of the images, shifted by (i, j), with the upstream gradient, summed over all
     pixels. With the pixels of the padded images in one long row, a shift is an offset.
@@ -64,26 +67,23 @@ def kernel_gradient(images, upstream, size: int):
     Args:
         images: What was convolved, `(batch, height, width, channels)`.
         upstream: Gradient with respect to the result, `(batch, height, width, filters)`.
-        size: Side of the kernel, odd.
 
     Returns:
-        `(size, size, channels, filters)`.
+        `(3, 3, channels, filters)`.
     """
     import tensorflow as tf
 
     channels, filters = images.shape[-1], upstream.shape[-1]
     if filters < channels:  # Copies of the one with fewer channels are smaller.
-        mirrored = kernel_gradient(upstream, images, size)
-        return tf.transpose(mirrored[::-1, ::-1], (0, 1, 3, 2))
-    border = size // 2
-    padding = ((0, 0), (border, border), (border, border), (0, 0))
-    row = tf.shape(images)[2] + 2 * border
-    images, upstream = (tf.reshape(tf.pad(tensor, padding), (-1, tensor.shape[-1])) for tensor in (images, upstream))
-    pixels = tf.shape(images)[0]
+        return tf.transpose(kernel_gradient(upstream, images)[::-1, ::-1], (0, 1, 3, 2))
+    row = tf.shape(images)[2] + 2
+    images, upstream = (
+        tf.reshape(tf.pad(tensor, ((0, 0), (1, 1), (1, 1), (0, 0))), (-1, tensor.shape[-1]))
+        for tensor in (images, upstream)
+    )
     # The neighbours of a pixel in its row stand beside it, so that there is one product for each row of the kernel.
-    neighbours = tf.concat([images[j : pixels - size + 1 + j] for j in range(size)], axis=1)
-    first = border * (row + 1)
-    inner = upstream[first : pixels - first]
-    count = pixels - 2 * first
-    products = [tf.matmul(neighbours[i * row :][:count], inner, transpose_a=True) for i in range(size)]
-    return tf.reshape(tf.stack(products), (size, size, channels, filters))
+    neighbours = tf.concat([images[:-2], images[1:-1], images[2:]], axis=1)
+    inner = upstream[row + 1 : -row - 1]
+    count = tf.shape(inner)[0]
+    products = [tf.matmul(neighbours[i * row :][:count], inner, transpose_a=True) for i in range(3)]
+    return tf.reshape(tf.stack(products), (3, 3, channels, filters))

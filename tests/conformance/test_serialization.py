@@ -57,7 +57,7 @@ def round_trip(tmp_path_factory):
 @pytest.mark.parametrize("name", SAVED)
 def test_fresh_process(round_trip, name):
     folder, expected = round_trip
-    assert_close(np.load(folder / f"{name}.npy"), expected[name], atol=1e-6)
+    assert_close(np.load(folder / f"{name}.npy"), expected[name])
 
 
 @each_architecture

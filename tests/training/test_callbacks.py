@@ -20,6 +20,7 @@ from keras_lisr.training.callbacks import (
     super_resolve,
 )
 from keras_lisr.training.checkpoints import Steps
+from keras_lisr.training.distribution import Group
 from keras_lisr.training.guarded_model import guarded
 from keras_lisr.training.optimizer import AveragingAdam
 from keras_lisr.zoo import fsrcnn, imdn
@@ -83,8 +84,8 @@ def test_averaged_model_is_saved_and_the_best_is_kept(model, tmp_path):
 
 
 def test_time_limit_ends_the_run_after_an_epoch(model):
-    assert fit(model, TimeLimit(0), epochs=5) == [0]
-    assert fit(model, TimeLimit(3600), epochs=3) == [0, 1, 2]
+    assert fit(model, TimeLimit(0, Group()), epochs=5) == [0]
+    assert fit(model, TimeLimit(3600, Group()), epochs=3) == [0, 1, 2]
 
 
 def test_validation_measures_the_network_it_was_given_as_the_field_does(model):

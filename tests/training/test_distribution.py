@@ -108,15 +108,16 @@ def test_a_batch_that_cannot_be_divided_is_refused(photographs, tmp_path):
     assert "must be a multiple of the number of devices. Received: batch_size=3, devices=2" in errors
 
 
-def start_two(photographs, output, *flags):
+def start_two(photographs, outputs, *flags, devices=1):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     return [
         start(
             photographs,
-            output,
+            outputs[i],
             *flags,
+            devices=devices,
             KERAS_DISTRIBUTION_JOB_ADDRESSES=address,
             KERAS_DISTRIBUTION_NUM_PROCESSES="2",
             KERAS_DISTRIBUTION_PROCESS_ID=str(i),
@@ -126,8 +127,10 @@ def start_two(photographs, output, *flags):
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="several processes are JAX's")
-def test_two_processes_have_the_losses_of_one(photographs, alone, tmp_path):
-    finish(*start_two(photographs, tmp_path))
+@pytest.mark.parametrize("devices", [1, 2])
+def test_two_processes_have_the_losses_of_one(photographs, alone, tmp_path, devices):
+    finish(*start_two(photographs, [tmp_path] * 2, devices=devices))
+    assert json.loads((tmp_path / "run.json").read_text())[0]["devices"] == 2 * devices
     assert_same_curve(tmp_path, alone)
     models = [keras.models.load_model(run / "averaged.keras") for run in (tmp_path, alone)]
     for mine, yours in zip(*(model.weights for model in models), strict=True):
@@ -137,7 +140,7 @@ def test_two_processes_have_the_losses_of_one(photographs, alone, tmp_path):
 @pytest.mark.skipif(BACKEND != "jax", reason="several processes are JAX's")
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_process_ends_the_other_and_the_run_goes_on(photographs, alone, tmp_path, victim):
-    processes = start_two(photographs, tmp_path)
+    processes = start_two(photographs, [tmp_path] * 2)
     while not list(tmp_path.glob("checkpoints/step_*")) and processes[victim].poll() is None:
         time.sleep(0.05)
     processes[victim].send_signal(signal.SIGKILL)
@@ -145,8 +148,22 @@ def test_a_killed_process_ends_the_other_and_the_run_goes_on(photographs, alone,
     assert processes[1 - victim].returncode not in (0, None)
     assert "most likely another one has died" in errors or "another task died" in errors  # Ours, or JAX's own.
     assert len(log(tmp_path)) < 10
-    finish(*start_two(photographs, tmp_path))
+    finish(*start_two(photographs, [tmp_path] * 2))
     assert_same_curve(tmp_path, alone)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="several processes are JAX's")
+def test_the_clock_of_the_first_process_ends_all(photographs, tmp_path):
+    finish(*start_two(photographs, [tmp_path] * 2, "--hours", "0"))
+    assert [row["step"] for row in log(tmp_path)] == ["5"]
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="several processes are JAX's")
+def test_processes_that_do_not_see_the_same_folder_are_refused(photographs, alone, tmp_path):
+    for process in (processes := start_two(photographs, [alone, tmp_path])):
+        process.errors = process.communicate(timeout=200)[1]
+    assert all(process.returncode for process in processes[1:])
+    assert "`output` must be one folder that all processes see. Received: output=" in processes[1].errors
 
 
 def test_one_device_is_a_group_of_its_own():
