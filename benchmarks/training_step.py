@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from keras_lisr.precision import fast_bfloat16
+
 SCALE = 4
 PATCH_SIZE = 48
 BATCH_SIZE = 16
@@ -43,7 +45,11 @@ SETTINGS = [
 def main() -> None:
     """Prints seconds a step of every setting, and ratios to this project's plain step."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--settings", nargs="+", default=SETTINGS, help="which, by the beginning of their names")
+    parser.add_argument(
+        "--settings",
+        nargs="+",
+        help="which, by the beginning of their names (default: all, bfloat16 where it is fast)",
+    )
     parser.add_argument("--steps", type=int, default=5, help="timed steps a round, after two that are not")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=BATCH_SIZE)
@@ -53,7 +59,10 @@ def main() -> None:
         seconds = itertools.islice(step_times(flags.child, flags.batch_size), 2, 2 + flags.steps)
         print(*seconds)
         return
-    settings = [setting for setting in SETTINGS if setting.startswith(tuple(flags.settings))]
+    if flags.settings is None:
+        settings = [setting for setting in SETTINGS if "bfloat16" not in setting or fast_bfloat16()]
+    else:
+        settings = [setting for setting in SETTINGS if setting.startswith(tuple(flags.settings))]
     seconds: dict[str, list[float]] = {setting: [] for setting in settings}
     for _, setting in itertools.product(range(flags.rounds), settings):
         seconds[setting] += measured(setting, flags.steps, flags.batch_size)
