@@ -224,8 +224,8 @@ def test_what_needs_no_network_does_not_start_keras(picture):
 
 
 def test_ctrl_c_in_the_middle_leaves_no_half_file(picture, models):
-    # So large that writing the PNG takes a while, once the temporary file is there.
-    noise = np.random.default_rng(0).integers(0, 256, (800, 800, 3), dtype=np.uint8)
+    # So large that writing the PNG takes seconds, once the temporary file is there.
+    noise = np.random.default_rng(0).integers(0, 256, (1600, 1600, 3), dtype=np.uint8)
     write_picture(noise, picture)
     process = start("upscale", picture, "-n", models / "tiny.npz")
     while process.poll() is None and not list(picture.parent.glob(PARTIAL)):
