@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import keras_lisr
+from keras_lisr.interruption import exit_code_of, raising_on_sigterm
 from keras_lisr.preset_index import DEFAULT_PRESET, find_preset, presets
-
-INTERRUPTED = 130  # What a shell reports for a command that Ctrl-C ended.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,17 +27,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments, by default those of the process.
 
     Returns:
-        Exit code: 0; 2 after an error, told in one line on standard error; 130 after Ctrl-C; that of a training run.
+        Exit code: 0; 2 after an error, told in one line on standard error; 130 after Ctrl-C, 143 after SIGTERM; that of
+        a training run.
     """
     try:
         arguments = make_parser().parse_args(argv)
-        return arguments.run(arguments) or 0
+        with raising_on_sigterm():
+            return arguments.run(arguments) or 0
     except (ValueError, OSError) as error:
         print("keras-lisr: error:", " ".join(str(error).split()), file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except MemoryError as error:
+        print("keras-lisr: error: out of memory;", " ".join(str(error).split()), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interrupt:
         print("\nkeras-lisr: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return exit_code_of(interrupt)
 
 
 class Parser(argparse.ArgumentParser):

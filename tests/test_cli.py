@@ -223,18 +223,28 @@ def test_what_needs_no_network_does_not_start_keras(picture):
     subprocess.run([sys.executable, "-c", program, __file__], check=True, capture_output=True)
 
 
-def test_ctrl_c_in_the_middle_leaves_no_half_file(picture, models):
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_leaves_no_half_file(picture, models, number, exit_code):
     # So large that writing the PNG takes seconds, once the temporary file is there.
     noise = np.random.default_rng(0).integers(0, 256, (1600, 1600, 3), dtype=np.uint8)
     write_picture(noise, picture)
     process = start("upscale", picture, "-n", models / "tiny.npz")
     while process.poll() is None and not list(picture.parent.glob(PARTIAL)):
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=100)
-    assert process.returncode == 130
+    assert process.returncode == exit_code
     assert errors == "\nkeras-lisr: interrupted\n"
     assert os.listdir(picture.parent) == ["in.png"]
+
+
+def test_too_little_memory_is_one_line(picture, monkeypatch, capsys):
+    def exhausted(*arguments):
+        raise MemoryError("Unable to allocate 3.62 GiB")
+
+    monkeypatch.setattr("keras_lisr.inference.image_io.read_picture", exhausted)
+    assert main(["upscale", str(picture)]) == 2
+    assert capsys.readouterr().err == "keras-lisr: error: out of memory; Unable to allocate 3.62 GiB\n"
 
 
 RECIPE = '''"""Tiny, and 99 dB."""

@@ -71,6 +71,8 @@ class Upscaler:
         for name, shape in (("takes", model.input_shape), ("returns", model.output_shape)):
             if shape[-1] != 3:
                 raise ValueError(f"`model` must be one from RGB to RGB. Received: a model that {name} {shape}")
+        if "float" not in (dtype := model.inputs[0].dtype):
+            raise ValueError(f"`model` must be one of floating-point numbers. Received: a model that takes {dtype}")
         self.precision = resolve_precision(precision)
         model = in_precision(model, self.precision)
         graph = list(calls(model))

@@ -6,11 +6,9 @@ import importlib.util
 import inspect
 import math
 import os
-import signal
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,15 +17,13 @@ from keras_lisr.data.degradation import Degradation
 from keras_lisr.data.image_folder import hold_out_photographs
 from keras_lisr.data.image_pairs import ImagePairs, bytes_in_memory, pair_images, read_pairs
 from keras_lisr.data.patches import unpack_images
+from keras_lisr.interruption import exit_code_of, raising_on_sigterm
+from keras_lisr.training.distribution import SEVERAL_HOSTS
 from keras_lisr.training.fit import fit
 from keras_lisr.training.recipe import Recipe
 
 HOLD_OUT_EVERY = 24
 MOST_HELD_OUT = 32  # Validation of more takes longer than it tells.
-
-
-class Terminated(KeyboardInterrupt):
-    """The process was asked to end, by SIGTERM."""
 
 
 def main(recipe: Callable[..., Recipe], argv: Sequence[str] | None = None, prog: str | None = None) -> int:
@@ -49,32 +45,19 @@ def main(recipe: Callable[..., Recipe], argv: Sequence[str] | None = None, prog:
         with raising_on_sigterm():
             run(recipe, flags)
     except ConnectionError as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr, flush=True)  # noqa: T201
-        os._exit(1)  # JAX would wait for the dead process for minutes, and then abort.
+        exit_code, message = 1, f"error: {error}"
     except (OSError, ValueError) as error:
         exit_code, message = 2, f"error: {error}"
     except FloatingPointError as error:
         exit_code, message = 1, f"error: {error}"
     except KeyboardInterrupt as interrupt:
-        exit_code = 143 if isinstance(interrupt, Terminated) else 130
+        exit_code = exit_code_of(interrupt)
         message = "stopped; the same command goes on from the last checkpoint"
     if message:
-        print(f"{parser.prog}: {message}", file=sys.stderr)  # noqa: T201
+        print(f"{parser.prog}: {message}", file=sys.stderr, flush=True)  # noqa: T201
+    if exit_code and SEVERAL_HOSTS in os.environ:
+        os._exit(exit_code)  # JAX would wait for the other processes for minutes, and then abort.
     return exit_code
-
-
-@contextmanager
-def raising_on_sigterm() -> Iterator[None]:
-    """Lets SIGTERM end a run as Ctrl-C does."""
-
-    def handle(signal_number, frame):
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:

@@ -5,7 +5,6 @@ its own wiring and takes from here only what is the same everywhere.
 """
 
 from collections.abc import Callable
-from numbers import Integral
 
 import keras
 
@@ -42,7 +41,7 @@ def low_resolution_input(scale: int) -> keras.KerasTensor:
     Raises:
         ValueError: If `scale` is not 2, 3 or 4.
     """
-    if not isinstance(scale, Integral) or scale not in SCALES:
+    if not isinstance(scale, int) or scale not in SCALES:
         raise ValueError(f"`scale` must be 2, 3 or 4. Received: scale={scale!r}")
     return keras.Input((None, None, 3), name="low_resolution")
 

@@ -66,6 +66,13 @@ def test_the_preset_in_tiles_gives_its_picture_to_a_rounding_error():
     assert difference.max() <= 1 and (difference > 0).mean() < 1e-4
 
 
+def test_a_model_of_integers_is_refused():
+    inputs = keras.Input((None, None, 3), dtype="int32")
+    model = keras.Model(inputs, keras.layers.Identity()(inputs))
+    with pytest.raises(ValueError, match="must be one of floating-point numbers. Received: a model that takes int32"):
+        Upscaler(model)
+
+
 @pytest.mark.parametrize("channels", [(1, 3), (3, 1)])
 def test_a_model_of_other_channels_is_refused(channels):
     inputs = keras.Input((None, None, channels[0]))

@@ -160,10 +160,11 @@ def test_the_clock_of_the_first_process_ends_all(photographs, tmp_path):
 
 @pytest.mark.skipif(BACKEND != "jax", reason="several processes are JAX's")
 def test_processes_that_do_not_see_the_same_folder_are_refused(photographs, alone, tmp_path):
-    for process in (processes := start_two(photographs, [alone, tmp_path])):
-        process.errors = process.communicate(timeout=200)[1]
-    assert all(process.returncode for process in processes[1:])
-    assert "`output` must be one folder that all processes see. Received: output=" in processes[1].errors
+    first, second = start_two(photographs, [tmp_path, alone])
+    assert "`output` must be one folder that all processes see. Received: output=" in second.communicate(timeout=200)[1]
+    assert second.returncode == 2
+    assert "most likely another one has died" in first.communicate(timeout=200)[1]
+    assert first.returncode == 1
 
 
 def test_one_device_is_a_group_of_its_own():

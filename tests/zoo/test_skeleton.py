@@ -18,7 +18,7 @@ def run(inputs, outputs, array):
     return to_numpy(keras.Model(inputs, outputs)(array, training=False))
 
 
-@pytest.mark.parametrize("scale", [0, 1, 2.5, 4.0, 5, 8, "2", None])
+@pytest.mark.parametrize("scale", [0, 1, 2.5, 4.0, 5, 8, "2", None, np.int64(4)])
 def test_scale_is_checked(scale):
     with pytest.raises(ValueError) as error:
         skeleton.low_resolution_input(scale)
