@@ -1,5 +1,8 @@
 """Values to compute with and plain NumPy to compare with, the same on every backend."""
 
+import struct
+import zlib
+
 import keras
 import numpy as np
 
@@ -64,3 +67,14 @@ def to_numpy(tensor) -> np.ndarray:
 def assert_close(actual, expected, atol: float = 1e-5) -> None:
     """Both are tensors of any backend or arrays, of the same shape, up to rounding."""
     np.testing.assert_allclose(to_numpy(actual), to_numpy(expected), rtol=0, atol=atol)
+
+
+def png_of_16_bit_rgb(path):
+    """Writes a PNG of two pixels by hand: Pillow reads such files but cannot make them."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
+    rows = zlib.compress(b"\0" + bytes(12))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b""))

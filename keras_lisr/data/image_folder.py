@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -70,7 +70,7 @@ def read_rgb(file: str | Path) -> np.ndarray:
     """
     try:
         with Image.open(file) as image:
-            if image.mode.startswith(("I", "F")):
+            if image.mode.startswith(("I", "F")) or any(map(is_deep, image.tile)):
                 raise ValueError(f"mode {image.mode} has more than 8 bits per channel")
             return np.array(image.convert("RGB"))
     except FileNotFoundError:
@@ -78,3 +78,10 @@ def read_rgb(file: str | Path) -> np.ndarray:
     # Pillow raises SyntaxError for a broken PNG, and takes a broken size in a header for a decompression bomb.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"`file` must be a readable 8-bit image. Received: file={file} ({error})") from error
+
+
+def is_deep(tile: Any) -> bool:
+    """Whether a part of a file holds more than the 8 bits as which Pillow reads RGB: its decoder's arguments tell."""
+    if tile.codec_name.startswith("ppm") and isinstance(tile.args, tuple):
+        return tile.args[-1] > 255  # The value of white.
+    return ";16" in str(tile.args) or tile.codec_name == "SGI16"

@@ -97,27 +97,30 @@ def store_images(path: Path, items: Sequence[Item], *, done: Callable[[int], Any
 
         def is_whole(item: Item) -> bool:
             entry = known[item.name]
-            whole = "problem" in entry or checksum(view(pixels, entry)) == entry["checksum"]
+            whole = checksum(view(pixels, entry)) == entry["checksum"]
             done(1)
             return whole
 
         damaged = [item.name for item, whole in zip(current, threads.map(is_whole, current), strict=True) if not whole]
         up_to_date = {item.name for item in current}.difference(damaged)
         missing = [item for item in items if item.name not in up_to_date]
+        problems = {}  # Not stored: the reason may be gone the next time.
         try:
             with Writer(path, known) as writer:
                 for entry, image in in_parallel(threads, make, missing):
-                    writer.add(entry, image)
+                    if image is None:
+                        problems[entry["name"]] = entry["problem"]
+                    else:
+                        writer.add(entry, image)
                     done(1)
         except OSError as error:
             raise OSError(f"{path}.pixels could not be written ({reason(error)}); what is in it stays") from error
         pixels = map_pixels(path)
-    entries = {item.name: known[item.name] for item in items}
-    stored = {name: entry for name, entry in entries.items() if "problem" not in entry}
+    stored = {item.name: known[item.name] for item in items if item.name not in problems}
     return HeldImages(
         images={name: view(pixels, entry) for name, entry in stored.items()},
         checksums={name: entry["checksum"] for name, entry in stored.items()},
-        problems={name: entry["problem"] for name, entry in entries.items() if "problem" in entry},
+        problems=problems,
         changed=changed,
         damaged=damaged,
     )
@@ -177,13 +180,12 @@ class Writer:
     def __enter__(self):
         return self
 
-    def add(self, entry: dict[str, Any], image: np.ndarray | None) -> None:
-        """Appends one image, or the line of an item that has none."""
-        if image is not None:
-            entry["offset"] = self.end
-            self.pixels.write(image.data)
-            self.end += image.nbytes
-            self.unsynced += image.nbytes
+    def add(self, entry: dict[str, Any], image: np.ndarray) -> None:
+        """Appends one image."""
+        entry["offset"] = self.end
+        self.pixels.write(image.data)
+        self.end += image.nbytes
+        self.unsynced += image.nbytes
         self.waiting.append(entry)
         if self.unsynced >= BYTES_BETWEEN_SYNCS:
             self.sync()
@@ -216,14 +218,21 @@ def read_index(path: Path) -> dict[str, dict]:
     if lines and not lines[-1].endswith(b"\n"):
         os.truncate(file, sum(map(len, lines[:-1])))
         lines.pop()
-    entries = [json.loads(line) for line in lines]
     size = path.with_suffix(".pixels").stat().st_size if path.with_suffix(".pixels").exists() else 0
-    return {entry["name"]: entry for entry in entries if end(entry) <= size}
+    entries = {}
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            if end(entry) <= size:
+                entries[entry["name"]] = entry
+        except (ValueError, KeyError, TypeError):  # A damaged line; its image is made anew.
+            continue
+    return entries
 
 
 def end(entry: dict[str, Any]) -> int:
     """Where the image of a line ends."""
-    return 0 if "problem" in entry else entry["offset"] + int(np.prod(entry["shape"]))
+    return entry["offset"] + int(np.prod(entry["shape"]))
 
 
 def map_pixels(path: Path) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
+from keras_lisr.data.image_folder import is_deep
 from keras_lisr.whole_files import reason, written_whole
 
 
@@ -69,13 +70,6 @@ def read_picture(path: str | Path) -> np.ndarray:
             f"`path` must be a readable 8-bit picture without transparency. Received: path={str(path)!r} "
             f"({reason(error)})"
         ) from error
-
-
-def is_deep(tile: Any) -> bool:
-    """Whether a part of a file holds more than the 8 bits as which Pillow reads RGB: its decoder's arguments tell."""
-    if tile.codec_name.startswith("ppm") and isinstance(tile.args, tuple):
-        return tile.args[-1] > 255  # The value of white.
-    return ";16" in str(tile.args) or tile.codec_name == "SGI16"
 
 
 def check_output(path: str | Path) -> None:

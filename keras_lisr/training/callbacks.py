@@ -152,14 +152,15 @@ class Progress(keras.callbacks.Callback):
         self.validated: dict[str, str] = {}
 
     def on_train_batch_end(self, batch, logs=None):
-        shown = {"loss": f"{logs['loss']:.4f}", **self.validated}
+        self.shown = {"loss": f"{logs['loss']:.4f}", **self.validated}
         if logs["skipped"]:
-            shown["skipped"] = f"{logs['skipped']:.0f}"
-        self.bar.set_postfix(shown, refresh=False)
+            self.shown["skipped"] = f"{logs['skipped']:.0f}"
+        self.bar.set_postfix(self.shown, refresh=False)
         self.bar.update()
 
     def on_epoch_end(self, epoch, logs=None):
         self.validated = {"PSNR": f"{logs['val_psnr']:.2f} dB"}
+        self.bar.set_postfix({**self.shown, **self.validated})
 
     def on_train_end(self, logs=None):
         self.close()

@@ -111,5 +111,5 @@ def is_whole(file: Path) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             return archive.testzip() is None
-    except (zipfile.BadZipFile, OSError, EOFError):
+    except Exception:  # What is damaged may look encrypted, or packed in an unknown way.
         return False

@@ -113,7 +113,7 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> a
         help="keep what is smaller in memory, and put what is larger into --cache, by default OUTPUT/cache (default: "
         "half of the machine's)",
     )
-    parser.add_argument("--steps", type=positive_integer)
+    parser.add_argument("--steps", type=positive_integer, help="rounded up to whole --steps-per-epoch")
     parser.add_argument("--batch-size", type=positive_integer)
     parser.add_argument("--patch-size", type=positive_integer, help="side of the high-resolution patches")
     parser.add_argument(

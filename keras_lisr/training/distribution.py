@@ -66,6 +66,7 @@ def find_group(wanted: bool) -> Group:
         import jax
 
         if several_hosts and not jax.distributed.is_initialized():
+            jax.config.update("jax_enable_preemption_service", False)  # It would swallow SIGTERM.
             keras.distribution.initialize()
         # Each process cuts its own part out of the batch; see `PatchSequence`.
         spread = keras.distribution.DataParallel(auto_shard_dataset=False)

@@ -1,9 +1,11 @@
 """A recipe and images in, a trained network out."""
 
 import csv
+import errno
 import importlib.util
 import itertools
 import math
+import os
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -37,6 +39,8 @@ from keras_lisr.zoo import from_preset
 # TensorBoard shows the first corner of so many validation images.
 CROPS = 4
 CROP_SIZE = 144
+
+NO_SPACE = os.strerror(errno.ENOSPC)
 
 
 def fit(
@@ -185,8 +189,11 @@ def train(
             callbacks=callbacks + progress,
             verbose=0 if has_tqdm or group.process else "auto",
         )
-    except (RuntimeError, ValueError) as error:  # What JAX makes of a connection that is gone depends on the moment.
-        if group.processes == 1:
+    except Exception as error:
+        if NO_SPACE in str(error) and not isinstance(error, OSError):  # TensorFlow's summary writer has its own types.
+            raise OSError(f"the run could not be written: {NO_SPACE}") from error
+        # What JAX makes of a connection that is gone depends on the moment.
+        if group.processes == 1 or not isinstance(error, RuntimeError | ValueError):
             raise
         raise ConnectionError(
             f"process {group.process} of {group.processes} could not go on; most likely another one has died. Start "

@@ -79,12 +79,41 @@ class GuardedModel(keras.Model):
 class GuardedOptimizer(keras.optimizers.LossScaleOptimizer):
     """`keras.optimizers.LossScaleOptimizer` that also skips a step whose loss is not finite.
 
-    The original looks at the gradients alone. Those of the mean absolute error are finite where its sum overflows.
+    The original looks at the gradients alone, on several devices at those of the first. Those of the mean absolute
+    error are finite where its sum overflows. And it halves the scale without end.
     """
+
+    def apply(self, grads, trainable_variables=None):
+        """Updates the weights, on all devices or on none."""
+        super().apply(refused_everywhere(grads, self.check_finite(grads)), trainable_variables)
+
+    def _stateful_handle_non_finite_grads(self):
+        super()._stateful_handle_non_finite_grads()
+        self.dynamic_scale.assign(keras.ops.maximum(self.dynamic_scale, 1.0))
+
+    def _stateless_handle_non_finite_grads(self, optimizer_variables, trainable_variables):
+        weights, state = super()._stateless_handle_non_finite_grads(optimizer_variables, trainable_variables)
+        i = [variable is self.dynamic_scale for variable in self.variables].index(True)
+        state[i] = keras.ops.maximum(state[i], 1.0)
+        return weights, state
 
     def scale_loss(self, loss):
         """The scaled loss; a non-finite one has no gradient that is a number."""
         return super().scale_loss(loss) * keras.ops.where(keras.ops.isfinite(loss), 1.0, float("nan"))
+
+
+def refused_everywhere(grads: list, finite) -> list:
+    """The gradients of one of TensorFlow's replicas, or none that are numbers where those of another are not finite."""
+    if keras.backend.backend() != "tensorflow":
+        return grads
+    import tensorflow as tf
+
+    replica = tf.distribute.get_replica_context()
+    if replica.num_replicas_in_sync == 1:
+        return grads
+    count = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(finite, tf.int32))
+    everywhere = tf.equal(count, replica.num_replicas_in_sync)
+    return [None if grad is None else tf.where(everywhere, grad, float("nan")) for grad in grads]
 
 
 def guarded(optimizer: keras.optimizers.Optimizer, precision: str) -> GuardedOptimizer:

@@ -18,7 +18,8 @@ class AveragingAdam(keras.optimizers.Adam):
     """
 
     def __init__(self, learning_rate=0.001, ema_momentum: float = 0.999, **kwargs):
-        super().__init__(learning_rate, **{**kwargs, "use_ema": True, "ema_momentum": ema_momentum})
+        options = {"epsilon": 1e-8, **kwargs, "use_ema": True, "ema_momentum": ema_momentum}
+        super().__init__(learning_rate, **options)
 
     def build(self, variables):
         """Makes the state; until the first step the averages are the weights."""

@@ -43,6 +43,10 @@ class Recipe:
     clip_norm: float | None = None
     averaging: float = 0.999
 
+    def __post_init__(self):
+        if self.scale not in (2, 3, 4):
+            raise ValueError(f"`scale` must be 2, 3 or 4. Received: scale={self.scale!r}")
+
     def optimizer(self) -> keras.optimizers.Optimizer:
         """Adam with this recipe's schedule, clipping and weight averaging."""
         return AveragingAdam(

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from reference import png_of_16_bit_rgb
 
 from keras_lisr.data.image_folder import image_files, read_rgb
 
@@ -64,6 +65,12 @@ def test_16_bit_is_refused_rather_than_clipped(tmp_path):
     file = save(np.full((4, 4), 1000, np.uint16), tmp_path / "a.png")
     with pytest.raises(ValueError, match=r"must be a readable 8-bit image. Received: file=.*a.png \(mode I;16"):
         read_rgb(file)
+
+
+def test_16_bit_rgb_is_refused_rather_than_cut(tmp_path):
+    png_of_16_bit_rgb(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="has more than 8 bits per channel"):
+        read_rgb(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("keep", [0, 20, 60, 120])

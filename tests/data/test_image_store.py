@@ -27,9 +27,9 @@ class Source:
         ]
 
     def make(self, name):
-        self.made.append(name)
         if name == "3":
             raise ValueError("it is broken")
+        self.made.append(name)
         return self.image(name)
 
     def image(self, name):
@@ -107,11 +107,20 @@ def tear_the_index(pixels, index):
     index.write_bytes(index.read_bytes()[:-5])
 
 
+def spoil_a_line(pixels, index):
+    """The first is not JSON any more, the third lacks where its image is."""
+    first, second, third, *rest = index.read_text().splitlines(keepends=True)
+    third = json.dumps({**json.loads(third), "offset": None}) + "\n"
+    index.write_text("\0\0\n" + second + third + "".join(rest))
+
+
 def lose_the_index(pixels, index):
     index.unlink()
 
 
-@pytest.mark.parametrize("damage", [flip_a_bit, truncate, lose_the_pixels, tear_the_index, lose_the_index])
+@pytest.mark.parametrize(
+    "damage", [flip_a_bit, truncate, lose_the_pixels, tear_the_index, spoil_a_line, lose_the_index]
+)
 def test_damage_is_noticed_and_mended(source, tmp_path, damage):
     store_images(tmp_path / "a", source.items())
     source.made.clear()
@@ -222,5 +231,30 @@ def test_two_processes_do_not_write_at_once(source, tmp_path):
         store.start()
     for store in stores:
         store.join()
-    assert len(source.made) == 6
+    assert sorted(source.made) == ["0", "1", "2", "4", "5"]
     assert_complete(store_images(tmp_path / "a", source.items()), source)
+
+
+def test_what_could_not_be_read_is_tried_again(tmp_path):
+    problems = [PermissionError("not now")]
+
+    def read():
+        if problems:
+            raise problems.pop()
+        return picture(0)
+
+    item = Item("a", {"version": 0}, read)
+    assert store_images(tmp_path / "a", [item]).problems == {"a": "not now"}
+    held = store_images(tmp_path / "a", [item])
+    np.testing.assert_array_equal(held.images["a"], picture(0))
+    assert not held.problems
+
+
+def test_an_image_that_breaks_later_leaves_those_who_read_it_alone(source, tmp_path):
+    """The file of pixels does not shrink: what others have mapped stays."""
+    before = store_images(tmp_path / "a", source.items())
+    source.versions["5"] += 1
+    broken = [*source.items()[:-1], Item("5", {"version": 1}, lambda: source.make("3"))]
+    for _ in range(2):
+        assert list(store_images(tmp_path / "a", broken).problems) == ["3", "5"]
+    np.testing.assert_array_equal(before.images["5"], picture((5, 0), height=10))

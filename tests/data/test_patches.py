@@ -151,5 +151,18 @@ def test_packed_images_come_back_with_their_names(images, files, tmp_path):
     assert all(np.array_equal(mine, yours) for mine, yours in zip(images, unpacked.values(), strict=True))
 
 
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04torn"])
+def test_a_broken_packed_file_is_named(tmp_path, content):
+    (tmp_path / "packed.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="must be a file of `pack_images`. Received: packed=.*packed.npz'"):
+        unpack_images(tmp_path / "packed.npz")
+
+
+def test_packed_arrays_that_are_no_images_are_named(tmp_path):
+    np.savez(tmp_path / "packed.npz", mask=np.zeros((4, 4), np.float32))
+    with pytest.raises(ValueError, match=r"must hold uint8 images .* with mask of float32 \(4, 4\)"):
+        unpack_images(tmp_path / "packed.npz")
+
+
 def test_read_images_keeps_the_order(images, files):
     assert all(np.array_equal(mine, yours) for mine, yours in zip(images, read_images(files), strict=True))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from reference import png_of_16_bit_rgb
 
 from keras_lisr.inference import image_io, read_picture, write_picture
 from keras_lisr.inference.image_io import check_output, check_output_size
@@ -69,19 +70,6 @@ def test_a_transparent_color_is_refused(tmp_path):
     Image.new("P", (4, 4)).save(tmp_path / "a.png", transparency=0)
     with pytest.raises(ValueError, match=r"\(it is transparent in places\)"):
         read_picture(tmp_path / "a.png")
-
-
-def png_of_16_bit_rgb(path):
-    """Written by hand: Pillow reads such files but cannot make them."""
-    import struct
-    import zlib
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
-    rows = zlib.compress(b"\0" + bytes(12))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
 
 
 def test_more_than_8_bits_are_refused(tmp_path):

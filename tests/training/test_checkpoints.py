@@ -97,11 +97,18 @@ def flip_a_bit(file):
     file.write_bytes(content)
 
 
+def seem_encrypted(file):
+    """A bit of the directory at the end of the archive."""
+    content = bytearray(file.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] ^= 1
+    file.write_bytes(content)
+
+
 def empty(file):
     file.write_bytes(b"")
 
 
-@pytest.mark.parametrize("damage", [truncate, flip_a_bit, empty])
+@pytest.mark.parametrize("damage", [truncate, flip_a_bit, seem_encrypted, empty])
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(model, folder, caplog, damage):
     damage(checkpoints(folder)[2])
     assert not is_whole(checkpoints(folder)[2])

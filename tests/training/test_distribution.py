@@ -35,8 +35,8 @@ def loss(true, predicted):  # Not finite for the white photograph, so that steps
     error = keras.ops.mean(keras.ops.abs(true - predicted), axis=(1, 2, 3))
     return error + keras.ops.where(keras.ops.mean(true, axis=(1, 2, 3)) == 1, float("inf"), 0.0)
 
-def recipe(scale: int = 2, blocks: int = 1):
-    build = partial(imdn, scale, ggas=True, cwss=True, attention=None, num_filters=8, num_blocks=blocks)
+def recipe(scale: int = 2, blocks: int = 1, ggas: bool = True):
+    build = partial(imdn, scale, ggas=ggas, cwss=True, attention=None, num_filters=8, num_blocks=blocks)
     return Recipe(build=build, scale=scale, steps=50, learning_rate=1e-3, schedule=warmup_cosine(5), patch_size=16,
                   batch_size=4, loss=loss)
 
@@ -101,6 +101,15 @@ def test_two_devices_have_the_losses_of_one(photographs, alone, tmp_path):
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="several devices are TensorFlow's and JAX's")
+def test_what_is_not_finite_on_one_device_is_refused_on_all(photographs, tmp_path):
+    """Without GGAS: its batch normalization would carry it to the other device."""
+    for devices in (1, 2):
+        finish(start(photographs, tmp_path / str(devices), "--no-ggas", "--distribute", devices=devices))
+    assert float(log(tmp_path / "2")[-1]["skipped"]) > 5
+    assert_same_curve(tmp_path / "2", tmp_path / "1")
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="several devices are TensorFlow's and JAX's")
 def test_a_batch_that_cannot_be_divided_is_refused(photographs, tmp_path):
     process = start(photographs, tmp_path, "--distribute", "--batch-size", "3", devices=2)
     errors = process.communicate(timeout=100)[1]
@@ -138,14 +147,15 @@ def test_two_processes_have_the_losses_of_one(photographs, alone, tmp_path, devi
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="several processes are JAX's")
-@pytest.mark.parametrize("victim", [0, 1])
-def test_a_killed_process_ends_the_other_and_the_run_goes_on(photographs, alone, tmp_path, victim):
+@pytest.mark.parametrize(("victim", "number"), [(0, signal.SIGKILL), (1, signal.SIGKILL), (1, signal.SIGTERM)])
+def test_a_killed_process_ends_the_other_and_the_run_goes_on(photographs, alone, tmp_path, victim, number):
     processes = start_two(photographs, [tmp_path] * 2)
     while not list(tmp_path.glob("checkpoints/step_*")) and processes[victim].poll() is None:
         time.sleep(0.05)
-    processes[victim].send_signal(signal.SIGKILL)
+    processes[victim].send_signal(number)
     errors = [process.communicate(timeout=200)[1] for process in processes][1 - victim]
     assert processes[1 - victim].returncode not in (0, None)
+    assert processes[victim].returncode == (143 if number == signal.SIGTERM else -number)
     assert "most likely another one has died" in errors or "another task died" in errors  # Ours, or JAX's own.
     assert len(log(tmp_path)) < 10
     finish(*start_two(photographs, [tmp_path] * 2))

@@ -137,5 +137,15 @@ def test_float16_scales_the_loss_and_others_do_not():
     assert float(make(precision="mixed_float16").optimizer.dynamic_scale) == 2**15
     model = make(precision="mixed_bfloat16")
     fit(model, {1: np.nan})
-    assert float(model.optimizer.dynamic_scale) == 0.5  # A power of two, which changes no bit of a gradient.
-    assert float(model.optimizer.initial_scale) == 1
+    assert float(model.optimizer.dynamic_scale) == 1
+
+
+def test_hundreds_of_skipped_steps_leave_a_run_that_learns():
+    """Halved each time, the scale would be 0 after 150."""
+    model = make(precision="mixed_float16")
+    for _ in range(15):
+        fit(model, dict.fromkeys(range(12), np.nan))
+    assert float(model.optimizer.dynamic_scale) == 1
+    before = model.get_weights()[0].copy()
+    assert fit(model, {})["skipped"] == [180]
+    assert not np.array_equal(before, model.get_weights()[0])

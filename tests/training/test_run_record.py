@@ -50,8 +50,10 @@ def test_every_start_is_kept_and_other_images_are_noticed(recipe, tmp_path, capl
         record_start(tmp_path / "run.json", recipe, {"training": images}, seed=seed)
     assert [record["seed"] for record in json.loads((tmp_path / "run.json").read_text())] == [0, 1, 2]
     assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
-    (message,) = [record.getMessage() for record in caplog.records]
-    assert message.startswith("going on with other images") and message.endswith("run.json")
+    seed, images, seed_again = [record.getMessage() for record in caplog.records]
+    assert images.startswith("going on with other images") and images.endswith("run.json")
+    assert seed.startswith("going on with another `seed` than that of the last start (0)")
+    assert seed_again.startswith("going on with another `seed` than that of the last start (1)")
 
 
 def test_versions_of_what_is_installed():
