@@ -12,7 +12,7 @@ def fast_bfloat16() -> bool:
     """Whether the device that Keras's backend computes on is faster in bfloat16 than in float32.
 
     GPUs are since NVIDIA's Ampere, TPUs all. Processors are about five times with AMX, which TensorFlow and PyTorch use
-    and JAX does not; elsewhere bfloat16 is emulated, 25 times slower than float32 (measured with TensorFlow 2.21 on
+    and JAX does not; elsewhere bfloat16 is emulated, 27 times slower than float32 (measured with TensorFlow 2.21 on
     Zen 3).
     """
     backend = keras.backend.backend()
