@@ -23,8 +23,10 @@ def image_files(folder: str | Path) -> list[Path]:
         Files with the suffix of an image format, in either case, sorted by path.
 
     Raises:
-        ValueError: If there are none.
+        ValueError: If there are none, or no such folder.
     """
+    if not Path(folder).is_dir():
+        raise ValueError(f"`folder` must be an existing folder. Received: folder={str(folder)!r}")
     files = sorted(file for file in Path(folder).rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     if not files:
         raise ValueError(f"`folder` must hold images ({', '.join(SUFFIXES)}). Received: folder={folder}")

@@ -108,7 +108,7 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> a
     )
     parser.add_argument(
         "--memory",
-        type=float,
+        type=amount,
         metavar="GIB",
         help="keep what is smaller in memory, and put what is larger into --cache, by default OUTPUT/cache (default: "
         "half of the machine's)",
@@ -130,7 +130,7 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> a
         metavar="MODEL",
         help="preset or .keras file of this network, of any scale, to start from",
     )
-    parser.add_argument("--hours", type=float, help="stop after this time; the same command goes on later")
+    parser.add_argument("--hours", type=amount, help="stop after this time; the same command goes on later")
     parser.add_argument("--distribute", action="store_true", help="use all devices of this host; see docs/scaling.md")
     parser.add_argument("--deterministic", action="store_true", help="the same bits every time, if slower")
     return parser
@@ -141,6 +141,14 @@ def positive_integer(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be a positive integer. Received: {text}")
+    return number
+
+
+def amount(text: str) -> float:
+    """A finite number that is not negative, as argparse wants its types."""
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 up. Received: {text}")
     return number
 
 

@@ -129,9 +129,15 @@ def test_images_that_are_left_out_are_handed_on(photographs, fitted, tmp_path):
     assert list(fitted[0][1].left_out) == ["b_2.png"]
 
 
-@pytest.mark.parametrize("flag", ["--steps", "--batch-size", "--patch-size", "--steps-per-epoch"])
-@pytest.mark.parametrize("value", ["0", "-5", "1.5"])
-def test_counts_are_positive(photographs, fitted, tmp_path, capsys, flag, value):
+COUNTS = ["--steps", "--batch-size", "--patch-size", "--steps-per-epoch"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [(flag, value) for flag in COUNTS for value in ("0", "-5", "1.5")]
+    + [(flag, value) for flag in ("--hours", "--memory") for value in ("-1", "nan", "inf")],
+)
+def test_numbers_that_make_no_sense_are_refused(photographs, fitted, tmp_path, capsys, flag, value):
     with pytest.raises(SystemExit) as stopped:
         command.main(recipe, ["--data", str(photographs), "--output", str(tmp_path / "run"), flag, value])
     assert stopped.value.code == 2 and flag in capsys.readouterr().err
