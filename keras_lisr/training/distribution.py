@@ -40,8 +40,18 @@ class Group(NamedTuple):
             return number
         from jax.experimental import multihost_utils
 
-        with alone():
-            return int(multihost_utils.broadcast_one_to_all(np.int32(number)))
+        try:
+            with alone():
+                return int(multihost_utils.broadcast_one_to_all(np.int32(number)))
+        except RuntimeError as error:
+            raise self.lost(error) from error
+
+    def lost(self, error: Exception) -> ConnectionError:
+        """What JAX's error means when a connection to another process is gone."""
+        return ConnectionError(
+            f"process {self.process} of {self.processes} could not go on; most likely another one has died. Start "
+            f"all of them again to go on from the last checkpoint ({' '.join(str(error).split())})"
+        )
 
     def require_same(self, number: int, problem: str) -> None:
         """Raises a ValueError that tells the problem where the first process has another number."""

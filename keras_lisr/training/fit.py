@@ -114,17 +114,19 @@ def fit(
         )
     if precision == "auto":
         precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
-    going_on = bool(checkpoints(checkpoint_folder))
+    newest = max(checkpoints(checkpoint_folder), default=0)
+    going_on = newest > 0
+    # Before anything is loaded, for which JAX's processes would wait for each other.
+    group.require_same(
+        newest,
+        f"`output` must be one folder that all processes see. Received: output={str(output)!r}, at step {newest}",
+    )
     with group.scope():
         model = new_model(recipe, None if going_on else start_from, precision)
         synchronize_batch_normalization(model, group)
         first_step = resume(model, checkpoint_folder) if going_on else 0
     network = build(recipe, precision)
     network.jit_compile = model.jit_compile
-    group.require_same(
-        first_step,
-        f"`output` must be one folder that all processes see. Received: output={str(output)!r}, at step {first_step}",
-    )
     if first_step < recipe.steps:
         training, validation = as_pairs(images, recipe.scale), as_pairs(validation, recipe.scale)
         group.require_same(
@@ -195,10 +197,7 @@ def train(
         # What JAX makes of a connection that is gone depends on the moment.
         if group.processes == 1 or not isinstance(error, RuntimeError | ValueError):
             raise
-        raise ConnectionError(
-            f"process {group.process} of {group.processes} could not go on; most likely another one has died. Start "
-            f"all of them again to go on from the last checkpoint ({' '.join(str(error).split())})"
-        ) from error
+        raise group.lost(error) from error
     finally:
         for bar in progress:
             bar.close()
