@@ -187,16 +187,22 @@ def test_ctrl_c_is_exit_code_130(picture, monkeypatch, capsys):
     assert os.listdir(picture.parent) == ["in.png"]
 
 
+# Shells start what runs in the background deaf to Ctrl-C, and these tests may.
+COMMAND = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("keras_lisr", run_name="__main__", alter_sys=True)
+"""
+
+
 def start(*arguments):
     environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
     return subprocess.Popen(
-        [sys.executable, "-m", "keras_lisr", *map(str, arguments)],
+        [sys.executable, "-c", COMMAND, *map(str, arguments)],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Shells start what runs in the background deaf to Ctrl-C, and these tests may.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
@@ -298,7 +304,7 @@ def test_errors_of_train_are_one_line_and_exit_code_2(recipe, tmp_path, capsys):
         ("nowhere.py",): "RECIPE must be a Python file such as training/imdn.py. Received: 'nowhere.py'",
         (tmp_path / "recipe.txt",): "RECIPE must be a Python file",
         (tmp_path / "other.py",): "RECIPE must define a function `recipe`",
-        (recipe, "--data", "nowhere", "--output", tmp_path / "run"): "must hold images",
+        (recipe, "--data", "nowhere", "--output", tmp_path / "run"): "`folder` must be an existing folder",
     }.items():
         assert run("train", *arguments) == 2
         errors = capsys.readouterr().err
