@@ -20,14 +20,15 @@ KERNELS = (
     Image.Resampling.BICUBIC,
     Image.Resampling.LANCZOS,
 )
-REACH = 8  # Pixels of low resolution that a pixel of the result looks at on each side, at the defaults.
+# Pixels of low resolution that are degraded with a patch on each side: enough for the default blur and sizes.
+REACH = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Degradation:
     """Makes the low-resolution image of a photograph: blur, resize by a random kernel, noise, resize, JPEG.
 
-    Everything is drawn evenly between nothing and what is said here.
+    Strengths are drawn evenly: of blur and noise from 0, of JPEG up to quality 100, the size between from its range.
 
     Args:
         blur: Largest standard deviation of the Gaussian blur, across and down, in pixels of low resolution.
@@ -93,6 +94,9 @@ class Degradation:
             size: Side of the patch.
             scale: How many times smaller the result is.
             random: What chooses.
+
+        Returns:
+            uint8 `(size, size, 3)`.
         """
         first = np.maximum(corner - REACH, 0)
         last = np.minimum(corner + size + REACH, np.array(image.shape[:2]) // scale)

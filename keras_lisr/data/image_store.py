@@ -98,7 +98,8 @@ def store_images(path: Path, items: Sequence[Item], *, done: Callable[[int], Any
         def is_whole(item: Item) -> bool:
             entry = known[item.name]
             whole = checksum(view(pixels, entry)) == entry["checksum"]
-            done(1)
+            if whole:
+                done(1)
             return whole
 
         damaged = [item.name for item, whole in zip(current, threads.map(is_whole, current), strict=True) if not whole]

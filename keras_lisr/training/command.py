@@ -35,8 +35,8 @@ def main(recipe: Callable[..., Recipe], argv: Sequence[str] | None = None, prog:
         prog: What the command is called in messages, the name of the recipe's file if not given.
 
     Returns:
-        Exit code: 0; 1 if the run broke off; 2 if the flags or the images are no good; 130 after Ctrl-C, 143 after
-        SIGTERM. One line on standard error says why.
+        Exit code: 0; 1 if the run broke off; 2 if the flags, the images or the folder are no good; 130 after Ctrl-C,
+        143 after SIGTERM. One line on standard error says why.
     """
     parser = argument_parser(recipe, prog)
     flags = parser.parse_args(argv)

@@ -133,15 +133,7 @@ def fit(
             int(training.fingerprint()[:7], 16),
             f"`images` must be those of the first process. Received: {len(training)} images, not the same",
         )
-        sampler = PatchSampler(
-            training,
-            scale=recipe.scale,
-            patch_size=recipe.patch_size,
-            batch_size=recipe.batch_size,
-            seed=seed,
-            candidates=recipe.candidates,
-            degradation=recipe.degradation,
-        )
+        sampler = recipe.sampler(training, seed)
         if recipe.degradation is not None:
             validation = degrade_pairs(validation, recipe.degradation, recipe.scale)
         steps = Steps(first_step, min(steps_per_epoch, recipe.steps))

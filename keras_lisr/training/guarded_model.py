@@ -85,7 +85,20 @@ class GuardedOptimizer(keras.optimizers.LossScaleOptimizer):
 
     def apply(self, grads, trainable_variables=None):
         """Updates the weights, on all devices or on none."""
-        super().apply(refused_everywhere(grads, self.check_finite(grads)), trainable_variables)
+        if keras.backend.backend() == "tensorflow":
+            grads = self._refused_everywhere(grads)
+        super().apply(grads, trainable_variables)
+
+    def _refused_everywhere(self, grads):
+        """The gradients of this replica, or none that are numbers where those of another are not finite."""
+        import tensorflow as tf
+
+        replica = tf.distribute.get_replica_context()
+        if replica.num_replicas_in_sync == 1:
+            return grads
+        count = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(self.check_finite(grads), tf.int32))
+        everywhere = tf.equal(count, replica.num_replicas_in_sync)
+        return [None if grad is None else tf.where(everywhere, grad, float("nan")) for grad in grads]
 
     def _stateful_handle_non_finite_grads(self):
         super()._stateful_handle_non_finite_grads()
@@ -100,20 +113,6 @@ class GuardedOptimizer(keras.optimizers.LossScaleOptimizer):
     def scale_loss(self, loss):
         """The scaled loss; a non-finite one has no gradient that is a number."""
         return super().scale_loss(loss) * keras.ops.where(keras.ops.isfinite(loss), 1.0, float("nan"))
-
-
-def refused_everywhere(grads: list, finite) -> list:
-    """The gradients of one of TensorFlow's replicas, or none that are numbers where those of another are not finite."""
-    if keras.backend.backend() != "tensorflow":
-        return grads
-    import tensorflow as tf
-
-    replica = tf.distribute.get_replica_context()
-    if replica.num_replicas_in_sync == 1:
-        return grads
-    count = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(finite, tf.int32))
-    everywhere = tf.equal(count, replica.num_replicas_in_sync)
-    return [None if grad is None else tf.where(everywhere, grad, float("nan")) for grad in grads]
 
 
 def guarded(optimizer: keras.optimizers.Optimizer, precision: str) -> GuardedOptimizer:

@@ -9,7 +9,7 @@ import keras
 
 from keras_lisr.precision import processor_has
 
-FEWEST_CHANNELS = 32  # Below, oneDNN is as fast, and faster from eight down.
+FEWEST_CHANNELS = 32  # Below, oneDNN is as fast, and faster from twelve down.
 
 
 def speed_up_kernel_gradients(model: keras.Model) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import keras
 
 from keras_lisr.data.degradation import Degradation
+from keras_lisr.data.image_pairs import ImagePairs
+from keras_lisr.data.patches import PatchSampler
 from keras_lisr.training.optimizer import AveragingAdam
 from keras_lisr.training.schedules import Schedule
 
@@ -51,4 +53,16 @@ class Recipe:
         """Adam with this recipe's schedule, clipping and weight averaging."""
         return AveragingAdam(
             self.schedule(self.learning_rate, self.steps), ema_momentum=self.averaging, global_clipnorm=self.clip_norm
+        )
+
+    def sampler(self, images: ImagePairs, seed: int) -> PatchSampler:
+        """This recipe's patches of images."""
+        return PatchSampler(
+            images,
+            scale=self.scale,
+            patch_size=self.patch_size,
+            batch_size=self.batch_size,
+            seed=seed,
+            candidates=self.candidates,
+            degradation=self.degradation,
         )

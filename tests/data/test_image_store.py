@@ -125,7 +125,9 @@ def test_damage_is_noticed_and_mended(source, tmp_path, damage):
     store_images(tmp_path / "a", source.items())
     source.made.clear()
     damage(tmp_path / "a.pixels", tmp_path / "a.jsonl")
-    held = store_images(tmp_path / "a", source.items())
+    counted = []
+    held = store_images(tmp_path / "a", source.items(), done=counted.append)
+    assert sum(counted) == 6
     assert_complete(held, source)
     assert held.damaged == (["2"] if damage is flip_a_bit else [])
     assert source.made if damage is not flip_a_bit else source.made == ["2"]
