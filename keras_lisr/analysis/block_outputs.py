@@ -1,0 +1,126 @@
+"""What the blocks of a network make of one image, and the attention map that guides them."""
+
+import re
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+BLOCK = re.compile(r"block_(\d+)")
+ATTENTION = "global_attention"
+
+
+def block_outputs(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray]:
+    """The output of every block, F_1 to F_N of Eq. 3: with GGAS, what the attention map has multiplied.
+
+    A block is what the paper draws one curve for in Fig. 1: a residual group of RCAN, a residual block of EDSR, a
+    cascading block of CARN, a distillation block of IMDN, a memory block of MemNet, a distillation block of IDN, a
+    mapping convolution of FSRCNN.
+
+    Args:
+        model: Functional model from RGB in [0, 1], `(batch, height, width, 3)`, with layers `block_1`, `block_2`, ...
+            as the builders of `keras_lisr.zoo` name them. It runs in float32 whatever its precision.
+        image: Low-resolution picture, uint8 RGB `(height, width, 3)`.
+
+    Returns:
+        float32 `(height, width, channels)` by the block's name, in the order of their numbers.
+
+    Raises:
+        ValueError: If `model` has no layer `block_1`, or `image` is no such picture or smaller than a layer allows.
+
+    Example:
+
+    >>> from keras_lisr.zoo import fsrcnn
+    >>> outputs = block_outputs(fsrcnn(scale=4, num_blocks=2), np.zeros((6, 8, 3), np.uint8))
+    >>> {name: features.shape for name, features in outputs.items()}
+    {'block_1': (6, 8, 12), 'block_2': (6, 8, 12)}
+    """
+    model = in_float32(model)
+    numbers = sorted(int(match[1]) for layer in model.layers if (match := BLOCK.fullmatch(layer.name)))
+    if 1 not in numbers:
+        raise ValueError(
+            "`model` must name its blocks block_1, block_2 and so on. "
+            f"Received: model={model.name!r}, which has no layer block_1"
+        )
+    return values(model, {f"block_{i}": model.get_layer(f"block_{i}").output for i in numbers}, image)
+
+
+def attention_map(model: keras.Model, image: np.ndarray) -> np.ndarray:
+    """The map GA of Eq. 2, by which GGAS multiplies the output of every block.
+
+    Args:
+        model: As for `block_outputs`, built with GGAS.
+        image: As for `block_outputs`.
+
+    Returns:
+        float32 `(height, width, channels)`; from 0 to 1 if the paper's block makes it.
+
+    Raises:
+        ValueError: If `model` has no layer `global_attention`, or `image` is as for `block_outputs`.
+
+    Example:
+
+    >>> from keras_lisr.zoo import fsrcnn
+    >>> attention_map(fsrcnn(scale=4, ggas=True), np.zeros((6, 8, 3), np.uint8)).shape
+    (6, 8, 12)
+    """
+    model = in_float32(model)
+    if ATTENTION not in [layer.name for layer in model.layers]:
+        raise ValueError(
+            "`model` must be built with GGAS to have an attention map. "
+            f"Received: model={model.name!r}, which has no layer {ATTENTION}"
+        )
+    return values(model, {ATTENTION: model.get_layer(ATTENTION).output}, image)[ATTENTION]
+
+
+def values(model: keras.Model, tensors: Mapping[str, keras.KerasTensor], image: np.ndarray) -> dict[str, np.ndarray]:
+    """What a model computes inside for one image.
+
+    Args:
+        model: As for `block_outputs`.
+        tensors: Symbolic tensors of `model`, by names of one's own.
+        image: As for `block_outputs`.
+
+    Returns:
+        `(height, width, channels)` by the same names, in the same order.
+
+    Raises:
+        ValueError: As `block_outputs`, of `image`.
+    """
+    check_image(image, max(getattr(layer, "smallest_side", 1) for layer in model.layers))
+    batch = image[np.newaxis].astype(np.float32) / 255
+    outputs = keras.Model(model.input, dict(tensors))(batch, training=False)  # Keras unpacks a list of a single tensor.
+    return {name: keras.ops.convert_to_numpy(outputs[name])[0] for name in tensors}
+
+
+def check_image(image: np.ndarray, smallest_side: int = 1) -> None:
+    """Raises ValueError unless an image is uint8 RGB with sides of at least so many pixels."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ValueError(
+            "`image` must be a uint8 array (height, width, 3). "
+            f"Received: image.dtype={image.dtype}, image.shape={image.shape}"
+        )
+    if min(image.shape[:2]) < smallest_side:
+        raise ValueError(
+            f"`image` must have sides of at least {smallest_side} pixels for this network. "
+            f"Received: image.shape={image.shape}"
+        )
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """The model itself if it computes in float32, or else a copy with the same weights that does.
+
+    The rounding of bfloat16 is white noise, and would lift the upper end of a spectrum that falls over decades.
+    """
+    if all(layer.compute_dtype == "float32" for layer in model.layers):
+        return model
+
+    def clone(operation):
+        config = operation.get_config()
+        if isinstance(operation, keras.layers.Layer):
+            config["dtype"] = "float32"
+        return type(operation).from_config(config)
+
+    copy = keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy

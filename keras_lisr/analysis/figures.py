@@ -1,0 +1,232 @@
+"""The analysis as figures: spectra (Fig. 1, 5), residuals (Fig. 2, 6) and the attention map over the picture.
+
+Each function returns a figure of its own, which `figure.savefig(path, dpi=150)` writes; pyplot and its figures that
+belong to the whole process have no part in it.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from keras_lisr.analysis.block_outputs import check_image
+from keras_lisr.analysis.power_spectrum import HALF_BAND, Spectrum, discontinuities
+from keras_lisr.analysis.residuals import above_reference
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+# Colours of Okabe and Ito, which colour-blind readers tell apart (https://jfly.uni-koeln.de/color/): vermilion for the
+# red points alone, and yellow left out because it is lost on white.
+COLORS = ("#0072B2", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+RED = "#D55E00"
+MARKERS = "os^Dvp"
+BAND = "0.93"
+PANEL_WIDTH = 4.6  # Inches, as all sizes of figures.
+PANEL_HEIGHT = 3.6
+LEGEND_COLUMNS = 4
+LEGEND_LINE = 0.2
+ATTENTION_LABELS = 1.8
+# Above this ratio of the largest to the smallest residual, a linear axis would press the small ones together.
+LARGEST_LINEAR_RATIO = 30
+
+AXES = {
+    "radial": ("spatial frequency (cycles per pixel)", "power spectral density (features²)"),
+    "square_ring": ("radius of the square ring / largest radius", "log(1 + sum of |FFT| on the ring)"),
+}
+
+
+def draw_spectra(spectra: Mapping[str, Mapping[str, Spectrum]]) -> "Figure":
+    """Draws a curve for each block, dashed where it is one of `discontinuities`, and a panel for each network.
+
+    The panels share their axes, and are shaded where high-frequency power is compared.
+
+    Args:
+        spectra: For each network's name, the spectrum of each block's output, in the order of the blocks.
+
+    Returns:
+        A figure that can be read without its caption.
+
+    Raises:
+        ValueError: If `spectra` holds no spectrum, or such of both definitions, or matplotlib is not installed.
+
+    Example:
+
+        outputs = block_outputs(model, image)
+        spectra = {name: power_spectrum(features) for name, features in outputs.items()}
+        draw_spectra({"imdn_x4": spectra}).savefig("spectra.png", dpi=150)
+    """
+    definitions = {spectrum.definition for blocks in spectra.values() for spectrum in blocks.values()}
+    if len(definitions) != 1:
+        raise ValueError(f"`spectra` must be of one definition. Received: definitions={sorted(definitions)}")
+    definition = definitions.pop()
+    legend_lines = 1 + math.ceil(max(map(len, spectra.values())) / LEGEND_COLUMNS)
+    figure = new_figure(PANEL_WIDTH * len(spectra), PANEL_HEIGHT + LEGEND_LINE * legend_lines)
+    figure.suptitle("Power spectrum of each block's output")
+    panels = figure.subplots(1, len(spectra), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, (model, blocks) in zip(panels, spectra.items(), strict=True):
+        draw_blocks(axes, blocks)
+        lost = len(discontinuities(blocks))
+        axes.set_title(f"{model}\ndiscontinuities: {lost} of {len(blocks) - 1}", fontsize="medium")
+        axes.set_xlabel(AXES[definition][0])
+        axes.axvspan(HALF_BAND[definition], 2 * HALF_BAND[definition], color=BAND, zorder=0)
+    panels[0].set_xlim(0, 2 * HALF_BAND[definition])
+    panels[0].set_ylabel(AXES[definition][1])
+    if definition == "radial" and any(line.get_ydata().any() for axes in panels for line in axes.lines):
+        panels[0].set_yscale("log")  # Not for a network that makes nothing of a black picture.
+    return figure
+
+
+def draw_blocks(axes: "Axes", blocks: Mapping[str, Spectrum]) -> None:
+    """One curve a block, from dark to light in their order, and a legend below them."""
+    import matplotlib
+
+    # The last tenth of the map is a yellow that is lost on white.
+    colors = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(blocks)))
+    dashed = discontinuities(blocks)
+    for color, (name, spectrum) in zip(colors, blocks.items(), strict=True):
+        style = "--" if name in dashed else "-"
+        label = name.replace("_", " ")
+        axes.plot(spectrum.frequency, spectrum.power, style, color=color, linewidth=1.4, label=label)
+    axes.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.17),  # Below the axis and its label, where it hides no curve.
+        ncols=LEGEND_COLUMNS,
+        fontsize="small",
+        title="dashed: less power in the shaded band than the block before",
+        title_fontsize="small",
+    )
+
+
+def draw_residuals(magnitudes: Mapping[str, Mapping[str, float]], reference: str | None = None) -> "Figure":
+    """Draws the mean residual of each residual connection, a line for each network.
+
+    Args:
+        magnitudes: For each network's name, what `residual_magnitude` found.
+        reference: Name of the network whose largest residual is a dotted line; larger ones become red points.
+
+    Returns:
+        A figure that can be read without its caption. Its axis is logarithmic where residuals span decades.
+
+    Raises:
+        ValueError: If `magnitudes` is empty, `reference` is not in it, or matplotlib is not installed.
+
+    Example:
+
+        magnitudes = {"imdn_x4": residual_magnitude(imdn, image), "rcan": residual_magnitude(rcan, image)}
+        draw_residuals(magnitudes, reference="rcan").savefig("residuals.png", dpi=150)
+    """
+    if not magnitudes or (reference is not None and reference not in magnitudes):
+        raise ValueError(
+            "`reference` must be None or one of the networks in `magnitudes`. "
+            f"Received: reference={reference!r}, magnitudes of {list(magnitudes)}"
+        )
+    figure = new_figure(1.4 * PANEL_WIDTH, PANEL_HEIGHT + LEGEND_LINE * (2 + len(magnitudes) / 2))
+    axes = figure.add_subplot(title="Mean residual of each residual connection")
+    for i, (model, means) in enumerate(magnitudes.items()):
+        color, marker = COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]
+        numbers = range(1, len(means) + 1)
+        axes.plot(numbers, list(means.values()), color=color, marker=marker, markersize=8, label=model)
+    if reference is not None:
+        mark_above_reference(axes, magnitudes, reference)
+
+    axes.set_xlabel("residual connection, in the order of the network")
+    axes.set_ylabel("mean |H_RL(x)| (units of the features)")
+    axes.locator_params("x", integer=True)
+    drawn = [mean for means in magnitudes.values() for mean in means.values()]
+    if max(drawn) > LARGEST_LINEAR_RATIO * min(drawn) > 0:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(0, 1.08 * max(drawn) or 1)
+    axes.grid(color=BAND)
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
+    return figure
+
+
+def mark_above_reference(axes: "Axes", magnitudes: Mapping[str, Mapping[str, float]], reference: str) -> None:
+    """The reference's largest residual as a dotted line, and the larger ones of the others as red points."""
+    largest = max(magnitudes[reference].values())
+    axes.axhline(largest, color="black", linestyle=":", label=f"largest of {reference}")
+    points = [
+        (number, mean)
+        for means in magnitudes.values()
+        for number, (name, mean) in enumerate(means.items(), start=1)
+        if name in above_reference(means, magnitudes[reference])
+    ]
+    if points:
+        numbers, means = zip(*points, strict=True)
+        style: dict[str, Any] = {"color": RED, "edgecolor": "white", "linewidth": 0.6, "zorder": 3}
+        axes.scatter(numbers, means, s=32, label=f"larger than it ({len(points)})", **style)
+
+
+def draw_attention(image: np.ndarray, attention_map: np.ndarray) -> "Figure":
+    """Draws a picture, the attention map that a network makes of it, and the map over the picture.
+
+    The map is averaged over its channels. In the middle its colours reach from 0 to 1, so that figures of several
+    networks compare; over the picture they reach from its smallest to its largest value, so that its shape shows.
+
+    Args:
+        image: Low-resolution picture, uint8 RGB `(height, width, 3)`.
+        attention_map: What `keras_lisr.analysis.attention_map` returns for it, `(height, width, channels)`.
+
+    Returns:
+        A figure that can be read without its caption.
+
+    Raises:
+        ValueError: If `image` is not such a picture, `attention_map` is not as large, or matplotlib is not installed.
+
+    Example:
+
+        draw_attention(image, attention_map(model, image)).savefig("attention.png", dpi=150)
+    """
+    check_image(image)
+    if attention_map.ndim != 3 or attention_map.shape[:2] != image.shape[:2]:
+        raise ValueError(
+            "`attention_map` must be an array (height, width, channels) of the height and width of `image`. "
+            f"Received: attention_map.shape={attention_map.shape}, image.shape={image.shape}"
+        )
+    mean = attention_map.mean(axis=2)
+    aspect = min(1.2, max(0.25, image.shape[0] / image.shape[1]))
+    figure = new_figure(3 * PANEL_WIDTH, PANEL_WIDTH * aspect + ATTENTION_LABELS, layout="compressed")
+    figure.suptitle("Global attention map GA")
+    picture, alone, over = panels = figure.subplots(1, 3, sharex=True, sharey=True, subplot_kw={"anchor": "N"})
+
+    picture.set_title("low-resolution picture", fontsize="medium")
+    picture.imshow(image)
+    picture.set_ylabel("row (pixels)")
+    alone.set_title(f"GA, mean of {attention_map.shape[2]} channels", fontsize="medium")
+    add_color_bar(figure, alone.imshow(mean, cmap="viridis", vmin=0, vmax=1), "attention, from 0 to 1")
+    over.set_title("GA over the picture", fontsize="medium")
+    over.imshow(image.mean(axis=2), cmap="gray", vmin=0, vmax=255)
+    add_color_bar(figure, over.imshow(mean, cmap="viridis", alpha=0.6), "attention, its own range")
+    for axes in panels:
+        axes.set_xlabel("column (pixels)")
+    return figure
+
+
+def add_color_bar(figure: "Figure", colors: "AxesImage", label: str) -> None:
+    """A scale of colours below the axes of a map."""
+    bar = figure.colorbar(colors, ax=colors.axes, location="bottom", label=label, shrink=0.9, panchor=False)
+    bar.ax.locator_params(nbins=3)
+
+
+def new_figure(width: float, height: float, layout: Literal["constrained", "compressed"] = "constrained") -> "Figure":
+    """An empty figure of so many inches, whose parts make room for one another; "compressed" is for pictures.
+
+    Raises:
+        ValueError: If matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ValueError(
+            "Figures must have matplotlib: pip install 'keras_lisr[figures]'. "
+            f"Received: {type(error).__name__} ({error})"
+        ) from error
+    figure = Figure(figsize=(width, height), layout=layout)
+    FigureCanvasAgg(figure)  # It draws without a display.
+    return figure

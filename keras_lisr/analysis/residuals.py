@@ -1,0 +1,87 @@
+"""How large the residuals are that a network learns (Fig. 2 and 6)."""
+
+import re
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from keras_lisr.analysis.block_outputs import in_float32, values
+
+# What adds, as the builders name it: block_3_sum, block_3_1_sum (CARN), block_3_residual_1_sum (RCAN), block_3_sum_1
+# (MemNet).
+SUM = re.compile(r"(?P<stem>block_\d+(_\w+)?_)sum(_\d+)?")
+
+
+def residual_magnitude(model: keras.Model, image: np.ndarray, *, nested: bool = False) -> dict[str, float]:
+    """The mean of `|H_RL(x)|` (Eq. 7 and 8) in each residual connection, over pixels and channels.
+
+    Counted are the connections of Fig. 2: each residual group of RCAN, each residual block of EDSR and in the cascading
+    blocks of CARN, each block of IMDN; likewise each block of IDN and each recursion of MemNet. The connections around
+    all blocks, or from picture to picture, are none of them.
+
+    Values are in the units of the network's features, whose input is RGB in [0, 1]. In IDN, whose identity is widened
+    by what the block kept half way, H_RL is what is added to both.
+
+    Args:
+        model: As for `block_outputs`; a residual connection is an `Add` layer named as `block_1_sum`, whose second
+            input is H_RL(x).
+        image: Low-resolution picture, uint8 RGB `(height, width, 3)`.
+        nested: Whether the connections inside another one's H_RL count too: RCAN's residual blocks in its groups.
+
+    Returns:
+        Means by the name of the layer that adds, in the order in which they are computed.
+
+    Raises:
+        ValueError: If `model` has no residual connection, as FSRCNN, or `image` is as for `block_outputs`.
+
+    Example:
+
+    >>> from keras_lisr.zoo import idn
+    >>> list(residual_magnitude(idn(scale=4, num_blocks=2), np.zeros((6, 8, 3), np.uint8)))
+    ['block_1_sum', 'block_2_sum']
+    """
+    model = in_float32(model)
+    residuals = {layer.name: layer.input[1] for layer in residual_connections(model, nested)}
+    if not residuals:
+        raise ValueError(
+            "`model` must have residual connections, Add layers named as block_1_sum. "
+            f"Received: model={model.name!r}, which has none"
+        )
+    return {name: float(np.mean(np.abs(H), dtype=np.float64)) for name, H in values(model, residuals, image).items()}
+
+
+def residual_connections(model: keras.Model, nested: bool) -> list[keras.layers.Add]:
+    """The layers that add a block's residual to its input; see `residual_magnitude`."""
+    stems = {
+        layer: match["stem"]
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Add) and (match := SUM.fullmatch(layer.name))
+    }
+    if nested:
+        return list(stems)
+    return [layer for layer, stem in stems.items() if not any(is_within(stem, other) for other in stems.values())]
+
+
+def is_within(stem: str, other: str) -> bool:
+    """Whether a layer's name says that it is a part of another, as `block_1_residual_2_` of `block_1_`."""
+    return stem != other and stem.startswith(other)
+
+
+def above_reference(magnitudes: Mapping[str, float], reference: Mapping[str, float]) -> list[str]:
+    """The residual connections whose residual is larger than any of a reference network: the red points of Fig. 2.
+
+    Args:
+        magnitudes: What `residual_magnitude` found in a network.
+        reference: What it found in the reference; the paper takes RCAN, as the large network.
+
+    Returns:
+        Names from `magnitudes`, in their order.
+
+    Example:
+
+    >>> above_reference({"block_1_sum": 0.1, "block_2_sum": 0.4}, {"block_1_sum": 0.3, "block_2_sum": 0.2})
+    ['block_2_sum']
+    """
+    largest = max(reference.values())
+    return [name for name, magnitude in magnitudes.items() if magnitude > largest]
