@@ -5,6 +5,7 @@ imports Keras, which takes seconds: too long to list the presets or to answer th
 """
 
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,24 @@ def find_preset(name: str | None = None, scale: int | None = None, folder: Path 
         of_what = "a preset" if name is None else f"{name!r}"
         raise ValueError(f"`scale` must be that of {of_what} ({scales}). Received: scale={scale!r}")
     return next((preset for preset in of_scale if preset.name == DEFAULT_PRESET), of_scale[0])
+
+
+def choose_model(name: str | None = None, scale: int | None = None) -> str:
+    """Checks, without Keras, a model that is asked for: by the name of its preset, its scale or its file.
+
+    Returns:
+        Name of a preset, or the path that `name` is, for `keras_lisr.zoo.load_model`.
+
+    Raises:
+        ValueError: If there is no such preset, scale or file.
+    """
+    if name is None or not name.endswith((".keras", ".npz")):
+        return find_preset(name, scale).name
+    if not Path(name).is_file():
+        raise ValueError(f"`model` must be an existing file. Received: model={name!r}")
+    if not zipfile.is_zipfile(name):
+        raise ValueError(f"`model` must be a .keras or .npz file. Received: model={name!r} (its content is another)")
+    return name
 
 
 def write_index(entries: list[Preset], folder: Path | None = None) -> None:

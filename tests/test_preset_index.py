@@ -1,11 +1,12 @@
 import json
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
 from keras_lisr import preset_index
-from keras_lisr.preset_index import DEFAULT_PRESET, Preset, find_preset, presets, write_index
+from keras_lisr.preset_index import DEFAULT_PRESET, Preset, choose_model, find_preset, presets, write_index
 
 
 def preset(name, scale):
@@ -47,6 +48,18 @@ def test_what_there_is_not_is_answered_with_what_there_is(folder):
         find_preset(scale=3, folder=folder)
     with pytest.raises(ValueError, match=r"`scale` must be that of 'small_x2' \(2\). Received: scale=4"):
         find_preset("small_x2", 4, folder=folder)
+
+
+def test_a_model_is_chosen_by_name_by_scale_or_by_file(folder, monkeypatch, tmp_path):
+    monkeypatch.setattr(preset_index, "FOLDER", folder)
+    assert choose_model() == choose_model(scale=4) == DEFAULT_PRESET
+    assert choose_model("small_x2") == "small_x2"
+    file = str(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="`model` must be an existing file"):
+        choose_model(file)
+    with zipfile.ZipFile(file, "w"):
+        pass
+    assert choose_model(file) == file
 
 
 def test_the_packages_own_index_can_be_read():

@@ -1,5 +1,7 @@
 """The global attention block (GAB) of the global-guided attention strategy (GGAS)."""
 
+import math
+
 import keras
 
 
@@ -18,13 +20,17 @@ class GlobalAttentionBlock(keras.layers.Layer):
         initial_bias: Bias of the pointwise convolution before training. At 0, the paper's literal choice, GA starts
             near 0.5, and N guided blocks in a row shrink the identity by 0.5^N; at 3 it starts near 0.95. See
             docs/decisions/0002-initial-attention.md for the measurement behind the default.
+        starts_at_one: Have GA start at exactly 1 everywhere, for a trained network that is given the block afterwards:
+            the pointwise kernel starts at 0, and the map is divided by sigmoid(initial_bias), its value then. The
+            sigmoid keeps the slope that it has at `initial_bias`; see docs/decisions/0013-transplanting.md.
         **kwargs: The usual arguments of a Keras layer (`name`, `dtype`, ...).
 
     Input shape:
         `(batch, height, width, channels)`, the shallow features F_0.
 
     Output shape:
-        The same; values between 0 and 1.
+        The same; values between 0 and 1; with `starts_at_one`, between 0 and 1 / sigmoid(initial_bias), 1.05 by
+        default.
 
     Relation to the paper:
         C channels take (K^2 + 1)C + 2C + C^2 + C trainable parameters (Eq. 5). The batch normalization follows the
@@ -44,10 +50,11 @@ class GlobalAttentionBlock(keras.layers.Layer):
         - [Two Strategies Toward Lightweight Image Super-Resolution](https://doi.org/10.1109/ICASSP43922.2022.9747019)
     """
 
-    def __init__(self, kernel_size: int = 7, initial_bias: float = 3.0, **kwargs):
+    def __init__(self, kernel_size: int = 7, initial_bias: float = 3.0, starts_at_one: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.kernel_size = kernel_size
         self.initial_bias = initial_bias
+        self.starts_at_one = starts_at_one
         self.depthwise = keras.layers.DepthwiseConv2D(
             kernel_size, padding="same", dtype=self.dtype_policy, name="depthwise"
         )
@@ -59,7 +66,7 @@ class GlobalAttentionBlock(keras.layers.Layer):
         self.pointwise = keras.layers.Conv2D(
             input_shape[-1],
             1,
-            activation="sigmoid",
+            kernel_initializer="zeros" if self.starts_at_one else "glorot_uniform",
             bias_initializer=keras.initializers.Constant(self.initial_bias),
             dtype=self.dtype_policy,
             name="pointwise",
@@ -69,7 +76,12 @@ class GlobalAttentionBlock(keras.layers.Layer):
 
     def call(self, shallow, training=None):
         features = self.normalization(self.depthwise(shallow), training=training)
-        return self.pointwise(keras.ops.relu(features))
+        logits = self.pointwise(keras.ops.relu(features))
+        if not self.starts_at_one:
+            return keras.ops.sigmoid(logits)
+        # In float32: in bfloat16 the sigmoid and what divides it can lie 1 % apart.
+        attention_map = keras.ops.sigmoid(keras.ops.cast(logits, "float32")) / sigmoid(self.initial_bias)
+        return keras.ops.cast(attention_map, self.compute_dtype)
 
     @property
     def receptive_field_radius(self) -> int:
@@ -77,4 +89,14 @@ class GlobalAttentionBlock(keras.layers.Layer):
         return self.kernel_size // 2
 
     def get_config(self):
-        return {**super().get_config(), "kernel_size": self.kernel_size, "initial_bias": self.initial_bias}
+        return {
+            **super().get_config(),
+            "kernel_size": self.kernel_size,
+            "initial_bias": self.initial_bias,
+            "starts_at_one": self.starts_at_one,
+        }
+
+
+def sigmoid(logit: float) -> float:
+    """What the sigmoid makes of one number."""
+    return 1 / (1 + math.exp(-logit))

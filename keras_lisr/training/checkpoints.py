@@ -64,8 +64,8 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def checkpoints(folder: Path) -> dict[int, Path]:
-    """The checkpoints in a folder by the step after which each was written."""
-    names = {file: re.fullmatch(r"step_(\d+)\.keras", file.name) for file in folder.iterdir()}
+    """The checkpoints in a folder, if it is there, by the step after which each was written."""
+    names = {file: re.fullmatch(r"step_(\d+)\.keras", file.name) for file in folder.glob("*.keras")}
     return {int(name[1]): file for file, name in names.items() if name}
 
 

@@ -18,6 +18,9 @@ from keras_lisr.data.image_folder import hold_out_photographs
 from keras_lisr.data.image_pairs import ImagePairs, bytes_in_memory, pair_images, read_pairs
 from keras_lisr.data.patches import unpack_images
 from keras_lisr.interruption import exit_code_of, raising_on_sigterm
+from keras_lisr.parser import Parser
+from keras_lisr.preset_index import choose_model
+from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.distribution import SEVERAL_HOSTS
 from keras_lisr.training.fit import fit
 from keras_lisr.training.recipe import Recipe
@@ -39,22 +42,19 @@ def main(recipe: Callable[..., Recipe], argv: Sequence[str] | None = None, prog:
         143 after SIGTERM. One line on standard error says why.
     """
     parser = argument_parser(recipe, prog)
-    flags = parser.parse_args(argv)
     exit_code, message = 0, ""
     try:
         with raising_on_sigterm():
-            run(recipe, flags)
-    except ConnectionError as error:
+            run(recipe, parser.parse_args(argv))
+    except (ConnectionError, FloatingPointError) as error:
         exit_code, message = 1, f"error: {error}"
     except (OSError, ValueError) as error:
         exit_code, message = 2, f"error: {error}"
-    except FloatingPointError as error:
-        exit_code, message = 1, f"error: {error}"
     except KeyboardInterrupt as interrupt:
         exit_code = exit_code_of(interrupt)
         message = "stopped; the same command goes on from the last checkpoint"
     if message:
-        print(f"{parser.prog}: {message}", file=sys.stderr, flush=True)  # noqa: T201
+        tell(f"{parser.prog}: {' '.join(message.split())}")  # Keras's messages have several lines.
     if exit_code and SEVERAL_HOSTS in os.environ:
         os._exit(exit_code)  # JAX would wait for the other processes for minutes, and then abort.
     return exit_code
@@ -68,6 +68,11 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
         changes["degradation"] = Degradation()
     changes = {name: value for name, value in changes.items() if value is not None}
     changed = dataclasses.replace(recipe(**options), **changes)
+    check_files(flags)
+    done = max(checkpoints(flags.output / "checkpoints"), default=0)
+    if done >= changed.steps:
+        tell(f"{flags.output} has made its {done} steps; --steps asks for more")
+        return
     training, validation = read_data(flags, changed.scale, changed.patch_size)
     fit(
         changed,
@@ -84,10 +89,29 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     )
 
 
-def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> argparse.ArgumentParser:
+def check_files(flags: argparse.Namespace) -> None:
+    """Checks what would otherwise stop the run only after the images are decoded.
+
+    Raises:
+        ValueError: If a folder to write to is a file, or there is no such model to start from.
+    """
+    for name in ("output", "cache"):
+        folder = getattr(flags, name)
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise ValueError(f"--{name} must be a folder. Received: {str(folder)!r}, which is a file")
+    if flags.start_from is not None:
+        choose_model(flags.start_from)
+
+
+def tell(message: str) -> None:
+    """Writes a line to standard error."""
+    print(message, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> Parser:
     """The flags: the recipe's own arguments, then those of every run."""
     description = recipe.__globals__.get("__doc__") or inspect.getdoc(recipe)
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     for name, parameter in inspect.signature(recipe).parameters.items():
@@ -179,10 +203,9 @@ def read_source(source: Path, flags: argparse.Namespace, scale: int, patch_size:
     cache, memory = flags.cache, bytes_of_memory() / 2 if flags.memory is None else flags.memory * 2**30
     if cache is None and (needed := bytes_in_memory(source, scale)) > memory:
         cache = flags.output / "cache"
-        print(  # noqa: T201
+        tell(
             f"{source}: {needed / 2**30:.1f} GiB decoded, more than the {memory / 2**30:.1f} GiB of --memory; "
-            f"the images go to {cache}",
-            file=sys.stderr,
+            f"the images go to {cache}"
         )
     if cache is not None:  # One cache may serve several folders.
         cache = cache / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"
@@ -198,9 +221,24 @@ def progress_bar() -> Callable | None:
     return partial(tqdm, unit=" images", disable=None, leave=False)
 
 
-def bytes_of_memory() -> int:
-    """What this machine has, or this container may use."""
-    limit = Path("/sys/fs/cgroup/memory.max")
-    allowed = limit.read_text().strip() if limit.exists() else "max"
-    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return whole if allowed == "max" else min(whole, int(allowed))
+def bytes_of_memory(cgroup: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> int:
+    """What this machine has, or less where its container or Slurm job may use less.
+
+    Args:
+        cgroup: Where Linux names the control groups of this process, of version 1 or 2.
+        root: Where it shows their settings. A container sees its own group there, whatever its name is outside.
+    """
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for line in cgroup.read_text().splitlines() if cgroup.exists() else ():
+        _, controllers, group = line.split(":", 2)
+        if not controllers:
+            folder, setting = root, "memory.max"
+        elif "memory" in controllers.split(","):
+            folder, setting = root / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        inner = folder / group.strip("/")
+        for limit in (place / setting for place in (inner, *inner.parents)):
+            if limit.is_file() and (allowed := limit.read_text().strip()) != "max":
+                memory = min(memory, int(allowed))
+    return memory

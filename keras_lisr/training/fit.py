@@ -34,7 +34,8 @@ from keras_lisr.training.kernel_gradient import speed_up_kernel_gradients
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
 from keras_lisr.whole_files import PARTIAL, written_whole
-from keras_lisr.zoo import from_preset
+from keras_lisr.zoo import load_model, transplant
+from keras_lisr.zoo.transplant import find_difference
 
 # TensorBoard shows the first corner of so many validation images.
 CROPS = 4
@@ -79,7 +80,8 @@ def fit(
         seed: Seed of the weights and of the patches.
         steps_per_epoch: Steps between two validations and checkpoints; an epoch for `fit`, not a pass over the data.
             The recipe's steps are rounded up to whole epochs.
-        start_from: Preset, or `.keras` file, whose weights a new run starts from; of the same network, for any scale.
+        start_from: Preset, or `.keras` file, whose weights a new run starts from; of the same network, for any scale,
+            with the recipe's strategies or without them, see `keras_lisr.zoo.transplant`.
         hours: Wall time after which the run stops at the end of an epoch, to be gone on with later.
         deterministic: Have the backend add in one order only, so that two runs, or one that was interrupted and one
             that was not, agree to the bit. On JAX that is a setting of XLA, made before Python starts.
@@ -260,23 +262,19 @@ def build(recipe: Recipe, precision: str) -> keras.Model:
 
 
 def warm_start(model: keras.Model, start_from: str | Path) -> None:
-    """Sets a new network's weights to those of a trained one, less what of the upsampler has another shape.
+    """Transplants a trained network into a new one.
 
     Raises:
-        ValueError: If the two differ elsewhere.
+        ValueError: If it is another network.
     """
-    is_file = str(start_from).endswith(".keras")
-    source = keras.models.load_model(start_from, compile=False) if is_file else from_preset(start_from)
-    trained = {weight.path: weight for weight in source.weights}
-    new = {weight.path: weight for weight in model.weights}
-    for path in {**trained, **new}:
-        if path in trained and path in new and trained[path].shape == new[path].shape:
-            new[path].assign(trained[path])
-        elif not path.startswith("upsample"):
-            raise ValueError(
-                f"`start_from` must be a network of this kind, of any scale. "
-                f"Received: start_from={str(start_from)!r}, in which {path!r} differs"
-            )
+    trained = load_model(start_from)
+    difference = find_difference(trained, model)
+    if difference is not None:
+        raise ValueError(
+            f"`start_from` must be a network of this kind, of any scale, and with no more than its strategies. "
+            f"Received: start_from={str(start_from)!r}, in which {difference}"
+        )
+    transplant(trained, model)
 
 
 def cut_log(log: Path, first_step: int) -> None:

@@ -6,9 +6,10 @@ from keras_lisr.zoo.fsrcnn import fsrcnn
 from keras_lisr.zoo.idn import idn
 from keras_lisr.zoo.imdn import imdn
 from keras_lisr.zoo.memnet import memnet
-from keras_lisr.zoo.presets import DEFAULT_PRESET, from_preset, save_preset
+from keras_lisr.zoo.presets import DEFAULT_PRESET, from_preset, load_model, save_preset
 from keras_lisr.zoo.rcan import rcan
 from keras_lisr.zoo.shallow_edsr import shallow_edsr
+from keras_lisr.zoo.transplant import transplant
 
 __all__ = [
     "DEFAULT_PRESET",
@@ -18,8 +19,10 @@ __all__ = [
     "fsrcnn",
     "idn",
     "imdn",
+    "load_model",
     "memnet",
     "rcan",
     "save_preset",
     "shallow_edsr",
+    "transplant",
 ]

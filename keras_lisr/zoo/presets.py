@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_lisr import preset_index
 from keras_lisr.preset_index import DEFAULT_PRESET as DEFAULT_PRESET
-from keras_lisr.preset_index import Preset, find_preset, presets, write_index
+from keras_lisr.preset_index import Preset, choose_model, find_preset, presets, write_index
 
 SUFFIX = ".npz"
 ARCHITECTURE = "architecture"
@@ -45,6 +45,27 @@ def from_preset(name_or_path: str | Path, folder: Path | None = None) -> keras.M
             f"Received: name_or_path={preset.name!r} ({path}: {checksum(path)})"
         )
     return _load(path)
+
+
+def load_model(name_or_path: str | Path) -> keras.Model:
+    """The model of a preset, of a `.npz` preset file or of a `.keras` file.
+
+    Args:
+        name_or_path: Name of a preset, or path of the file.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        ValueError: If there is no such preset or file, or Keras cannot load it.
+    """
+    name = choose_model(str(name_or_path))
+    if not name.endswith(".keras"):
+        return from_preset(name)
+    try:
+        return keras.models.load_model(name, compile=False)
+    except Exception as error:  # Whatever the file's layers and their configuration raise.
+        raise ValueError(f"`model` must be a model that Keras can load. Received: model={name!r} ({error})") from error
 
 
 def save_preset(model: keras.Model, path: str | Path, *, builder: str, arguments: Mapping[str, Any]) -> None:

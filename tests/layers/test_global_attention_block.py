@@ -99,3 +99,51 @@ def test_precision(policy):
 
 def test_shape_of_the_map():
     assert GlobalAttentionBlock()(keras.Input((None, None, 12))).shape == (None, None, None, 12)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 7, 9, 3), (2, 16, 16, 64)])  # Kernels have tails of their own.
+def test_starts_at_one(policy, shape):
+    attention = GlobalAttentionBlock(starts_at_one=True, dtype=policy)(picture(*shape))
+    assert keras.backend.standardize_dtype(attention.dtype) == policy.removeprefix("mixed_")
+    np.testing.assert_array_equal(to_numpy(attention), 1)
+
+
+@pytest.mark.parametrize("initial_bias", [-2.0, 0.0, 1.0, 2.0, 8.0])
+def test_starts_at_one_whatever_the_bias(initial_bias):
+    block = GlobalAttentionBlock(initial_bias=initial_bias, starts_at_one=True)
+    assert_close(block(picture(1, 7, 9, 12)), 1, atol=3e-7)
+
+
+def test_started_at_one_it_is_equation_2_over_its_start():
+    plain, block = GlobalAttentionBlock(3), GlobalAttentionBlock(3, starts_at_one=True)
+    shallow = picture(2, 9, 10, 6)
+    for layer in (plain, block):
+        layer(shallow)
+        assign_waves(layer)
+    assert_close(block(shallow), to_numpy(plain(shallow)) / sigmoid(3.0))
+    for logit, limit in ((-100, 0), (100, 1 / sigmoid(3.0))):
+        block.pointwise.bias.assign(np.full(6, logit))
+        assert_close(block(shallow), limit)
+
+
+def test_started_at_one_it_learns_from_the_first_step_on():
+    inputs = keras.Input((None, None, 4))
+    block = GlobalAttentionBlock(starts_at_one=True)
+    model = keras.Model(inputs, block(inputs))
+    model.compile(keras.optimizers.SGD(1.0), "mean_squared_error", run_eagerly=keras.backend.backend() != "jax")
+    shallow = picture(2, 8, 8, 4)
+    for step in range(2):
+        before = [to_numpy(weight) for weight in (block.pointwise.kernel, block.pointwise.bias, block.depthwise.kernel)]
+        model.train_on_batch(shallow, shallow)
+        after = [to_numpy(weight) for weight in (block.pointwise.kernel, block.pointwise.bias, block.depthwise.kernel)]
+        moved = [np.abs(new - old).max() for new, old in zip(after, before, strict=True)]
+        assert min(moved[:2]) > 1e-3
+        # Behind a kernel of zeros nothing shows, until the first step has been made.
+        assert (moved[2] > 1e-6) == (step > 0)
+
+
+def test_the_option_is_saved():
+    block = GlobalAttentionBlock.from_config(GlobalAttentionBlock(starts_at_one=True).get_config())
+    assert block.starts_at_one
+    assert not GlobalAttentionBlock().get_config()["starts_at_one"]

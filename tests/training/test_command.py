@@ -45,8 +45,7 @@ def test_flags_come_from_the_recipes_signature(photographs, fitted, tmp_path):
     made = fitted[0][0]
     assert made.scale == 3
     assert "global_attention" in {layer.name for layer in made.build().layers}
-    with pytest.raises(SystemExit):
-        command.main(recipe, [*flags, "--cwss"])
+    assert command.main(recipe, [*flags, "--cwss"]) == 2
 
 
 def test_steps_and_sizes_can_be_changed(photographs, fitted, tmp_path):
@@ -138,9 +137,9 @@ COUNTS = ["--steps", "--batch-size", "--patch-size", "--steps-per-epoch"]
     + [(flag, value) for flag in ("--hours", "--memory") for value in ("-1", "nan", "inf")],
 )
 def test_numbers_that_make_no_sense_are_refused(photographs, fitted, tmp_path, capsys, flag, value):
-    with pytest.raises(SystemExit) as stopped:
-        command.main(recipe, ["--data", str(photographs), "--output", str(tmp_path / "run"), flag, value])
-    assert stopped.value.code == 2 and flag in capsys.readouterr().err
+    assert command.main(recipe, ["--data", str(photographs), "--output", str(tmp_path / "run"), flag, value]) == 2
+    errors = capsys.readouterr().err
+    assert flag in errors and errors.count("\n") == 1
     assert not fitted
 
 
@@ -149,3 +148,45 @@ def test_bad_input_is_one_line_and_exit_code_2(photographs, tmp_path, capsys, ch
     flags = ["--data", str(photographs), "--output", str(tmp_path / "run"), *change]
     assert command.main(recipe, flags) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "change", [["--output", "FILE"], ["--cache", "FILE"], ["--from", "FILE"], ["--from", "imdn_x9"]]
+)
+def test_what_would_stop_the_run_is_found_before_the_images_are_read(
+    photographs, fitted, tmp_path, monkeypatch, capsys, change
+):
+    monkeypatch.setattr(command, "read_data", lambda *arguments: pytest.fail("The images were read."))
+    (tmp_path / "file.keras").write_text("neither a folder nor a model")
+    change = [text.replace("FILE", str(tmp_path / "file.keras")) for text in change]
+    assert command.main(recipe, ["--data", str(photographs), "--output", str(tmp_path / "run"), *change]) == 2
+    assert change[-1] in capsys.readouterr().err
+
+
+def test_a_run_that_is_done_says_so_and_reads_nothing(photographs, fitted, tmp_path, monkeypatch, capsys):
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "checkpoints" / "step_00000004.keras").touch()
+    flags = ["--data", str(photographs), "--output", str(run)]
+    assert command.main(recipe, [*flags, "--steps", "5"]) == 0 and len(fitted) == 1
+    monkeypatch.setattr(command, "read_data", lambda *arguments: pytest.fail("The images were read."))
+    assert command.main(recipe, flags) == 0 and len(fitted) == 1
+    assert capsys.readouterr().err == f"{run} has made its 4 steps; --steps asks for more\n"
+
+
+def test_the_memory_is_that_of_the_control_group(tmp_path):
+    machine = command.bytes_of_memory(tmp_path / "none")
+    cgroup, root = tmp_path / "cgroup", tmp_path / "sys"
+    (root / "job" / "step").mkdir(parents=True)
+    (root / "memory" / "slurm").mkdir(parents=True)
+    cgroup.write_text("0::/job/step\n")
+    (root / "job" / "step" / "memory.max").write_text("max\n")
+    assert command.bytes_of_memory(cgroup, root) == machine
+    (root / "job" / "memory.max").write_text("1000000\n")
+    assert command.bytes_of_memory(cgroup, root) == 1_000_000
+    cgroup.write_text("9:cpu:/\n4:memory:/slurm/job_1\n")
+    (root / "memory" / "slurm" / "memory.limit_in_bytes").write_text("2000000\n")
+    assert command.bytes_of_memory(cgroup, root) == 2_000_000
+    cgroup.write_text("0::/docker/of_the_host\n")  # As a container sees the name of its own group.
+    (root / "memory.max").write_text("3000000\n")
+    assert command.bytes_of_memory(cgroup, root) == 3_000_000

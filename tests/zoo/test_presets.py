@@ -9,6 +9,7 @@ from keras_lisr.benchmark import parameters
 from keras_lisr.preset_index import write_index
 from keras_lisr.zoo.presets import (
     from_preset,
+    load_model,
     presets,
     register_preset,
     save_preset,
@@ -167,3 +168,26 @@ def test_weights_beyond_float16_are_refused(tmp_path):
 def test_the_suffix_is_npz(model, tmp_path):
     with pytest.raises(ValueError, match=r"`path` must end in .npz. Received: path='.*a.npy'"):
         save_preset(model, tmp_path / "a.npy", builder="imdn", arguments=ARGUMENTS)
+
+
+def test_a_model_is_loaded_by_its_preset_or_from_either_kind_of_file(model, file, folder, monkeypatch, tmp_path):
+    monkeypatch.setattr("keras_lisr.preset_index.FOLDER", folder)
+    model.save(tmp_path / "tiny.keras")
+    for name in ("tiny_x2", file, tmp_path / "tiny.keras"):
+        loaded = load_model(name)
+        assert [weight.path for weight in loaded.weights] == [weight.path for weight in model.weights]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("x", "must be a preset"),
+        ("missing.keras", "must be an existing file"),
+        ("text.keras", "must be a .keras or .npz file"),
+    ],
+)
+def test_what_is_no_model_is_refused_by_its_name(tmp_path, monkeypatch, name, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.keras").write_text("no model")
+    with pytest.raises(ValueError, match=f"{message}.*'{name}'"):
+        load_model(name)

@@ -1,0 +1,176 @@
+"""How the original authors name the tensors of their networks, beside the names of this package's layers.
+
+Each layout reads from top to bottom like the builder of its name in `keras_lisr.zoo`. The sizes of the network are
+those of the file.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+Tensors = Mapping[str, np.ndarray]
+
+
+class Convolution(NamedTuple):
+    """A convolution under both of its names.
+
+    Args:
+        layer: Path of the Keras layer.
+        name: What the names of its tensors begin with; `.weight` and `.bias` follow.
+        shuffle: Factor of the pixel shuffle that takes its output; 1 where there is none.
+        input_range: What white is in its input, where Keras has 1.
+        output_range: What white is in its output, where Keras has 1.
+    """
+
+    layer: str
+    name: str
+    shuffle: int = 1
+    input_range: float = 1
+    output_range: float = 1
+
+    @property
+    def tensors(self) -> tuple[str, str]:
+        """Names of its tensors."""
+        return f"{self.name}.weight", f"{self.name}.bias"
+
+
+class Layout(NamedTuple):
+    """An official network for one scale.
+
+    Args:
+        arguments: Its sizes, for the builder.
+        convolutions: All of its convolutions.
+        mean_shifts: Its 1x1 convolutions that take away or add the mean colour, by what their names begin with, and
+            what that colour is multiplied with. Files may have them or not.
+        unused: What the names of tensors begin with that belong to other scales.
+    """
+
+    arguments: dict[str, int]
+    convolutions: list[Convolution]
+    mean_shifts: dict[str, float]
+    unused: tuple[str, ...] = ()
+
+
+def imdn(tensors: Tensors, scale: int) -> Layout:
+    """The layout of https://github.com/Zheng222/IMDN."""
+    num_blocks = count(tensors, r"IMDB(\d+)\.")
+
+    convolutions = [Convolution("shallow", "fea_conv")]
+    for i in range(1, num_blocks + 1):
+        convolutions += [Convolution(f"block_{i}_conv_{step}", f"IMDB{i}.c{step}") for step in range(1, 6)]
+        convolutions += channel_attention(f"block_{i}_attention", f"IMDB{i}.cca")
+    convolutions += [Convolution("fusion_conv", "c.0"), Convolution("trunk_conv", "LR_conv")]
+    convolutions += [Convolution("upsample", "upsampler.0", shuffle=scale)]
+
+    arguments = {"num_filters": length(tensors, "fea_conv.weight"), "num_blocks": num_blocks}
+    return Layout(arguments, convolutions, mean_shifts={})
+
+
+def edsr_baseline(tensors: Tensors, scale: int) -> Layout:
+    """The layout of https://github.com/sanghyun-son/EDSR-PyTorch, a network of RGB in [0, 255]."""
+    num_blocks = count(tensors, r"body\.(\d+)\.body\.")
+
+    convolutions = [Convolution("shallow", "head.0", input_range=255)]
+    for i in range(num_blocks):
+        convolutions += residual_block(f"block_{i + 1}", f"body.{i}")
+    convolutions += [Convolution("trunk_conv", f"body.{num_blocks}")]
+    convolutions += upsampling_stages(scale, "tail.0", second=2)
+    convolutions += [Convolution("reconstruction", "tail.1", output_range=255)]
+
+    arguments = {"num_filters": length(tensors, "head.0.weight"), "num_blocks": num_blocks}
+    return Layout(arguments, convolutions, mean_shifts={"sub_mean": -255, "add_mean": 255})
+
+
+def carn(tensors: Tensors, scale: int) -> Layout:
+    """The layout of https://github.com/nmhkahn/CARN-pytorch, whose files hold the upsampler of one scale or of all."""
+    num_blocks = count(tensors, r"b(\d+)\.")
+    num_residual_blocks = count(tensors, r"b1\.b(\d+)\.")
+
+    convolutions = [Convolution("shallow", "entry")]
+    for i in range(1, num_blocks + 1):
+        for j in range(1, num_residual_blocks + 1):
+            convolutions += residual_block(f"block_{i}_{j}", f"b{i}.b{j}")
+            convolutions += [Convolution(f"block_{i}_{j}_fusion", f"b{i}.c{j}.body.0")]
+        convolutions += [Convolution(f"block_{i}_fusion", f"c{i}.body.0")]
+
+    multi_scale = any(name.startswith(f"upsample.up{scale}.") for name in tensors)
+    convolutions += upsampling_stages(scale, f"upsample.up{scale if multi_scale else ''}.body", second=3)
+    convolutions += [Convolution("reconstruction", "exit")]
+
+    return Layout(
+        {
+            "num_filters": length(tensors, "entry.weight"),
+            "num_blocks": num_blocks,
+            "num_residual_blocks": num_residual_blocks,
+        },
+        convolutions,
+        mean_shifts={"sub_mean.shifter": -1, "add_mean.shifter": 1},
+        unused=tuple(f"upsample.up{other}." for other in (2, 3, 4) if multi_scale and other != scale),
+    )
+
+
+def rcan(tensors: Tensors, scale: int) -> Layout:
+    """The layout of https://github.com/yulunzhang/RCAN, a network of RGB in [0, 255]."""
+    num_blocks = count(tensors, r"body\.(\d+)\.body\.")
+    num_residual_blocks = count(tensors, r"body\.0\.body\.(\d+)\.body\.")
+
+    convolutions = [Convolution("shallow", "head.0", input_range=255)]
+    for i in range(num_blocks):
+        for j in range(num_residual_blocks):
+            layer, name = f"block_{i + 1}_residual_{j + 1}", f"body.{i}.body.{j}"
+            convolutions += residual_block(layer, name)
+            convolutions += channel_attention(f"{layer}_attention", f"{name}.body.3")
+        convolutions += [Convolution(f"block_{i + 1}_conv", f"body.{i}.body.{num_residual_blocks}")]
+    convolutions += [Convolution("trunk_conv", f"body.{num_blocks}")]
+    convolutions += upsampling_stages(scale, "tail.0", second=2)
+    convolutions += [Convolution("reconstruction", "tail.1", output_range=255)]
+
+    return Layout(
+        {
+            "num_filters": length(tensors, "head.0.weight"),
+            "num_blocks": num_blocks,
+            "num_residual_blocks": num_residual_blocks,
+        },
+        convolutions,
+        mean_shifts={"sub_mean": -255, "add_mean": 255},
+    )
+
+
+LAYOUTS: dict[str, Callable[[Tensors, int], Layout]] = {
+    "imdn": imdn,
+    "edsr_baseline": edsr_baseline,
+    "carn": carn,
+    "rcan": rcan,
+}
+ARCHITECTURES = tuple(LAYOUTS)
+
+
+def residual_block(layer: str, name: str) -> list[Convolution]:
+    """Two convolutions around a ReLU."""
+    return [Convolution(f"{layer}_conv_1", f"{name}.body.0"), Convolution(f"{layer}_conv_2", f"{name}.body.2")]
+
+
+def channel_attention(layer: str, name: str) -> list[Convolution]:
+    """The two convolutions of a gate around a ReLU."""
+    return [Convolution(f"{layer}/squeeze", f"{name}.conv_du.0"), Convolution(f"{layer}/excite", f"{name}.conv_du.2")]
+
+
+def upsampling_stages(scale: int, name: str, second: int) -> list[Convolution]:
+    """The sub-pixel convolutions, of which x4 has two; `second` is the number of the second one in its sequence."""
+    if scale == 4:
+        stages = (("upsample_1", 0), ("upsample_2", second))
+        return [Convolution(layer, f"{name}.{number}", shuffle=2) for layer, number in stages]
+    return [Convolution("upsample_1", f"{name}.0", shuffle=scale)]
+
+
+def count(tensors: Tensors, pattern: str) -> int:
+    """How many numbers there are in place of the pattern's group at the beginnings of names, but at least 1."""
+    matches = (re.match(pattern, name) for name in tensors)
+    return max(1, len({match[1] for match in matches if match}))
+
+
+def length(tensors: Tensors, name: str) -> int:
+    """Length of a tensor's first axis; 0 where there is none."""
+    return tensors[name].shape[0] if name in tensors and tensors[name].ndim else 0

@@ -1,0 +1,73 @@
+"""Files of PyTorch as NumPy arrays."""
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+DATA_PARALLEL = "module."
+
+
+def read_state_dict(file: str | Path) -> dict[str, np.ndarray]:
+    """Reads a file that `torch.save` wrote of a module's state dict, of any age, and runs no code that it may hold.
+
+    Args:
+        file: The file, by whatever suffix. The tensors of a network on a GPU, and of one that was wrapped in
+            `torch.nn.DataParallel`, are read as those of the network itself on the processor.
+
+    Returns:
+        The tensors in float32, by their names, in the order of the file.
+
+    Raises:
+        ValueError: If there is no such file, it holds anything but names and tensors, or PyTorch is not installed.
+    """
+    if not Path(file).is_file():
+        raise ValueError(f"`file` must be an existing file. Received: file={str(file)!r}")
+    stored = load_without_code(file)
+    if not isinstance(stored, dict) or not all(is_named_tensor(*item) for item in stored.items()):
+        raise ValueError(f"`file` must hold a state dict: names and tensors. Received: file={str(file)!r}")
+    wrapped = all(name.startswith(DATA_PARALLEL) for name in stored)
+    return {name.removeprefix(DATA_PARALLEL * wrapped): to_numpy(tensor) for name, tensor in stored.items()}
+
+
+def load_without_code(file: str | Path) -> Any:
+    """What a file of PyTorch holds.
+
+    Raises:
+        ValueError: If that needs code to run, the file is another, or PyTorch is not installed.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise ValueError(
+            "PyTorch must be installed to read its files: pip install 'keras_lisr[torch]'. "
+            f"Received: file={str(file)!r}"
+        ) from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of what PyTorch then fails at, which is said below.
+            return torch.load(file, weights_only=True, map_location="cpu")
+    except Exception as error:  # Half a dozen types, most of them with a page of advice on how to run the code.
+        refused = re.search(r"GLOBAL (\S+)", str(error))
+        if refused is not None:
+            raise ValueError(
+                "`file` must hold tensors alone, not objects that are made by running code. "
+                f"Received: file={str(file)!r}, which would run {refused[1]!r}"
+            ) from error
+        raise ValueError(
+            f"`file` must be a whole file that PyTorch can read without running code. Received: file={str(file)!r}"
+        ) from error
+
+
+def is_named_tensor(name: Any, tensor: Any) -> bool:
+    """Whether these are an item of a state dict."""
+    import torch
+
+    return isinstance(name, str) and isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
+
+
+def to_numpy(tensor: Any) -> np.ndarray:
+    """A tensor in float32, whatever it was stored in."""
+    return tensor.detach().float().numpy()

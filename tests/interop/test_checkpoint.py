@@ -1,0 +1,207 @@
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+import torch
+from interop.official_networks import Carn, Edsr, Imdn, Rcan, mean_shift, randomize
+from reference import picture, to_numpy
+
+from keras_lisr import zoo
+from keras_lisr.data import BenchmarkSet
+from keras_lisr.evaluation import evaluate
+from keras_lisr.inference import Upscaler
+from keras_lisr.interop import ARCHITECTURES, load
+from keras_lisr.layers import ChannelWiseScale, GlobalAttentionBlock
+
+OFFICIAL = {
+    "imdn": Imdn,
+    "edsr_baseline": Edsr,
+    "carn": Carn,
+    "carn for all scales": partial(Carn, multi_scale=True),
+    "rcan": Rcan,
+}
+PREFIXES = {"imdn": "fea_conv", "edsr_baseline": "head.0", "carn": "entry", "rcan": "head.0"}
+
+
+def architecture_of(name: str) -> str:
+    return name.partition(" ")[0]
+
+
+def write(network: torch.nn.Module, file, **changes: torch.Tensor | None):
+    """Saves a state dict with other tensors, without those that are None."""
+    tensors = {**network.state_dict(), **changes}
+    torch.save({name: tensor for name, tensor in tensors.items() if tensor is not None}, file)
+    return file
+
+
+def official_result(network: torch.nn.Module, image: np.ndarray) -> np.ndarray:
+    """What a PyTorch network makes of RGB in [0, 1], channels last."""
+    white = 255 if isinstance(network, Edsr) else 1
+    with torch.no_grad():
+        result = network(torch.from_numpy(image.transpose(0, 3, 1, 2) * np.float32(white)))
+    return result.numpy().transpose(0, 2, 3, 1) / white
+
+
+def assert_equal_networks(network: torch.nn.Module, model: keras.Model, atol: float):
+    image = picture(2, 9, 10, 3)
+    expected, actual = official_result(network, image), to_numpy(model(image))
+    assert expected.std() > 0.1
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=atol)
+
+
+@pytest.fixture(scope="module")
+def published(benchmarks):
+    """The file of IMDN's authors."""
+    file = benchmarks.parent.parent / "weights" / "IMDN_x4.pth"
+    if not file.is_file():
+        pytest.skip("weights/IMDN_x4.pth does not lie beside the folder KERAS_LISR_DATA")
+    return file
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_computes_what_the_official_network_does(name, scale, tmp_path):
+    network = randomize(OFFICIAL[name](scale))
+    model = load(write(network, tmp_path / "a.pth"), architecture_of(name), scale)
+    assert model.name == architecture_of(name)
+    assert_equal_networks(network, model, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_the_sizes_are_those_of_the_file(name, tmp_path):
+    network = randomize(OFFICIAL[name](2, filters=32, blocks=3))
+    model = load(write(network, tmp_path / "a.pth"), architecture_of(name), 2)
+    assert model.get_layer("shallow").filters == 32
+    assert model.get_layer("block_3")
+    assert_equal_networks(network, model, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["edsr_baseline", "carn", "rcan"])
+def test_a_mean_colour_need_not_be_stored(name, tmp_path):
+    network = randomize(OFFICIAL[name](2))
+    without = {name: None for name in network.state_dict() if "_mean." in name}
+    assert len(without) == 4
+    assert_equal_networks(network, load(write(network, tmp_path / "a.pth", **without), name, 2), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["edsr_baseline", "carn", "rcan"])
+@pytest.mark.parametrize("shift", ["sub_mean", "add_mean"])
+def test_another_mean_colour_is_refused(name, shift, tmp_path):
+    network = OFFICIAL[name](2)
+    flickr = mean_shift(255 if name != "carn" else 1, (0.4690, 0.4490, 0.4036)).bias.data
+    [bias] = [key for key in network.state_dict() if key.startswith(shift) and key.endswith("bias")]
+    file = write(network, tmp_path / "a.pth", **{bias: flickr})
+    with pytest.raises(ValueError, match=rf"another mean colour: '{bias}' is \[.*\] in place of \[.*\]\)$"):
+        load(file, name, 2)
+    weight = bias.replace("bias", "weight")
+    for values in (2 * torch.eye(3)[:, :, None, None], torch.eye(3)):
+        with pytest.raises(ValueError, match=rf"another mean colour: '{weight}' is \[.*\] in place of \[.*\]\)$"):
+            load(write(network, tmp_path / "a.pth", **{weight: values}), name, 2)
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_every_weight_must_be_there(name, tmp_path):
+    network, architecture = OFFICIAL[name](4), architecture_of(name)
+    needed = [key for key in network.state_dict() if "_mean." not in key and ".up2." not in key and ".up3." not in key]
+    for key in needed:
+        file = write(network, tmp_path / "a.pth", **{key: None})
+        with pytest.raises(ValueError, match=f"must hold the official '{architecture}' for x4. Received: .*without '"):
+            load(file, architecture, 4)
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_every_tensor_must_be_used(name, tmp_path):
+    file = write(OFFICIAL[name](3), tmp_path / "a.pth", **{"extra.weight": torch.zeros(2, 5)})
+    with pytest.raises(
+        ValueError, match=r"a.pth' \(with 'extra.weight' of shape \(2, 5\), which it has no place for\)"
+    ):
+        load(file, architecture_of(name), 3)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_shapes_must_agree(architecture, tmp_path):
+    network = OFFICIAL[architecture](2)
+    file = write(network, tmp_path / "a.pth", **{f"{PREFIXES[architecture]}.bias": torch.zeros(5)})
+    shapes = rf"\(5,\) in place of \({len(network.get_submodule(PREFIXES[architecture]).bias)},\)\)$"
+    with pytest.raises(ValueError, match=rf"with '{PREFIXES[architecture]}.bias' of shape {shapes}"):
+        load(file, architecture, 2)
+
+
+@pytest.mark.parametrize("values", [torch.tensor(1.0), torch.zeros(0, 3, 3, 3), torch.zeros(17, 3, 3, 3)])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_sizes_that_make_no_sense_are_refused_in_one_line(architecture, values, tmp_path):
+    file = write(OFFICIAL[architecture](2), tmp_path / "a.pth", **{f"{PREFIXES[architecture]}.weight": values})
+    with pytest.raises(ValueError, match=f"must hold the official '{architecture}' for x2. Received: ") as error:
+        load(file, architecture, 2)
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("stored", OFFICIAL)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_another_architecture_is_refused(stored, architecture, tmp_path):
+    if architecture_of(stored) == architecture:
+        return
+    file = write(OFFICIAL[stored](2), tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=f"must hold the official '{architecture}' for x2. .*without '.*'"):
+        load(file, architecture, 2)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("stored", [2, 3, 4])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_another_scale_is_refused(architecture, stored, scale, tmp_path):
+    if stored == scale:
+        return
+    file = write(OFFICIAL[architecture](stored), tmp_path / "a.pth")
+    offending = "'(upsampler|tail|upsample).*'"
+    with pytest.raises(ValueError, match=rf"\((without {offending}|with {offending} of shape .*)\)$"):
+        load(file, architecture, scale)
+
+
+def test_the_network_of_one_scale_may_hold_no_other(tmp_path):
+    tensors = {"upsample.up3.body.0.weight": torch.zeros(72, 8, 3, 3)}
+    with pytest.raises(ValueError, match=r"with 'upsample.up3.body.0.weight' of shape \(72, 8, 3, 3\), which"):
+        load(write(Carn(2), tmp_path / "a.pth", **tensors), "carn", 2)
+
+
+@pytest.mark.parametrize("scale", [1, 5, 2.0, "4", None])
+def test_scales(scale):
+    with pytest.raises(ValueError, match="`scale` must be 2, 3 or 4. Received: scale="):
+        load("gone.pth", "imdn", scale)
+
+
+@pytest.mark.parametrize("architecture", ["idn", "IMDN", "load", ""])
+def test_architectures(architecture):
+    known = "'imdn', 'edsr_baseline', 'carn' or 'rcan'"
+    with pytest.raises(ValueError, match=f"`architecture` must be {known}. Received: architecture='{architecture}'"):
+        load("gone.pth", architecture, 4)
+
+
+def test_the_published_imdn_computes_what_it_does_in_pytorch(published):
+    network = Imdn(4, filters=64, blocks=6)
+    tensors = torch.load(published, weights_only=True, map_location="cpu")
+    network.load_state_dict({name.removeprefix("module."): tensor for name, tensor in tensors.items()})
+    model = load(published, "imdn", 4)
+    assert model.count_params() == 715_176
+    image = picture(1, 24, 31, 3)
+    np.testing.assert_allclose(to_numpy(model(image)), official_result(network, image), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "psnr"), [("Set5", 32.21), pytest.param("Set14", 28.58, marks=pytest.mark.slow)])
+def test_the_published_imdn_measures_what_was_published(published, benchmarks, name, psnr):
+    upscale = Upscaler(load(published, "imdn", 4), precision="float32", memory=2**33)
+    images = BenchmarkSet(benchmarks / name, scale=4)
+    assert {upscale.count_tiles(*image.low_resolution.shape[:2]) for image in images} == {1}
+    assert evaluate(upscale, images).psnr == pytest.approx(psnr, abs=0.01)
+
+
+def test_the_published_imdn_takes_the_papers_strategies(published):
+    model = load(published, "imdn", 4)
+    strategies = {
+        "ggas": partial(GlobalAttentionBlock, starts_at_one=True),
+        "cwss": partial(ChannelWiseScale, initial_alpha=1.0),
+    }
+    image = picture(1, 24, 31, 3)
+    guided = zoo.transplant(model, zoo.imdn(4, **strategies))
+    np.testing.assert_allclose(to_numpy(guided(image)), to_numpy(model(image)), rtol=0, atol=1e-5)

@@ -1,0 +1,111 @@
+import os
+import pickle
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from keras_lisr.interop.pytorch import read_state_dict
+
+
+class Code:
+    """What a pickle may make of itself: a call of anything."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.trace}",)
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "a.pth"
+
+
+@pytest.mark.parametrize("modern", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_reads_both_formats_of_files(file, modern, dtype):
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    tensors = {"b.weight": torch.tensor(values, dtype=dtype), "a": torch.nn.Parameter(torch.ones(1))}
+    torch.save(tensors, file, _use_new_zipfile_serialization=modern)
+    read = read_state_dict(str(file))
+    assert list(read) == ["b.weight", "a"]
+    np.testing.assert_array_equal(read["b.weight"], values)
+    assert {array.dtype for array in read.values()} == {np.dtype(np.float32)}
+
+
+def test_the_name_of_a_wrapper_is_taken_off(file):
+    torch.save(torch.nn.DataParallel(torch.nn.Linear(2, 3)).state_dict(), file)
+    assert list(read_state_dict(file)) == ["weight", "bias"]
+
+
+def test_no_name_is_lost_to_a_wrapper(file):
+    torch.save({"module.a": torch.zeros(1), "a": torch.ones(1)}, file)
+    assert list(read_state_dict(file)) == ["module.a", "a"]
+
+
+@pytest.mark.parametrize("modern", [True, False])
+def test_code_is_not_run(file, modern, tmp_path):
+    trace = tmp_path / "trace"
+    torch.save({"a": torch.zeros(1), "b": Code(trace)}, file, _use_new_zipfile_serialization=modern)
+    with pytest.raises(
+        ValueError, match=r"`file` must hold tensors alone, .*a.pth', which would run '\w+.system'$"
+    ) as error:
+        read_state_dict(file)
+    assert len(str(error.value).splitlines()) == 1
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_code_of_any_pickle_is_not_run(file, protocol, tmp_path):
+    trace = tmp_path / "trace"
+    file.write_bytes(pickle.dumps(Code(trace), protocol))
+    with pytest.raises(ValueError, match="`file` must (hold tensors alone|be a whole file).*a.pth'") as error:
+        read_state_dict(file)
+    assert len(str(error.value).splitlines()) == 1
+    assert not trace.exists()
+
+
+def test_modules_are_code(file):
+    torch.save(torch.nn.Linear(2, 3), file)
+    with pytest.raises(ValueError, match="which would run 'torch.nn.modules.linear.Linear'$"):
+        read_state_dict(file)
+
+
+@pytest.mark.parametrize("content", [b"", b"text" * 20, b"PK\x03\x04" + bytes(40), b"\x80\x02}", b"\x89PNG\r\n\x1a\n"])
+def test_other_files_are_refused_by_name(file, content):
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match="`file` must be a whole file .* without running code. .*file='.*a.pth'$"):
+        read_state_dict(file)
+
+
+@pytest.mark.parametrize("modern", [True, False])
+def test_half_a_file_is_refused(file, modern):
+    torch.save({"a": torch.zeros(1000)}, file, _use_new_zipfile_serialization=modern)
+    file.write_bytes(file.read_bytes()[:-2000])
+    with pytest.raises(ValueError, match="`file` must be a whole file .* without running code. .*file='.*a.pth'$"):
+        read_state_dict(file)
+
+
+@pytest.mark.parametrize(
+    "content", [[torch.zeros(1)], {"a": 1}, {1: torch.zeros(1)}, {"state_dict": {"a": torch.zeros(1)}}, None]
+)
+def test_other_contents_are_refused(file, content):
+    torch.save(content, file)
+    with pytest.raises(ValueError, match="`file` must hold a state dict: names and tensors. .*a.pth'$"):
+        read_state_dict(file)
+
+
+def test_missing_files_and_folders_are_refused(tmp_path):
+    for path in (tmp_path, tmp_path / "gone.pth"):
+        with pytest.raises(ValueError, match=f"`file` must be an existing file. Received: file='{path}'"):
+            read_state_dict(path)
+
+
+def test_names_the_extra_where_pytorch_is_missing(file, monkeypatch):
+    file.write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[torch\]'. Received: file='.*a.pth'"):
+        read_state_dict(file)

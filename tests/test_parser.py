@@ -1,0 +1,8 @@
+import pytest
+
+from keras_lisr.parser import Parser
+
+
+def test_what_is_wrong_is_raised_with_where_to_look():
+    with pytest.raises(ValueError, match=r"unrecognized arguments: --fast \(see `tool --help`\)"):
+        Parser(prog="tool").parse_args(["--fast"])
