@@ -30,7 +30,7 @@ TORCH ?= torch
 # up, and PyTorch's compiler warns of its own deprecations.
 BACKEND_TESTS := tests/conformance tests/layers tests/zoo tests/evaluation/test_metrics.py tests/training/test_callbacks.py \
 	tests/training/test_checkpoints.py tests/training/test_guarded_model.py tests/training/test_run_record.py tests/training/test_distribution.py \
-	--ignore tests/conformance/test_parameters.py
+	tests/analysis --ignore tests/analysis/test_figures.py --ignore tests/conformance/test_parameters.py
 
 .venv-jax/.installed: PACKAGE := jax
 .venv-torch/.installed: PACKAGE := $(TORCH)

@@ -2,6 +2,7 @@
 
 from keras_lisr.data.benchmark_sets import BenchmarkImage as BenchmarkImage
 from keras_lisr.data.benchmark_sets import BenchmarkSet as BenchmarkSet
+from keras_lisr.data.benchmark_sets import find_benchmark_set as find_benchmark_set
 from keras_lisr.data.degradation import Degradation as Degradation
 from keras_lisr.data.image_folder import hold_out_photographs as hold_out_photographs
 from keras_lisr.data.image_folder import image_files as image_files
@@ -21,6 +22,7 @@ __all__ = [
     "Degradation",
     "ImagePairs",
     "PatchSampler",
+    "find_benchmark_set",
     "hold_out_photographs",
     "image_files",
     "imresize",

@@ -1,5 +1,6 @@
 """Benchmark sets such as Set5 and Set14: pairs of a low-resolution image and its original."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_lisr.data.image_folder import read_rgb
+from keras_lisr.data.image_pairs import PairFiles, crop_to_multiple, find_pairs
 from keras_lisr.data.imresize import imresize
+
+DATA_ROOT = "KERAS_LISR_DATA"
 
 
 class BenchmarkImage(NamedTuple):
@@ -24,10 +28,13 @@ class BenchmarkImage(NamedTuple):
 class BenchmarkSet:
     """A folder of benchmark images at one scale, read while it is iterated.
 
-    The layout is the one of the public archives:
+    The layout is the one of the public archives, or that of DIV2K's own; a folder without either holds originals:
 
         Set5/HR/baby.png
         Set5/LR_bicubic/X4/babyx4.png
+
+        DIV2K/DIV2K_valid_HR/0801.png
+        DIV2K/DIV2K_valid_LR_bicubic/X4/0801x4.png
 
     The low-resolution files are used if there is one for every original, and otherwise none of them: `imresize` makes
     all. `low_resolution_source` says which. Files without an original are ignored. Originals are cropped to a multiple
@@ -37,11 +44,11 @@ class BenchmarkSet:
     of Set14's `bridge` as they are, without the conversion to luma: their mean over Set14 is 0.094 dB lower.
 
     Args:
-        folder: Folder that holds `HR`.
+        folder: Folder that holds `HR`, or that of the originals.
         scale: Integer upscaling factor.
 
     Raises:
-        ValueError: If `scale` isn't an integer above 1 or there is no `HR/*.png` in `folder`.
+        ValueError: If `scale` isn't an integer above 1 or there is no image in `folder`.
 
     Example:
         for name, low_resolution, high_resolution in BenchmarkSet("benchmarks/Set5", scale=4):
@@ -55,35 +62,45 @@ class BenchmarkSet:
         """Checks the arguments."""
         if not isinstance(self.scale, int) or self.scale < 2:
             raise ValueError(f"`scale` must be an integer above 1. Received: scale={self.scale}")
-        if not self._files:
-            raise ValueError(f"`folder` must hold HR/*.png. Received: folder={self.folder}")
+        _ = self.pairs  # Raises where there are no images.
 
     def __len__(self) -> int:
         """Number of images."""
-        return len(self._files)
+        return len(self.pairs)
 
     def __iter__(self) -> Iterator[BenchmarkImage]:
         """Reads one image after the other, in the order of their names.
 
         Raises:
+            ValueError: As `read`.
+        """
+        return map(self.read, self.pairs)
+
+    def read(self, pair: PairFiles) -> BenchmarkImage:
+        """Reads one image, of `pairs`.
+
+        Raises:
             ValueError: If a file is broken, or a low-resolution image is too large for its original.
         """
-        for file in self._files:
-            high_resolution = read_rgb(file)
-            if self._has_low_resolution_files:
-                low_resolution = read_rgb(self._low_resolution_file(file))
-                height, width = (self.scale * length for length in low_resolution.shape[:2])
-                if height > high_resolution.shape[0] or width > high_resolution.shape[1]:
-                    raise ValueError(
-                        f"{file} must be at least {self.scale} times as large as its low-resolution image. "
-                        f"Received: shapes {low_resolution.shape} and {high_resolution.shape}"
-                    )
-                high_resolution = high_resolution[:height, :width]
-            else:
-                height, width = (length - length % self.scale for length in high_resolution.shape[:2])
-                high_resolution = high_resolution[:height, :width]
-                low_resolution = imresize(high_resolution, 1 / self.scale)
-            yield BenchmarkImage(file.stem, low_resolution, high_resolution)
+        high_resolution = read_rgb(pair.high_resolution)
+        if pair.low_resolution is None:
+            high_resolution = crop_to_multiple(high_resolution, self.scale)
+            low_resolution = imresize(high_resolution, 1 / self.scale)
+        else:
+            low_resolution = read_rgb(pair.low_resolution)
+            height, width = (self.scale * length for length in low_resolution.shape[:2])
+            if height > high_resolution.shape[0] or width > high_resolution.shape[1]:
+                raise ValueError(
+                    f"{pair.high_resolution} must be at least {self.scale} times as large as its low-resolution image. "
+                    f"Received: shapes {low_resolution.shape} and {high_resolution.shape}"
+                )
+            high_resolution = high_resolution[:height, :width]
+        return BenchmarkImage(str(Path(pair.name).with_suffix("")), low_resolution, high_resolution)
+
+    @cached_property
+    def pairs(self) -> list[PairFiles]:
+        """The files of each image, in the order of their names."""
+        return find_pairs(self.folder, self.scale, part="valid")
 
     @property
     def name(self) -> str:
@@ -93,15 +110,35 @@ class BenchmarkSet:
     @property
     def low_resolution_source(self) -> str:
         """Where the low-resolution images come from: a folder such as `"LR_bicubic/X4"`, or `"imresize"`."""
-        return f"LR_bicubic/X{self.scale}" if self._has_low_resolution_files else "imresize"
+        name, _, file = self.pairs[0]
+        if file is None:
+            return "imresize"
+        folder = file.parents[name.count("/")]
+        return f"{folder.parent.name}/{folder.name}"
 
-    @cached_property
-    def _files(self) -> list[Path]:
-        return sorted(Path(self.folder).glob("HR/*.png"))
 
-    @cached_property
-    def _has_low_resolution_files(self) -> bool:
-        return all(self._low_resolution_file(file).is_file() for file in self._files)
+def find_benchmark_set(name: str | Path, root: str | Path | None = None) -> Path:
+    """Finds the folder of a benchmark set by its name, in upper or lower case.
 
-    def _low_resolution_file(self, file: Path) -> Path:
-        return Path(self.folder) / "LR_bicubic" / f"X{self.scale}" / f"{file.stem}x{self.scale}.png"
+    Args:
+        name: Path of a folder, which is returned as it is, or a name such as "set5".
+        root: Folder that holds the sets, or whose folder `benchmarks` does; by default, what the environment variable
+            `KERAS_LISR_DATA` names.
+
+    Raises:
+        ValueError: If there is no such folder.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    root = root or os.environ.get(DATA_ROOT)
+    if root is None:
+        raise ValueError(
+            f"`data` must be a folder, or the name of a set below --data-root or ${DATA_ROOT}, neither of which is "
+            f"given. Received: data={str(name)!r}"
+        )
+    folders = [path for parent in (Path(root), Path(root) / "benchmarks") for path in sorted(parent.glob("*/"))]
+    for folder in folders:
+        if folder.name.lower() == str(name).lower():
+            return folder
+    known = ", ".join(folder.name for folder in folders if any(folder.glob("*HR"))) or "none"
+    raise ValueError(f"`data` must be a folder or a set of {str(root)!r} ({known}). Received: data={str(name)!r}")

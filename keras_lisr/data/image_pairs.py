@@ -134,7 +134,7 @@ class PairFiles(NamedTuple):
     low_resolution: Path | None
 
 
-def find_pairs(folder: str | Path, scale: int) -> list[PairFiles]:
+def find_pairs(folder: str | Path, scale: int, part: str = "train") -> list[PairFiles]:
     """Lists the images of a folder and those of low resolution that belong to them.
 
     The layout of DIV2K and of the benchmark sets is recognised: `HR/0001.png` or `DIV2K_train_HR/0001.png` beside
@@ -144,14 +144,15 @@ def find_pairs(folder: str | Path, scale: int) -> list[PairFiles]:
     Args:
         folder: Folder to search, with those below it.
         scale: Upscaling factor.
+        part: Part of a data set that is taken where `folder` holds several, `DIV2K_train_HR` and `DIV2K_valid_HR`.
 
     Raises:
         ValueError: If there are no images.
     """
     folder = Path(folder)
     inside = sorted(path for path in folder.glob("*HR") if path.is_dir())
-    training = [path for path in inside if "train" in path.name]
-    high_folder = next(iter(training + inside), folder)
+    wanted = [path for path in inside if part in path.name]
+    high_folder = next(iter(wanted + inside), folder)
     low_folder = high_folder.with_name(re.sub("HR$", "LR_bicubic", high_folder.name)) / f"X{scale}"
     pairs = []
     for file in image_files(high_folder):

@@ -2,7 +2,7 @@
 
 from keras_lisr.evaluation.color import luma as luma
 from keras_lisr.evaluation.evaluate import EvaluationResult as EvaluationResult
-from keras_lisr.evaluation.evaluate import ImageResult as ImageResult
+from keras_lisr.evaluation.evaluate import Measures as Measures
 from keras_lisr.evaluation.evaluate import bicubic as bicubic
 from keras_lisr.evaluation.evaluate import evaluate as evaluate
 from keras_lisr.evaluation.metrics import PSNR as PSNR
@@ -16,7 +16,7 @@ __all__ = [
     "SSIM",
     "EvaluationProtocol",
     "EvaluationResult",
-    "ImageResult",
+    "Measures",
     "bicubic",
     "evaluate",
     "luma",

@@ -1,12 +1,13 @@
 """PSNR and SSIM of an upscaler on a benchmark set."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 
 import numpy as np
 
-from keras_lisr.data.benchmark_sets import BenchmarkSet
+from keras_lisr.data.benchmark_sets import BenchmarkImage, BenchmarkSet
 from keras_lisr.data.imresize import imresize
 from keras_lisr.evaluation.metrics import psnr, ssim
 from keras_lisr.evaluation.protocol import EvaluationProtocol
@@ -17,12 +18,22 @@ FIELD_PROTOCOL = EvaluationProtocol()
 
 
 @dataclass(frozen=True)
-class ImageResult:
-    """PSNR in decibels and SSIM of one image."""
+class Measures:
+    """What is measured on an image.
 
-    name: str
+    Args:
+        psnr: PSNR of luma, in decibels.
+        ssim: SSIM of luma.
+        rgb_psnr: PSNR of RGB, in decibels.
+        rgb_ssim: SSIM of RGB.
+        seconds: Time that upscaling took.
+    """
+
     psnr: float
     ssim: float
+    rgb_psnr: float
+    rgb_ssim: float
+    seconds: float = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -34,41 +45,57 @@ class EvaluationResult:
         scale: Its upscaling factor.
         low_resolution_source: Where its low-resolution images came from: `"LR_bicubic/X4"` or `"imresize"`.
         protocol: How images were compared; its `shave` is a number.
-        images: One result per image.
+        images: What was measured on each image, by name.
+        skipped: Why an image was not measured, by name.
     """
 
     set_name: str
     scale: int
     low_resolution_source: str
     protocol: EvaluationProtocol
-    images: tuple[ImageResult, ...]
+    images: dict[str, Measures]
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def mean(self) -> Measures:
+        """Each measure's mean over the images."""
+        names = [measure.name for measure in fields(Measures)]
+        return Measures(*(float(np.mean([getattr(image, name) for image in self.images.values()])) for name in names))
 
     @property
     def psnr(self) -> float:
-        """Mean PSNR of the images, in decibels."""
-        return float(np.mean([image.psnr for image in self.images]))
+        """Mean PSNR of luma, in decibels."""
+        return self.mean.psnr
 
     @property
     def ssim(self) -> float:
-        """Mean SSIM of the images."""
-        return float(np.mean([image.ssim for image in self.images]))
+        """Mean SSIM of luma."""
+        return self.mean.ssim
 
     def __str__(self) -> str:
         """The table that is printed and pasted."""
-        mean = ImageResult("mean", self.psnr, self.ssim)
-        width = max(len(row.name) for row in (*self.images, mean))
+        rows = {**self.images, "mean": self.mean}
+        width = max(map(len, rows))
         return "\n".join(
             [
                 f"{self.set_name} ×{self.scale}, low resolution: {self.low_resolution_source}",
                 str(self.protocol),
-                f"{'':{width}}   PSNR    SSIM",
-                *(f"{row.name:{width}}  {row.psnr:5.2f}  {row.ssim:.4f}" for row in (*self.images, mean)),
+                f"{'':{width}}   PSNR    SSIM  RGB: PSNR    SSIM",
+                *(
+                    f"{name:{width}}  {row.psnr:5.2f}  {row.ssim:.4f}      {row.rgb_psnr:5.2f}  {row.rgb_ssim:.4f}"
+                    for name, row in rows.items()
+                ),
             ]
         )
 
 
 def evaluate(
-    upscale: Upscale, benchmark_set: BenchmarkSet, protocol: EvaluationProtocol = FIELD_PROTOCOL
+    upscale: Upscale,
+    benchmark_set: BenchmarkSet,
+    protocol: EvaluationProtocol = FIELD_PROTOCOL,
+    *,
+    skip_broken: bool = False,
+    progress: Callable[[], object] | None = None,
 ) -> EvaluationResult:
     """Upscales every image of a benchmark set and compares the results with the originals.
 
@@ -77,43 +104,57 @@ def evaluate(
             `uint8` or floating-point in [0, 1], which is clipped and rounded to 8 bits.
         benchmark_set: Pairs of images to measure on.
         protocol: How images are compared.
+        skip_broken: Whether images that cannot be read are left out, and named in the result, or raise.
+        progress: Called after every image.
 
     Returns:
         PSNR and SSIM, per image and on average.
 
     Raises:
-        ValueError: If `upscale` returns an image of another size or type.
+        ValueError: If `upscale` returns an image of another size or type, or images are broken: one, or with
+            `skip_broken` all of them.
 
     Example:
         print(evaluate(bicubic(4), BenchmarkSet("benchmarks/Set5", scale=4)))
     """
-    scale = benchmark_set.scale
-    shave = scale if protocol.shave is None else protocol.shave
-    images = []
-    for name, low_resolution, high_resolution in benchmark_set:
-        super_resolved = upscale(low_resolution)
-        if super_resolved.shape != high_resolution.shape:
-            raise ValueError(
-                f"`upscale` must return shape {high_resolution.shape} for image {name!r} of shape "
-                f"{low_resolution.shape}. Received: shape {super_resolved.shape}"
-            )
-        values = (
-            metric(
-                high_resolution,
-                super_resolved,
-                shave=shave,
-                channels=protocol.channels,
-                rounded_luma=protocol.rounded_luma,
-            )
-            for metric in (psnr, ssim)
-        )
-        images.append(ImageResult(name, *values))
+    protocol = replace(protocol, shave=benchmark_set.scale if protocol.shave is None else protocol.shave)
+    images, skipped = {}, {}
+    for pair in benchmark_set.pairs:
+        try:
+            image = benchmark_set.read(pair)
+        except ValueError as error:
+            if not skip_broken:
+                raise
+            skipped[pair.name] = str(error)
+        else:
+            images[image.name] = measure(upscale, image, protocol)
+        if progress:
+            progress()
+    if not images:
+        raise ValueError(f"`benchmark_set` must hold readable images. Received: {'; '.join(skipped.values())}")
     return EvaluationResult(
-        set_name=benchmark_set.name,
-        scale=scale,
-        low_resolution_source=benchmark_set.low_resolution_source,
-        protocol=replace(protocol, shave=shave),
-        images=tuple(images),
+        benchmark_set.name, benchmark_set.scale, benchmark_set.low_resolution_source, protocol, images, skipped
+    )
+
+
+def measure(upscale: Upscale, image: BenchmarkImage, protocol: EvaluationProtocol) -> Measures:
+    """Upscales one image and compares the result with the original."""
+    name, low_resolution, high_resolution = image
+    start = time.perf_counter()
+    super_resolved = upscale(low_resolution)
+    seconds = time.perf_counter() - start
+    if super_resolved.shape != high_resolution.shape:
+        raise ValueError(
+            f"`upscale` must return shape {high_resolution.shape} for image {name!r} of shape "
+            f"{low_resolution.shape}. Received: shape {super_resolved.shape}"
+        )
+    pair, shave, rounded_luma = (high_resolution, super_resolved), protocol.shave or 0, protocol.rounded_luma
+    return Measures(
+        psnr=psnr(*pair, shave=shave, rounded_luma=rounded_luma),
+        ssim=ssim(*pair, shave=shave, rounded_luma=rounded_luma),
+        rgb_psnr=psnr(*pair, shave=shave, channels="rgb"),
+        rgb_ssim=ssim(*pair, shave=shave, channels="rgb"),
+        seconds=seconds,
     )
 
 

@@ -13,33 +13,35 @@ class EvaluationProtocol:
     The default is what most papers of the field do: float luma of images rounded to 8 bits, `scale` pixels removed from
     each side. Bicubic at ×4 on Set5 is then 28.43 dB; with MATLAB's rounded luma, 28.42 dB.
 
+    RGB is measured beside luma: PSNR over the three channels together, SSIM averaged over them.
+
     Args:
-        channels: `"luma"` (BT.601, studio range) or `"rgb"` (PSNR over all three, SSIM averaged over them).
         shave: Pixels removed from each side before a metric; `None` for the scale of the benchmark set.
         rounded_luma: Whether luma is rounded to integers, as MATLAB's `rgb2ycbcr` does for `uint8` images.
 
     Raises:
-        ValueError: If an argument is none of these, or `rounded_luma` is asked for without luma.
+        ValueError: If `shave` is none of these.
 
     Example:
         >>> print(EvaluationProtocol(shave=4))
-        float luma (BT.601) of 8-bit RGB, shave 4, peak 255; SSIM: 11-tap Gaussian, sigma 1.5, valid region
+        8-bit RGB and its float luma (BT.601), shave 4, peak 255; SSIM: 11-tap Gaussian, sigma 1.5, valid region
     """
 
-    channels: Channels = "luma"
     shave: int | None = None
     rounded_luma: bool = False
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
-        check_options(self.channels, 0 if self.shave is None else self.shave, self.rounded_luma)
+        check_options("luma", 0 if self.shave is None else self.shave, self.rounded_luma)
 
     def __str__(self) -> str:
         """The protocol in one line."""
-        luma = f"{'rounded' if self.rounded_luma else 'float'} luma (BT.601) of 8-bit RGB"
-        pixels = luma if self.channels == "luma" else "8-bit RGB"
+        luma = "rounded luma" if self.rounded_luma else "float luma"
         shave = "= scale" if self.shave is None else self.shave
-        return f"{pixels}, shave {shave}, peak 255; SSIM: 11-tap Gaussian, sigma 1.5, valid region"
+        return (
+            f"8-bit RGB and its {luma} (BT.601), shave {shave}, peak 255; "
+            "SSIM: 11-tap Gaussian, sigma 1.5, valid region"
+        )
 
 
 def check_options(channels: str, shave: int, rounded_luma: bool = False) -> None:

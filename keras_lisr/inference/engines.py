@@ -1,5 +1,6 @@
 """From a model to one compiled function on 8-bit pictures, for each backend of Keras."""
 
+import itertools
 from collections.abc import Callable
 from typing import Literal
 
@@ -56,7 +57,7 @@ def in_precision(model: keras.Model, precision: str) -> keras.Model:
     return copy
 
 
-def compile_engine(model: keras.Model) -> Engine:
+def compile_engine(model: keras.Model, rounded: bool = True) -> Engine:
     """Compiles a model, once, to a function on 8-bit pictures.
 
     Scaling to [0, 1], clipping and rounding half up are part of the function, so that only bytes go in and out.
@@ -64,6 +65,7 @@ def compile_engine(model: keras.Model) -> Engine:
 
     Args:
         model: Model from `(1, height, width, 3)`, RGB in [0, 1], to the same `scale` times as large.
+        rounded: Whether bytes come out, or what the model returns.
 
     Returns:
         Function from a uint8 array `(1, height, width, 3)` to one `scale` times as large. It sees later changes of the
@@ -72,6 +74,8 @@ def compile_engine(model: keras.Model) -> Engine:
 
     def upscale(low_resolution, call=model):
         super_resolved = call(keras.ops.cast(low_resolution, "float32") / 255, training=False)
+        if not rounded:
+            return super_resolved
         return keras.ops.cast(keras.ops.floor(keras.ops.clip(super_resolved, 0, 1) * 255 + 0.5), "uint8")
 
     match keras.backend.backend():
@@ -100,3 +104,28 @@ def compile_engine(model: keras.Model) -> Engine:
 
             compiled = torch.inference_mode()(upscale)
     return lambda low_resolution: keras.ops.convert_to_numpy(compiled(low_resolution))
+
+
+def compile_self_ensemble(model: keras.Model) -> Engine:
+    """Compiles a model to a function that averages what it makes of the eight flips and quarter turns of a picture.
+
+    The geometric self-ensemble of EDSR (https://arxiv.org/abs/1707.02921): eight times the work for a few hundredths to
+    tenths of a decibel.
+
+    Args:
+        model: As for `compile_engine`.
+
+    Returns:
+        As `compile_engine`; rounded after the averaging.
+    """
+    engine = compile_engine(model, rounded=False)
+
+    def upscale(low_resolution):
+        views = []
+        for flip, turns in itertools.product((1, -1), range(4)):
+            view = np.rot90(low_resolution[:, :, ::flip], turns, axes=(1, 2))
+            upscaled = engine(np.ascontiguousarray(view))
+            views.append(np.rot90(upscaled, -turns, axes=(1, 2))[:, :, ::flip])
+        return np.floor(np.clip(sum(views) / 8, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+    return upscale

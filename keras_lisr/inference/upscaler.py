@@ -5,7 +5,13 @@ import math
 import keras
 import numpy as np
 
-from keras_lisr.inference.engines import Precision, compile_engine, in_precision, resolve_precision
+from keras_lisr.inference.engines import (
+    Precision,
+    compile_engine,
+    compile_self_ensemble,
+    in_precision,
+    resolve_precision,
+)
 from keras_lisr.inference.receptive_field import receptive_field_radius
 from keras_lisr.inference.tiling import (
     MEMORY_OVERHEAD,
@@ -42,6 +48,7 @@ class Upscaler:
         memory: Bytes for the network's tensors, beside the pictures and some 600 MB of TensorFlow.
         precision: "float32", "bfloat16", or "auto": bfloat16 where the processor computes it fast. A model that
             computes in another precision is copied, and later changes of its weights are not seen.
+        self_ensemble: Whether to average over the eight flips and quarter turns of each tile: eight times the work.
 
     Raises:
         ValueError: If `model` is not such a model or holds a layer whose receptive field is not known, `tile` is not a
@@ -64,6 +71,7 @@ class Upscaler:
         tile: int | None = None,
         memory: int = DEFAULT_MEMORY,
         precision: Precision = "auto",
+        self_ensemble: bool = False,
     ):
         if tile is not None and (not isinstance(tile, int) or tile < 1):
             raise ValueError(f"`tile` must be a positive integer or None. Received: tile={tile!r}")
@@ -84,7 +92,7 @@ class Upscaler:
         self.memory = memory
         self._pixel_memory = math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(model))
         self._most_pixels = MOST_VALUES // values_per_pixel(model)
-        self._engine = compile_engine(model)
+        self._engine = compile_self_ensemble(model) if self_ensemble else compile_engine(model)
 
     def __call__(self, image: np.ndarray, progress: Progress | None = None) -> np.ndarray:
         """Upscales a picture.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_lisr.data.benchmark_sets import BenchmarkSet
+from keras_lisr.data.benchmark_sets import BenchmarkSet, find_benchmark_set
 from keras_lisr.data.imresize import imresize
 
 
@@ -89,10 +89,39 @@ def test_low_resolution_file_must_fit_its_original(tmp_path):
         next(iter(BenchmarkSet(tmp_path / "Tiny", scale=4)))
 
 
-@pytest.mark.parametrize("name", ["", "missing"])
-def test_no_images_is_an_error(tmp_path, name):
-    with pytest.raises(ValueError, match=r"`folder` must hold HR/\*.png. Received: folder="):
+@pytest.mark.parametrize(("name", "message"), [("", "hold images"), ("missing", "be an existing folder")])
+def test_no_images_is_an_error(tmp_path, name, message):
+    with pytest.raises(ValueError, match=rf"`folder` must {message}.*Received: folder="):
         BenchmarkSet(tmp_path / name, scale=4)
+
+
+def test_the_layout_of_div2k_and_plain_folders(tmp_path):
+    black = np.zeros((8, 8, 3), np.uint8)
+    for part in ("train", "valid"):
+        save(black, tmp_path / "DIV2K" / f"DIV2K_{part}_HR" / f"{part}.webp")
+    save(black[:2, :2], tmp_path / "DIV2K" / "DIV2K_valid_LR_bicubic" / "X4" / "validx4.webp")
+    for folder in ("DIV2K", "DIV2K/DIV2K_valid_HR"):
+        benchmark_set = BenchmarkSet(tmp_path / folder, scale=4)
+        assert [image.name for image in benchmark_set] == ["valid"]
+        assert benchmark_set.low_resolution_source == "DIV2K_valid_LR_bicubic/X4"
+    save(black, tmp_path / "photos" / "inner" / "a.tif")
+    plain = BenchmarkSet(tmp_path / "photos", scale=2)
+    assert [image.name for image in plain] == ["inner/a"] and plain.low_resolution_source == "imresize"
+
+
+@pytest.mark.usefixtures("originals")
+def test_sets_are_found_by_name(tmp_path, monkeypatch):
+    assert find_benchmark_set(tmp_path / "Tiny") == tmp_path / "Tiny"
+    assert find_benchmark_set("tiny", tmp_path) == tmp_path / "Tiny"
+    monkeypatch.delenv("KERAS_LISR_DATA", raising=False)
+    with pytest.raises(ValueError, match=r"below --data-root or \$KERAS_LISR_DATA, neither .* data='tiny'"):
+        find_benchmark_set("tiny")
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "Tiny").rename(tmp_path / "benchmarks" / "Tiny")
+    monkeypatch.setenv("KERAS_LISR_DATA", str(tmp_path))
+    assert find_benchmark_set("TINY") == tmp_path / "benchmarks" / "Tiny"
+    with pytest.raises(ValueError, match=r"a set of '.*' \(Tiny\)\. Received: data='set5'"):
+        find_benchmark_set("set5")
 
 
 @pytest.mark.parametrize("scale", [0, 1, -2, 2.0, "4"])

@@ -4,7 +4,7 @@ from PIL import Image
 
 from keras_lisr.data.benchmark_sets import BenchmarkSet
 from keras_lisr.data.imresize import imresize
-from keras_lisr.evaluation.evaluate import EvaluationResult, ImageResult, bicubic, evaluate
+from keras_lisr.evaluation.evaluate import EvaluationResult, Measures, bicubic, evaluate
 from keras_lisr.evaluation.metrics import psnr, ssim
 from keras_lisr.evaluation.protocol import EvaluationProtocol
 
@@ -42,16 +42,21 @@ def test_published_numbers_of_bicubic(benchmarks, name, scale, rounded_luma, dec
 
 
 def test_measures_every_image_under_the_protocol(tiny):
-    protocol = EvaluationProtocol("rgb", shave=3)
+    protocol = EvaluationProtocol(shave=3, rounded_luma=True)
     result = evaluate(bicubic(2), tiny, protocol)
-    assert [image.name for image in result.images] == ["first", "second"]
-    for image, (_, low_resolution, high_resolution) in zip(result.images, tiny, strict=True):
+    assert list(result.images) == ["first", "second"]
+    for image, (_, low_resolution, high_resolution) in zip(result.images.values(), tiny, strict=True):
         pair = high_resolution, imresize(low_resolution, 2)
-        assert image.psnr == psnr(*pair, shave=3, channels="rgb")
-        assert image.ssim == ssim(*pair, shave=3, channels="rgb")
-    assert result.psnr == pytest.approx(sum(image.psnr for image in result.images) / 2)
-    assert result.ssim == pytest.approx(sum(image.ssim for image in result.images) / 2)
-    assert result.protocol == protocol
+        assert image.psnr == psnr(*pair, shave=3, rounded_luma=True)
+        assert image.ssim == ssim(*pair, shave=3, rounded_luma=True)
+        assert image.rgb_psnr == psnr(*pair, shave=3, channels="rgb")
+        assert image.rgb_ssim == ssim(*pair, shave=3, channels="rgb")
+        assert image.seconds > 0
+    for name in ("psnr", "ssim", "rgb_psnr", "rgb_ssim", "seconds"):
+        mean = sum(getattr(image, name) for image in result.images.values()) / 2
+        assert getattr(result.mean, name) == pytest.approx(mean)
+    assert (result.psnr, result.ssim) == (result.mean.psnr, result.mean.ssim)
+    assert result.protocol == protocol and not result.skipped
 
 
 def test_shaves_the_scale_unless_told_otherwise(tiny):
@@ -64,15 +69,18 @@ def test_floats_are_rounded_to_8_bits(tiny):
 
 
 def test_prints_a_table_headed_by_its_protocol():
-    images = (ImageResult("baby", 31.777, 0.85671), ImageResult("butterfly", 22.1, 0.7369))
+    images = {
+        "baby": Measures(31.777, 0.85671, 30.0, 0.8, 1.0),
+        "butterfly": Measures(22.1, 0.7369, 20.5, 0.7, 3.0),
+    }
     result = EvaluationResult("Set5", 4, "LR_bicubic/X4", EvaluationProtocol(shave=4), images)
     assert str(result).splitlines() == [
         "Set5 ×4, low resolution: LR_bicubic/X4",
-        "float luma (BT.601) of 8-bit RGB, shave 4, peak 255; SSIM: 11-tap Gaussian, sigma 1.5, valid region",
-        "            PSNR    SSIM",
-        "baby       31.78  0.8567",
-        "butterfly  22.10  0.7369",
-        "mean       26.94  0.7968",
+        "8-bit RGB and its float luma (BT.601), shave 4, peak 255; SSIM: 11-tap Gaussian, sigma 1.5, valid region",
+        "            PSNR    SSIM  RGB: PSNR    SSIM",
+        "baby       31.78  0.8567      30.00  0.8000",
+        "butterfly  22.10  0.7369      20.50  0.7000",
+        "mean       26.94  0.7968      25.25  0.7500",
     ]
 
 
@@ -80,3 +88,18 @@ def test_result_of_another_size_is_an_error(tiny):
     message = r"must return shape \(32, 40, 3\) for image 'first' of shape \(16, 20, 3\). Received: shape \(48, 60, 3\)"
     with pytest.raises(ValueError, match=message):
         evaluate(bicubic(3), tiny)
+
+
+def test_a_broken_image_raises_or_is_skipped_by_name(tiny):
+    (tiny.folder / "HR" / "broken.png").write_bytes(b"no picture")
+    tiny = BenchmarkSet(tiny.folder, scale=2)
+    with pytest.raises(ValueError, match=r"broken\.png"):
+        evaluate(bicubic(2), tiny)
+    done = []
+    result = evaluate(bicubic(2), tiny, skip_broken=True, progress=lambda: done.append(1))
+    assert list(result.images) == ["first", "second"] and list(result.skipped) == ["broken.png"]
+    assert "broken.png" in result.skipped["broken.png"] and len(done) == 3
+    for name in ("first", "second"):
+        (tiny.folder / "HR" / f"{name}.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"must hold readable images\. Received: .*broken\.png.*second\.png"):
+        evaluate(bicubic(2), tiny, skip_broken=True)

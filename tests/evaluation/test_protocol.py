@@ -8,10 +8,9 @@ from keras_lisr.evaluation.protocol import EvaluationProtocol
 @pytest.mark.parametrize(
     ("protocol", "text"),
     [
-        (EvaluationProtocol(), "float luma (BT.601) of 8-bit RGB, shave = scale, peak 255;"),
-        (EvaluationProtocol(shave=0), "float luma (BT.601) of 8-bit RGB, shave 0, peak 255;"),
-        (EvaluationProtocol(rounded_luma=True), "rounded luma (BT.601) of 8-bit RGB, shave = scale, peak 255;"),
-        (EvaluationProtocol("rgb", shave=10), "8-bit RGB, shave 10, peak 255;"),
+        (EvaluationProtocol(), "8-bit RGB and its float luma (BT.601), shave = scale, peak 255;"),
+        (EvaluationProtocol(shave=0), "8-bit RGB and its float luma (BT.601), shave 0, peak 255;"),
+        (EvaluationProtocol(rounded_luma=True), "8-bit RGB and its rounded luma (BT.601), shave = scale, peak 255;"),
     ],
 )
 def test_says_everything_in_one_line(protocol, text):
@@ -27,10 +26,8 @@ def test_is_a_value():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"channels": "y"}, "`channels` must be 'luma' or 'rgb'. Received: channels='y'"),
         ({"shave": -1}, "`shave` must be an integer of at least 0. Received: shave=-1"),
         ({"shave": 1.5}, "Received: shave=1.5"),
-        ({"channels": "rgb", "rounded_luma": True}, "`rounded_luma` needs `channels` to be 'luma'"),
     ],
 )
 def test_refuses(options, message):

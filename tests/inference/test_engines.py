@@ -4,7 +4,7 @@ import pytest
 
 from keras_lisr import zoo
 from keras_lisr.inference import engines
-from keras_lisr.inference.engines import compile_engine, in_precision, resolve_precision
+from keras_lisr.inference.engines import compile_engine, compile_self_ensemble, in_precision, resolve_precision
 
 
 def model_of(*layers):
@@ -111,3 +111,20 @@ def test_a_model_trained_in_bfloat16_can_run_in_float32():
     copy = in_precision(model, "float32")
     assert {layer.compute_dtype for layer in copy.layers} == {"float32"}
     np.testing.assert_array_equal(*(network.get_layer("shallow").get_weights()[0] for network in (copy, model)))
+
+
+def test_the_self_ensemble_is_the_mean_over_flips_and_quarter_turns(bytes_of_all_values):
+    image = np.ascontiguousarray(bytes_of_all_values[:, :, :10])
+    model = model_of(keras.layers.Conv2D(3, 3, padding="same", kernel_initializer="glorot_uniform"))
+    kernel = keras.ops.convert_to_numpy(model.layers[1].kernel)
+    views = [np.rot90(kernel[:, ::flip], turns) for flip in (1, -1) for turns in range(4)]
+    mean = model_of(keras.layers.Conv2D(3, 3, padding="same"))
+    mean.set_weights([np.mean(views, axis=0), np.zeros(3)])
+    difference = compile_self_ensemble(model)(image).astype(int) - compile_engine(mean)(image)
+    assert difference.shape == image.shape and np.abs(difference).max() <= 1 and np.mean(difference != 0) < 0.01
+
+
+def test_a_network_that_knows_no_direction_gains_nothing_by_the_self_ensemble(bytes_of_all_values):
+    engine = compile_self_ensemble(model_of(keras.layers.Rescaling(2.0)))
+    expected = np.minimum(2 * bytes_of_all_values.astype(int), 255)
+    np.testing.assert_array_equal(engine(bytes_of_all_values), expected)

@@ -1,59 +1,18 @@
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from command_line import run, start
 from PIL import Image
 
-import keras_lisr
-from keras_lisr import preset_index, zoo
+from keras_lisr import zoo
 from keras_lisr.cli import main
 from keras_lisr.data import imresize
 from keras_lisr.inference import Upscaler, read_picture, write_picture
 from keras_lisr.preset_index import DEFAULT_PRESET
 from keras_lisr.whole_files import PARTIAL
-from keras_lisr.zoo.presets import register_preset, save_preset
-
-ARGUMENTS = {"scale": 2, "num_filters": 8, "num_blocks": 1, "attention": None}
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """Folder with one tiny network as a preset file, and as a .keras file."""
-    folder = tmp_path_factory.mktemp("models")
-    network = zoo.imdn(**ARGUMENTS)
-    network.save(folder / "tiny.keras")
-    save_preset(network, folder / "tiny.npz", builder="imdn", arguments=ARGUMENTS)
-    zoo.imdn(2, num_filters=16, num_blocks=1).save(folder / "pooling.keras")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def index(models, tmp_path_factory):
-    """Folder of presets: the default one and one of another scale."""
-    folder = tmp_path_factory.mktemp("presets")
-    preset_index.write_index([], folder)
-    arguments = {**ARGUMENTS, "scale": 4}
-    save_preset(zoo.imdn(**arguments), models / "x4.npz", builder="imdn", arguments=arguments)
-    measured = {"Set5": (31.234, 0.88), "Set14": (28.0, 0.77)}
-    register_preset("tiny_x2", models / "tiny.npz", multiply_accumulates=1_230_000_000, measured={}, folder=folder)
-    register_preset(DEFAULT_PRESET, models / "x4.npz", multiply_accumulates=4 * 10**9, measured=measured, folder=folder)
-    return folder
-
-
-@pytest.fixture
-def picture(tmp_path, index, monkeypatch):
-    monkeypatch.setattr(preset_index, "FOLDER", index)
-    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    write_picture(pixels, tmp_path / "in.png")
-    return tmp_path / "in.png"
-
-
-def run(*arguments):
-    return main([str(argument) for argument in arguments])
 
 
 def test_writes_beside_the_picture_by_default(picture, capsys):
@@ -95,15 +54,6 @@ def test_blended_tiles_are_told(picture, models, capsys):
     write_picture(np.zeros((20, 60, 3), np.uint8), picture)
     assert run("upscale", picture, "-n", models / "pooling.keras", "-t", 4) == 0
     assert "its tiles are blended and differ slightly" in capsys.readouterr().err
-
-
-def test_models_are_listed(picture, capsys):
-    assert run("models") == 0
-    heading, first, default, _, note = capsys.readouterr().out.splitlines()
-    assert heading.split() == ["preset", "scale", "parameters", "multiply-accumulates", "Set5", "(dB)", "Set14", "(dB)"]
-    assert first.split()[:2] + first.split()[3:] == ["tiny_x2", "x2", "1.2", "G", "-", "-"]
-    assert default.split()[3:] == ["4.0", "G", "31.23", "28.00"]
-    assert note.endswith(f"Default: {DEFAULT_PRESET}.")
 
 
 def failing(picture, models):
@@ -170,13 +120,6 @@ def test_errors_are_one_line_and_exit_code_2(picture, models, capsys):
     assert sorted(os.listdir(picture.parent)) == before
 
 
-def test_version(capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["--version"])
-    assert caught.value.code == 0
-    assert capsys.readouterr().out == f"keras-lisr {keras_lisr.__version__}\n"
-
-
 def test_ctrl_c_is_exit_code_130(picture, monkeypatch, capsys):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
@@ -185,25 +128,6 @@ def test_ctrl_c_is_exit_code_130(picture, monkeypatch, capsys):
     assert run("upscale", picture) == 130
     assert capsys.readouterr().err == "\nkeras-lisr: interrupted\n"
     assert os.listdir(picture.parent) == ["in.png"]
-
-
-# Shells start what runs in the background deaf to Ctrl-C, and these tests may.
-COMMAND = """
-import runpy, signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-runpy.run_module("keras_lisr", run_name="__main__", alter_sys=True)
-"""
-
-
-def start(*arguments):
-    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
-    return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *map(str, arguments)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def test_the_command_says_nothing_but_its_own(picture, models):
@@ -221,14 +145,6 @@ def test_an_error_of_the_command_has_no_traceback(tmp_path):
     assert not printed
     assert errors.startswith("keras-lisr: error: `model` must be an existing file.")
     assert errors.count("\n") == 1
-
-
-def test_what_needs_no_network_does_not_start_keras(picture):
-    program = (
-        "import sys; from keras_lisr.cli import main; main(['models']); "
-        "assert main(['upscale', 'missing.png', '-n', sys.argv[1]]) == 2; assert 'keras' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", program, __file__], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -253,59 +169,3 @@ def test_too_little_memory_is_one_line(picture, monkeypatch, capsys):
     monkeypatch.setattr("keras_lisr.inference.image_io.read_picture", exhausted)
     assert main(["upscale", str(picture)]) == 2
     assert capsys.readouterr().err == "keras-lisr: error: out of memory; Unable to allocate 3.62 GiB\n"
-
-
-RECIPE = '''"""Tiny, and 99 dB."""
-import sys
-from functools import partial
-from keras_lisr.training import Recipe, halving, main
-from keras_lisr.zoo import fsrcnn
-
-def recipe(scale: int = 2, *, ggas: bool = False):
-    build = partial(fsrcnn, scale, ggas=ggas, num_filters=4, num_shrunk_filters=2, num_blocks=1)
-    return Recipe(build=build, scale=scale, steps=2, learning_rate=1e-3, schedule=halving(every=0.5), patch_size=16,
-                  batch_size=1)
-
-if __name__ == "__main__":
-    sys.exit(main(recipe))
-'''
-
-
-@pytest.fixture
-def recipe(tmp_path):
-    (tmp_path / "photographs").mkdir()
-    for name in ("a", "b"):
-        write_picture(np.full((20, 20, 3), 99, np.uint8), tmp_path / "photographs" / f"{name}.png")
-    (tmp_path / "tiny.py").write_text(RECIPE)
-    return tmp_path / "tiny.py"
-
-
-def test_train_is_the_recipes_own_command(recipe, tmp_path, capsys):
-    flags = ["--scale", "2", "--ggas", "--data", tmp_path / "photographs", "--precision", "float32"]
-    assert run("train", recipe, *flags, "--output", tmp_path / "by_command") == 0
-    own = [sys.executable, str(recipe), *map(str, flags), "--output", str(tmp_path / "by_recipe")]
-    subprocess.run(own, check=True, capture_output=True)
-    logs = [(tmp_path / name / "log.csv").read_text() for name in ("by_command", "by_recipe")]
-    assert logs[0] == logs[1] and len(logs[0].splitlines()) == 2
-
-
-def test_train_shows_the_recipes_flags(recipe, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        run("train", recipe, "--help")
-    shown = capsys.readouterr().out
-    assert stopped.value.code == 0
-    assert f"usage: keras-lisr train {recipe}" in shown and "99 dB" in shown and "--ggas" in shown
-
-
-def test_errors_of_train_are_one_line_and_exit_code_2(recipe, tmp_path, capsys):
-    (tmp_path / "other.py").write_text("x = 1")
-    (tmp_path / "recipe.txt").write_text(RECIPE)
-    for arguments, message in {
-        ("nowhere.py",): "RECIPE must be a Python file such as training/imdn.py. Received: 'nowhere.py'",
-        (tmp_path / "recipe.txt",): "RECIPE must be a Python file",
-        (tmp_path / "other.py",): "RECIPE must define a function `recipe`",
-        (recipe, "--data", "nowhere", "--output", tmp_path / "run"): "`folder` must be an existing folder",
-    }.items():
-        assert run("train", *arguments) == 2
-        errors = capsys.readouterr().err
-        assert message in errors and len(errors.strip().splitlines()) == 1

@@ -1,0 +1,48 @@
+"""The command `keras-lisr`: one module for each subcommand.
+
+Arguments and files are checked before Keras is imported, which takes seconds. Modules that need it are therefore
+imported where they are used.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import keras_lisr
+from keras_lisr.cli import analyse, evaluate, import_checkpoint, models, train, upscale
+from keras_lisr.interruption import exit_code_of, raising_on_sigterm
+from keras_lisr.parser import Parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+        argv: Arguments, by default those of the process.
+
+    Returns:
+        Exit code: 0; 1 if an image was skipped; 2 after an error, told in one line on standard error; 130 after Ctrl-C,
+        143 after SIGTERM; that of a training run.
+    """
+    try:
+        arguments = make_parser().parse_args(argv)
+        with raising_on_sigterm():
+            return arguments.run(arguments) or 0
+    except (ValueError, OSError) as error:
+        print("keras-lisr: error:", " ".join(str(error).split()), file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        print("keras-lisr: error: out of memory;", " ".join(str(error).split()), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interrupt:
+        print("\nkeras-lisr: interrupted", file=sys.stderr)
+        return exit_code_of(interrupt)
+
+
+def make_parser() -> Parser:
+    """Declares the subcommands and their arguments."""
+    parser = Parser(prog="keras-lisr", description="Lightweight image super-resolution.")
+    parser.add_argument("--version", action="version", version=f"keras-lisr {keras_lisr.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (upscale, train, evaluate, import_checkpoint, analyse, models):
+        command.add_to(commands)
+    return parser

@@ -1,0 +1,143 @@
+"""`keras-lisr analyse`: the paper's figures of any model on any picture."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from keras_lisr.cli.silent_start import silent_start
+from keras_lisr.preset_index import choose_model
+from keras_lisr.whole_files import written_whole
+
+SUFFIXES = (".png", ".webp", ".pdf", ".svg")
+DOTS_PER_INCH = 150
+
+
+def add_to(commands) -> None:
+    """Declares the command and what it can draw."""
+    command = commands.add_parser("analyse", help="draw what happens inside models, as the paper's figures")
+    figures = command.add_subparsers(required=True, metavar="FIGURE")
+
+    spectrum = add_figure(figures, "spectrum", draw_spectrum, "power spectrum of each block's output (Fig. 1 and 5)")
+    spectrum.add_argument(
+        "--definition",
+        choices=("radial", "square_ring"),
+        default="radial",
+        help="mean power by radial frequency, or the sum on square rings as the paper's authors drew it",
+    )
+    residuals = add_figure(figures, "residuals", draw_residuals, "size of each residual (Fig. 2 and 6)")
+    residuals.add_argument(
+        "--reference", metavar="MODEL", help="mark the residuals above this model's largest, as the paper does RCAN's"
+    )
+    residuals.add_argument("--nested", action="store_true", help="count those inside others too: RCAN's blocks")
+    add_figure(figures, "attention", draw_attention, "the attention map of GGAS")
+
+
+def add_figure(figures, name: str, draw, what: str) -> argparse.ArgumentParser:
+    """Declares one figure and the arguments that all of them have."""
+    command = figures.add_parser(name, help=what)
+    command.set_defaults(run=analyse, draw=draw)
+    command.add_argument("models", nargs="+", metavar="MODEL", help="presets, .npz preset files or .keras files")
+    command.add_argument("picture", type=Path, metavar="IMAGE", help="low-resolution picture")
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help=f"file to write: {', '.join(SUFFIXES)}"
+    )
+    command.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers")
+    return command
+
+
+def analyse(arguments: argparse.Namespace) -> None:
+    """Runs the command."""
+    from keras_lisr.data.image_folder import read_rgb
+
+    if arguments.output.suffix not in SUFFIXES:
+        raise ValueError(f"OUT must end in one of {', '.join(SUFFIXES)}. Received: {str(arguments.output)!r}")
+    for path in (arguments.output, arguments.json):
+        if path and (path.is_dir() or not path.parent.is_dir()):
+            raise ValueError(f"`path` must be a file in an existing folder. Received: path={str(path)!r}")
+    names = [choose_model(name) for name in arguments.models]
+    if getattr(arguments, "reference", None):
+        arguments.reference = choose_model(arguments.reference)
+        names += [arguments.reference] if arguments.reference not in names else []
+    image = read_rgb(arguments.picture)
+    with silent_start():
+        from keras_lisr.zoo import load_model
+
+        models = {title(name, names): load_model(name) for name in names}
+    figure, numbers = arguments.draw(models, image, arguments)
+    with written_whole(arguments.output) as partial:
+        figure.savefig(partial, dpi=DOTS_PER_INCH)
+    if arguments.json:
+        with written_whole(arguments.json) as partial:
+            partial.write_text(json.dumps({"picture": str(arguments.picture), **numbers}, indent=2) + "\n")
+    print(arguments.output)
+
+
+def title(name: str, names: list[str]) -> str:
+    """What a model is called in figures: its file's name, or the whole path where two files have the same."""
+    short = Path(name).name
+    return short if [Path(other).name for other in names].count(short) == 1 else name
+
+
+def draw_spectrum(models: Mapping[str, Any], image, arguments: argparse.Namespace) -> tuple[Any, dict]:
+    """A curve for each block, and how many blocks lose high frequencies."""
+    from keras_lisr import analysis
+
+    spectra = {
+        name: {
+            block: analysis.power_spectrum(features, arguments.definition)
+            for block, features in analysis.block_outputs(model, image).items()
+        }
+        for name, model in models.items()
+    }
+    numbers = {}
+    for name, blocks in spectra.items():
+        lost = analysis.discontinuities(blocks)
+        print(f"{name}: discontinuities: {len(lost)} of {len(blocks) - 1}", *lost)
+        numbers[name] = {
+            "discontinuities": lost,
+            "blocks": {
+                block: {
+                    "frequency": spectrum.frequency.tolist(),
+                    "power": spectrum.power.tolist(),
+                    "high_frequency_power": analysis.high_frequency_power(spectrum),
+                }
+                for block, spectrum in blocks.items()
+            },
+        }
+    return analysis.draw_spectra(spectra), {"definition": arguments.definition, "models": numbers}
+
+
+def draw_residuals(models: Mapping[str, Any], image, arguments: argparse.Namespace) -> tuple[Any, dict]:
+    """A point for each residual connection, red where it is above the reference's largest."""
+    from keras_lisr import analysis
+
+    magnitudes = {
+        name: analysis.residual_magnitude(model, image, nested=arguments.nested) for name, model in models.items()
+    }
+    names = list(models)
+    reference = title(arguments.reference, names) if arguments.reference else None
+    numbers: dict[str, Any] = {"models": magnitudes, "reference": reference}
+    if reference is not None:
+        numbers["above_reference"] = {
+            name: analysis.above_reference(means, magnitudes[reference]) for name, means in magnitudes.items()
+        }
+    for name, means in magnitudes.items():
+        print(f"{name}: {len(means)} residual connections, largest mean {max(means.values()):.4g}", end="")
+        print(f", {len(numbers['above_reference'][name])} above {reference}'s largest" if reference else "")
+    return analysis.draw_residuals(magnitudes, reference), numbers
+
+
+def draw_attention(models: Mapping[str, Any], image, arguments: argparse.Namespace) -> tuple[Any, dict]:
+    """The map of one model over the picture."""
+    from keras_lisr import analysis
+
+    if len(models) != 1:
+        raise ValueError(f"MODEL must be a single one for this figure. Received: {', '.join(models)}")
+    ((name, model),) = models.items()
+    attention_map = analysis.attention_map(model, image)
+    mean = attention_map.mean(axis=2)
+    print(f"{name}: attention from {mean.min():.3f} to {mean.max():.3f}, mean {mean.mean():.3f}")
+    by_channel = attention_map.mean(axis=(0, 1)).tolist()
+    return analysis.draw_attention(image, attention_map), {"model": name, "map": mean.tolist(), "channels": by_channel}

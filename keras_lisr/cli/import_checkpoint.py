@@ -1,0 +1,34 @@
+"""`keras-lisr import`: an official PyTorch checkpoint in, a Keras model out."""
+
+import argparse
+from pathlib import Path
+
+from keras_lisr.cli.silent_start import silent_start
+from keras_lisr.interop import ARCHITECTURES
+from keras_lisr.whole_files import written_whole
+
+
+def add_to(commands) -> None:
+    """Declares the command."""
+    command = commands.add_parser("import", help="turn an official PyTorch checkpoint into a Keras model")
+    command.set_defaults(run=import_checkpoint)
+    command.add_argument("file", type=Path, metavar="FILE", help="checkpoint such as IMDN_x4.pth")
+    command.add_argument("--architecture", required=True, choices=ARCHITECTURES)
+    command.add_argument("-s", "--scale", type=int, required=True, choices=(2, 3, 4))
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=".keras file to write")
+
+
+def import_checkpoint(arguments: argparse.Namespace) -> None:
+    """Runs the command."""
+    output = arguments.output
+    if output.suffix != ".keras" or output.is_dir() or not output.parent.is_dir():
+        raise ValueError(f"OUT must be a .keras file in an existing folder. Received: {str(output)!r}")
+    if not arguments.file.is_file():
+        raise ValueError(f"FILE must be an existing file. Received: {str(arguments.file)!r}")
+    with silent_start():
+        from keras_lisr import interop
+
+    model = interop.load(arguments.file, arguments.architecture, arguments.scale)
+    with written_whole(output) as partial:
+        model.save(partial)
+    print(f"{output}: {model.name} x{arguments.scale}, {model.count_params():,} parameters from {arguments.file}")

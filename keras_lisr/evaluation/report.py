@@ -1,0 +1,113 @@
+"""Results of several upscalers on several sets, as tables to read and as files to go on with."""
+
+import csv
+import io
+import itertools
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from keras_lisr.evaluation.evaluate import EvaluationResult, Measures
+
+MEASURES = "| PSNR | SSIM | RGB PSNR | RGB SSIM | seconds |"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One upscaler on one benchmark set.
+
+    Args:
+        model: What it is called.
+        parameters: Number of its trainable parameters, None for bicubic.
+        multiply_accumulates: What a result of 1280x720 pixels takes, None for bicubic.
+        result: What was measured.
+    """
+
+    model: str
+    parameters: int | None
+    multiply_accumulates: int | None
+    result: EvaluationResult
+
+
+def markdown(entries: Sequence[Entry]) -> str:
+    """A section for each set and scale: the protocol, a table of means and one of images.
+
+    Args:
+        entries: Results; those of one set and scale one after the other.
+    """
+    groups = itertools.groupby(entries, key=lambda entry: (entry.result.set_name, entry.result.scale))
+    return "\n\n".join(_section(list(group)) for _, group in groups) + "\n"
+
+
+def _section(entries: Sequence[Entry]) -> str:
+    result = entries[0].result
+    count = len(result.images)
+    return "\n".join(
+        [
+            f"## {result.set_name} ×{result.scale}",
+            "",
+            f"{count} {'image' if count == 1 else 'images'}, low resolution: {result.low_resolution_source}. "
+            f"{result.protocol}.",
+            "Seconds an image, and multiply-accumulates for 1280x720 pixels.",
+            "",
+            f"| mean | parameters | multiply-accumulates {MEASURES}",
+            f"| --- | ---: | ---: {'| ---: ' * 5}|",
+            *(f"| {entry.model} | {_cost(entry)} {_cells(entry.result.mean)}" for entry in entries),
+            "",
+            f"| image | upscaler {MEASURES}",
+            f"| --- | --- {'| ---: ' * 5}|",
+            *(
+                f"| {name} | {entry.model} {_cells(entry.result.images[name])}"
+                for name in result.images
+                for entry in entries
+            ),
+            *(f"\nSkipped: {name} ({reason})" for name, reason in result.skipped.items()),
+        ]
+    )
+
+
+def _cost(entry: Entry) -> str:
+    if entry.parameters is None or entry.multiply_accumulates is None:
+        return "|"
+    return f"{entry.parameters:,} | {entry.multiply_accumulates / 1e9:.1f} G"
+
+
+def _cells(row: Measures) -> str:
+    return f"| {row.psnr:.2f} | {row.ssim:.4f} | {row.rgb_psnr:.2f} | {row.rgb_ssim:.4f} | {row.seconds:.3f} |"
+
+
+def as_json(entries: Sequence[Entry]) -> str:
+    """All numbers, the means too; the infinite PSNR of identical images is null."""
+    return json.dumps([_finite(asdict(entry) | {"mean": asdict(entry.result.mean)}) for entry in entries], indent=2)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def as_csv(entries: Sequence[Entry]) -> str:
+    """A row for each upscaler and image."""
+    rows = [
+        {
+            "set": entry.result.set_name,
+            "scale": entry.result.scale,
+            "low_resolution": entry.result.low_resolution_source,
+            "protocol": str(entry.result.protocol),
+            "model": entry.model,
+            "parameters": entry.parameters,
+            "multiply_accumulates": entry.multiply_accumulates,
+            "image": name,
+            **asdict(measures),
+        }
+        for entry in entries
+        for name, measures in entry.result.images.items()
+    ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from keras_lisr import preset_index, zoo
+from keras_lisr.inference import write_picture
+from keras_lisr.preset_index import DEFAULT_PRESET
+from keras_lisr.zoo.presets import register_preset, save_preset
+
+ARGUMENTS = {"scale": 2, "num_filters": 8, "num_blocks": 1, "attention": None}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Folder with one tiny network as a preset file, and as a .keras file."""
+    folder = tmp_path_factory.mktemp("models")
+    network = zoo.imdn(**ARGUMENTS)
+    network.save(folder / "tiny.keras")
+    save_preset(network, folder / "tiny.npz", builder="imdn", arguments=ARGUMENTS)
+    zoo.imdn(2, num_filters=16, num_blocks=1).save(folder / "pooling.keras")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def index(models, tmp_path_factory):
+    """Folder of presets: the default one and one of another scale."""
+    folder = tmp_path_factory.mktemp("presets")
+    preset_index.write_index([], folder)
+    arguments = {**ARGUMENTS, "scale": 4}
+    save_preset(zoo.imdn(**arguments), models / "x4.npz", builder="imdn", arguments=arguments)
+    measured = {"Set5": (31.234, 0.88), "Set14": (28.0, 0.77)}
+    register_preset("tiny_x2", models / "tiny.npz", multiply_accumulates=1_230_000_000, measured={}, folder=folder)
+    register_preset(DEFAULT_PRESET, models / "x4.npz", multiply_accumulates=4 * 10**9, measured=measured, folder=folder)
+    return folder
+
+
+@pytest.fixture
+def picture(tmp_path, index, monkeypatch):
+    monkeypatch.setattr(preset_index, "FOLDER", index)
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    write_picture(pixels, tmp_path / "in.png")
+    return tmp_path / "in.png"

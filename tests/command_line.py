@@ -1,0 +1,30 @@
+"""The command in this process, and in one of its own."""
+
+import os
+import subprocess
+import sys
+
+from keras_lisr.cli import main
+
+
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+# Shells start what runs in the background deaf to Ctrl-C, and these tests may.
+COMMAND = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("keras_lisr", run_name="__main__", alter_sys=True)
+"""
+
+
+def start(*arguments):
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+    return subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *map(str, arguments)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

@@ -1,0 +1,214 @@
+"""What table_1.py and table_2.py share: networks trained in the same way, measured, timed, printed beside the paper.
+
+Every cell has the same steps, patches in the same order and rule of the learning rate: the recipe's own, or twice that
+where the cell says so. The paper trained its strategies at twice the original's and does not say what the rest had. So
+CWSS comes at either, and the plain network too.
+
+A cell is trained once for each seed, in a folder of its own; a table that was interrupted goes on where it stopped.
+"""
+
+import argparse
+import dataclasses
+import json
+import runpy
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from keras_lisr.benchmark import parameters
+from keras_lisr.data import BenchmarkSet, ImagePairs, find_benchmark_set
+from keras_lisr.evaluation import evaluate
+from keras_lisr.inference import Upscaler
+from keras_lisr.interruption import exit_code_of, raising_on_sigterm
+from keras_lisr.parser import Parser
+from keras_lisr.training import Recipe, fit
+from keras_lisr.training.command import amount, positive_integer, read_data
+from keras_lisr.whole_files import written_whole
+
+SCALE = 4
+VALIDATED = 4  # Images after each cell, to see that it has learnt; nothing is chosen by them.
+ROUNDS = 3  # Of timing.
+RESULT = "result.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One network of a table.
+
+    Args:
+        name: What it is called.
+        recipe: How it is trained, but for the steps and patches, which are the table's.
+        published: What the paper says of it.
+    """
+
+    name: str
+    recipe: Recipe
+    published: str
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder."""
+        return "".join(letter if letter.isalnum() else "_" for letter in self.name)
+
+
+def cell(name: str, architecture: str, published: str = "", *, twice: bool = False, **options) -> Cell:
+    """A network by the recipe of its architecture, at the plain network's learning rate or at twice that."""
+    recipe = runpy.run_path(str(Path(__file__).with_name(f"{architecture}.py")))["recipe"]
+    plain = recipe(SCALE)
+    learning_rate = 2 * plain.learning_rate if twice else plain.learning_rate
+    title = f"{name}, learning rate x2" if twice else name
+    return Cell(title, dataclasses.replace(recipe(SCALE, **options), learning_rate=learning_rate), published)
+
+
+def main(title: str, cells: Sequence[Cell], argv: Sequence[str] | None = None) -> int:
+    """Trains what is missing, measures it and prints the table.
+
+    Returns:
+        Exit code, as that of a recipe.
+    """
+    parser = argument_parser(title)
+    try:
+        with raising_on_sigterm():
+            flags = parser.parse_args(argv)
+            chosen = [cell for cell in cells if any(text in cell.name for text in flags.cells or [""])]
+            table = run(title, chosen, flags)
+    except (FloatingPointError, OSError, ValueError) as error:
+        sys.stderr.write(f"{parser.prog}: error: {' '.join(str(error).split())}\n")
+        return 2
+    except KeyboardInterrupt as interrupt:
+        sys.stderr.write(f"{parser.prog}: stopped; the same command goes on from the cell it was at\n")
+        return exit_code_of(interrupt)
+    sys.stdout.write(table)
+    return 0
+
+
+def argument_parser(title: str) -> Parser:
+    """The flags."""
+    parser = Parser(description=title, allow_abbrev=False)
+    parser.add_argument("--data", type=Path, required=True, help="folder of images, or a packed .npz file")
+    parser.add_argument("--evaluate", nargs="+", default=["set5"], metavar="SET", help="folders of benchmark sets")
+    parser.add_argument("--data-root", type=Path, metavar="FOLDER", help="of the sets (default: $KERAS_LISR_DATA)")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--steps", type=positive_integer, required=True)
+    parser.add_argument("--batch-size", type=positive_integer, default=16)
+    parser.add_argument("--patch-size", type=positive_integer, default=192)
+    parser.add_argument(
+        "--faster", type=amount, default=1.0, metavar="TIMES", help="all learning rates so many times, for few steps"
+    )
+    parser.add_argument("--seeds", type=positive_integer, default=3, help="how many runs of each cell")
+    parser.add_argument("--precision", default="auto", choices=["auto", "float32", "mixed_bfloat16", "mixed_float16"])
+    parser.add_argument("--cells", nargs="+", metavar="TEXT", help="only those whose names hold one of these")
+    return parser
+
+
+def run(title: str, cells: Sequence[Cell], flags: argparse.Namespace) -> str:
+    """Trains and measures what has no result yet, and returns the table as Markdown."""
+    sets = [BenchmarkSet(find_benchmark_set(name, flags.data_root), SCALE) for name in flags.evaluate]
+    settings = {name: getattr(flags, name) for name in ("steps", "batch_size", "patch_size", "precision", "faster")}
+    require_same_settings(flags.output, settings)
+    runs = [(seed, cell) for seed in range(flags.seeds) for cell in cells]
+    missing = [(seed, cell) for seed, cell in runs if not result_file(flags, cell, seed).exists()]
+    if missing:
+        sources = argparse.Namespace(**vars(flags), validation=None, cache=None, memory=None)
+        images, validation = read_data(sources, SCALE, flags.patch_size)
+        validation = validation.select(validation.names[:VALIDATED])
+        for number, (seed, cell) in enumerate(missing, start=1):
+            sys.stderr.write(f"[{number} of {len(missing)}] {cell.name}, seed {seed}\n")
+            keras.utils.clear_session()
+            model = train(cell, seed, images, validation, flags)
+            keep_measurements(model, sets, result_file(flags, cell, seed))
+    seconds = time_upscaling(cells, sets[0])
+    return markdown(title, cells, sets, seconds, flags)
+
+
+def require_same_settings(output: Path, settings: dict) -> None:
+    """Raises ValueError where the folder holds cells that were trained in another way."""
+    output.mkdir(parents=True, exist_ok=True)
+    file = output / "settings.json"
+    if file.exists() and (before := json.loads(file.read_text())) != settings:
+        raise ValueError(f"`output` must be a new folder or one of these settings: {before}. Received: {settings}")
+    with written_whole(file) as partial:
+        partial.write_text(json.dumps(settings))
+
+
+def result_file(flags: argparse.Namespace, cell: Cell, seed: int) -> Path:
+    """Where the measurements of a trained cell are."""
+    return flags.output / cell.folder / f"seed_{seed}" / RESULT
+
+
+def train(cell: Cell, seed: int, images: ImagePairs, validation: ImagePairs, flags: argparse.Namespace) -> keras.Model:
+    """Trains one cell, or goes on where that stopped."""
+    recipe = dataclasses.replace(
+        cell.recipe,
+        steps=flags.steps,
+        batch_size=flags.batch_size,
+        patch_size=flags.patch_size,
+        learning_rate=flags.faster * cell.recipe.learning_rate,
+    )
+    folder = result_file(flags, cell, seed).parent
+    return fit(
+        recipe,
+        images,
+        folder,
+        validation=validation,
+        precision=flags.precision,
+        seed=seed,
+        steps_per_epoch=min(flags.steps, 1000),
+    )
+
+
+def keep_measurements(model: keras.Model, sets: Sequence[BenchmarkSet], file: Path) -> None:
+    """Measures a trained network in float32 and writes what came out."""
+    upscale = Upscaler(model, precision="float32")
+    psnr = {a_set.name: evaluate(upscale, a_set).psnr for a_set in sets}
+    with written_whole(file) as partial:
+        partial.write_text(json.dumps({"parameters": parameters(model), "psnr": psnr}))
+
+
+def time_upscaling(cells: Sequence[Cell], benchmark_set: BenchmarkSet) -> list[float]:
+    """Seconds that each network takes for an image of a set: the median of rounds over all of them, in one run."""
+    images = [image.low_resolution for image in benchmark_set]
+    upscalers = [Upscaler(cell.recipe.build(), precision="float32") for cell in cells]
+    rounds = []
+    for _ in range(ROUNDS + 1):  # The first compiles.
+        seconds = []
+        for upscale in upscalers:
+            start = time.perf_counter()
+            for image in images:
+                upscale(image)
+            seconds.append((time.perf_counter() - start) / len(images))
+        rounds.append(seconds)
+    return [statistics.median(of_cell) for of_cell in zip(*rounds[1:], strict=True)]
+
+
+def markdown(title: str, cells: Sequence[Cell], sets: Sequence[BenchmarkSet], seconds: Sequence[float], flags) -> str:
+    """The table, headed by how it was made."""
+    names = [a_set.name for a_set in sets]
+    lines = [
+        f"## {title}",
+        "",
+        f"{flags.steps} steps of {flags.batch_size} patches of {flags.patch_size} high-resolution pixels at "
+        f"{flags.faster:g} times the recipes' learning rates, "
+        f"{flags.seeds} {'seed' if flags.seeds == 1 else 'seeds'}, precision {flags.precision}, x{SCALE}. PSNR of "
+        "float luma in dB, shave 4: mean and standard deviation over the seeds. Seconds for an image of "
+        f"{names[0]}, median of {ROUNDS} rounds over all networks.",
+        "",
+        f"| network | parameters | {' | '.join(names)} | seconds | times the first | paper |",
+        f"| --- | ---: |{' ---: |' * (len(names) + 2)} --- |",
+    ]
+    for cell, time_taken in zip(cells, seconds, strict=True):
+        results = [json.loads(result_file(flags, cell, seed).read_text()) for seed in range(flags.seeds)]
+        psnr = [mean_and_deviation([result["psnr"][name] for result in results]) for name in names]
+        cost = f"{time_taken:.3f} | {time_taken / seconds[0]:.2f}"
+        lines.append(f"| {cell.name} | {results[0]['parameters']:,} | {' | '.join(psnr)} | {cost} | {cell.published} |")
+    return "\n".join(lines) + "\n"
+
+
+def mean_and_deviation(values: Sequence[float]) -> str:
+    """Two numbers as tables show them; a single run has no deviation."""
+    mean = f"{statistics.mean(values):.2f}"
+    return f"{mean} ± {statistics.stdev(values):.2f}" if len(values) > 1 else mean
