@@ -41,7 +41,8 @@ class BenchmarkSet:
     of `scale`, bottom and right.
 
     Grey images are replicated to RGB, as the PyTorch code bases of the field do. MATLAB scripts compare the grey values
-    of Set14's `bridge` as they are, without the conversion to luma: their mean over Set14 is 0.094 dB lower.
+    of Set14's `bridge` as they are, without the conversion to luma: their mean over Set14 is 0.094 dB lower. So does
+    `EvaluationProtocol(rounded_luma=True)`.
 
     Args:
         folder: Folder that holds `HR`, or that of the originals.

@@ -82,6 +82,12 @@ def read_rgb(file: str | Path) -> np.ndarray:
         raise ValueError(f"`file` must be a readable 8-bit image. Received: file={file} ({error})") from error
 
 
+def is_grey(file: Path) -> bool:
+    """Whether an image is stored without colour."""
+    with Image.open(file) as image:
+        return image.mode in ("1", "L", "LA")
+
+
 def is_deep(tile: Any) -> bool:
     """Whether a part of a file holds more than the 8 bits as which Pillow reads RGB: its decoder's arguments tell."""
     if tile.codec_name.startswith("ppm") and isinstance(tile.args, tuple):

@@ -8,9 +8,10 @@ from functools import partial
 import numpy as np
 
 from keras_lisr.data.benchmark_sets import BenchmarkImage, BenchmarkSet
+from keras_lisr.data.image_folder import is_grey
 from keras_lisr.data.imresize import imresize
 from keras_lisr.evaluation.metrics import psnr, ssim
-from keras_lisr.evaluation.protocol import EvaluationProtocol
+from keras_lisr.evaluation.protocol import Channels, EvaluationProtocol
 
 Upscale = Callable[[np.ndarray], np.ndarray]
 
@@ -127,7 +128,8 @@ def evaluate(
                 raise
             skipped[pair.name] = str(error)
         else:
-            images[image.name] = measure(upscale, image, protocol)
+            as_grey = protocol.rounded_luma and is_grey(pair.high_resolution)
+            images[image.name] = measure(upscale, image, protocol, "grey" if as_grey else "luma")
         if progress:
             progress()
     if not images:
@@ -137,8 +139,8 @@ def evaluate(
     )
 
 
-def measure(upscale: Upscale, image: BenchmarkImage, protocol: EvaluationProtocol) -> Measures:
-    """Upscales one image and compares the result with the original."""
+def measure(upscale: Upscale, image: BenchmarkImage, protocol: EvaluationProtocol, channels: Channels) -> Measures:
+    """Upscales one image and compares the result with the original, in RGB and in the channels that are named."""
     name, low_resolution, high_resolution = image
     start = time.perf_counter()
     super_resolved = upscale(low_resolution)
@@ -148,10 +150,11 @@ def measure(upscale: Upscale, image: BenchmarkImage, protocol: EvaluationProtoco
             f"`upscale` must return shape {high_resolution.shape} for image {name!r} of shape "
             f"{low_resolution.shape}. Received: shape {super_resolved.shape}"
         )
-    pair, shave, rounded_luma = (high_resolution, super_resolved), protocol.shave or 0, protocol.rounded_luma
+    pair, shave = (high_resolution, super_resolved), protocol.shave or 0
+    rounded_luma = protocol.rounded_luma and channels == "luma"
     return Measures(
-        psnr=psnr(*pair, shave=shave, rounded_luma=rounded_luma),
-        ssim=ssim(*pair, shave=shave, rounded_luma=rounded_luma),
+        psnr=psnr(*pair, shave=shave, channels=channels, rounded_luma=rounded_luma),
+        ssim=ssim(*pair, shave=shave, channels=channels, rounded_luma=rounded_luma),
         rgb_psnr=psnr(*pair, shave=shave, channels="rgb"),
         rgb_ssim=ssim(*pair, shave=shave, channels="rgb"),
         seconds=seconds,

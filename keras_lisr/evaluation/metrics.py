@@ -37,8 +37,9 @@ def psnr(
             8 bits first.
         super_resolved: Image of the same shape, under the same rule.
         shave: Pixels removed from each side; the field removes as many as the scale.
-        channels: See `EvaluationProtocol`.
-        rounded_luma: See `EvaluationProtocol`.
+        channels: "luma" (BT.601, studio range), "rgb" (all three together), or "grey": the values of images that are
+            grey replicated to RGB.
+        rounded_luma: Whether luma is rounded to integers, as MATLAB's `rgb2ycbcr` does for `uint8` images.
 
     Returns:
         Decibels; infinity for identical images.
@@ -74,8 +75,8 @@ def ssim(
         high_resolution: See `psnr`.
         super_resolved: See `psnr`.
         shave: See `psnr`.
-        channels: See `EvaluationProtocol`.
-        rounded_luma: See `EvaluationProtocol`.
+        channels: See `psnr`; of "rgb", the mean over the three.
+        rounded_luma: See `psnr`.
 
     Returns:
         At most 1, for identical images.
@@ -194,9 +195,11 @@ def _compared_pixels(
 
     def pixels(image: np.ndarray) -> np.ndarray:
         image = _eight_bits(image)
-        if channels == "luma":
+        if channels != "rgb":
             image = luma(image)[..., None]
-        if rounded_luma:
+        if channels == "grey":
+            image = (image - LUMA_OFFSET) / sum(LUMA_WEIGHTS)
+        if rounded_luma or channels == "grey":
             image = np.floor(image + 0.5)
         return _shaved(image, shave)
 

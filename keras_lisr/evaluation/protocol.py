@@ -1,9 +1,9 @@
 """What exactly a PSNR or SSIM was measured on. A number without its protocol means nothing."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-Channels = Literal["luma", "rgb"]
+Channels = Literal["luma", "rgb", "grey"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class EvaluationProtocol:
 
     Args:
         shave: Pixels removed from each side before a metric; `None` for the scale of the benchmark set.
-        rounded_luma: Whether luma is rounded to integers, as MATLAB's `rgb2ycbcr` does for `uint8` images.
+        rounded_luma: Whether to compare as MATLAB's scripts do: luma is rounded to integers, as by `rgb2ycbcr` for
+            `uint8` images, and a file that is grey is compared in its own values, without the conversion.
 
     Raises:
         ValueError: If `shave` is none of these.
@@ -36,18 +37,15 @@ class EvaluationProtocol:
 
     def __str__(self) -> str:
         """The protocol in one line."""
-        luma = "rounded luma" if self.rounded_luma else "float luma"
+        luma = "rounded luma (BT.601, grey files as they are)" if self.rounded_luma else "float luma (BT.601)"
         shave = "= scale" if self.shave is None else self.shave
-        return (
-            f"8-bit RGB and its {luma} (BT.601), shave {shave}, peak 255; "
-            "SSIM: 11-tap Gaussian, sigma 1.5, valid region"
-        )
+        return f"8-bit RGB and its {luma}, shave {shave}, peak 255; SSIM: 11-tap Gaussian, sigma 1.5, valid region"
 
 
 def check_options(channels: str, shave: int, rounded_luma: bool = False) -> None:
     """Raises a ValueError unless these are options that a metric can be measured with."""
-    if channels not in ("luma", "rgb"):
-        raise ValueError(f"`channels` must be 'luma' or 'rgb'. Received: channels={channels!r}")
+    if channels not in get_args(Channels):
+        raise ValueError(f"`channels` must be 'luma', 'rgb' or 'grey'. Received: channels={channels!r}")
     if not isinstance(shave, int) or shave < 0:
         raise ValueError(f"`shave` must be an integer of at least 0. Received: shave={shave!r}")
     if rounded_luma and channels != "luma":

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 from reference import png_of_16_bit_rgb
 
-from keras_lisr.data.image_folder import image_files, read_rgb
+from keras_lisr.data.image_folder import image_files, is_grey, read_rgb
 
 
 @pytest.fixture
@@ -88,3 +88,9 @@ def test_broken_file_is_named(tmp_path, pixels, keep):
 def test_missing_file_is_not_a_broken_one(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"missing.png"):
         read_rgb(tmp_path / "missing.png")
+
+
+def test_grey_is_known_by_the_file_and_not_by_its_pixels(tmp_path, pixels):
+    grey = pixels[..., :1].repeat(3, axis=2)
+    assert is_grey(save(pixels[..., 0], tmp_path / "a.png"))
+    assert not is_grey(save(grey, tmp_path / "b.png"))

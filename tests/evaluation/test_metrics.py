@@ -181,3 +181,13 @@ def test_keras_metric_round_trip(metric):
 def test_keras_metric_refuses(metric, shave, channels):
     with pytest.raises(ValueError, match="Received: "):
         metric(shave=shave, channels=channels)
+
+
+def test_grey_is_compared_in_its_own_values():
+    waves, noise = (image[..., :1].repeat(3, axis=2) for image in waves_and_noise())
+    for metric in (psnr, ssim):
+        as_rgb = metric(waves, noise, shave=0, channels="rgb")
+        assert metric(waves, noise, shave=0, channels="grey") == pytest.approx(as_rgb, abs=1e-12)
+    assert psnr(waves, noise, shave=0) == pytest.approx(
+        psnr(waves, noise, shave=0, channels="grey") + 20 * math.log10(255 / 219)
+    )
