@@ -78,7 +78,7 @@ LAYERS = {
     "ChannelWiseScale": {"initial_alpha": 0.5},
     "ContrastChannelAttention": {"reduction": 2, "epsilon": 1e-3},
     "EnhancedSpatialAttention": {"reduction": 2},
-    "GlobalAttentionBlock": {"kernel_size": 5, "initial_bias": 0.5},
+    "GlobalAttentionBlock": {"kernel_size": 5, "initial_bias": 0.5, "starts_at_one": True},
     "SpatialAttention": {"kernel_size": 3},
 }
 
