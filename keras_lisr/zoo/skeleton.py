@@ -115,8 +115,7 @@ def global_guide(shallow, ggas: Strategy) -> Callable:
     """
     if not ggas:
         return lambda features, name: keras.layers.Identity(name=name)(features)
-    make_block = ggas if callable(ggas) else GlobalAttentionBlock
-    attention_map = make_block(name="global_attention")(shallow)
+    attention_map = factory(ggas, GlobalAttentionBlock, "ggas")(name="global_attention")(shallow)
     return lambda features, name: keras.layers.Multiply(name=name)([features, attention_map])
 
 
@@ -133,8 +132,20 @@ def channel_wise_scale(inputs, cwss: Strategy, name: str):
 
 def channel_wise_scale_layer(cwss: Strategy, name: str) -> keras.layers.Layer:
     """The layer behind `channel_wise_scale`, for builders that apply it several times."""
-    make_scale = cwss if callable(cwss) else ChannelWiseScale
-    return make_scale(name=f"{name}_alpha")
+    return factory(cwss, ChannelWiseScale, "cwss")(name=f"{name}_alpha")
+
+
+def factory(strategy: Strategy, default: LayerFactory, name: str) -> LayerFactory:
+    """What makes the layer of a strategy that is on.
+
+    Raises:
+        ValueError: If `strategy` is neither True nor callable.
+    """
+    if strategy is True:
+        return default
+    if callable(strategy):
+        return strategy
+    raise ValueError(f"`{name}` must be False, True or a layer factory. Received: {name}={strategy!r}")
 
 
 def residual_connection(inputs, residual: Callable, *, cwss: Strategy, name: str):
@@ -164,7 +175,7 @@ def local_attention(features, attention: Attention, name: str):
     if attention is None:
         return features
     make_attention = ATTENTIONS.get(attention) if isinstance(attention, str) else attention
-    if make_attention is None:
+    if not callable(make_attention):
         raise ValueError(
             f"`attention` must be None, {', '.join(map(repr, ATTENTIONS))} or a layer factory. "
             f"Received: attention={attention!r}"

@@ -161,9 +161,18 @@ def test_local_attention(attention):
     assert isinstance(model.get_layer("attention"), expected)
 
 
-def test_unknown_local_attention(features):
+@pytest.mark.parametrize("attention", ["cbam", True])
+def test_unknown_local_attention(features, attention):
     with pytest.raises(ValueError) as error:
-        skeleton.local_attention(features, "cbam", "attention")
+        skeleton.local_attention(features, attention, "attention")
     assert str(error.value) == (
-        "`attention` must be None, 'ca', 'cca', 'sa', 'esa' or a layer factory. Received: attention='cbam'"
+        f"`attention` must be None, 'ca', 'cca', 'sa', 'esa' or a layer factory. Received: attention={attention!r}"
     )
+
+
+@pytest.mark.parametrize("strategy", ["yes", 1])
+def test_unknown_strategy(features, strategy):
+    with pytest.raises(ValueError, match=f"`ggas` must be False, True or a layer factory. Received: ggas={strategy!r}"):
+        skeleton.global_guide(features, strategy)
+    with pytest.raises(ValueError, match=f"`cwss` must be False, True or a layer factory. Received: cwss={strategy!r}"):
+        skeleton.channel_wise_scale(features, strategy, "block_1_sum")
