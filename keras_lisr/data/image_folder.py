@@ -1,7 +1,8 @@
 """Image files in a folder, read as 8-bit RGB."""
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,10 +28,21 @@ def image_files(folder: str | Path) -> list[Path]:
     """
     if not Path(folder).is_dir():
         raise ValueError(f"`folder` must be an existing folder. Received: folder={str(folder)!r}")
-    files = sorted(file for file in Path(folder).rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = sorted(file for file in files_below(Path(folder)) if file.suffix.lower() in SUFFIXES and file.is_file())
     if not files:
         raise ValueError(f"`folder` must hold images ({', '.join(SUFFIXES)}). Received: folder={folder}")
     return files
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """What is in a folder and in those below it, linked ones too, each folder once."""
+    seen = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(parent)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (Path(parent, name) for name in names)
 
 
 def hold_out_photographs(files: Sequence[Name], every: int) -> tuple[list[Name], list[Name]]:

@@ -82,6 +82,7 @@ def read_pairs(
     scale: int,
     *,
     smallest_side: int = 1,
+    part: str = "train",
     store: Path | None = None,
     progress: Callable[..., Any] | None = None,
 ) -> ImagePairs:
@@ -93,6 +94,7 @@ def read_pairs(
         folder: Any folder of images, with those below it. DIV2K's layout is recognised, see `find_pairs`.
         scale: Upscaling factor.
         smallest_side: Height and width, in pixels of the high resolution, below which an image is left out.
+        part: As for `find_pairs`.
         store: Folder of a store, made or gone on with; None holds the images in memory.
         progress: Called with `total` and `desc`, it returns a bar with `update(count)` and `close()`, as `tqdm.tqdm`.
 
@@ -100,7 +102,7 @@ def read_pairs(
         ValueError: If no image is left.
         OSError: If the store cannot be written.
     """
-    files = find_pairs(folder, scale)
+    files = find_pairs(folder, scale, part)
     hold = partial(hold_with_progress, store=store, progress=progress)
     high = hold("high_resolution", [high_resolution_item(pair) for pair in files])
     readable = [pair for pair in files if pair.name in high.images]
@@ -138,8 +140,9 @@ def find_pairs(folder: str | Path, scale: int, part: str = "train") -> list[Pair
     """Lists the images of a folder and those of low resolution that belong to them.
 
     The layout of DIV2K and of the benchmark sets is recognised: `HR/0001.png` or `DIV2K_train_HR/0001.png` beside
-    `LR_bicubic/X4/0001x4.png` or `DIV2K_train_LR_bicubic/X4/0001x4.png`, whether `folder` is the one that holds both or
-    the one of high resolution. Low-resolution files are used if there is one for every image, and otherwise none.
+    `LR_bicubic/X4/0001x4.png` or `DIV2K_train_LR_bicubic/X4/0001x4.png`, whether `folder` is the one that holds them or
+    the one of high resolution. Low-resolution files are used if there is one for every image, and otherwise none, with
+    a warning where some are there.
 
     Args:
         folder: Folder to search, with those below it.
@@ -149,33 +152,57 @@ def find_pairs(folder: str | Path, scale: int, part: str = "train") -> list[Pair
     Raises:
         ValueError: If there are no images.
     """
-    folder = Path(folder)
-    inside = sorted(path for path in folder.glob("*HR") if path.is_dir())
-    wanted = [path for path in inside if part in path.name]
-    high_folder = next(iter(wanted + inside), folder)
-    low_folder = high_folder.with_name(re.sub("HR$", "LR_bicubic", high_folder.name)) / f"X{scale}"
     pairs = []
-    for file in image_files(high_folder):
+    for high_folder, file in high_resolution_files(Path(folder), part):
         name = file.relative_to(high_folder)
+        low_folder = high_folder.with_name(re.sub("HR$", "LR_bicubic", high_folder.name)) / f"X{scale}"
         low_file = low_folder / name.with_name(f"{name.stem}x{scale}{name.suffix}")
         pairs.append(PairFiles(name.as_posix(), file, low_file if low_file.is_file() else None))
-    if all(pair.low_resolution for pair in pairs):
-        return pairs
-    return [pair._replace(low_resolution=None) for pair in pairs]
+    if len({pair.name for pair in pairs}) < len(pairs):  # Of several folders.
+        pairs = [pair._replace(name=pair.high_resolution.relative_to(folder).as_posix()) for pair in pairs]
+    alone = [pair.name for pair in pairs if pair.low_resolution is None]
+    if alone and len(alone) < len(pairs):
+        logging.getLogger(__name__).warning(
+            "%d of %d images in %s have no low-resolution file for x%d, so that all are made: %s",
+            len(alone),
+            len(pairs),
+            folder,
+            scale,
+            some(alone),
+        )
+    return [pair._replace(low_resolution=None) for pair in pairs] if alone else pairs
 
 
-def bytes_in_memory(folder: str | Path, scale: int) -> int:
-    """What the pairs of a folder take decoded, by the sizes in the files' headers."""
+def high_resolution_files(folder: Path, part: str) -> list[tuple[Path, Path]]:
+    """The images of a folder but for those of low resolution and of other parts, each after the folder that names it.
 
-    def pixels(pair: PairFiles) -> int:
+    That is the `HR` or `..._HR` directly inside `folder` in which it lies, or `folder` itself.
+    """
+    inside = [path for path in folder.glob("*HR") if re.fullmatch(r"(.*_)?HR", path.name) and path.is_dir()]
+    others = [path for path in inside if part not in path.name and re.search("train|valid|test", path.name)]
+    others = others if len(others) < len(inside) else []
+    low = [path for high in inside for path in folder.glob(f"{high.name.removesuffix('HR')}LR_*")]
+    files = []
+    for file in image_files(folder):
+        top = folder / file.relative_to(folder).parts[0]
+        if top not in others and top not in low:
+            files.append((top if top in inside else folder, file))
+    return files
+
+
+def bytes_in_memory(folder: str | Path, scale: int, part: str = "train") -> int:
+    """What the images of a folder take decoded, with those of low resolution, by the sizes in their headers."""
+
+    def pixels(file: Path) -> int:
         try:
-            with Image.open(pair.high_resolution) as image:
+            with Image.open(file) as image:
                 return image.width * image.height
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             return 0  # It will be left out.
 
     with ThreadPoolExecutor() as threads:
-        return round(3 * (1 + 1 / scale**2) * sum(threads.map(pixels, find_pairs(folder, scale))))
+        files = [file for _, file in high_resolution_files(Path(folder), part)]
+        return round(3 * (1 + 1 / scale**2) * sum(threads.map(pixels, files)))
 
 
 def high_resolution_item(pair: PairFiles) -> Item:

@@ -5,6 +5,7 @@ its shape, its place and a checksum. Both only grow. Why a map of raw pixels and
 docs/decisions/0009-image-store.md.
 """
 
+import errno
 import importlib.util
 import json
 import os
@@ -12,7 +13,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,17 +106,7 @@ def store_images(path: Path, items: Sequence[Item], *, done: Callable[[int], Any
         damaged = [item.name for item, whole in zip(current, threads.map(is_whole, current), strict=True) if not whole]
         up_to_date = {item.name for item in current}.difference(damaged)
         missing = [item for item in items if item.name not in up_to_date]
-        problems = {}  # Not stored: the reason may be gone the next time.
-        try:
-            with Writer(path, known) as writer:
-                for entry, image in in_parallel(threads, make, missing):
-                    if image is None:
-                        problems[entry["name"]] = entry["problem"]
-                    else:
-                        writer.add(entry, image)
-                    done(1)
-        except OSError as error:
-            raise OSError(f"{path}.pixels could not be written ({reason(error)}); what is in it stays") from error
+        problems = add(path, known, missing, threads, done)
         pixels = map_pixels(path)
     stored = {item.name: known[item.name] for item in items if item.name not in problems}
     return HeldImages(
@@ -127,10 +118,40 @@ def store_images(path: Path, items: Sequence[Item], *, done: Callable[[int], Any
     )
 
 
+def add(
+    path: Path, known: dict[str, dict], items: Sequence[Item], threads: ThreadPoolExecutor, done: Callable[[int], Any]
+) -> dict[str, str]:
+    """Makes images and adds them to a store and its index; says why some could not be made.
+
+    Those are not stored: the reason may be gone the next time.
+    """
+    problems = {}
+    try:
+        with ExitStack() as stack:
+            writer = None  # Until there is something to write: a store may be complete and on a read-only disk.
+            for entry, image in in_parallel(threads, make, items):
+                if image is None:
+                    problems[entry["name"]] = entry["problem"]
+                else:
+                    writer = writer or stack.enter_context(Writer(path, known))
+                    writer.add(entry, image)
+                done(1)
+    except OSError as error:
+        raise OSError(f"{path}.pixels could not be written ({reason(error)}); what is in it stays") from error
+    return problems
+
+
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
     """Makes other processes that want the same store wait, where the system can."""
-    with file.open("w") as held:
+    try:
+        held = file.open("w")
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        yield  # What cannot be written to needs no lock.
+        return
+    with held:
         if importlib.util.find_spec("fcntl"):
             import fcntl
 
@@ -224,7 +245,11 @@ def read_index(path: Path) -> dict[str, dict]:
     for line in lines:
         try:
             entry = json.loads(line)
-            if end(entry) <= size:
+            if (
+                min(entry["offset"], *entry["shape"]) >= 0
+                and entry.keys() >= {"source", "checksum"}
+                and end(entry) <= size
+            ):
                 entries[entry["name"]] = entry
         except (ValueError, KeyError, TypeError):  # A damaged line; its image is made anew.
             continue

@@ -7,14 +7,15 @@ from keras_lisr.data.patches import PatchSampler
 
 
 class PatchSequence(keras.utils.PyDataset):
-    """The sampler's batches, `steps_per_epoch` to an epoch, going on through the epochs without repetition.
+    """The sampler's batches of one epoch after the other, the same as `pipeline.patch_dataset`'s.
 
-    Yields the same batches as `pipeline.patch_dataset`.
+    `fit` asks for the batches of an epoch by their numbers and does not say of which epoch; it also takes one before
+    the first epoch, to build the model. So `first_step` has to be set at the beginning of each epoch.
 
     Args:
         sampler: Where the patches come from.
         steps_per_epoch: Number of batches that `fit` calls an epoch.
-        first_step: Training step of the first batch.
+        first_step: Training step of the epoch's first batch.
         part: Which of how many equal parts of each batch to yield, from 0, where several processes train together.
         **kwargs: `workers`, `use_multiprocessing` and `max_queue_size` of `keras.utils.PyDataset`.
     """
@@ -41,6 +42,3 @@ class PatchSequence(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         low_resolution, high_resolution = (each[self.rows] for each in self.sampler.batch(self.first_step + index))
         return low_resolution.astype(np.float32) / 255, high_resolution.astype(np.float32) / 255
-
-    def on_epoch_end(self):
-        self.first_step += self.steps_per_epoch

@@ -11,11 +11,29 @@ import keras
 import numpy as np
 
 from keras_lisr.data.imresize import imresize
+from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.evaluation.metrics import psnr
 from keras_lisr.layers import ChannelWiseScale
 from keras_lisr.training.checkpoints import Steps
 from keras_lisr.training.distribution import Group, alone
 from keras_lisr.whole_files import written_whole
+
+
+class EpochStart(keras.callbacks.Callback):
+    """Tells a sequence of batches at which step each epoch begins.
+
+    Args:
+        batches: Whose `first_step` is set.
+        steps: Where the run begins.
+    """
+
+    def __init__(self, batches: PatchSequence, steps: Steps):
+        super().__init__()
+        self.batches = batches
+        self.steps = steps
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches.first_step = self.steps.until(epoch)
 
 
 class Averages(keras.callbacks.Callback):

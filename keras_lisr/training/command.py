@@ -26,6 +26,7 @@ from keras_lisr.training.fit import fit
 from keras_lisr.training.recipe import Recipe
 
 HOLD_OUT_EVERY = 24
+VALIDATED_SIDE = 8  # Low-resolution pixels, below which an image is not validated on.
 MOST_HELD_OUT = 32  # Validation of more takes longer than it tells.
 
 
@@ -144,7 +145,7 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> P
         "--degrade", action="store_true", help="blur, noise and JPEG in the low-resolution patches, for real photos"
     )
     parser.add_argument("--precision", default="auto", choices=["auto", "float32", "mixed_bfloat16", "mixed_float16"])
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=natural_number, default=0)
     parser.add_argument(
         "--steps-per-epoch", type=positive_integer, default=1000, help="steps between checkpoints and validations"
     )
@@ -168,6 +169,14 @@ def positive_integer(text: str) -> int:
     return number
 
 
+def natural_number(text: str) -> int:
+    """An integer from 0 to the largest that a seed may be, as argparse wants its types."""
+    number = int(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"must be an integer from 0 to {2**32 - 1}. Received: {text}")
+    return number
+
+
 def amount(text: str) -> float:
     """A finite number that is not negative, as argparse wants its types."""
     number = float(text)
@@ -182,10 +191,10 @@ def read_data(flags: argparse.Namespace, scale: int, patch_size: int) -> tuple[I
     Raises:
         ValueError: If nothing is left to train on.
     """
-    read = partial(read_source, flags=flags, scale=scale, patch_size=patch_size)
-    images = read(flags.data)
+    read = partial(read_source, flags=flags, scale=scale)
+    images = read(flags.data, smallest_side=patch_size)
     if flags.validation is not None:
-        return images, read(flags.validation)
+        return images, read(flags.validation, smallest_side=VALIDATED_SIDE * scale, part="valid")
     names, held_out = hold_out_photographs(images.names, max(HOLD_OUT_EVERY, math.ceil(len(images) / MOST_HELD_OUT)))
     if not names:
         raise ValueError(
@@ -196,12 +205,14 @@ def read_data(flags: argparse.Namespace, scale: int, patch_size: int) -> tuple[I
     return dataclasses.replace(images.select(names), left_out=images.left_out), images.select(held_out)
 
 
-def read_source(source: Path, flags: argparse.Namespace, scale: int, patch_size: int) -> ImagePairs:
+def read_source(
+    source: Path, flags: argparse.Namespace, scale: int, smallest_side: int, part: str = "train"
+) -> ImagePairs:
     """The pairs of a packed file in memory, or of a folder in memory or, if that is too small, in a store."""
     if source.is_file():
         return pair_images(unpack_images(source), scale)
     cache, memory = flags.cache, bytes_of_memory() / 2 if flags.memory is None else flags.memory * 2**30
-    if cache is None and (needed := bytes_in_memory(source, scale)) > memory:
+    if cache is None and (needed := bytes_in_memory(source, scale, part)) > memory:
         cache = flags.output / "cache"
         tell(
             f"{source}: {needed / 2**30:.1f} GiB decoded, more than the {memory / 2**30:.1f} GiB of --memory; "
@@ -209,7 +220,7 @@ def read_source(source: Path, flags: argparse.Namespace, scale: int, patch_size:
         )
     if cache is not None:  # One cache may serve several folders.
         cache = cache / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"
-    return read_pairs(source, scale, smallest_side=patch_size, store=cache, progress=progress_bar())
+    return read_pairs(source, scale, smallest_side=smallest_side, part=part, store=cache, progress=progress_bar())
 
 
 def progress_bar() -> Callable | None:

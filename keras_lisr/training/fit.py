@@ -4,6 +4,7 @@ import csv
 import errno
 import importlib.util
 import itertools
+import logging
 import math
 import os
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from keras_lisr.precision import fast_bfloat16
 from keras_lisr.training.callbacks import (
     AveragedModel,
     Averages,
+    EpochStart,
     Progress,
     TensorBoardPictures,
     TimeLimit,
@@ -33,7 +35,7 @@ from keras_lisr.training.guarded_model import GuardedModel, StopWhenSkipping, gu
 from keras_lisr.training.kernel_gradient import speed_up_kernel_gradients
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
-from keras_lisr.whole_files import PARTIAL, written_whole
+from keras_lisr.whole_files import PARTIAL, set_aside, written_whole
 from keras_lisr.zoo import load_model, transplant
 from keras_lisr.zoo.transplant import find_difference
 
@@ -175,14 +177,16 @@ def train(
     model.skipped.total.assign(steps.first - int(keras.ops.convert_to_numpy(model.optimizer.iterations)))
     has_tqdm = bool(importlib.util.find_spec("tqdm"))  # A rented machine may have JAX, NumPy and little else.
     progress = [Progress(steps, recipe.steps)] if has_tqdm and group.process == 0 else []
+    batches = training_batches(sampler, steps, group)
+    starts = [EpochStart(batches, steps)] if isinstance(batches, PatchSequence) else []
     try:
         model.fit(
-            training_batches(sampler, steps, group),
+            batches,
             shuffle=False,  # The sampler's order is the run's.
             steps_per_epoch=steps.per_epoch,
             initial_epoch=steps.first_epoch,
             epochs=steps.first_epoch + math.ceil((recipe.steps - steps.first) / steps.per_epoch),
-            callbacks=callbacks + progress,
+            callbacks=starts + callbacks + progress,
             verbose=0 if has_tqdm or group.process else "auto",
         )
     except Exception as error:
@@ -207,11 +211,11 @@ def run_callbacks(
 ) -> list[keras.callbacks.Callback]:
     """What validates, watches and writes."""
     log = output / "log.csv"
-    cut_log(log, steps.first)
+    best_psnr = cut_log(log, steps.first)
     return [
         Averages(network),
         Validation(network, validation, scale, steps),
-        AveragedModel(network, output, best_psnr=best_so_far(log)),
+        AveragedModel(network, output, best_psnr=best_psnr),
         keras.callbacks.CSVLogger(str(log), append=steps.first > 0),
         *tensorboard(network, output / "tensorboard", validation, scale, steps),
         # After all that writes: an epoch with a checkpoint lacks nothing else.
@@ -277,25 +281,32 @@ def warm_start(model: keras.Model, start_from: str | Path) -> None:
     transplant(trained, model)
 
 
-def cut_log(log: Path, first_step: int) -> None:
-    """Takes what comes after a step off a `CSVLogger`'s file: it will be run again."""
-    if not log.exists():
-        return
-    with log.open(newline="") as file:
-        rows = list(csv.reader(file))
-    header = rows[:1]  # None if the run was killed in its first epoch.
-    kept = [row for row in rows[1:] if len(row) == len(*header) and int(row[rows[0].index("step")]) <= first_step]
-    with written_whole(log) as partial, partial.open("w", newline="") as file:
-        csv.writer(file).writerows(header + kept)
+def cut_log(log: Path, first_step: int) -> float:
+    """Takes what comes after a step off a `CSVLogger`'s file: it will be run again. A damaged file is set aside.
 
-
-def best_so_far(log: Path) -> float:
-    """The highest validation PSNR in a `CSVLogger`'s file, -inf where there is none."""
+    Returns:
+        The highest validation PSNR in what is left, -inf where there is none.
+    """
     if not log.exists():
         return -math.inf
-    with log.open(newline="") as rows:
-        values = (float(row["val_psnr"]) for row in csv.DictReader(rows))
-        return max((value for value in values if not math.isnan(value)), default=-math.inf)
+    try:
+        with log.open(newline="") as file:
+            rows = csv.DictReader(file)
+            whole = [row for row in rows if None not in row and None not in row.values()]
+            kept = [row for row in whole if int(row["step"]) <= first_step]
+            psnr = [value for row in kept if not math.isnan(value := float(row["val_psnr"]))]
+            names = rows.fieldnames
+            if names and not {"step", "val_psnr"}.issubset(names):
+                raise ValueError(names)
+    except (KeyError, ValueError, csv.Error):
+        logging.getLogger(__name__).warning("%s was damaged and is now %s", log, set_aside(log).name)
+        return -math.inf
+    with written_whole(log) as partial, partial.open("w", newline="") as file:
+        if names:  # None if the run was killed in its first epoch.
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(kept)
+    return max(psnr, default=-math.inf)
 
 
 def make_deterministic() -> None:

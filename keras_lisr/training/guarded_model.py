@@ -80,8 +80,19 @@ class GuardedOptimizer(keras.optimizers.LossScaleOptimizer):
     """`keras.optimizers.LossScaleOptimizer` that also skips a step whose loss is not finite.
 
     The original looks at the gradients alone, on several devices at those of the first. Those of the mean absolute
-    error are finite where its sum overflows. And it halves the scale without end.
+    error are finite where its sum overflows, and those that are finite may have squares that are not. And it halves the
+    scale without end.
     """
+
+    @property
+    def smallest_scale(self) -> float:
+        """More than 1 for a loss that is scaled at all, so that `resume` knows it from one that is not."""
+        return min(self.initial_scale, 2.0)
+
+    def check_finite(self, grads):
+        """Whether the squares of all gradients have a finite sum, as clipping and Adam take them."""
+        numbers = (keras.ops.cast(grad, "float32") for grad in grads if grad is not None)
+        return keras.ops.isfinite(sum(keras.ops.sum(keras.ops.square(grad)) for grad in numbers))
 
     def apply(self, grads, trainable_variables=None):
         """Updates the weights, on all devices or on none."""
@@ -102,12 +113,12 @@ class GuardedOptimizer(keras.optimizers.LossScaleOptimizer):
 
     def _stateful_handle_non_finite_grads(self):
         super()._stateful_handle_non_finite_grads()
-        self.dynamic_scale.assign(keras.ops.maximum(self.dynamic_scale, 1.0))
+        self.dynamic_scale.assign(keras.ops.maximum(self.dynamic_scale, self.smallest_scale))
 
     def _stateless_handle_non_finite_grads(self, optimizer_variables, trainable_variables):
         weights, state = super()._stateless_handle_non_finite_grads(optimizer_variables, trainable_variables)
         i = [variable is self.dynamic_scale for variable in self.variables].index(True)
-        state[i] = keras.ops.maximum(state[i], 1.0)
+        state[i] = keras.ops.maximum(state[i], self.smallest_scale)
         return weights, state
 
     def scale_loss(self, loss):

@@ -94,3 +94,13 @@ def test_grey_is_known_by_the_file_and_not_by_its_pixels(tmp_path, pixels):
     grey = pixels[..., :1].repeat(3, axis=2)
     assert is_grey(save(pixels[..., 0], tmp_path / "a.png"))
     assert not is_grey(save(grey, tmp_path / "b.png"))
+
+
+def test_links_to_folders_are_followed_and_no_folder_is_listed_twice(tmp_path, pixels):
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    inside.mkdir()
+    outside.mkdir()
+    save(pixels, outside / "a.png")
+    (inside / "link").symlink_to(outside)
+    (outside / "back").symlink_to(inside)
+    assert image_files(inside) == [inside / "link" / "a.png"]

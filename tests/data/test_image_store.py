@@ -1,7 +1,9 @@
+import errno
 import json
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,6 +71,33 @@ def test_what_is_there_is_not_made_again(source, tmp_path):
     held = store_images(tmp_path / "a", source.items())
     assert_complete(held, source)
     assert source.made == [] and not held.changed and not held.damaged
+
+
+def test_a_complete_store_on_a_read_only_disk_is_read(source, tmp_path, monkeypatch):
+    store_images(tmp_path / "a", source.items())
+    usual = Path.open
+
+    def read_only(path, mode="r", **options):
+        if set(mode) & set("wa+"):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return usual(path, mode, **options)
+
+    monkeypatch.setattr(Path, "open", read_only)
+    assert_complete(store_images(tmp_path / "a", source.items()), source)
+    source.versions["0"] += 1
+    with pytest.raises(OSError, match="could not be written"):
+        store_images(tmp_path / "a", source.items())
+
+
+@pytest.mark.parametrize("damage", [{"source": None}, {"checksum": None}, {"offset": -1}, {"shape": [-1, 9, 3]}])
+def test_a_line_that_lacks_something_is_as_none(source, tmp_path, damage):
+    store_images(tmp_path / "a", source.items())
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    lines[1] = {key: value for key, value in {**lines[1], **damage}.items() if value is not None}
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    source.made.clear()
+    assert_complete(store_images(tmp_path / "a", source.items()), source)
+    assert source.made == ["1"]
 
 
 def test_more_or_fewer_or_reordered_items_are_what_is_asked_for(source, tmp_path):

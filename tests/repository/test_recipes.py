@@ -58,7 +58,32 @@ def test_builds_its_network_at_every_scale_and_doubles_the_learning_rate(name, s
     assert plain.scale == scale
     assert plain.patch_size % scale == 0
     assert plain.build.func is getattr(zoo, name)
-    assert make(scale, ggas=True).learning_rate == 2 * plain.learning_rate
+    for strategy in {"ggas", "cwss"}.intersection(inspect.signature(make).parameters):
+        assert make(scale, **{strategy: True}).learning_rate == 2 * plain.learning_rate
+
+
+# At x4: high-resolution pixels a side, patches, steps, rate, how much of it the last step has, norm of clipping. From
+# the code of the networks' authors (EDSR, CARN, IDN, IMDN, RCAN), or of the paper's.
+OFFICIAL = {
+    "fsrcnn": (256, 16, 1_000_000, 1e-3, 1 / 16, None),
+    "memnet": (256, 16, 1_000_000, 1e-4, 1 / 16, None),
+    "carn": (256, 64, 600_000, 1e-4, 1 / 2, 10.0),
+    "idn": (192, 16, 500_000, 2e-4, 1 / 16, None),
+    "edsr_baseline": (192, 16, 300_000, 1e-4, 1 / 2, None),
+    "imdn": (192, 16, 1_000_000, 2e-4, 1 / 16, None),
+    "rcan": (192, 16, 1_000_000, 1e-4, 1 / 16, None),
+    "shallow_edsr": (192, 16, 300_000, 1e-4, 1 / 2, None),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_the_numbers_are_the_official_ones(name):
+    recipe = load(name).recipe(4)
+    schedule = recipe.schedule(recipe.learning_rate, recipe.steps)
+    last = float(schedule(recipe.steps - 1)) / recipe.learning_rate
+    made = (recipe.patch_size, recipe.batch_size, recipe.steps, recipe.learning_rate, last, recipe.clip_norm)
+    assert made == pytest.approx(OFFICIAL[name])
+    assert recipe.loss == "mean_absolute_error" and recipe.candidates == 1 and recipe.degradation is None
 
 
 @pytest.mark.parametrize("name", RECIPES)

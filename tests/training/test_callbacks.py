@@ -6,12 +6,14 @@ import pytest
 from PIL import Image
 from reference import picture
 
-from keras_lisr.data import imresize, pair_images
+from keras_lisr.data import PatchSampler, imresize, pair_images
+from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.evaluation import psnr
 from keras_lisr.layers import ChannelWiseScale
 from keras_lisr.training.callbacks import (
     AveragedModel,
     Averages,
+    EpochStart,
     Progress,
     TensorBoardPictures,
     TimeLimit,
@@ -41,6 +43,28 @@ def fit(model, callback, epochs):
 
 def small():
     return fsrcnn(2, ggas=True, num_filters=4, num_shrunk_filters=2, num_blocks=1)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="On TensorFlow batches come from tf.data.")
+@pytest.mark.parametrize(("first", "per_epoch"), [(0, 3), (0, 6), (3, 3), (6, 2)])
+def test_every_batch_is_trained_on_once_and_in_its_order(model, monkeypatch, first, per_epoch):
+    drawn = []
+    batch = PatchSampler.batch
+    monkeypatch.setattr(PatchSampler, "batch", lambda self, step: drawn.append(step) or batch(self, step))
+    image = np.random.default_rng(0).integers(256, size=(24, 24, 3), dtype=np.uint8)
+    sampler = PatchSampler([image], scale=2, patch_size=16, batch_size=1)
+    steps = Steps(first, per_epoch)
+    batches = PatchSequence(sampler, per_epoch, first)
+    model.fit(
+        batches,
+        shuffle=False,
+        initial_epoch=steps.first_epoch,
+        epochs=steps.first_epoch + 6 // per_epoch,
+        callbacks=[EpochStart(batches, steps)],
+        verbose=0,
+    )
+    assert drawn[-6:] == list(range(first, first + 6))
+    assert set(drawn[:-6]) <= {first}  # Keras looks at a batch to build the model, before the first epoch.
 
 
 def test_a_network_is_filled_with_the_averages_and_the_one_in_training_left():

@@ -2,6 +2,7 @@ import csv
 import dataclasses
 import importlib
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from keras_lisr.evaluation import psnr
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import super_resolve
 from keras_lisr.training.checkpoints import checkpoints
-from keras_lisr.training.fit import best_so_far, warm_start
+from keras_lisr.training.fit import cut_log, warm_start
 from keras_lisr.whole_files import PARTIAL
 from keras_lisr.zoo import fsrcnn
 
@@ -213,9 +214,19 @@ def test_best_is_kept_over_a_resumption(recipe, images, tmp_path):
     row = log(tmp_path)[0]
     (tmp_path / "log.csv").write_text(",".join(row) + "\n" + ",".join({**row, "val_psnr": "99.0"}.values()) + "\n")
     best = (tmp_path / "best.keras").read_bytes()
-    assert best_so_far(tmp_path / "log.csv") == 99.0
+    assert cut_log(tmp_path / "log.csv", 10**6) == 99.0
     run(recipe, images, tmp_path)
     assert (tmp_path / "best.keras").read_bytes() == best
+
+
+@pytest.mark.parametrize(
+    "text", ["no,such,columns\n1,2,3\n", "step,val_psnr\nten,20\n", "\0" * 100], ids=["header", "cell", "nul"]
+)
+def test_a_damaged_log_is_set_aside(tmp_path, caplog, text):
+    (tmp_path / "log.csv").write_text(text)
+    assert cut_log(tmp_path / "log.csv", 10) == -math.inf
+    assert (tmp_path / "log.damaged.csv").read_text() == text and not (tmp_path / "log.csv").exists()
+    assert "log.csv was damaged and is now log.damaged.csv" in caplog.text
 
 
 def test_starts_from_given_weights(recipe, images, tmp_path):

@@ -24,11 +24,12 @@ class Batches(keras.utils.PyDataset):
         return LOW_RESOLUTION[step], np.full((1, 16, 16, 3), self.bad.get(step, 0.5), "float32")
 
 
-def make(loss="mean_absolute_error", precision="float32"):
+def make(loss="mean_absolute_error", precision="float32", clip_norm=None):
     keras.utils.set_random_seed(0)
     network = fsrcnn(2, ggas=True, num_filters=4, num_shrunk_filters=2, num_blocks=1)
     model = GuardedModel(network.input, network.output)
-    model.compile(guarded(AveragingAdam(0.01), precision), loss, auto_scale_loss=False, jit_compile=False)
+    optimizer = AveragingAdam(0.01, global_clipnorm=clip_norm)
+    model.compile(guarded(optimizer, precision), loss, auto_scale_loss=False, jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -94,6 +95,23 @@ def test_a_non_finite_loss_with_finite_gradients_is_skipped():
     assert not same(recorder.states[4], recorder.states[5])
 
 
+def product(true, predicted):
+    """Its gradients are as large as the target."""
+    return keras.ops.mean(true * predicted)
+
+
+@pytest.mark.parametrize("clip_norm", [None, 10.0])
+@pytest.mark.parametrize("burst", [1e22, 1e30])
+def test_finite_gradients_whose_squares_are_not_are_skipped(clip_norm, burst):
+    """Clipping would divide by an infinite norm, and Adam's second moment would stay infinite."""
+    recorder = Recorder()
+    fit(make(product, clip_norm=clip_norm), {4: burst}, recorder)
+    assert same(recorder.states[3], recorder.states[4])
+    assert not same(recorder.states[4], recorder.states[5])
+    assert all(np.isfinite(value).all() for value in recorder.states[-1])
+    assert recorder.logs[-1]["skipped"] == 1
+
+
 def test_statistics_of_batch_normalization_are_restored():
     """What the forward pass makes of a picture that is not finite would never leave a moving average."""
     model = make()
@@ -145,7 +163,7 @@ def test_hundreds_of_skipped_steps_leave_a_run_that_learns():
     model = make(precision="mixed_float16")
     for _ in range(15):
         fit(model, dict.fromkeys(range(12), np.nan))
-    assert float(model.optimizer.dynamic_scale) == 1
+    assert float(model.optimizer.dynamic_scale) == 2  # Not 1, as where the loss is not scaled.
     before = model.get_weights()[0].copy()
     assert fit(model, {})["skipped"] == [180]
     assert not np.array_equal(before, model.get_weights()[0])
