@@ -26,6 +26,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         with written_whole(Path("run.json")) as partial:
             partial.write_text("{}")
     """
+    path = path.resolve()  # What a link points to is replaced, not the link.
     partial = path.with_name(f"{PARTIAL[:-1]}{uuid.uuid4().hex}{path.suffix}")
     try:
         yield partial

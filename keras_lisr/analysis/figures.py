@@ -127,7 +127,7 @@ def draw_residuals(magnitudes: Mapping[str, Mapping[str, float]], reference: str
     figure = new_figure(1.4 * PANEL_WIDTH, PANEL_HEIGHT + LEGEND_LINE * (2 + len(magnitudes) / 2))
     axes = figure.add_subplot(title="Mean residual of each residual connection")
     for i, (model, means) in enumerate(magnitudes.items()):
-        color, marker = COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]
+        color, marker = COLORS[i % len(COLORS)], MARKERS[(i + i // len(COLORS)) % len(MARKERS)]
         numbers = range(1, len(means) + 1)
         axes.plot(numbers, list(means.values()), color=color, marker=marker, markersize=8, label=model)
     if reference is not None:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from keras_lisr.cli.files import check_targets, titles
 from keras_lisr.cli.silent_start import silent_start
+from keras_lisr.parser import IntermixedParser
 from keras_lisr.preset_index import choose_model
 from keras_lisr.whole_files import written_whole
 
@@ -17,7 +19,7 @@ DOTS_PER_INCH = 150
 def add_to(commands) -> None:
     """Declares the command and what it can draw."""
     command = commands.add_parser("analyse", help="draw what happens inside models, as the paper's figures")
-    figures = command.add_subparsers(required=True, metavar="FIGURE")
+    figures = command.add_subparsers(required=True, metavar="FIGURE", parser_class=IntermixedParser)
 
     spectrum = add_figure(figures, "spectrum", draw_spectrum, "power spectrum of each block's output (Fig. 1 and 5)")
     spectrum.add_argument(
@@ -53,18 +55,17 @@ def analyse(arguments: argparse.Namespace) -> None:
 
     if arguments.output.suffix not in SUFFIXES:
         raise ValueError(f"OUT must end in one of {', '.join(SUFFIXES)}. Received: {str(arguments.output)!r}")
-    for path in (arguments.output, arguments.json):
-        if path and (path.is_dir() or not path.parent.is_dir()):
-            raise ValueError(f"`path` must be a file in an existing folder. Received: path={str(path)!r}")
+    check_targets(arguments.output, arguments.json)
     names = [choose_model(name) for name in arguments.models]
-    if getattr(arguments, "reference", None):
-        arguments.reference = choose_model(arguments.reference)
-        names += [arguments.reference] if arguments.reference not in names else []
+    if reference := getattr(arguments, "reference", None):
+        names.append(choose_model(reference))
+    known = titles(names)
+    arguments.reference = known[names[-1]] if reference else None
     image = read_rgb(arguments.picture)
     with silent_start():
         from keras_lisr.zoo import load_model
 
-        models = {title(name, names): load_model(name) for name in names}
+        models = {title: load_model(name) for name, title in known.items()}
     figure, numbers = arguments.draw(models, image, arguments)
     with written_whole(arguments.output) as partial:
         figure.savefig(partial, dpi=DOTS_PER_INCH)
@@ -72,12 +73,6 @@ def analyse(arguments: argparse.Namespace) -> None:
         with written_whole(arguments.json) as partial:
             partial.write_text(json.dumps({"picture": str(arguments.picture), **numbers}, indent=2) + "\n")
     print(arguments.output)
-
-
-def title(name: str, names: list[str]) -> str:
-    """What a model is called in figures: its file's name, or the whole path where two files have the same."""
-    short = Path(name).name
-    return short if [Path(other).name for other in names].count(short) == 1 else name
 
 
 def draw_spectrum(models: Mapping[str, Any], image, arguments: argparse.Namespace) -> tuple[Any, dict]:
@@ -116,8 +111,7 @@ def draw_residuals(models: Mapping[str, Any], image, arguments: argparse.Namespa
     magnitudes = {
         name: analysis.residual_magnitude(model, image, nested=arguments.nested) for name, model in models.items()
     }
-    names = list(models)
-    reference = title(arguments.reference, names) if arguments.reference else None
+    reference = arguments.reference
     numbers: dict[str, Any] = {"models": magnitudes, "reference": reference}
     if reference is not None:
         numbers["above_reference"] = {

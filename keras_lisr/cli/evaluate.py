@@ -2,9 +2,11 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from keras_lisr.cli.files import check_targets, titles
 from keras_lisr.cli.silent_start import silent_start
 from keras_lisr.preset_index import choose_model
 from keras_lisr.whole_files import written_whole
@@ -30,7 +32,7 @@ def add_to(commands) -> None:
     command.add_argument("--shave", type=int, metavar="PIXELS", help="removed from each side (default: the scale)")
     command.add_argument("--rounded-luma", action="store_true", help="round luma as MATLAB's rgb2ycbcr does")
     command.add_argument("-t", "--tile", type=int, help="side of a tile in pixels (default: as memory allows)")
-    command.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
+    command.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="float32")
     for name in ("json", "csv", "markdown"):
         command.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write the results as {name}")
 
@@ -41,51 +43,55 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
     from keras_lisr.data.benchmark_sets import BenchmarkSet, find_benchmark_set
 
-    names = [choose_model(name) for name in arguments.models]
-    if not names and arguments.scale is None:
+    models = titles(choose_model(name) for name in arguments.models)
+    if not models and arguments.scale is None:
         raise ValueError("`scale` must be given where there is no model: evaluate --data FOLDER --scale 4")
-    folders = [find_benchmark_set(name, arguments.data_root) for name in arguments.data]
-    outputs = {name: path for name in ("json", "csv", "markdown") if (path := getattr(arguments, name))}
-    for path in outputs.values():
-        if path.is_dir() or not path.parent.is_dir():
-            raise ValueError(f"`path` must be a file in an existing folder. Received: path={str(path)!r}")
+    folders = titles(find_benchmark_set(name, arguments.data_root) for name in arguments.data)
+    check_targets(arguments.json, arguments.csv, arguments.markdown)
 
     with silent_start():
         from keras_lisr.evaluation import EvaluationProtocol, report
         from keras_lisr.evaluation import evaluate as measure
 
         protocol = EvaluationProtocol(arguments.shave, arguments.rounded_luma)
-        upscalers = load_upscalers(names, arguments)
-    sets = [BenchmarkSet(folder, scale) for folder in folders for scale in sorted(upscalers)]
+        subjects = load_subjects(models, arguments)
+    sets = [(title, BenchmarkSet(folder, scale)) for folder, title in folders.items() for scale in sorted(subjects)]
     entries = []
-    total = sum(len(upscalers[a_set.scale]) * len(a_set) for a_set in sets)
+    total = sum(len(subjects[a_set.scale]) * len(a_set) for _, a_set in sets)
     with tqdm(total=total, unit=" images", disable=None) as bar:  # None: on terminals.
-        for benchmark_set in sets:
-            for model, parameters, multiply_accumulates, upscale in upscalers[benchmark_set.scale]:
-                bar.set_description(f"{benchmark_set.name} x{benchmark_set.scale} {model}")
-                result = measure(upscale, benchmark_set, protocol, skip_broken=True, progress=bar.update)
-                entries.append(report.Entry(model, parameters, multiply_accumulates, result))
+        for title, benchmark_set in sets:
+            for subject in subjects[benchmark_set.scale]:
+                bar.set_description(f"{title} x{benchmark_set.scale} {subject.name}")
+                result = measure(subject.upscale, benchmark_set, protocol, skip_broken=True, progress=bar.update)
+                entries.append(report.Entry(*subject[:4], result=replace(result, set_name=title)))
     print(report.markdown(entries), end="")
-    for name, path in outputs.items():
-        write = {"json": report.as_json, "csv": report.as_csv, "markdown": report.markdown}[name]
-        with written_whole(path) as partial:
-            partial.write_text(write(entries), encoding="utf-8")
-    skipped = {name: reason for entry in entries for name, reason in entry.result.skipped.items()}
-    for name, reason in skipped.items():
-        print(f"keras-lisr: skipped {name}: {reason}", file=sys.stderr)
+    for path, write in (
+        (arguments.json, report.as_json),
+        (arguments.csv, report.as_csv),
+        (arguments.markdown, report.markdown),
+    ):
+        if path:
+            with written_whole(path) as partial:
+                partial.write_text(write(entries), encoding="utf-8")
+    skipped = {
+        (entry.result.set_name, name): reason for entry in entries for name, reason in entry.result.skipped.items()
+    }
+    for (title, name), reason in skipped.items():
+        print(f"keras-lisr: skipped {name} of {title}: {' '.join(reason.split())}", file=sys.stderr)
     return 1 if skipped else 0
 
 
 class Subject(NamedTuple):
-    """An upscaler that is measured, and what it costs; bicubic's costs are not counted."""
+    """An upscaler that is measured, how it computes, and what it costs; the latter are None for bicubic."""
 
     name: str
+    computation: str | None
     parameters: int | None
     multiply_accumulates: int | None
     upscale: Any
 
 
-def load_upscalers(names: list[str], arguments: argparse.Namespace) -> dict[int, list[Subject]]:
+def load_subjects(models: dict[str, str], arguments: argparse.Namespace) -> dict[int, list[Subject]]:
     """For each scale the upscalers to measure, bicubic first.
 
     Raises:
@@ -98,19 +104,32 @@ def load_upscalers(names: list[str], arguments: argparse.Namespace) -> dict[int,
     from keras_lisr.inference.upscaler import Upscaler
     from keras_lisr.zoo import load_model
 
-    upscalers: dict[int, list[Subject]] = {}
+    subjects: dict[int, list[Subject]] = {}
+
+    def add(scale: int, subject: Subject) -> None:
+        subjects.setdefault(scale, [Subject("bicubic", None, None, None, bicubic(scale))]).append(subject)
+
     if arguments.scale is not None:
-        upscalers[arguments.scale] = [Subject("bicubic", None, None, bicubic(arguments.scale))]
-    for name in names:
+        subjects[arguments.scale] = [Subject("bicubic", None, None, None, bicubic(arguments.scale))]
+    for name, title in models.items():
         model = load_model(name)
-        for self_ensemble in (False, True) if arguments.self_ensemble else (False,):
-            upscaler = Upscaler(model, tile=arguments.tile, precision=arguments.precision, self_ensemble=self_ensemble)
-            scale = upscaler.scale
-            if arguments.scale not in (None, scale):
-                raise ValueError(f"`scale` must be that of {name} ({scale}). Received: scale={arguments.scale}")
+        for times in (1, 8) if arguments.self_ensemble else (1,):
+            upscaler = Upscaler(model, tile=arguments.tile, precision=arguments.precision, self_ensemble=times == 8)
+            if arguments.scale not in (None, upscaler.scale):
+                raise ValueError(
+                    f"`scale` must be that of {name} ({upscaler.scale}). Received: scale={arguments.scale}"
+                )
             side = max(WARM_UP, upscaler.smallest_side)
             upscaler(np.zeros((side, side, 3), np.uint8))
-            title, times = (", self-ensemble", 8) if self_ensemble else ("", 1)
-            subject = Subject(Path(name).name + title, parameters(model), times * multiply_accumulates(model), upscaler)
-            upscalers.setdefault(scale, [Subject("bicubic", None, None, bicubic(scale))]).append(subject)
-    return upscalers
+            tiles = f"tiles of {arguments.tile} pixels" if arguments.tile else "tiles only where memory asks for them"
+            add(
+                upscaler.scale,
+                Subject(
+                    f"{title}, self-ensemble" if times == 8 else title,
+                    f"{upscaler.precision}, {tiles}",
+                    parameters(model),
+                    times * multiply_accumulates(model),
+                    upscaler,
+                ),
+            )
+    return subjects

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from keras_lisr.cli.files import check_targets
 from keras_lisr.cli.silent_start import silent_start
 from keras_lisr.interop import ARCHITECTURES
 from keras_lisr.whole_files import written_whole
@@ -21,14 +22,15 @@ def add_to(commands) -> None:
 def import_checkpoint(arguments: argparse.Namespace) -> None:
     """Runs the command."""
     output = arguments.output
-    if output.suffix != ".keras" or output.is_dir() or not output.parent.is_dir():
-        raise ValueError(f"OUT must be a .keras file in an existing folder. Received: {str(output)!r}")
+    if output.suffix != ".keras":
+        raise ValueError(f"OUT must be a .keras file. Received: {str(output)!r}")
+    check_targets(output)
     if not arguments.file.is_file():
         raise ValueError(f"FILE must be an existing file. Received: {str(arguments.file)!r}")
     with silent_start():
         from keras_lisr import interop
 
-    model = interop.load(arguments.file, arguments.architecture, arguments.scale)
+        model = interop.load(arguments.file, arguments.architecture, arguments.scale)
     with written_whole(output) as partial:
         model.save(partial)
     print(f"{output}: {model.name} x{arguments.scale}, {model.count_params():,} parameters from {arguments.file}")

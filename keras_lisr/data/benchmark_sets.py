@@ -1,6 +1,7 @@
 """Benchmark sets such as Set5 and Set14: pairs of a low-resolution image and its original."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -81,7 +82,7 @@ class BenchmarkSet:
         """Reads one image, of `pairs`.
 
         Raises:
-            ValueError: If a file is broken, or a low-resolution image is too large for its original.
+            ValueError: If a file is broken, or a low-resolution image is not of the size that belongs to its original.
         """
         high_resolution = read_rgb(pair.high_resolution)
         if pair.low_resolution is None:
@@ -90,18 +91,26 @@ class BenchmarkSet:
         else:
             low_resolution = read_rgb(pair.low_resolution)
             height, width = (self.scale * length for length in low_resolution.shape[:2])
-            if height > high_resolution.shape[0] or width > high_resolution.shape[1]:
+            surplus = high_resolution.shape[0] - height, high_resolution.shape[1] - width
+            if not 0 <= min(surplus) <= max(surplus) < self.scale:
                 raise ValueError(
-                    f"{pair.high_resolution} must be at least {self.scale} times as large as its low-resolution image. "
+                    f"{pair.high_resolution} must be {self.scale} times as large as its low-resolution image. "
                     f"Received: shapes {low_resolution.shape} and {high_resolution.shape}"
                 )
             high_resolution = high_resolution[:height, :width]
-        return BenchmarkImage(str(Path(pair.name).with_suffix("")), low_resolution, high_resolution)
+        return BenchmarkImage(self._names[pair.name], low_resolution, high_resolution)
 
     @cached_property
     def pairs(self) -> list[PairFiles]:
         """The files of each image, in the order of their names."""
         return find_pairs(self.folder, self.scale, part="valid")
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """What each image is called: its file's name, without the suffix unless another has that name."""
+        short = {pair.name: str(Path(pair.name).with_suffix("")) for pair in self.pairs}
+        counts = Counter(short.values())
+        return {name: stem if counts[stem] == 1 else name for name, stem in short.items()}
 
     @property
     def name(self) -> str:

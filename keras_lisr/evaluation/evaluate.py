@@ -105,7 +105,8 @@ def evaluate(
             `uint8` or floating-point in [0, 1], which is clipped and rounded to 8 bits.
         benchmark_set: Pairs of images to measure on.
         protocol: How images are compared.
-        skip_broken: Whether images that cannot be read are left out, and named in the result, or raise.
+        skip_broken: Whether images that cannot be read, or are too small to be measured, are left out and named in the
+            result, or raise.
         progress: Called after every image.
 
     Returns:
@@ -123,13 +124,12 @@ def evaluate(
     for pair in benchmark_set.pairs:
         try:
             image = benchmark_set.read(pair)
+            as_grey = protocol.rounded_luma and is_grey(pair.high_resolution)
+            images[image.name] = measure(upscale, image, protocol, "grey" if as_grey else "luma")
         except ValueError as error:
             if not skip_broken:
                 raise
             skipped[pair.name] = str(error)
-        else:
-            as_grey = protocol.rounded_luma and is_grey(pair.high_resolution)
-            images[image.name] = measure(upscale, image, protocol, "grey" if as_grey else "luma")
         if progress:
             progress()
     if not images:

@@ -20,12 +20,14 @@ class Entry:
 
     Args:
         model: What it is called.
+        computation: Precision and tiles, None for bicubic.
         parameters: Number of its trainable parameters, None for bicubic.
         multiply_accumulates: What a result of 1280x720 pixels takes, None for bicubic.
         result: What was measured.
     """
 
     model: str
+    computation: str | None
     parameters: int | None
     multiply_accumulates: int | None
     result: EvaluationResult
@@ -46,26 +48,32 @@ def _section(entries: Sequence[Entry]) -> str:
     count = len(result.images)
     return "\n".join(
         [
-            f"## {result.set_name} ×{result.scale}",
+            f"## {_cell(result.set_name)} ×{result.scale}",
             "",
             f"{count} {'image' if count == 1 else 'images'}, low resolution: {result.low_resolution_source}. "
             f"{result.protocol}.",
+            *(f"{_cell(entry.model)}: {entry.computation}." for entry in entries if entry.computation),
             "Seconds an image, and multiply-accumulates for 1280x720 pixels.",
             "",
             f"| mean | parameters | multiply-accumulates {MEASURES}",
             f"| --- | ---: | ---: {'| ---: ' * 5}|",
-            *(f"| {entry.model} | {_cost(entry)} {_cells(entry.result.mean)}" for entry in entries),
+            *(f"| {_cell(entry.model)} | {_cost(entry)} {_cells(entry.result.mean)}" for entry in entries),
             "",
             f"| image | upscaler {MEASURES}",
             f"| --- | --- {'| ---: ' * 5}|",
             *(
-                f"| {name} | {entry.model} {_cells(entry.result.images[name])}"
+                f"| {_cell(name)} | {_cell(entry.model)} {_cells(entry.result.images[name])}"
                 for name in result.images
                 for entry in entries
             ),
-            *(f"\nSkipped: {name} ({reason})" for name, reason in result.skipped.items()),
+            *(f"\nSkipped: {_cell(name)} ({reason})" for name, reason in result.skipped.items()),
         ]
     )
+
+
+def _cell(text: str) -> str:
+    """A name from outside, as Markdown shows it in one cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _cost(entry: Entry) -> str:
@@ -98,6 +106,7 @@ def as_csv(entries: Sequence[Entry]) -> str:
             "low_resolution": entry.result.low_resolution_source,
             "protocol": str(entry.result.protocol),
             "model": entry.model,
+            "computation": entry.computation,
             "parameters": entry.parameters,
             "multiply_accumulates": entry.multiply_accumulates,
             "image": name,

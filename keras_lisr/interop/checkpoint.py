@@ -66,6 +66,8 @@ def check_names(tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
     for name, tensor in tensors.items():
         if name not in known and not name.startswith(layout.unused):
             raise ValueError(f"with {name!r} of shape {tensor.shape}, which it has no place for")
+        if not np.isfinite(tensor).all():
+            raise ValueError(f"with {name!r}, which is not finite")
 
 
 def check_mean(tensors: Mapping[str, np.ndarray], layout: Layout) -> None:

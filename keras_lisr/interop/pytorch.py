@@ -27,7 +27,9 @@ def read_state_dict(file: str | Path) -> dict[str, np.ndarray]:
         raise ValueError(f"`file` must be an existing file. Received: file={str(file)!r}")
     stored = load_without_code(file)
     if not isinstance(stored, dict) or not all(is_named_tensor(*item) for item in stored.items()):
-        raise ValueError(f"`file` must hold a state dict: names and tensors. Received: file={str(file)!r}")
+        raise ValueError(
+            f"`file` must hold a state dict: names and tensors of floating-point numbers. Received: file={str(file)!r}"
+        )
     wrapped = all(name.startswith(DATA_PARALLEL) for name in stored)
     return {name.removeprefix(DATA_PARALLEL * wrapped): to_numpy(tensor) for name, tensor in stored.items()}
 
@@ -65,7 +67,13 @@ def is_named_tensor(name: Any, tensor: Any) -> bool:
     """Whether these are an item of a state dict."""
     import torch
 
-    return isinstance(name, str) and isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
+    return (
+        isinstance(name, str)
+        and isinstance(tensor, torch.Tensor)
+        and tensor.layout == torch.strided
+        and tensor.is_floating_point()
+        and not tensor.is_meta
+    )
 
 
 def to_numpy(tensor: Any) -> np.ndarray:

@@ -57,15 +57,21 @@ def load_model(name_or_path: str | Path) -> keras.Model:
         The model, not compiled.
 
     Raises:
-        ValueError: If there is no such preset or file, or Keras cannot load it.
+        ValueError: If there is no such preset or file, Keras cannot load it, or its weights are not finite.
     """
     name = choose_model(str(name_or_path))
     if not name.endswith(".keras"):
         return from_preset(name)
     try:
-        return keras.models.load_model(name, compile=False)
+        model = keras.models.load_model(name, compile=False)
     except Exception as error:  # Whatever the file's layers and their configuration raise.
         raise ValueError(f"`model` must be a model that Keras can load. Received: model={name!r} ({error})") from error
+    for weight in model.weights:
+        if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+            raise ValueError(
+                f"`model` must have finite weights. Received: model={name!r}, in which {weight.path!r} is not"
+            )
+    return model
 
 
 def save_preset(model: keras.Model, path: str | Path, *, builder: str, arguments: Mapping[str, Any]) -> None:

@@ -60,7 +60,7 @@ def test_a_broken_image_is_named_skipped_and_told_by_the_exit_code(tiny, capsys)
     (tiny / "HR" / "broken.png").write_bytes(b"no picture")
     assert run("evaluate", "--data", tiny, "--scale", 2) == 1
     printed, errors = capsys.readouterr()
-    assert errors.startswith("keras-lisr: skipped broken.png: ") and errors.count("\n") == 1
+    assert errors.startswith("keras-lisr: skipped broken.png of Tiny: ") and errors.count("\n") == 1
     assert "2 images" in printed and "Skipped: broken.png" in printed
 
 
@@ -72,6 +72,8 @@ def test_a_broken_image_is_named_skipped_and_told_by_the_exit_code(tiny, capsys)
         (["tiny_x2", "--data", "set99", "--data-root", "."], "Received: data='set99'"),
         (["tiny_x2", "--data", "TINY", "--scale", "4"], "`scale` must be that of tiny_x2 (2). Received: scale=4"),
         (["tiny_x2", "--data", "TINY", "--json", "missing/f.json"], "must be a file in an existing folder"),
+        (["tiny_x2", "--data", "TINY", "--json", "/dev/null"], "must be a file in an existing folder"),
+        (["tiny_x2", "--data", "TINY", "--json", "f", "--csv", "f"], "Files to write must differ. Received: f, f"),
         (["tiny_x2", "--data", "TINY", "--shave", "-1"], "`shave` must be"),
         (["tiny_x2", "--data", "EMPTY"], "must hold images"),
     ],
@@ -82,3 +84,17 @@ def test_errors_are_one_line_and_exit_code_2(tiny, tmp_path, capsys, arguments, 
     assert run("evaluate", *(paths.get(argument, argument) for argument in arguments)) == 2
     printed, errors = capsys.readouterr()
     assert message in errors and errors.count("\n") == 1 and not printed
+
+
+def test_sets_of_the_same_name_are_told_apart_and_each_is_measured_once(tiny, tmp_path):
+    (tmp_path / "other" / "Tiny").mkdir(parents=True)
+    write_picture(np.zeros((32, 32, 3), np.uint8), tmp_path / "other" / "Tiny" / "x.png")
+    folders = [tiny, tmp_path / "other" / "Tiny", tiny]
+    assert run("evaluate", "tiny_x2", "tiny_x2", "--data", *folders, "--json", tmp_path / "f.json") == 0
+    entries = json.loads((tmp_path / "f.json").read_text())
+    assert [entry["result"]["set_name"] for entry in entries] == [str(tiny)] * 2 + [str(folders[1])] * 2
+
+
+def test_how_a_model_computes_stands_above_the_table(tiny, capsys):
+    assert run("evaluate", "tiny_x2", "--data", tiny, "--tile", 8) == 0
+    assert "\ntiny_x2: float32, tiles of 8 pixels.\n" in capsys.readouterr().out

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -44,14 +45,14 @@ def test_missing_low_resolution_files_are_made(tmp_path, originals, scale):
 
 def test_low_resolution_files_are_used_and_the_original_is_cropped_to_them(tmp_path, originals):
     for name in ("a", "b", "without_original"):
-        save(np.full((5, 6, 3), 7, np.uint8), low_resolution_file(tmp_path, name))
+        save(np.full((5, 7, 3), 7, np.uint8), low_resolution_file(tmp_path, name))
     benchmark_set = BenchmarkSet(str(tmp_path / "Tiny"), scale=4)
     assert benchmark_set.low_resolution_source == "LR_bicubic/X4"
     images = list(benchmark_set)
     assert [image.name for image in images] == ["a", "b"]
     for name, low_resolution, high_resolution in images:
-        np.testing.assert_array_equal(low_resolution, np.full((5, 6, 3), 7, np.uint8))
-        np.testing.assert_array_equal(high_resolution, originals[name][:20, :24])
+        np.testing.assert_array_equal(low_resolution, np.full((5, 7, 3), 7, np.uint8))
+        np.testing.assert_array_equal(high_resolution, originals[name][:20, :28])
 
 
 @pytest.mark.usefixtures("originals")
@@ -82,11 +83,20 @@ def test_images_are_read_when_iterated_and_again_each_time(tmp_path):
 
 
 @pytest.mark.usefixtures("originals")
-def test_low_resolution_file_must_fit_its_original(tmp_path):
+@pytest.mark.parametrize("shape", [(6, 7, 3), (5, 6, 3)])
+def test_low_resolution_file_must_fit_its_original(tmp_path, shape):
     for name in ("a", "b"):
-        save(np.zeros((6, 7, 3), np.uint8), low_resolution_file(tmp_path, name))
-    with pytest.raises(ValueError, match=r"a.png must be at least 4 times as large .*\(6, 7, 3\) and \(21, 30, 3\)"):
+        save(np.zeros(shape, np.uint8), low_resolution_file(tmp_path, name))
+    with pytest.raises(
+        ValueError, match=rf"a.png must be 4 times as large .*{re.escape(str(shape))} and \(21, 30, 3\)"
+    ):
         next(iter(BenchmarkSet(tmp_path / "Tiny", scale=4)))
+
+
+def test_files_that_differ_in_the_suffix_alone_keep_it(tmp_path):
+    for name in ("a.png", "a.jpg", "b.png"):
+        save(np.zeros((4, 4, 3), np.uint8), tmp_path / "Two" / "HR" / name)
+    assert [image.name for image in BenchmarkSet(tmp_path / "Two", scale=2)] == ["a.jpg", "a.png", "b"]
 
 
 @pytest.mark.parametrize(("name", "message"), [("", "hold images"), ("missing", "be an existing folder")])

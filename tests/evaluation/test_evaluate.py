@@ -104,3 +104,11 @@ def test_a_broken_image_raises_or_is_skipped_by_name(tiny):
         (tiny.folder / "HR" / f"{name}.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"must hold readable images\. Received: .*broken\.png.*second\.png"):
         evaluate(bicubic(2), tiny, skip_broken=True)
+
+
+def test_an_image_too_small_to_be_measured_is_skipped_too(tiny):
+    Image.fromarray(np.zeros((12, 40, 3), np.uint8)).save(tiny.folder / "HR" / "flat.png")
+    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tiny.folder / "HR" / "dot.png")
+    result = evaluate(bicubic(2), BenchmarkSet(tiny.folder, scale=2), skip_broken=True)
+    assert list(result.images) == ["first", "second"] and list(result.skipped) == ["dot.png", "flat.png"]
+    assert "at least 11×11 inside the border" in result.skipped["flat.png"]

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -18,9 +19,9 @@ def entries():
 
     broken = {"text.png": "no picture"}
     return [
-        Entry("bicubic", None, None, result(4, 28.0, broken)),
-        Entry("imdn_x4", 722_664, 41_300_000_000, result(4, 31.0, broken)),
-        Entry("bicubic", None, None, result(2, math.inf, {})),
+        Entry("bicubic", None, None, None, result(4, 28.0, broken)),
+        Entry("imdn_x4", "float32, whole pictures", 722_664, 41_300_000_000, result(4, 31.0, broken)),
+        Entry("bicubic", None, None, None, result(2, math.inf, {})),
     ]
 
 
@@ -31,6 +32,7 @@ def test_every_set_and_scale_has_its_protocol_its_means_and_its_images(entries):
         "",
         "2 images, low resolution: imresize. 8-bit RGB and its float luma (BT.601), shave 4, peak 255; SSIM: 11-tap "
         "Gaussian, sigma 1.5, valid region.",
+        "imdn_x4: float32, whole pictures.",
         "Seconds an image, and multiply-accumulates for 1280x720 pixels.",
         "",
         "| mean | parameters | multiply-accumulates | PSNR | SSIM | RGB PSNR | RGB SSIM | seconds |",
@@ -49,6 +51,12 @@ def test_every_set_and_scale_has_its_protocol_its_means_and_its_images(entries):
         "",
     ]
     assert second.startswith("Set5 ×2") and "shave 2" in second and "| inf |" in second
+
+
+def test_names_from_outside_do_not_break_the_table(entries):
+    images = {"a|b\nc": entries[0].result.images["baby"]}
+    text = markdown([dataclasses.replace(entries[0], result=dataclasses.replace(entries[0].result, images=images))])
+    assert "| a\\|b c | bicubic | 28.00 |" in text
 
 
 def test_json_has_all_numbers_and_is_json(entries):

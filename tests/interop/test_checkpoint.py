@@ -205,3 +205,18 @@ def test_the_published_imdn_takes_the_papers_strategies(published):
     image = picture(1, 24, 31, 3)
     guided = zoo.transplant(model, zoo.imdn(4, **strategies))
     np.testing.assert_allclose(to_numpy(guided(image)), to_numpy(model(image)), rtol=0, atol=1e-5)
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path):
+    file = write(
+        Imdn(2), tmp_path / "a.pth", **{"fea_conv.bias": torch.full((Imdn(2).fea_conv.bias.numel(),), torch.nan)}
+    )
+    with pytest.raises(ValueError, match="with 'fea_conv.bias', which is not finite"):
+        load(file, "imdn", 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.int64])
+def test_numbers_of_another_kind_are_refused(tmp_path, dtype):
+    file = write(Imdn(2), tmp_path / "a.pth", **{"fea_conv.bias": torch.zeros(3, dtype=dtype)})
+    with pytest.raises(ValueError, match="tensors of floating-point numbers"):
+        load(file, "imdn", 2)

@@ -94,7 +94,9 @@ def test_half_a_file_is_refused(file, modern):
 )
 def test_other_contents_are_refused(file, content):
     torch.save(content, file)
-    with pytest.raises(ValueError, match="`file` must hold a state dict: names and tensors. .*a.pth'$"):
+    with pytest.raises(
+        ValueError, match="`file` must hold a state dict: names and tensors of floating-point numbers. .*a.pth'$"
+    ):
         read_state_dict(file)
 
 

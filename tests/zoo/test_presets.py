@@ -191,3 +191,11 @@ def test_what_is_no_model_is_refused_by_its_name(tmp_path, monkeypatch, name, me
     (tmp_path / "text.keras").write_text("no model")
     with pytest.raises(ValueError, match=f"{message}.*'{name}'"):
         load_model(name)
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    network = zoo.imdn(**ARGUMENTS)
+    network.get_layer("shallow").bias.assign(np.full(8, np.nan))
+    network.save(tmp_path / "nan.keras")
+    with pytest.raises(ValueError, match="must have finite weights.*nan.keras', in which 'shallow/bias' is not"):
+        load_model(tmp_path / "nan.keras")

@@ -1,0 +1,20 @@
+from pathlib import Path
+
+import pytest
+
+from keras_lisr.cli.files import check_targets, titles
+
+
+def test_what_cannot_be_written_is_refused_before_anything_is_computed(tmp_path):
+    check_targets(tmp_path / "a", None, tmp_path / "b")
+    for path in (tmp_path, tmp_path / "missing" / "a", Path("/dev/null")):
+        with pytest.raises(ValueError, match="must be a file in an existing folder"):
+            check_targets(path)
+    (tmp_path / "link").symlink_to("a")
+    with pytest.raises(ValueError, match="must differ"):
+        check_targets(tmp_path / "a", tmp_path / "link")
+
+
+def test_files_are_called_by_their_names_unless_two_have_the_same():
+    assert titles(["imdn_x4", "a/b.keras", "a/b.keras"]) == {"imdn_x4": "imdn_x4", "a/b.keras": "b.keras"}
+    assert titles(["a/b.keras", "c/b.keras"]) == {"a/b.keras": "a/b.keras", "c/b.keras": "c/b.keras"}
