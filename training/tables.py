@@ -25,9 +25,11 @@ from keras_lisr.evaluation import evaluate
 from keras_lisr.inference import Upscaler
 from keras_lisr.interruption import exit_code_of, raising_on_sigterm
 from keras_lisr.parser import Parser
+from keras_lisr.precision import fast_bfloat16
 from keras_lisr.training import Recipe, fit
 from keras_lisr.training.command import amount, positive_integer, read_data
 from keras_lisr.whole_files import written_whole
+from keras_lisr.zoo import load_model
 
 SCALE = 4
 VALIDATED = 4  # Images after each cell, to see that it has learnt; nothing is chosen by them.
@@ -107,20 +109,28 @@ def argument_parser(title: str) -> Parser:
 
 def run(title: str, cells: Sequence[Cell], flags: argparse.Namespace) -> str:
     """Trains and measures what has no result yet, and returns the table as Markdown."""
+    if not cells:
+        raise ValueError(f"`cells` must be in the name of a network. Received: cells={flags.cells}")
     sets = [BenchmarkSet(find_benchmark_set(name, flags.data_root), SCALE) for name in flags.evaluate]
+    if flags.precision == "auto":
+        flags.precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
     settings = {name: getattr(flags, name) for name in ("steps", "batch_size", "patch_size", "precision", "faster")}
-    require_same_settings(flags.output, settings)
+    require_same_settings(flags.output, {**settings, "data": str(flags.data.resolve())})
     runs = [(seed, cell) for seed in range(flags.seeds) for cell in cells]
     missing = [(seed, cell) for seed, cell in runs if not result_file(flags, cell, seed).exists()]
     if missing:
         sources = argparse.Namespace(**vars(flags), validation=None, cache=None, memory=None)
         images, validation = read_data(sources, SCALE, flags.patch_size)
         validation = validation.select(validation.names[:VALIDATED])
-        for number, (seed, cell) in enumerate(missing, start=1):
-            sys.stderr.write(f"[{number} of {len(missing)}] {cell.name}, seed {seed}\n")
-            keras.utils.clear_session()
-            model = train(cell, seed, images, validation, flags)
-            keep_measurements(model, sets, result_file(flags, cell, seed))
+    for number, (seed, cell) in enumerate(missing, start=1):
+        sys.stderr.write(f"[{number} of {len(missing)}] {cell.name}, seed {seed}\n")
+        keras.utils.clear_session()
+        train(cell, seed, images, validation, flags)
+        with written_whole(result_file(flags, cell, seed)) as partial:
+            partial.write_text("{}")
+        keep_measurements(result_file(flags, cell, seed), sets)
+    for seed, cell in runs:
+        keep_measurements(result_file(flags, cell, seed), sets)
     seconds = time_upscaling(cells, sets[0])
     return markdown(title, cells, sets, seconds, flags)
 
@@ -136,7 +146,7 @@ def require_same_settings(output: Path, settings: dict) -> None:
 
 
 def result_file(flags: argparse.Namespace, cell: Cell, seed: int) -> Path:
-    """Where the measurements of a trained cell are."""
+    """Where the measurements of a trained cell are; a cell without that file is not trained to the end."""
     return flags.output / cell.folder / f"seed_{seed}" / RESULT
 
 
@@ -161,12 +171,20 @@ def train(cell: Cell, seed: int, images: ImagePairs, validation: ImagePairs, fla
     )
 
 
-def keep_measurements(model: keras.Model, sets: Sequence[BenchmarkSet], file: Path) -> None:
-    """Measures a trained network in float32 and writes what came out."""
+def keep_measurements(file: Path, sets: Sequence[BenchmarkSet]) -> None:
+    """Measures a trained network in float32 on those sets on which it has not been measured yet."""
+    result = json.loads(file.read_text())
+    measured = result.get("measured", {})
+    missing = [a_set for a_set in sets if a_set.name not in measured]
+    if not missing:
+        return
+    model = load_model(file.with_name("averaged.keras"))
     upscale = Upscaler(model, precision="float32")
-    psnr = {a_set.name: evaluate(upscale, a_set).psnr for a_set in sets}
+    for a_set in missing:
+        means = evaluate(upscale, a_set)
+        measured[a_set.name] = {"psnr": means.psnr, "ssim": means.ssim}
     with written_whole(file) as partial:
-        partial.write_text(json.dumps({"parameters": parameters(model), "psnr": psnr}))
+        partial.write_text(json.dumps({"parameters": parameters(model), "measured": measured}))
 
 
 def time_upscaling(cells: Sequence[Cell], benchmark_set: BenchmarkSet) -> list[float]:
@@ -193,22 +211,25 @@ def markdown(title: str, cells: Sequence[Cell], sets: Sequence[BenchmarkSet], se
         "",
         f"{flags.steps} steps of {flags.batch_size} patches of {flags.patch_size} high-resolution pixels at "
         f"{flags.faster:g} times the recipes' learning rates, "
-        f"{flags.seeds} {'seed' if flags.seeds == 1 else 'seeds'}, precision {flags.precision}, x{SCALE}. PSNR of "
-        "float luma in dB, shave 4: mean and standard deviation over the seeds. Seconds for an image of "
-        f"{names[0]}, median of {ROUNDS} rounds over all networks.",
+        f"{flags.seeds} {'seed' if flags.seeds == 1 else 'seeds'}, precision {flags.precision}, x{SCALE}. PSNR in "
+        "dB and SSIM of float luma, shave 4: mean, and of PSNR standard deviation, over the seeds. Seconds for an "
+        f"image of {names[0]}, median of {ROUNDS} rounds over all networks.",
         "",
         f"| network | parameters | {' | '.join(names)} | seconds | times the first | paper |",
         f"| --- | ---: |{' ---: |' * (len(names) + 2)} --- |",
     ]
     for cell, time_taken in zip(cells, seconds, strict=True):
         results = [json.loads(result_file(flags, cell, seed).read_text()) for seed in range(flags.seeds)]
-        psnr = [mean_and_deviation([result["psnr"][name] for result in results]) for name in names]
+        measured = [mean_and_deviation([result["measured"][name] for result in results]) for name in names]
         cost = f"{time_taken:.3f} | {time_taken / seconds[0]:.2f}"
-        lines.append(f"| {cell.name} | {results[0]['parameters']:,} | {' | '.join(psnr)} | {cost} | {cell.published} |")
+        count = f"{results[0]['parameters']:,}"
+        lines.append(f"| {' | '.join([cell.name, count, *measured, cost, cell.published])} |")
     return "\n".join(lines) + "\n"
 
 
-def mean_and_deviation(values: Sequence[float]) -> str:
-    """Two numbers as tables show them; a single run has no deviation."""
-    mean = f"{statistics.mean(values):.2f}"
-    return f"{mean} ± {statistics.stdev(values):.2f}" if len(values) > 1 else mean
+def mean_and_deviation(measured: Sequence[dict[str, float]]) -> str:
+    """PSNR and SSIM as tables show them; a single run has no deviation."""
+    psnr = [each["psnr"] for each in measured]
+    ssim = statistics.mean(each["ssim"] for each in measured)
+    deviation = f" ± {statistics.stdev(psnr):.2f}" if len(psnr) > 1 else ""
+    return f"{statistics.mean(psnr):.2f}{deviation} / {ssim:.4f}"

@@ -53,7 +53,7 @@ def cells(module):
 
     cell = module("tables").cell
     made = [cell("fsrcnn", "fsrcnn", "31.08"), cell("fsrcnn + GGAS", "fsrcnn", "+0.08", ggas=True)]
-    small = [dataclasses.replace(one.recipe, build=tiny(ggas)) for ggas, one in enumerate(made)]
+    small = [dataclasses.replace(one.recipe, build=tiny(bool(ggas))) for ggas, one in enumerate(made)]
     return [dataclasses.replace(one, recipe=recipe) for one, recipe in zip(made, small, strict=True)]
 
 
@@ -79,10 +79,11 @@ def test_a_table_is_trained_measured_printed_and_gone_on_with(module, cells, fla
     printed, errors = capsys.readouterr()
     assert len(trained) == 4 and {(recipe.steps, recipe.batch_size) for recipe in trained} == {(2, 1)}
     assert "[4 of 4] fsrcnn + GGAS, seed 1" in errors
-    results = [json.loads((tmp_path / f"runs/fsrcnn/seed_{i}/result.json").read_text())["psnr"]["Tiny"] for i in (0, 1)]
+    files = [tmp_path / "runs" / "fsrcnn" / f"seed_{seed}" / "result.json" for seed in (0, 1)]
+    results = [json.loads(file.read_text())["measured"]["Tiny"]["psnr"] for file in files]
     row = next(line for line in printed.splitlines() if line.startswith("| fsrcnn |"))
     mean, deviation = np.mean(results), np.std(results, ddof=1)
-    assert f"| {mean:.2f} ± {deviation:.2f} |" in row and row.endswith("| 1.00 | 31.08 |")
+    assert f"| {mean:.2f} ± {deviation:.2f} / 0." in row and row.endswith("| 1.00 | 31.08 |")
     assert {recipe.learning_rate for recipe in trained} == {3e-3}
     stated = "2 steps of 1 patches of 32 high-resolution pixels at 3 times the recipes' learning rates, 2 seeds, "
     assert stated + "precision float32, x4" in printed
@@ -92,9 +93,14 @@ def test_a_table_is_trained_measured_printed_and_gone_on_with(module, cells, fla
     assert len(trained) == 5
     assert capsys.readouterr().out.splitlines()[:5] == printed.splitlines()[:5]
 
-    assert tables.main("Table", cells, [*flags, "--steps", "3"]) == 2
-    errors = capsys.readouterr().err
-    assert "`output` must be a new folder or one of these settings" in errors and errors.count("\n") == 1
+    for change in (["--steps", "3"], ["--data", str(tmp_path / "Tiny")]):
+        assert tables.main("Table", cells, [*flags, *change]) == 2
+        errors = capsys.readouterr().err
+        assert "`output` must be a new folder or one of these settings" in errors and errors.count("\n") == 1
+
+    (tmp_path / "Tiny").rename(tmp_path / "Other")
+    assert tables.main("Table", cells, [*flags, "--evaluate", str(tmp_path / "Other")]) == 0
+    assert len(trained) == 5 and "| Other |" in capsys.readouterr().out
 
 
 def test_some_cells_alone(module, cells, flags, capsys):
@@ -103,7 +109,9 @@ def test_some_cells_alone(module, cells, flags, capsys):
     assert "| fsrcnn + GGAS |" in printed and "| fsrcnn |" not in printed and "±" not in printed
 
 
-@pytest.mark.parametrize(("flag", "value"), [("--steps", "0"), ("--evaluate", "nowhere"), ("--data", "nowhere")])
+@pytest.mark.parametrize(
+    ("flag", "value"), [("--steps", "0"), ("--cells", "none"), ("--evaluate", "nowhere"), ("--data", "nowhere")]
+)
 def test_errors_are_one_line_and_exit_code_2(module, cells, flags, capsys, monkeypatch, flag, value):
     monkeypatch.delenv("KERAS_LISR_DATA", raising=False)
     assert module("tables").main("Table", cells, [*flags, flag, value]) == 2
