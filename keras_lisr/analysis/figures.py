@@ -81,16 +81,24 @@ def draw_spectra(spectra: Mapping[str, Mapping[str, Spectrum]]) -> "Figure":
 
 
 def draw_blocks(axes: "Axes", blocks: Mapping[str, Spectrum]) -> None:
-    """One curve a block, from dark to light in their order, and a legend below them."""
+    """One curve a block, from dark to light in their order, with its number on it, and a legend below them."""
     import matplotlib
 
     # The last tenth of the map is a yellow that is lost on white.
     colors = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(blocks)))
     dashed = discontinuities(blocks)
-    for color, (name, spectrum) in zip(colors, blocks.items(), strict=True):
+    for i, (name, spectrum) in enumerate(blocks.items()):
         style = "--" if name in dashed else "-"
         label = name.replace("_", " ")
-        axes.plot(spectrum.frequency, spectrum.power, style, color=color, linewidth=1.4, label=label)
+        axes.plot(spectrum.frequency, spectrum.power, style, color=colors[i], linewidth=1.4, label=label)
+        # Each number at a place of its own: neighbours among sixteen blocks differ little in colour.
+        place = round((i + 0.5) / len(blocks) * (len(spectrum.power) - 1))
+        point = spectrum.frequency[place], spectrum.power[place]
+        box = {"boxstyle": "circle,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
+        number = name.removeprefix("block_")
+        axes.annotate(
+            number, point, ha="center", va="center", fontsize="x-small", color=colors[i], bbox=box, annotation_clip=True
+        )
     axes.legend(
         loc="upper center",
         bbox_to_anchor=(0.5, -0.17),  # Below the axis and its label, where it hides no curve.
