@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
+from keras_lisr.zoo.cast import in_precision
+
 BLOCK = re.compile(r"block_(\d+)")
 ATTENTION = "global_attention"
 
@@ -35,7 +37,7 @@ def block_outputs(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray
     >>> {name: features.shape for name, features in outputs.items()}
     {'block_1': (6, 8, 12), 'block_2': (6, 8, 12)}
     """
-    model = in_float32(model)
+    model = in_precision(model, "float32")  # The rounding of bfloat16 would be white noise in a spectrum.
     numbers = sorted(int(match[1]) for layer in model.layers if (match := BLOCK.fullmatch(layer.name)))
     if 1 not in numbers:
         raise ValueError(
@@ -64,7 +66,7 @@ def attention_map(model: keras.Model, image: np.ndarray) -> np.ndarray:
     >>> attention_map(fsrcnn(scale=4, ggas=True), np.zeros((6, 8, 3), np.uint8)).shape
     (6, 8, 12)
     """
-    model = in_float32(model)
+    model = in_precision(model, "float32")
     if ATTENTION not in [layer.name for layer in model.layers]:
         raise ValueError(
             "`model` must be built with GGAS to have an attention map. "
@@ -105,22 +107,3 @@ def check_image(image: np.ndarray, smallest_side: int = 1) -> None:
             f"`image` must have sides of at least {smallest_side} pixels for this network. "
             f"Received: image.shape={image.shape}"
         )
-
-
-def in_float32(model: keras.Model) -> keras.Model:
-    """The model itself if it computes in float32, or else a copy with the same weights that does.
-
-    The rounding of bfloat16 is white noise, and would lift the upper end of a spectrum that falls over decades.
-    """
-    if all(layer.compute_dtype == "float32" for layer in model.layers):
-        return model
-
-    def clone(operation):
-        config = operation.get_config()
-        if isinstance(operation, keras.layers.Layer):
-            config["dtype"] = "float32"
-        return type(operation).from_config(config)
-
-    copy = keras.models.clone_model(model, clone_function=clone)
-    copy.set_weights(model.get_weights())
-    return copy

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from keras_lisr.analysis.block_outputs import in_float32, values
+from keras_lisr.analysis.block_outputs import values
+from keras_lisr.zoo.cast import in_precision
 
 # What adds, as the builders name it: block_3_sum, block_3_1_sum (CARN), block_3_residual_1_sum (RCAN), block_3_sum_1
 # (MemNet).
@@ -41,7 +42,7 @@ def residual_magnitude(model: keras.Model, image: np.ndarray, *, nested: bool = 
     >>> list(residual_magnitude(idn(scale=4, num_blocks=2), np.zeros((6, 8, 3), np.uint8)))
     ['block_1_sum', 'block_2_sum']
     """
-    model = in_float32(model)
+    model = in_precision(model, "float32")
     residuals = {layer.name: layer.input[1] for layer in residual_connections(model, nested)}
     if not residuals:
         raise ValueError(

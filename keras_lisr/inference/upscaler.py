@@ -9,7 +9,6 @@ from keras_lisr.inference.engines import (
     Precision,
     compile_engine,
     compile_self_ensemble,
-    in_precision,
     resolve_precision,
 )
 from keras_lisr.inference.receptive_field import receptive_field_radius
@@ -23,6 +22,7 @@ from keras_lisr.inference.tiling import (
     values_per_pixel,
     windows,
 )
+from keras_lisr.zoo.cast import in_precision
 from keras_lisr.zoo.graph import calls
 
 DEFAULT_MEMORY = 2**30

@@ -2,9 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_lisr import zoo
 from keras_lisr.inference import engines
-from keras_lisr.inference.engines import compile_engine, compile_self_ensemble, in_precision, resolve_precision
+from keras_lisr.inference.engines import compile_engine, compile_self_ensemble, resolve_precision
 
 
 def model_of(*layers):
@@ -75,42 +74,6 @@ def test_auto_is_bfloat16_where_that_is_fast(monkeypatch, fast):
 def test_unknown_precision_is_an_error():
     with pytest.raises(ValueError, match="must be 'auto', 'float32' or 'bfloat16'. Received: precision='float16'"):
         resolve_precision("float16")
-
-
-def test_a_model_in_the_wanted_precision_is_taken_as_it_is():
-    model = zoo.fsrcnn(num_filters=8)
-    assert in_precision(model, "float32") is model
-
-
-def test_a_copy_in_bfloat16_has_the_same_weights_and_nearly_the_same_result():
-    model = zoo.idn(2, num_filters=16, num_blocks=1, ggas=True)
-    copy = in_precision(model, "bfloat16")
-    for weight, copied in zip(model.weights, copy.weights, strict=True):
-        assert weight.path == copied.path
-        assert weight is not copied
-        np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (weight, copied)))
-
-    for name in ("shallow_1", "block_1_conv_2", "block_1_identity"):
-        assert copy.get_layer(name).compute_dtype == "bfloat16"
-    assert copy.get_layer("global_attention").depthwise.compute_dtype == "bfloat16"
-    for name in ("bicubic", "skip", "super_resolved"):
-        assert copy.get_layer(name).compute_dtype == "float32"
-
-    image = np.random.default_rng(0).integers(0, 256, (1, 6, 7, 3), dtype=np.uint8)
-    error = compile_engine(copy)(image).astype(int) - compile_engine(model)(image)
-    assert 0 < np.abs(error).max() < 8
-
-
-def test_a_model_trained_in_bfloat16_can_run_in_float32():
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = zoo.memnet(num_filters=4, num_blocks=1, num_recursions=2, cwss=True)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    assert in_precision(model, "bfloat16") is model
-    copy = in_precision(model, "float32")
-    assert {layer.compute_dtype for layer in copy.layers} == {"float32"}
-    np.testing.assert_array_equal(*(network.get_layer("shallow").get_weights()[0] for network in (copy, model)))
 
 
 def test_the_self_ensemble_is_the_mean_over_flips_and_quarter_turns(bytes_of_all_values):
