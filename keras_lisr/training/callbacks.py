@@ -189,6 +189,22 @@ class Progress(keras.callbacks.Callback):
             self.bar.close()
 
 
+class TensorBoardCurves(keras.callbacks.TensorBoard):
+    """Keras's curves over the steps of the run: epochs may change their length.
+
+    Args:
+        folder: TensorBoard's folder.
+        steps: Where the run begins.
+    """
+
+    def __init__(self, folder: Path, steps: Steps):
+        super().__init__(str(folder), write_graph=False)
+        self.steps = steps
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(self.steps.until(epoch + 1), logs)
+
+
 class TensorBoardPictures(keras.callbacks.Callback):
     """Shows TensorBoard what the averaged weights make of some crops, the attention map, and the alphas of CWSS.
 

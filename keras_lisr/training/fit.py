@@ -24,6 +24,7 @@ from keras_lisr.training.callbacks import (
     Averages,
     EpochStart,
     Progress,
+    TensorBoardCurves,
     TensorBoardPictures,
     TimeLimit,
     Validation,
@@ -235,7 +236,7 @@ def tensorboard(
         for low_resolution, high_resolution in itertools.islice(validation, CROPS)
     ]
     return [
-        keras.callbacks.TensorBoard(str(folder), write_graph=False),
+        TensorBoardCurves(folder, steps),
         TensorBoardPictures(network, folder / "pictures", crops, scale, steps),
     ]
 

@@ -15,6 +15,7 @@ from keras_lisr.training.callbacks import (
     Averages,
     EpochStart,
     Progress,
+    TensorBoardCurves,
     TensorBoardPictures,
     TimeLimit,
     Validation,
@@ -148,7 +149,7 @@ def events(tmp_path):
     from tensorboard.util import tensor_util
 
     def read():
-        accumulator = EventAccumulator(str(tmp_path))
+        accumulator = EventAccumulator(str(next(iter(tmp_path.glob("train")), tmp_path)))
         accumulator.Reload()
         return {
             tag: [(event.step, tensor_util.make_ndarray(event.tensor_proto)) for event in accumulator.Tensors(tag)]
@@ -156,6 +157,14 @@ def events(tmp_path):
         }
 
     return read
+
+
+def test_tensorboards_curves_count_steps(model, tmp_path, events):
+    for steps, epochs in ((Steps(0, 2), 2), (Steps(4, 4), 1)):  # Gone on with, in longer epochs.
+        curves = TensorBoardCurves(tmp_path, steps)
+        first = steps.first_epoch
+        model.fit(*BATCH, initial_epoch=first, epochs=first + epochs, callbacks=[curves], verbose=0)
+    assert [step for step, _ in events()["epoch_loss"]] == [2, 4, 8]
 
 
 def test_tensorboard_shows_crops_attention_and_alphas(tmp_path, events):
