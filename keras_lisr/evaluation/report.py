@@ -88,7 +88,13 @@ def _cells(row: Measures) -> str:
 
 def as_json(entries: Sequence[Entry]) -> str:
     """All numbers, the means too; the infinite PSNR of identical images is null."""
-    return json.dumps([_finite(asdict(entry) | {"mean": asdict(entry.result.mean)}) for entry in entries], indent=2)
+    return json.dumps(
+        [
+            _finite(asdict(entry) | {"protocol": str(entry.result.protocol), "mean": asdict(entry.result.mean)})
+            for entry in entries
+        ],
+        indent=2,
+    )
 
 
 def _finite(value: Any) -> Any:

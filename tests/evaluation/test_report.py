@@ -63,6 +63,7 @@ def test_json_has_all_numbers_and_is_json(entries):
     stored = json.loads(as_json(entries), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert [entry["model"] for entry in stored] == ["bicubic", "imdn_x4", "bicubic"]
     assert stored[1]["parameters"] == 722_664 and stored[1]["mean"]["psnr"] == 32.0
+    assert stored[1]["protocol"].startswith("8-bit RGB and its float luma (BT.601), shave 4")
     assert stored[1]["result"]["protocol"] == {"shave": 4, "rounded_luma": False}
     assert stored[1]["result"]["images"]["bird"]["rgb_ssim"] == 0.7
     assert stored[1]["result"]["skipped"] == {"text.png": "no picture"}

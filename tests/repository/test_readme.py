@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_lisr import zoo
 from keras_lisr.cli import make_parser
 from keras_lisr.preset_index import presets
 from keras_lisr.training import command
@@ -89,6 +90,13 @@ def test_a_picture_is_upscaled_and_a_set_measured(tmp_path, monkeypatch):
     with contextlib.redirect_stdout(printed):
         exec(block_with("evaluate(upscaler"), names)
     assert "shave 4" in printed.getvalue() and "noise" in printed.getvalue()
+
+
+def test_published_weights_are_given_both_strategies(monkeypatch):
+    monkeypatch.setattr("keras_lisr.interop.load", lambda file, architecture, scale: zoo.imdn(scale), raising=False)
+    names = {}
+    exec(block_with("interop.load("), names)
+    assert names["model"].count_params() == zoo.imdn(4, ggas=True, cwss=True).count_params()
 
 
 def test_the_training_block_makes_a_recipe(monkeypatch):
