@@ -38,3 +38,8 @@ class AveragingAdam(keras.optimizers.Adam):
         for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
             weight = keras.ops.cast(1 - momentum, variable.dtype)
             average.assign_add((keras.ops.convert_to_tensor(variable) - average) * weight)
+
+    def _overwrite_model_variables_with_average_value(self, trainable_variables):
+        """Puts the averages into the weights, as `fit` does at its end, on JAX as arrays of their own: see `build`."""
+        for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
+            variable.assign(keras.ops.copy(average))

@@ -46,3 +46,13 @@ def test_config_makes_it_again():
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert isinstance(again, AveragingAdam)
     assert again.get_config() == optimizer.get_config()
+
+
+def test_a_model_can_be_fitted_twice():
+    """On JAX a step consumes the arrays of weights and averages, which must not be the same ones after a fit."""
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(AveragingAdam(0.1), "mae")
+    batch = np.ones((2, 3), "float32"), np.zeros((2, 1), "float32")
+    first = model.fit(*batch, epochs=2, verbose=0).history["loss"]
+    second = model.fit(*batch, epochs=30, verbose=0).history["loss"]
+    assert second[-1] < first[-1]
