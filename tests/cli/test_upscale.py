@@ -34,7 +34,8 @@ def test_scale_picks_the_preset(picture, capsys):
 def test_files_are_models_too(picture, models, name):
     output = picture.with_name("out.bmp")
     assert run("upscale", picture, "-o", output, "-n", models / name, "-t", 8, "--precision", "float32") == 0
-    expected = Upscaler(zoo.presets.from_preset(models / "tiny.npz"), precision="float32")(read_picture(picture))
+    network = zoo.presets.from_preset(models / "tiny.npz")
+    expected = Upscaler(network, tile=8, precision="float32")(read_picture(picture))
     error = read_picture(output).astype(int) - expected
     assert np.abs(error).max() <= (0 if name == "tiny.npz" else 1)  # The .keras file has not been through float16.
 
