@@ -106,11 +106,11 @@ def load_subjects(models: dict[str, str], arguments: argparse.Namespace) -> dict
 
     subjects: dict[int, list[Subject]] = {}
 
-    def add(scale: int, subject: Subject) -> None:
-        subjects.setdefault(scale, [Subject("bicubic", None, None, None, bicubic(scale))]).append(subject)
+    def of_scale(scale: int) -> list[Subject]:
+        return subjects.setdefault(scale, [Subject("bicubic", None, None, None, bicubic(scale))])
 
     if arguments.scale is not None:
-        subjects[arguments.scale] = [Subject("bicubic", None, None, None, bicubic(arguments.scale))]
+        of_scale(arguments.scale)
     for name, title in models.items():
         model = load_model(name)
         for times in (1, 8) if arguments.self_ensemble else (1,):
@@ -122,14 +122,13 @@ def load_subjects(models: dict[str, str], arguments: argparse.Namespace) -> dict
             side = max(WARM_UP, upscaler.smallest_side)
             upscaler(np.zeros((side, side, 3), np.uint8))
             tiles = f"tiles of {arguments.tile} pixels" if arguments.tile else "tiles only where memory asks for them"
-            add(
-                upscaler.scale,
+            of_scale(upscaler.scale).append(
                 Subject(
                     f"{title}, self-ensemble" if times == 8 else title,
                     f"{upscaler.precision}, {tiles}",
                     parameters(model),
                     times * multiply_accumulates(model),
                     upscaler,
-                ),
+                )
             )
     return subjects

@@ -63,10 +63,15 @@ def _section(entries: Sequence[Entry]) -> str:
             f"| --- | --- {'| ---: ' * 5}|",
             *(
                 f"| {_cell(name)} | {_cell(entry.model)} {_cells(entry.result.images[name])}"
-                for name in result.images
+                for name in dict.fromkeys(name for entry in entries for name in entry.result.images)
                 for entry in entries
+                if name in entry.result.images  # A network may need larger images than bicubic.
             ),
-            *(f"\nSkipped: {_cell(name)} ({reason})" for name, reason in result.skipped.items()),
+            *(
+                f"\nSkipped by {_cell(entry.model)}: {_cell(name)} ({_cell(reason)})"
+                for entry in entries
+                for name, reason in entry.result.skipped.items()
+            ),
         ]
     )
 

@@ -61,7 +61,7 @@ def test_a_broken_image_is_named_skipped_and_told_by_the_exit_code(tiny, capsys)
     assert run("evaluate", "--data", tiny, "--scale", 2) == 1
     printed, errors = capsys.readouterr()
     assert errors.startswith("keras-lisr: skipped broken.png of Tiny: ") and errors.count("\n") == 1
-    assert "2 images" in printed and "Skipped: broken.png" in printed
+    assert "2 images" in printed and "Skipped by bicubic: broken.png" in printed
 
 
 @pytest.mark.parametrize(

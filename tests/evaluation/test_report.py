@@ -47,10 +47,23 @@ def test_every_set_and_scale_has_its_protocol_its_means_and_its_images(entries):
         "| bird | bicubic | 30.00 | 0.7500 | 31.00 | 0.7000 | 1.500 |",
         "| bird | imdn_x4 | 33.00 | 0.7500 | 31.00 | 0.7000 | 1.500 |",
         "",
-        "Skipped: text.png (no picture)",
+        "Skipped by bicubic: text.png (no picture)",
+        "",
+        "Skipped by imdn_x4: text.png (no picture)",
         "",
     ]
     assert second.startswith("Set5 ×2") and "shave 2" in second and "| inf |" in second
+
+
+def test_an_image_that_one_of_them_skips_stands_with_the_others(entries):
+    bicubic, network = entries[:2]
+    images = {"bird": network.result.images["bird"]}
+    result = dataclasses.replace(network.result, images=images, skipped={"baby": "too small"})
+    network = dataclasses.replace(network, result=result)
+    for order in ([bicubic, network], [network, bicubic]):
+        text = markdown(order)
+        assert "| baby | bicubic |" in text and "| baby | imdn_x4 |" not in text and "| bird | imdn_x4 |" in text
+        assert "Skipped by imdn_x4: baby (too small)" in text
 
 
 def test_names_from_outside_do_not_break_the_table(entries):
