@@ -71,7 +71,7 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     changed = dataclasses.replace(recipe(**options), **changes)
     check_files(flags)
     done = max(checkpoints(flags.output / "checkpoints"), default=0)
-    if done >= changed.steps:
+    if done >= changed.steps and SEVERAL_HOSTS not in os.environ:  # Of several processes all must see that: `fit` asks.
         tell(f"{flags.output} has made its {done} steps; --steps asks for more")
         return
     training, validation = read_data(flags, changed.scale, changed.patch_size)
