@@ -80,8 +80,13 @@ class GlobalAttentionBlock(keras.layers.Layer):
         if not self.starts_at_one:
             return keras.ops.sigmoid(logits)
         # In float32: in bfloat16 the sigmoid and what divides it can lie 1 % apart.
-        attention_map = keras.ops.sigmoid(keras.ops.cast(logits, "float32")) / sigmoid(self.initial_bias)
+        attention_map = keras.ops.sigmoid(keras.ops.cast(logits, "float32")) / self.divisor
         return keras.ops.cast(attention_map, self.compute_dtype)
+
+    @property
+    def divisor(self) -> float:
+        """What the sigmoid is divided by, so that the map starts at 1 if it is to."""
+        return sigmoid(self.initial_bias) if self.starts_at_one else 1.0
 
     @property
     def receptive_field_radius(self) -> int:

@@ -1,0 +1,328 @@
+"""Scales of channels, propagated through a network: what lets CWSS, and any other factor, vanish into its neighbours.
+
+A convolution may return each of its channels times any factor if whatever reads them divides by it again. Products with
+an attention map, sums, concatenations and rectifiers between the two only have to be passed: a positive factor commutes
+with all of them. So every tensor T of a network can be replaced by T' with ``T = scale * T'``, one scale a channel, and
+what the scales must fulfil is a system of equations, each between two channels: those that are added are of one scale,
+those that leave a `ChannelWiseScale` are alpha times those that enter. Convolutions put no equation between what
+enters and what leaves them, and so leave the freedom in which the system is solved.
+"""
+
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from keras_lisr.layers.channel_attention import ChannelAttention
+from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
+from keras_lisr.layers.contrast_channel_attention import ContrastChannelAttention
+from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
+from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
+from keras_lisr.zoo.graph import Call, calls, kind
+
+ONE = 0  # The unknown that is no unknown.
+# Scales beyond are not divided by: float32 would bear them, the weights of a float16 file would not.
+SMALLEST, LARGEST = 2.0**-16, 2.0**16
+TOLERANCE = 1e-6  # Relative, at which two scales are the same.
+
+
+class ContradictionError(Exception):
+    """An equation that the others rule out."""
+
+
+class Scales(NamedTuple):
+    """The scales of a tensor's channels: each a factor times an unknown of the system.
+
+    Args:
+        unknowns: Their numbers, `(channels,)`.
+        factors: `(channels,)`.
+    """
+
+    unknowns: np.ndarray
+    factors: np.ndarray
+
+    def times(self, factors: np.ndarray | float) -> "Scales":
+        """The same unknowns with other factors."""
+        return Scales(self.unknowns, self.factors * factors)
+
+
+class Equations:
+    """Unknown scales, of which some are known to be a factor times others.
+
+    A union-find structure: each unknown is a factor times its parent, and a root is free but for its sign.
+    """
+
+    def __init__(self):
+        self.parents = [ONE]
+        self.factors = [1.0]  # Of the parent.
+        self.signs = [1]  # Of a root, 0 as long as it may have either.
+
+    def unknowns(self, count: int) -> Scales:
+        """So many new ones."""
+        first = len(self.parents)
+        self.parents += range(first, first + count)
+        self.factors += [1.0] * count
+        self.signs += [0] * count
+        return Scales(np.arange(first, first + count), np.ones(count))
+
+    def known(self, factors: np.ndarray) -> Scales:
+        """Scales that are no longer free."""
+        return Scales(np.full(len(factors), ONE), factors)
+
+    def root(self, unknown: int) -> tuple[int, float]:
+        """The free unknown on which another depends, and the factor between them."""
+        factor = 1.0
+        while self.parents[unknown] != unknown:
+            factor *= self.factors[unknown]
+            unknown = self.parents[unknown]
+        return unknown, factor
+
+    def equate(self, these: Scales, those: Scales) -> None:
+        """Has two tensors be of one scale, channel by channel.
+
+        Raises:
+            ContradictionError: If they cannot.
+        """
+        for this, this_factor, that, that_factor in zip(*these, *those, strict=True):
+            (one, one_factor), (other, other_factor) = self.root(this), self.root(that)
+            one_factor, other_factor = one_factor * this_factor, other_factor * that_factor
+            if one == other:
+                if abs(one_factor - other_factor) > TOLERANCE * abs(one_factor):
+                    raise ContradictionError("two different scales meet")
+                continue
+            if other == ONE:  # It stays a root.
+                one, other, one_factor, other_factor = other, one, other_factor, one_factor
+            self._replace(other, one, one_factor / other_factor)
+
+    def _replace(self, root: int, parent: int, factor: float) -> None:
+        """Makes one root a factor times another."""
+        if not SMALLEST <= abs(factor) <= LARGEST:
+            raise ContradictionError("a scale is too near 0")
+        sign = self.signs[root] * (1 if factor > 0 else -1)
+        if sign and self.signs[parent] == -sign:
+            raise ContradictionError("a negative scale meets a rectifier")
+        self.signs[parent] = self.signs[parent] or sign
+        self.parents[root], self.factors[root] = parent, factor
+
+    def make_positive(self, scales: Scales) -> None:
+        """Has every scale of a tensor be greater than zero.
+
+        Raises:
+            ContradictionError: If one cannot.
+        """
+        for unknown, own_factor in zip(*scales, strict=True):
+            root, factor = self.root(unknown)
+            sign = 1 if own_factor * factor > 0 else -1
+            if self.signs[root] == -sign:
+                raise ContradictionError("a negative scale meets a rectifier")
+            self.signs[root] = sign
+
+    def values(self, scales: Scales, of_roots: Callable[[int], float] | None = None) -> np.ndarray:
+        """The scales of a tensor as numbers.
+
+        Args:
+            scales: The tensor's.
+            of_roots: Size of a free unknown, by its number; 1 by default.
+        """
+        numbers = []
+        for unknown, own_factor in zip(*scales, strict=True):
+            root, factor = self.root(unknown)
+            size = of_roots(root) if of_roots and root != ONE else 1.0
+            numbers.append(own_factor * factor * (self.signs[root] or 1) * size)
+        return np.array(numbers)
+
+
+class Solution(NamedTuple):
+    """Scales that a whole network can have.
+
+    Args:
+        equations: The system.
+        layers: Scales of what enters and what leaves each layer that takes up scales in its weights, by its name.
+        bridges: Scales of the two sides of each sum that needs one of them multiplied, by its name: of the first
+            summand, which is as the sum, and of the second.
+        kept: Why a `ChannelWiseScale` has to stay, or why a sum needs a multiplication, by the layer's name.
+    """
+
+    equations: Equations
+    layers: dict[str, tuple[Scales, Scales]]
+    bridges: dict[str, tuple[Scales, Scales]]
+    kept: dict[str, str]
+
+
+def solve(model: keras.Model) -> Solution:
+    """Finds scales with which as few multiplications as possible have to stay.
+
+    Args:
+        model: Functional model with one input and one output.
+
+    Raises:
+        ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says.
+    """
+    graph = list(calls(model))
+    solutions = [solve_by_trial(graph, bridging) for bridging in (False, True)]
+    return min(solutions, key=lambda solution: len(solution.kept))
+
+
+def solve_by_trial(graph: list[Call], bridging: bool) -> Solution:
+    """Finds scales with which `ChannelWiseScale` layers can go.
+
+    Each is assumed to go until the equations contradict one another; the one that came last before then stays.
+
+    Args:
+        graph: The calls of the model, the last of which makes its output.
+        bridging: Whether one side of a sum is multiplied instead where two scales meet there.
+    """
+    kept: dict[str, str] = {}
+    bridged: set[str] = set()
+    while True:
+        system = _System(kept, bridged)
+        for call in graph:
+            try:
+                system.enter(call)
+                if call is graph[-1]:
+                    system.fix(call.outputs[0])
+            except ContradictionError as contradiction:
+                if bridging and is_sum_of_two(call):
+                    bridged.add(call.operation.name)
+                elif system.last_removed is not None:
+                    kept[system.last_removed] = f"{contradiction} at {call.operation.name}"
+                else:
+                    raise AssertionError(f"a network as it is contradicts itself at {call.operation.name}") from None
+                break
+        else:
+            reasons = {f"{name}_scale": f"two different scales meet at {name}" for name in system.bridges}
+            return Solution(system.equations, system.layers, system.bridges, {**kept, **reasons})
+
+
+def is_sum_of_two(call: Call) -> bool:
+    """Whether a call adds two tensors, of which one can be multiplied before."""
+    return kind(call.operation) == "Add" and len(call.inputs) == 2
+
+
+def passes_positive_scales(rectifier: keras.layers.Layer) -> bool:
+    """Whether a rectifier of a positive multiple is the same multiple of the rectifier."""
+    if kind(rectifier) == "PReLU":
+        return all(side == 1 for side in rectifier.alpha.shape[:-1])  # A slope per channel, not per pixel.
+    return getattr(rectifier, "max_value", None) is None and not getattr(rectifier, "threshold", 0)
+
+
+class _System:
+    """The equations of a network, entered call by call.
+
+    Args:
+        kept: Names of the `ChannelWiseScale` layers that stay.
+        bridged: Names of the sums of which one side may be multiplied.
+    """
+
+    def __init__(self, kept: Collection[str], bridged: Collection[str]):
+        self.kept = kept
+        self.bridged = bridged
+        self.equations = Equations()
+        self.tensors: dict[int, Scales] = {}
+        self.layers: dict[str, tuple[Scales, Scales]] = {}
+        self.bridges: dict[str, tuple[Scales, Scales]] = {}
+        self.last_removed: str | None = None
+
+    def fix(self, tensor: keras.KerasTensor) -> None:
+        """Has a tensor stay as it is."""
+        scales = self.tensors[id(tensor)]
+        self.equations.equate(scales, self.equations.known(np.ones(len(scales.factors))))
+
+    def enter(self, call: Call) -> None:
+        """Enters what a call demands of its tensors."""
+        inputs = [self.tensors[id(tensor)] for tensor in call.inputs]
+        for tensor, scales in zip(call.outputs, self._outputs(call, inputs), strict=True):
+            self.tensors[id(tensor)] = scales
+
+    def _outputs(self, call: Call, inputs: list[Scales]) -> list[Scales]:
+        """The scales of what a call returns."""
+        operation, equations = call.operation, self.equations
+        if isinstance(operation, ChannelWiseScale):
+            return [self._scaled(operation, inputs[0])]
+        if isinstance(operation, GlobalAttentionBlock):
+            ones = equations.known(np.full(call.outputs[0].shape[-1], 1.0))
+            return [self._absorbing(operation, inputs[0], ones).times(1 / operation.divisor)]
+        if isinstance(operation, ChannelAttention | EnhancedSpatialAttention):
+            # A gate of what it is given, which passes; the gate itself takes the scale into its first convolution.
+            if isinstance(operation, ContrastChannelAttention) or getattr(operation, "max_pooling", False):
+                equations.make_positive(inputs[0])  # Neither deviations nor maxima change their sign.
+            return [self._absorbing(operation, inputs[0], inputs[0])]
+        match kind(operation):
+            case "Conv2D" | "Conv2DTranspose" if getattr(operation, "groups", 1) == 1:
+                outputs = self._absorbing(operation, inputs[0], equations.unknowns(operation.filters))
+                self._pass_activation(operation.activation, outputs)
+                return [outputs]
+            case "BatchNormalization":
+                return [self._absorbing(operation, inputs[0], equations.unknowns(len(inputs[0].factors)))]
+            case "LeakyReLU" | "PReLU" | "ReLU" if passes_positive_scales(operation):
+                equations.make_positive(inputs[0])
+                return [inputs[0]]
+            case "Identity" | "Dropout":
+                return [inputs[0]]
+            case "Add" if operation.name in self.bridged:
+                self.bridges[operation.name] = inputs[0], inputs[1]
+                return [inputs[0]]
+            case "Add" | "Subtract" | "Average":
+                for other in inputs[1:]:
+                    equations.equate(inputs[0], other)
+                return [inputs[0]]
+            case "Multiply":
+                return [self._product(inputs)]
+            case "Concatenate":
+                return [Scales(*map(np.concatenate, zip(*inputs, strict=True)))]
+            case "Split":
+                sections = operation.indices_or_sections
+                parts = (np.split(values, sections) for values in inputs[0])
+                return [Scales(*part) for part in zip(*parts, strict=True)]
+            case "DepthToSpace":
+                parts = (np.split(values, operation.block_size**2) for values in inputs[0])
+                phases = [Scales(*part) for part in zip(*parts, strict=True)]
+                for phase in phases[1:]:
+                    equations.equate(phases[0], phase)
+                return [phases[0]]
+        # Anything else is left as it is.
+        for tensor in call.inputs:
+            self.fix(tensor)
+        return [equations.known(np.ones(tensor.shape[-1])) for tensor in call.outputs]
+
+    def _scaled(self, layer: ChannelWiseScale, inputs: Scales) -> Scales:
+        """What leaves a `ChannelWiseScale`: alpha, which goes into the scale unless the layer stays."""
+        if layer.name in self.kept:
+            return inputs
+        self.last_removed = layer.name
+        alpha = np.asarray(keras.ops.convert_to_numpy(layer.alpha), np.float64)
+        if (abs(alpha) < SMALLEST).any():
+            raise ContradictionError("a scale is too near 0")
+        return inputs.times(alpha)
+
+    def _absorbing(self, layer: keras.layers.Layer, inputs: Scales, outputs: Scales) -> Scales:
+        """What leaves a layer that takes up scales in its weights; at each call of a shared layer they are the same."""
+        if layer.name in self.layers:
+            first_inputs, first_outputs = self.layers[layer.name]
+            self.equations.equate(first_inputs, inputs)
+            return first_outputs
+        self.layers[layer.name] = inputs, outputs
+        return outputs
+
+    def _pass_activation(self, activation: Callable, scales: Scales) -> None:
+        """Has scales be such that they commute with a convolution's own activation."""
+        if activation in (keras.activations.relu, keras.activations.leaky_relu):
+            self.equations.make_positive(scales)
+        elif activation is not keras.activations.linear:
+            self.equations.equate(scales, self.equations.known(np.ones(len(scales.factors))))
+
+    def _product(self, inputs: list[Scales]) -> Scales:
+        """Of the factors of a product all but one stay as they are, such as an attention map."""
+        product = inputs[0]
+        for factor in inputs[1:]:
+            if self._is_known(product):
+                product, factor = factor, product
+            elif not self._is_known(factor):
+                self.equations.equate(factor, self.equations.known(np.ones(len(factor.factors))))
+            product = product.times(self.equations.values(factor))
+        return product
+
+    def _is_known(self, scales: Scales) -> bool:
+        """Whether nothing about the scales of a tensor is free."""
+        return all(self.equations.root(unknown)[0] == ONE for unknown in scales.unknowns)

@@ -1,0 +1,154 @@
+"""An equal network without what only training needs: the attention block's batch normalization, and CWSS."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from keras_lisr.export.channel_scales import Solution, solve
+from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
+from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
+
+
+class Folding(NamedTuple):
+    """A folded network, and what could not be folded.
+
+    Args:
+        model: The network.
+        kept: Why a multiplication had to stay, by the name of its layer.
+    """
+
+    model: keras.Model
+    kept: dict[str, str]
+
+
+def fold(model: keras.Model) -> keras.Model:
+    """An equal network in which the two strategies cost as little as they can, for inference and export.
+
+    The batch normalization of a `GlobalAttentionBlock` goes into its depthwise convolution (Eq. 6), so that the block
+    becomes two convolutions; the alphas of CWSS go into the convolutions around each residual connection, whose branch
+    takes alpha_1 ... alpha_i into its first kernel and divides its last one by it. What then remains of GGAS is its map
+    and one product a block.
+
+    Args:
+        model: Functional model with one input and one output, with or without the strategies. It stays as it is.
+
+    Returns:
+        A model of the same output, up to the rounding of the new weights (1e-6 of the range), with layers of the same
+        names. Where alphas cannot pass what follows them, as few multiplications stay as can be found: `folding` says
+        which and why.
+
+    Raises:
+        ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says.
+
+    Example:
+
+    >>> from keras_lisr.zoo import edsr_baseline
+    >>> fold(edsr_baseline(ggas=True, cwss=True)).count_params() - edsr_baseline().count_params()  # Eq. 6
+    7360
+    """
+    return folding(model).model
+
+
+def folding(model: keras.Model) -> Folding:
+    """Folds a network and says what had to stay; see `fold`."""
+    solution = solve(model)
+    return Folding(rescaled(model, solution), solution.kept)
+
+
+def rescaled(model: keras.Model, solution: Solution) -> keras.Model:
+    """A network with scales in its weights and without the layers that they make superfluous.
+
+    Args:
+        model: The network as it is.
+        solution: Scales that it can have.
+    """
+
+    def clone(operation):
+        return operation if superfluous(operation) else type(operation).from_config(operation.get_config())
+
+    def superfluous(operation) -> bool:
+        if isinstance(operation, ChannelWiseScale):
+            return operation.name not in solution.kept
+        return isinstance(operation, GlobalAttentionBlock)
+
+    def call(operation, *args, **kwargs):
+        if operation.name in solution.bridges:
+            first, second = args[0]
+            return operation([first, ChannelWiseScale(name=f"{operation.name}_scale")(second)])
+        if not superfluous(operation):
+            return operation(*args, **kwargs)
+        return args[0] if isinstance(operation, ChannelWiseScale) else attention(operation, args[0])
+
+    copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
+    for layer in model.layers:
+        if layer.name not in solution.layers:
+            if layer.weights and not superfluous(layer):
+                copy.get_layer(layer.name).set_weights(layer.get_weights())
+            continue
+        entering, leaving = map(solution.equations.values, solution.layers[layer.name])
+        if isinstance(layer, GlobalAttentionBlock):
+            set_attention(copy, layer, entering)
+        else:
+            copy.get_layer(layer.name).set_weights(rescale(layer, entering, leaving))
+    for name, sides in solution.bridges.items():
+        first, second = map(solution.equations.values, sides)
+        copy.get_layer(f"{name}_scale").set_weights([second / first])
+    return copy
+
+
+def attention(block: GlobalAttentionBlock, shallow):
+    """The two convolutions that a `GlobalAttentionBlock` consists of when its batch normalization is folded."""
+    depthwise = keras.layers.DepthwiseConv2D(
+        block.kernel_size, padding="same", activation="relu", dtype=block.dtype_policy, name=f"{block.name}_depthwise"
+    )
+    pointwise = keras.layers.Conv2D(
+        shallow.shape[-1], 1, activation="sigmoid", dtype=block.dtype_policy, name=block.name
+    )
+    return pointwise(depthwise(shallow))
+
+
+def set_attention(model: keras.Model, block: GlobalAttentionBlock, entering: np.ndarray) -> None:
+    """Sets the weights of what `attention` has made of a block.
+
+    Args:
+        model: The network of which it is a part.
+        block: The block.
+        entering: Scales of the shallow features.
+    """
+    gain, shift = affine(block.normalization)
+    kernel, bias = map(doubles, block.depthwise.get_weights())
+    model.get_layer(f"{block.name}_depthwise").set_weights([kernel * (gain * entering)[:, None], bias * gain + shift])
+    model.get_layer(block.name).set_weights(block.pointwise.get_weights())
+
+
+def affine(normalization: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
+    """What a trained batch normalization multiplies a channel by, and what it then adds."""
+    gamma, beta, mean, variance = map(doubles, normalization.get_weights())
+    gain = gamma / np.sqrt(variance + normalization.epsilon)
+    return gain, beta - mean * gain
+
+
+def rescale(layer: keras.layers.Layer, entering: np.ndarray, leaving: np.ndarray) -> list[np.ndarray]:
+    """The weights with which a layer takes T' and returns T' where it took and returned T.
+
+    Args:
+        layer: One of those that `channel_scales` lets take up scales.
+        entering: Scales of its input.
+        leaving: Scales of its output.
+    """
+    first, *others = map(doubles, layer.get_weights())
+    match type(layer).__name__:
+        case "Conv2D":
+            return [first * entering[:, None] / leaving, *(bias / leaving for bias in others)]
+        case "Conv2DTranspose":
+            return [first * entering / leaving[:, None], *(bias / leaving for bias in others)]
+        case "BatchNormalization":
+            beta, mean, variance = others
+            return [first * entering / leaving, beta / leaving, mean / entering, variance]
+    return [first * entering[:, None], *others]  # The first convolution of a gate.
+
+
+def doubles(weight: np.ndarray) -> np.ndarray:
+    """A weight in float64, in which products of many factors are rounded but once."""
+    return np.asarray(weight, np.float64)
