@@ -1,7 +1,8 @@
 """keras_lisr: lightweight image super-resolution in Keras 3, with GGAS and CWSS.
 
-The subpackages `layers`, `zoo`, `data`, `evaluation`, `inference`, `training`, `analysis`, `benchmark` and `interop`
-are loaded when they are first named, so that importing this package alone starts no framework.
+The subpackages `layers`, `zoo`, `data`, `evaluation`, `inference`, `training`, `analysis`, `export`, `runtime`,
+`benchmark` and `interop` are loaded when they are first named, so that importing this package alone starts no
+framework.
 """
 
 import importlib
@@ -10,7 +11,8 @@ from types import ModuleType
 __version__ = "0.1.0"
 
 _SUBPACKAGES = (
-    "analysis", "benchmark", "data", "evaluation", "inference", "interop", "layers", "training", "zoo",
+    "analysis", "benchmark", "data", "evaluation", "export", "inference", "interop", "layers", "runtime", "training",
+    "zoo",
 )  # fmt: skip
 
 __all__ = ["__version__", *_SUBPACKAGES]  # noqa: PLE0604

@@ -12,6 +12,7 @@ from typing import Any
 
 DEFAULT_PRESET = "imdn_x4"
 FOLDER = Path(__file__).parent / "zoo" / "presets"
+LITERT = ".tflite"
 
 
 @dataclass(frozen=True)
@@ -78,21 +79,37 @@ def find_preset(name: str | None = None, scale: int | None = None, folder: Path 
     return next((preset for preset in of_scale if preset.name == DEFAULT_PRESET), of_scale[0])
 
 
-def choose_model(name: str | None = None, scale: int | None = None) -> str:
+def choose_model(name: str | None = None, scale: int | None = None, *, exported: bool = False) -> str:
     """Checks, without Keras, a model that is asked for: by the name of its preset, its scale or its file.
 
+    Args:
+        name: Name of a preset, or path of a `.keras` or `.npz` file.
+        scale: Upscaling factor, which picks the preset.
+        exported: Whether `name` may also be the path of a `.tflite` file.
+
     Returns:
-        Name of a preset, or the path that `name` is, for `keras_lisr.zoo.load_model`.
+        Name of a preset, or the path that `name` is, for `keras_lisr.zoo.load_model` and, if it ends in `.tflite`,
+        `keras_lisr.runtime.LiteRTUpscaler`.
 
     Raises:
         ValueError: If there is no such preset, scale or file.
     """
-    if name is None or not name.endswith((".keras", ".npz")):
+    suffixes = (".keras", ".npz", LITERT) if exported else (".keras", ".npz")
+    if name is None or not name.endswith(suffixes):
         return find_preset(name, scale).name
-    if not Path(name).is_file():
+    path = Path(name)
+    if not path.is_file():
         raise ValueError(f"`model` must be an existing file. Received: model={name!r}")
-    if not zipfile.is_zipfile(name):
-        raise ValueError(f"`model` must be a .keras or .npz file. Received: model={name!r} (its content is another)")
+    if path.suffix == LITERT:
+        with path.open("rb") as file:
+            right = file.read(8)[4:] == b"TFL3"
+    else:
+        right = zipfile.is_zipfile(path)
+    if not right:
+        *most, last = suffixes
+        raise ValueError(
+            f"`model` must be a {', '.join(most)} or {last} file. Received: model={name!r} (its content is another)"
+        )
     return name
 
 

@@ -62,6 +62,20 @@ def test_a_model_is_chosen_by_name_by_scale_or_by_file(folder, monkeypatch, tmp_
     assert choose_model(file) == file
 
 
+def test_an_exported_file_is_chosen_where_it_will_do(tmp_path):
+    file = tmp_path / "model.tflite"
+    with pytest.raises(ValueError, match="`model` must be an existing file. Received: model='.*model.tflite'"):
+        choose_model(str(file), exported=True)
+    file.write_bytes(b"\x1c\x00\x00\x00TFL3...")
+    assert choose_model(str(file), 3, exported=True) == str(file)
+    with pytest.raises(ValueError, match="a .keras or a .npz file. Received: name='.*model.tflite'"):
+        choose_model(str(file))
+    for other in (b"", b"TFL3", b"PK\x05\x06" + bytes(18)):
+        file.write_bytes(other)
+        with pytest.raises(ValueError, match=r"be a .keras, .npz or .tflite file. .*tflite' \(its content is"):
+            choose_model(str(file), exported=True)
+
+
 def test_the_packages_own_index_can_be_read():
     assert all(isinstance(entry, Preset) for entry in presets())
 

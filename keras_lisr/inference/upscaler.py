@@ -11,22 +11,21 @@ from keras_lisr.inference.engines import (
     compile_self_ensemble,
     resolve_precision,
 )
+from keras_lisr.inference.memory import MEMORY_OVERHEAD, MOST_VALUES, bytes_per_pixel, values_per_pixel
 from keras_lisr.inference.receptive_field import receptive_field_radius
-from keras_lisr.inference.tiling import (
-    MEMORY_OVERHEAD,
-    MOST_VALUES,
+from keras_lisr.runtime.tiling import (
+    BLENDED_HALO,
+    DEFAULT_MEMORY,
     Progress,
-    bytes_per_pixel,
+    check_image,
+    check_tile,
+    tile_for_memory,
     tile_for_pixels,
     upscale_in_tiles,
-    values_per_pixel,
     windows,
 )
 from keras_lisr.zoo.cast import in_precision
 from keras_lisr.zoo.graph import calls
-
-DEFAULT_MEMORY = 2**30
-BLENDED_HALO = 16
 
 
 class Upscaler:
@@ -73,8 +72,7 @@ class Upscaler:
         precision: Precision = "auto",
         self_ensemble: bool = False,
     ):
-        if tile is not None and (not isinstance(tile, int) or tile < 1):
-            raise ValueError(f"`tile` must be a positive integer or None. Received: tile={tile!r}")
+        check_tile(tile)
         radius = receptive_field_radius(model)
         for name, shape in (("takes", model.input_shape), ("returns", model.output_shape)):
             if shape[-1] != 3:
@@ -108,17 +106,8 @@ class Upscaler:
             ValueError: If `image` has another type or shape, no pixels, or fewer than a layer of the network needs, or
                 `memory` is too little for tiles of this network.
         """
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise ValueError(
-                "`image` must be a uint8 array (height, width, 3). "
-                f"Received: image.dtype={image.dtype}, image.shape={image.shape}"
-            )
+        check_image(image, self.smallest_side)
         height, width, _ = image.shape
-        if min(height, width) < self.smallest_side:
-            raise ValueError(
-                f"`image` must be at least {self.smallest_side} pixels on each side for this network. "
-                f"Received: image.shape={image.shape}"
-            )
         return upscale_in_tiles(
             self._engine,
             image,
@@ -136,12 +125,6 @@ class Upscaler:
 
     def _tile(self, height: int, width: int) -> int:
         """Side of the tiles for a picture of that size."""
-        tile = self.tile or tile_for_pixels(self.memory // self._pixel_memory, self.halo, height, width)
-        if tile < 1:
-            least = (2 * self.halo + 1) ** 2 * self._pixel_memory
-            raise ValueError(
-                f"`memory` must be at least {least} bytes for tiles of this network, or `tile` be chosen. "
-                f"Received: memory={self.memory}"
-            )
+        tile = self.tile or tile_for_memory(self.memory, self._pixel_memory, self.halo, height, width)
         quick = tile_for_pixels(self._most_pixels, self.halo, height, width)
         return min(tile, quick) if quick >= 1 else tile

@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 from command_line import run, start
+from litert_files import write_litert
 from PIL import Image
 
 from keras_lisr import zoo
@@ -12,7 +13,19 @@ from keras_lisr.cli import main
 from keras_lisr.data import imresize
 from keras_lisr.inference import Upscaler, read_picture, write_picture
 from keras_lisr.preset_index import DEFAULT_PRESET
+from keras_lisr.runtime import LiteRTUpscaler
 from keras_lisr.whole_files import PARTIAL
+
+
+@pytest.fixture(scope="module")
+def exported(models, tmp_path_factory):
+    """Folder with the tiny network as LiteRT files: for any size, for one size, and without a sidecar."""
+    folder = tmp_path_factory.mktemp("exported")
+    network = zoo.presets.from_preset(models / "tiny.npz")
+    write_litert(network, folder / "any.tflite")
+    write_litert(network, folder / "static.tflite", shape=(24, 28))
+    (folder / "alone.tflite").write_bytes((folder / "any.tflite").read_bytes())
+    return folder
 
 
 def test_writes_beside_the_picture_by_default(picture, capsys):
@@ -40,6 +53,28 @@ def test_files_are_models_too(picture, models, name):
     assert np.abs(error).max() <= (0 if name == "tiny.npz" else 1)  # The .keras file has not been through float16.
 
 
+def test_exported_files_are_models_too(picture, models, exported, capsys):
+    output, comparison = picture.with_name("in_x2.png"), picture.with_name("compared.png")
+    assert run("upscale", picture, "-n", exported / "any.tflite", "-s", 2, "-t", 8, "--compare", comparison) == 0
+    result = read_picture(output)
+    np.testing.assert_array_equal(result, LiteRTUpscaler(exported / "any.tflite", tile=8)(read_picture(picture)))
+    expected = Upscaler(zoo.presets.from_preset(models / "tiny.npz"), precision="float32")(read_picture(picture))
+    assert np.abs(result.astype(int) - expected).max() <= 1
+    np.testing.assert_array_equal(read_picture(comparison)[-40:, 60:], result)
+    printed, errors = capsys.readouterr()
+    assert printed.startswith(f"{output}: 60 x 40 pixels by {exported / 'any.tflite'} in ")
+    assert not errors
+
+
+def test_a_picture_smaller_than_an_exported_file_is_told(picture, exported, capsys):
+    assert run("upscale", picture, "-n", exported / "static.tflite") == 0
+    assert "note: the picture is smaller than the one size of this file" in capsys.readouterr().err
+    write_picture(np.zeros((24, 60, 3), np.uint8), picture)
+    assert run("upscale", picture, "-n", exported / "static.tflite") == 0
+    assert not capsys.readouterr().err
+    assert read_picture(picture.with_name("in_x2.png")).shape == (48, 120, 3)
+
+
 def test_comparison_with_bicubic(picture, models):
     comparison = picture.with_name("compared.png")
     assert run("upscale", picture, "-n", "tiny_x2", "--compare", comparison) == 0
@@ -57,7 +92,7 @@ def test_blended_tiles_are_told(picture, models, capsys):
     assert "its tiles are blended and differ slightly" in capsys.readouterr().err
 
 
-def failing(picture, models):
+def failing(picture, models, exported):
     folder = picture.parent
     (folder / "text.png").write_text("no picture")
     (folder / "empty.png").touch()
@@ -81,10 +116,18 @@ def failing(picture, models):
         (["upscale", picture, "-n", folder / "missing.keras"], "`model` must be an existing file. Received: model='/"),
         (
             ["upscale", picture, "-n", folder / "text.keras"],
-            "`model` must be a .keras or .npz file. Received: model='/",
+            "`model` must be a .keras, .npz or .tflite file. Received: model='/",
         ),
         (["upscale", picture, "-n", folder / "other.npz"], "`path` must be a preset file. Received: path='/"),
         (["upscale", picture, "-n", folder / "other.keras"], "`model` must be a model that Keras can load. Received: "),
+        (["upscale", picture, "-n", folder / "missing.tflite"], "`model` must be an existing file. Received: model='/"),
+        (["upscale", picture, "-n", exported / "alone.tflite"], "`path` must have a sidecar beside it, "),
+        (["upscale", picture, "-n", exported / "any.tflite", "-s", "4"], "any.tflite (2). Received: scale=4"),
+        (
+            ["upscale", picture, "-n", exported / "any.tflite", "--precision", "float32"],
+            "`precision` must be absent for a .tflite file, which has its own. Received: precision='float32'",
+        ),
+        (["upscale", picture, "-n", exported / "static.tflite", "-t", "8"], "`tile` must be None for a file for 28"),
         (["upscale", picture, "-t", "0"], "`tile` must be a positive integer. Received: tile=0"),
         (["upscale", folder / "missing.png"], "missing.png' (No such file or directory)"),
         (["upscale", folder / "text.png"], "text.png' (cannot identify image file"),
@@ -108,9 +151,9 @@ def failing(picture, models):
     ]
 
 
-def test_errors_are_one_line_and_exit_code_2(picture, models, capsys):
+def test_errors_are_one_line_and_exit_code_2(picture, models, exported, capsys):
     before = None
-    for arguments, message in failing(picture, models):
+    for arguments, message in failing(picture, models, exported):
         before = before or sorted(os.listdir(picture.parent))
         assert run(*arguments) == 2, arguments
         printed, errors = capsys.readouterr()

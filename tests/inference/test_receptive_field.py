@@ -6,6 +6,7 @@ import pytest
 
 from keras_lisr import zoo
 from keras_lisr.inference.receptive_field import receptive_field_radius
+from keras_lisr.runtime.tiling import upscale_in_tiles
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,27 @@ def test_a_changed_pixel_changes_the_result_as_far_as_the_radius_and_no_farther(
     for axis in (0, 1):
         pixels = np.flatnonzero(difference.max(axis=axis)) // scale
         assert (pixels.min(), pixels.max()) == (middle - radius, middle + radius)
+
+
+def test_tiles_are_exact_where_the_halo_is_the_radius_and_not_with_a_pixel_less(network):
+    radius = receptive_field_radius(network)
+    side = 2 * (radius + 2) + 3
+    image = np.random.default_rng(0).uniform(0.5, 1, (side, side + 1, 3)).astype(np.float32)
+    whole = keras.ops.convert_to_numpy(network(image[None])[0])
+    scale = len(whole) // side
+
+    def error(halo):
+        tiled = upscale_in_tiles(
+            lambda window: keras.ops.convert_to_numpy(network(window)),
+            image,
+            scale=scale,
+            tile=side // 2 - halo + 1,
+            halo=halo,
+        )
+        return np.abs(tiled - whole).max() / whole.max()
+
+    assert error(radius) <= 1e-6
+    assert error(radius - 1) > 3e-6
 
 
 def test_dilation_and_even_kernels_count():

@@ -1,14 +1,12 @@
-import keras
 import numpy as np
 import pytest
 
-from keras_lisr import zoo
-from keras_lisr.inference.receptive_field import receptive_field_radius
-from keras_lisr.inference.tiling import (
-    bytes_per_pixel,
+from keras_lisr.runtime.tiling import (
+    check_image,
+    check_tile,
+    tile_for_memory,
     tile_for_pixels,
     upscale_in_tiles,
-    values_per_pixel,
     windows,
 )
 
@@ -36,6 +34,22 @@ def test_windows_cover_a_side_with_a_halo_at_every_cut(tile, halo):
             assert part.start + length == side or part.start + length - next_cut >= halo
 
 
+@pytest.mark.parametrize("halo", [0, 1, 4, 9])
+@pytest.mark.parametrize("tile", [1, 2, 7, 16])
+def test_windows_of_one_length_cover_a_side_with_a_halo_at_every_cut(tile, halo):
+    longest = tile + 2 * halo
+    for side in range(longest, longest + 70):
+        length, parts = windows(side, tile, halo, fixed=True)
+        assert length == longest
+        assert len(parts) == len(windows(side, tile, halo)[1])
+        cuts = [part.cut for part in parts] + [side]
+        assert cuts[0] == 0
+        for part, cut, next_cut in zip(parts, cuts, cuts[1:], strict=False):
+            assert 0 <= part.start <= cut < next_cut <= part.start + length <= side
+            assert part.start == 0 or cut - part.start >= halo
+            assert part.start + length == side or part.start + length - next_cut >= halo
+
+
 def test_windows_are_as_few_as_possible():
     assert len(windows(100, tile=20, halo=10)[1]) == 4
     assert len(windows(101, tile=20, halo=10)[1]) == 5
@@ -49,6 +63,17 @@ def test_tiles_are_put_where_they_belong(image, tile, blend):
     np.testing.assert_array_equal(tiled, nearest(image[None])[0])
 
 
+@pytest.mark.parametrize("blend", [False, True])
+@pytest.mark.parametrize("tile", [(5, 9), (16, 7), (29, 42)])
+def test_fixed_windows_are_put_where_they_belong(image, tile, blend):
+    def upscale(window):
+        assert window.shape == (1, tile[0] + 8, tile[1] + 8, 3)
+        return nearest(window)
+
+    tiled = upscale_in_tiles(upscale, image, scale=3, tile=tile, halo=4, fixed=True, blend=blend)
+    np.testing.assert_array_equal(tiled, nearest(image[None])[0])
+
+
 def test_every_window_has_the_same_shape(image):
     shapes = set()
 
@@ -58,27 +83,6 @@ def test_every_window_has_the_same_shape(image):
 
     upscale_in_tiles(upscale, image, scale=3, tile=11, halo=3)
     assert len(shapes) == 1
-
-
-def test_exact_where_the_halo_is_the_radius_and_not_with_a_pixel_less(network):
-    radius = receptive_field_radius(network)
-    side = 2 * (radius + 2) + 3
-    image = np.random.default_rng(0).uniform(0.5, 1, (side, side + 1, 3)).astype(np.float32)
-    whole = keras.ops.convert_to_numpy(network(image[None])[0])
-    scale = len(whole) // side
-
-    def error(halo):
-        tiled = upscale_in_tiles(
-            lambda window: keras.ops.convert_to_numpy(network(window)),
-            image,
-            scale=scale,
-            tile=side // 2 - halo + 1,
-            halo=halo,
-        )
-        return np.abs(tiled - whole).max() / whole.max()
-
-    assert error(radius) <= 1e-6
-    assert error(radius - 1) > 3e-6
 
 
 def test_blending_goes_over_linearly_and_leaves_no_seam():
@@ -111,21 +115,6 @@ def test_progress_counts_windows(image):
     assert seen == [(i, 6) for i in range(7)]
 
 
-def test_bytes_are_those_of_the_tensors_held_at_once():
-    inputs = keras.Input((None, None, 3))  # 12 bytes
-    first = keras.layers.Conv2D(10, 1)(inputs)  # 40
-    second = keras.layers.Conv2D(20, 1)(first)  # 80, while `first` is kept for later
-    third = keras.layers.Conv2D(10, 1)(second)  # 40
-    model = keras.Model(inputs, keras.layers.Add()([first, third]))
-    assert bytes_per_pixel(model) == 40 + 80 + 40
-    assert bytes_per_pixel(keras.Model(inputs, keras.ops.depth_to_space(keras.layers.Conv2D(64, 1)(inputs), 4))) == 512
-
-
-def test_values_per_pixel_are_those_of_the_largest_tensor():
-    assert values_per_pixel(zoo.fsrcnn(4)) == 56
-    assert values_per_pixel(zoo.edsr_baseline(4, num_blocks=1)) == 64 * 16
-
-
 @pytest.mark.parametrize(("height", "width"), [(101, 100), (5000, 4000), (1, 10_001)])
 def test_tile_is_the_largest_that_the_pixels_allow(height, width):
     assert tile_for_pixels(100**2, 10, height, width) == 80
@@ -137,3 +126,37 @@ def test_tile_is_the_largest_that_the_pixels_allow(height, width):
 def test_a_picture_that_fits_is_one_tile(height, width):
     tile = tile_for_pixels(100**2, 10, height, width)
     assert all(len(windows(side, tile, 10)[1]) == 1 for side in (height, width))
+
+
+def test_the_tile_for_a_memory_is_that_for_its_pixels_or_refused():
+    assert tile_for_memory(100**2 * 8, 8, 10, 5000, 4000) == 80
+    assert tile_for_memory(21**2 * 8, 8, 10, 5000, 4000) == 1
+    with pytest.raises(ValueError, match=f"`memory` must be at least {21**2 * 8} bytes .* Received: memory=3527"):
+        tile_for_memory(21**2 * 8 - 1, 8, 10, 5000, 4000)
+
+
+@pytest.mark.parametrize("tile", [0, -1, 2.5, "8"])
+def test_wrong_tiles_are_refused(tile):
+    check_tile(None)
+    check_tile(1)
+    with pytest.raises(ValueError, match="`tile` must be a positive integer or None. Received: tile="):
+        check_tile(tile)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+    ids=["float", "grey", "alpha", "empty"],
+)
+def test_wrong_images_are_refused(image, wrong):
+    check_image(image)
+    check_image(image, 37)
+    with pytest.raises(ValueError, match=r"`image` must be a uint8 array \(height, width, 3\). Received: image.dtype"):
+        check_image(wrong)
+    with pytest.raises(ValueError, match=r"at least 38 pixels on each side .* Received: image.shape=\(37, 50, 3\)"):
+        check_image(image, 38)

@@ -4,19 +4,12 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
-from keras_lisr.zoo.graph import calls
+DEFAULT_MEMORY = 2**30
+BLENDED_HALO = 16  # Where no halo makes tiles exact.
 
 Progress = Callable[[int, int], Any]
-
-# Measured peak of TensorFlow's memory over `bytes_per_pixel`, windows of 200 to 1,187 pixels a side: 0.7 (FSRCNN), 1.4
-# (MemNet), 1.7 (IMDN), 2.2 (IDN, RCAN), 2.4 (EDSR, CARN).
-MEMORY_OVERHEAD = 2.4
-# TensorFlow 2.21 with oneDNN (AVX2, float32) convolves 1447 x 1447 x 64 values in 3 s; of 1450 x 1450 x 64, which are
-# more than 2^29 bytes, nothing had come back after 25.
-MOST_VALUES = 2**27 - 1
 
 
 class Window(NamedTuple):
@@ -31,30 +24,34 @@ class Window(NamedTuple):
     cut: int
 
 
-def windows(side: int, tile: int, halo: int) -> tuple[int, list[Window]]:
+def windows(side: int, tile: int, halo: int, fixed: bool = False) -> tuple[int, list[Window]]:
     """Divides one side of a picture into windows of one length, evenly and as few as possible.
 
-    Neighbours overlap by at least twice the halo, with the cut half way, so that every kept pixel has `halo` pixels of
-    the picture around it, or the picture's own border.
+    Neighbours overlap by at least twice the halo, so that every kept pixel has `halo` pixels of the picture around it,
+    or the picture's own border.
 
     Args:
         side: Pixels along the side.
         tile: Pixels, at most, by which a window moves on.
         halo: Pixels on each side of an inner tile that only give context.
+        fixed: Whether a window has exactly `tile + 2 * halo` pixels, which `side` must have too, instead of at most.
 
     Returns:
-        The windows' length, at most `tile + 2 * halo`, and the windows from first to last.
+        The windows' length and the windows from first to last.
 
     Example:
 
     >>> windows(100, tile=50, halo=4)
     (54, [Window(start=0, cut=0), Window(start=46, cut=50)])
+    >>> windows(100, tile=50, halo=4, fixed=True)
+    (58, [Window(start=0, cut=0), Window(start=42, cut=50)])
     """
-    count = max(1, math.ceil((side - 2 * halo) / tile))
-    if count == 1:
+    longest = tile + 2 * halo
+    if side <= longest:
         return side, [Window(0, 0)]
+    count = math.ceil((side - 2 * halo) / tile)
     stride = math.ceil((side - 2 * halo) / count)
-    length = stride + 2 * halo
+    length = longest if fixed else stride + 2 * halo
     return length, [Window(min(i * stride, side - length), i * stride + halo if i else 0) for i in range(count)]
 
 
@@ -63,8 +60,9 @@ def upscale_in_tiles(
     image: np.ndarray,
     *,
     scale: int,
-    tile: int,
+    tile: int | tuple[int, int],
     halo: int,
+    fixed: bool = False,
     blend: bool = False,
     progress: Progress | None = None,
 ) -> np.ndarray:
@@ -74,8 +72,9 @@ def upscale_in_tiles(
         upscale: Function from a window, `(1, height, width, 3)`, to the window `scale` times as large, of one type.
         image: `(height, width, 3)`.
         scale: Integer upscaling factor.
-        tile: Pixels, at most, by which a window moves on.
+        tile: Pixels, at most, by which a window moves on; height and width if they differ.
         halo: Pixels on each side of an inner tile that only give context.
+        fixed: Whether `upscale` takes windows of `tile + 2 * halo` pixels only; the image has at least as many.
         blend: Whether neighbours fade into one another over twice the halo instead of meeting at a cut.
         progress: Called with the number of finished windows and that of all, first with none finished.
 
@@ -83,8 +82,9 @@ def upscale_in_tiles(
         `(height * scale, width * scale, 3)`, of the type of `image`.
     """
     height, width, channels = image.shape
-    window_height, rows = windows(height, tile, halo)
-    window_width, columns = windows(width, tile, halo)
+    tile_height, tile_width = tile if isinstance(tile, tuple) else (tile, tile)
+    window_height, rows = windows(height, tile_height, halo, fixed)
+    window_width, columns = windows(width, tile_width, halo, fixed)
     fade = halo * scale if blend else 0
     super_resolved = np.empty((height * scale, width * scale, channels), image.dtype)
     # Windows are joined to a band as wide as the picture, and bands to the picture: only so do corners blend evenly.
@@ -130,36 +130,58 @@ def tile_for_pixels(pixels: int, halo: int, height: int, width: int) -> int:
     return max(height, width) if height * width <= pixels else math.isqrt(pixels) - 2 * halo
 
 
-def values_per_pixel(model: keras.Model) -> int:
-    """Values that the largest of a network's tensors holds for each pixel of a window.
+def tile_for_memory(memory: int, pixel_memory: int, halo: int, height: int, width: int) -> int:
+    """The largest tile whose window takes no more than so much memory.
 
     Args:
-        model: Functional model with one input and one output.
+        memory: Bytes for a window.
+        pixel_memory: Bytes that each pixel of it takes.
+        halo: Pixels on each side of a tile that only give context.
+        height: Pixels of the picture.
+        width: Pixels of the picture.
+
+    Returns:
+        As `tile_for_pixels`, and at least 1.
 
     Raises:
-        ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says.
+        ValueError: If the memory is too little for the halo.
     """
-    return max(call.output_resolution**2 * tensor.shape[-1] for call in calls(model) for tensor in call.outputs)
+    tile = tile_for_pixels(memory // pixel_memory, halo, height, width)
+    if tile < 1:
+        raise ValueError(
+            f"`memory` must be at least {(2 * halo + 1) ** 2 * pixel_memory} bytes for tiles of this network, or "
+            f"`tile` be chosen. Received: memory={memory}"
+        )
+    return tile
 
 
-def bytes_per_pixel(model: keras.Model) -> int:
-    """Bytes that a network's tensors take for each pixel of a window, without `MEMORY_OVERHEAD`.
+def check_tile(tile: int | None) -> None:
+    """Checks the side of a tile that is asked for.
 
-    The most that they hold at once, if each is kept from the call that makes it to the last one that takes it.
+    Raises:
+        ValueError: If it is no positive integer.
+    """
+    if tile is not None and (not isinstance(tile, int) or tile < 1):
+        raise ValueError(f"`tile` must be a positive integer or None. Received: tile={tile!r}")
+
+
+def check_image(image: np.ndarray, smallest_side: int = 1) -> None:
+    """Checks a picture that is to be upscaled.
 
     Args:
-        model: Functional model with one input and one output.
+        image: What must be uint8 RGB, `(height, width, 3)`.
+        smallest_side: Pixels that the network needs on each side.
 
     Raises:
-        ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says.
+        ValueError: If `image` has another type or shape, no pixels, or fewer than the network needs.
     """
-    graph = list(calls(model))
-    last_call = {id(tensor): i for i, call in enumerate(graph) for tensor in call.inputs}
-    held: dict[int, int] = {}
-    most = 0
-    for i, call in enumerate(graph):
-        for tensor in call.outputs:
-            held[id(tensor)] = call.output_resolution**2 * tensor.shape[-1] * np.dtype(tensor.dtype).itemsize
-        most = max(most, sum(held.values()))
-        held = {tensor: size for tensor, size in held.items() if last_call.get(tensor, 0) > i}
-    return most
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ValueError(
+            "`image` must be a uint8 array (height, width, 3). "
+            f"Received: image.dtype={image.dtype}, image.shape={image.shape}"
+        )
+    if min(image.shape[:2]) < smallest_side:
+        raise ValueError(
+            f"`image` must be at least {smallest_side} pixels on each side for this network. "
+            f"Received: image.shape={image.shape}"
+        )
