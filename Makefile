@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export KERAS_LISR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup upscale test test-slow test-backends lint format clean
+.PHONY: setup upscale test test-slow test-backends test-addons lint format clean
 
 # `pip` runs again only when the dependencies or the wanted extras change.
 $(VENV)/.%: setup.cfg pyproject.toml
@@ -43,6 +43,19 @@ BACKEND_TESTS := tests/conformance tests/layers tests/zoo tests/evaluation/test_
 test-backends: .venv-jax/.installed .venv-torch/.installed
 	KERAS_BACKEND=jax XLA_FLAGS=--xla_backend_optimization_level=0 .venv-jax/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS)
 	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS) -W 'ignore:`torch.jit:DeprecationWarning'
+
+# tensorflow-addons was made for TensorFlow up to 2.15, which was made for Python up to 3.11.
+ADDONS_PYTHON ?= python3.11
+
+.venv-addons/.installed: Makefile
+	test -x .venv-addons/bin/python || $(ADDONS_PYTHON) -m venv .venv-addons
+	.venv-addons/bin/python -m pip install --quiet --disable-pip-version-check 'tensorflow-cpu==2.15.*' 'tensorflow-addons==0.23.*'
+	touch $@
+
+test-addons: $(VENV)/.test .venv-addons/.installed
+	folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT \
+	&& PYTHONPATH=tests $(BIN)/python tests/addons/export_networks.py "$$folder" \
+	&& .venv-addons/bin/python tests/addons/run_beside_addons.py "$$folder"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,0 +1,75 @@
+"""Networks as OpenVINO files, for the processors and graphics of Intel."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_lisr.export.saved_model import Network, float_signature
+from keras_lisr.whole_files import written_whole
+
+SUFFIX = ".xml"
+
+
+def write_openvino(model: keras.Model, path: str | Path) -> None:
+    """Writes a network for pictures of any size and number: the graph, and beside it the weights, as `.bin`.
+
+    It takes `low_resolution`, float32 in [0, 1], `(batch, height, width, 3)`, and returns `super_resolved`. The weights
+    are float32; OpenVINO itself computes in bfloat16 where a processor is faster so, unless `INFERENCE_PRECISION_HINT`
+    says "f32".
+
+    Args:
+        model: Functional model from RGB in [0, 1] to RGB; one that computes in bfloat16 is written in float32.
+        path: File to write, `.xml`; an existing one and its weights are replaced.
+
+    Raises:
+        ValueError: If `path` has another suffix, Keras runs on another backend than TensorFlow, or OpenVINO is not
+            installed.
+        OSError: If a file cannot be written.
+
+    Example:
+
+        write_openvino(from_preset("imdn_x4"), "imdn_x4.xml")
+    """
+    path = Path(path)
+    if path.suffix != SUFFIX:
+        raise ValueError(f"`path` must end in {SUFFIX}. Received: path={str(path)!r}")
+    network = float_signature(model)
+    openvino = import_openvino()
+    converted = openvino.convert_model(network.get_concrete_function())
+    with written_whole(path.with_suffix(".bin")) as weights, written_whole(path) as graph:
+        openvino.serialize(converted, graph, weights)
+
+
+def openvino_network(path: str | Path) -> Network:
+    """An OpenVINO file as a function on arrays, run on the processor in float32.
+
+    Args:
+        path: What `write_openvino` wrote.
+
+    Returns:
+        Function from float32 in [0, 1], `(batch, height, width, 3)`, to the same `scale` times as large.
+
+    Raises:
+        ValueError: If OpenVINO is not installed.
+    """
+    compiled = import_openvino().Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def network(low_resolution):
+        return compiled(low_resolution)[0]
+
+    return network
+
+
+def import_openvino() -> Any:
+    """OpenVINO, which would report each import and conversion to Intel if it found openvino_telemetry."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # As if it were not installed.
+    try:
+        import openvino
+    except ImportError as error:
+        raise ValueError(
+            "OpenVINO must be installed to write and run its files: pip install 'keras_lisr[openvino]'. "
+            f"Received: {type(error).__name__} ({error})"
+        ) from error
+    return openvino

@@ -1,0 +1,128 @@
+"""Networks as SavedModels, which `tf.saved_model.load` runs without Keras and without this package."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lisr.runtime.litert_network import INPUT, OUTPUT, SIGNATURE
+from keras_lisr.whole_files import PARTIAL, reason
+from keras_lisr.zoo.cast import in_precision
+
+PICTURES = "upscale"  # The signature from bytes to bytes.
+CONTENTS = {"saved_model.pb", "fingerprint.pb", "variables", "assets"}
+Network = Callable[[np.ndarray], np.ndarray]
+
+
+def write_saved_model(model: keras.Model, folder: str | Path) -> None:
+    """Writes a network for pictures of any size and number, as a folder with two signatures.
+
+    Both take `low_resolution`, `(batch, height, width, 3)`, and return `super_resolved`: `serving_default` float32 in
+    [0, 1], which is not clipped, and `upscale` uint8, clipped and rounded half up as by `keras_lisr.inference`. Every
+    weight is stored once, in float32. TensorFlow 2.15 can load it as well as today's.
+
+    Args:
+        model: Functional model from RGB in [0, 1] to RGB; one that computes in bfloat16 is written in float32.
+        folder: The folder; a SavedModel of that name is replaced.
+
+    Raises:
+        ValueError: If Keras runs on another backend than TensorFlow, or `folder` holds something else.
+        OSError: If it cannot be written; what was there before is left.
+
+    Example:
+
+        write_saved_model(from_preset("imdn_x4"), "imdn_x4")
+        network = tf.saved_model.load("imdn_x4")
+        super_resolved = network.signatures["upscale"](low_resolution=picture)["super_resolved"]
+    """
+    folder = Path(folder).resolve()
+    check_folder(folder)
+    network = float_signature(model)
+
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8, INPUT)], autograph=False)
+    def upscale(low_resolution):
+        super_resolved = network(tf.cast(low_resolution, tf.float32) / 255)[OUTPUT]
+        return {OUTPUT: tf.cast(tf.floor(tf.clip_by_value(super_resolved, 0, 1) * 255 + 0.5), tf.uint8)}
+
+    # Not keras.export.ExportArchive, which stores every weight twice.
+    module = tf.Module()
+    module.weights = list(network.get_concrete_function().variables)
+    try:
+        with tempfile.TemporaryDirectory(prefix=PARTIAL[:-1], dir=folder.parent) as temporary:
+            partial = Path(temporary) / folder.name
+            tf.saved_model.save(module, str(partial), {SIGNATURE: network, PICTURES: upscale})
+            if folder.exists():
+                folder.rename(Path(temporary) / "replaced")
+            partial.rename(folder)
+    except (OSError, tf.errors.OpError) as error:
+        raise OSError(f"`folder` could not be written. Received: folder={str(folder)!r} ({reason(error)})") from error
+
+
+def check_folder(folder: str | Path) -> None:
+    """Makes sure that writing a SavedModel to a folder destroys nothing but another SavedModel.
+
+    Args:
+        folder: The folder, which need not be there.
+
+    Raises:
+        ValueError: If it is a file, or a folder that holds something else.
+    """
+    folder = Path(folder)
+    if folder.is_dir():
+        other = sorted({file.name for file in folder.iterdir()} - CONTENTS)
+    else:
+        other = [folder.name] if folder.exists() else []
+    if other:
+        raise ValueError(
+            "`folder` must be a new or empty folder, or a SavedModel to replace. "
+            f"Received: folder={str(folder)!r}, where there is {other[0]!r}"
+        )
+
+
+def float_signature(model: keras.Model) -> Any:
+    """A network as a `tf.function` from `low_resolution` to `super_resolved`, in float32 and for any size.
+
+    Args:
+        model: Functional model.
+
+    Raises:
+        ValueError: If Keras runs on another backend than TensorFlow.
+    """
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise ValueError(
+            f"Keras must run on TensorFlow to export a model (KERAS_BACKEND=tensorflow). Received: {backend!r}"
+        )
+    import tensorflow as tf
+
+    model = in_precision(model, "float32")
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32, INPUT)], autograph=False)
+    def network(low_resolution):
+        return {OUTPUT: model(low_resolution, training=False)}
+
+    return network
+
+
+def saved_model_network(folder: str | Path) -> Network:
+    """The signature `serving_default` of a SavedModel as a function on arrays.
+
+    Args:
+        folder: What `write_saved_model` wrote.
+
+    Returns:
+        Function from float32 in [0, 1], `(batch, height, width, 3)`, to the same `scale` times as large.
+    """
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(folder))
+
+    def network(low_resolution):
+        # It names `loaded` because a signature alone does not keep its variables.
+        return loaded.signatures[SIGNATURE](**{INPUT: tf.constant(low_resolution)})[OUTPUT].numpy()
+
+    return network

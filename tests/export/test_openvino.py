@@ -1,0 +1,99 @@
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from architectures import STRATEGIES, each_architecture
+from exported_networks import LOW_RESOLUTION, build, each_exported
+from reference import assert_close, assign_waves
+
+from keras_lisr.export.openvino import import_openvino, openvino_network, write_openvino
+
+
+def agree(path, model):
+    network = openvino_network(path)
+    for low_resolution in LOW_RESOLUTION:
+        assert_close(network(low_resolution), model(low_resolution, training=False), atol=1e-4)
+
+
+@each_exported
+def test_agrees_with_keras(name, tmp_path):
+    model = build(name)
+    write_openvino(model, tmp_path / "network.xml")
+    agree(tmp_path / "network.xml", model)
+
+
+@pytest.mark.slow
+@each_architecture
+def test_full_width_agrees_with_keras(architecture, tmp_path):
+    model = architecture.build(**STRATEGIES[architecture.strategies[-1]])
+    assign_waves(model)
+    write_openvino(model, tmp_path / "network.xml")
+    agree(tmp_path / "network.xml", model)
+
+
+def test_names_types_and_sizes(tmp_path):
+    model = build("fsrcnn-ggas")
+    write_openvino(model, tmp_path / "network.xml")
+    file = import_openvino().Core().read_model(tmp_path / "network.xml")
+    for tensors, name in ((file.inputs, "low_resolution"), (file.outputs, "super_resolved")):
+        (tensor,) = tensors
+        assert tensor.names == {name}
+        assert tensor.element_type.to_string() == "f32"
+        assert str(tensor.partial_shape) == "[?,?,?,3]"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["network.bin", "network.xml"]
+
+
+def test_weights_are_stored_once_and_in_float32(tmp_path):
+    model = build("edsr_baseline-plain")
+    write_openvino(model, tmp_path / "network.xml")
+    weights = sum(weight.value.numpy().nbytes for weight in model.weights)
+    assert weights <= (tmp_path / "network.bin").stat().st_size < 1.1 * weights
+    constants = ElementTree.parse(tmp_path / "network.xml").findall(".//layer[@type='Const']/data")
+    assert not [constant for constant in constants if constant.get("element_type") in ("f16", "bf16")]
+
+
+def test_the_runner_asks_for_float32(monkeypatch, tmp_path):
+    """Where a processor is faster so, OpenVINO computes in bfloat16 by itself, and is then a hundredth away."""
+    openvino, asked = import_openvino(), []
+
+    class Core(openvino.Core):
+        def compile_model(self, path, device, settings):
+            asked.append(settings)
+            return super().compile_model(path, device, settings)
+
+    monkeypatch.setattr(openvino, "Core", Core)
+    write_openvino(build("edsr_baseline-plain"), tmp_path / "network.xml")
+    assert openvino_network(tmp_path / "network.xml")(LOW_RESOLUTION[0]).dtype == np.float32
+    assert asked == [{"INFERENCE_PRECISION_HINT": "f32"}]
+
+
+def test_the_name_must_be_that_of_a_graph(tmp_path):
+    with pytest.raises(ValueError, match=r"`path` must end in .xml. Received: path='.*network.bin'"):
+        write_openvino(build("fsrcnn-plain"), tmp_path / "network.bin")
+
+
+def test_nothing_is_left_of_a_failure(monkeypatch, tmp_path):
+    def fail(converted, graph, weights):
+        graph.write_text("<half")
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "network.xml").write_text("old")
+    monkeypatch.setattr(import_openvino(), "serialize", fail)
+    with pytest.raises(OSError, match="could not be written.*No space left on device"):
+        write_openvino(build("fsrcnn-plain"), tmp_path / "network.xml")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("network.xml", "old")]
+
+
+def test_the_missing_library_is_named(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[openvino\]'. Received: ModuleNotFoundError"):
+        write_openvino(build("fsrcnn-plain"), tmp_path / "network.xml")
+    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[openvino\]'. Received: ModuleNotFoundError"):
+        openvino_network(tmp_path / "network.xml")
+
+
+def test_nobody_is_told_of_the_use():
+    import_openvino()
+    assert sys.modules["openvino_telemetry"] is None
+    assert sys.modules["openvino.tools.ovc.telemetry_utils"].tm.__name__ == "openvino.tools.ovc.telemetry_stub"

@@ -1,0 +1,186 @@
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from architectures import STRATEGIES, each_architecture
+from exported_networks import EXPORTED, LOW_RESOLUTION, as_bytes, build, each_exported
+from reference import assert_close, assign_waves, picture, to_numpy
+
+from keras_lisr.export.saved_model import saved_model_network, write_saved_model
+from keras_lisr.inference.engines import compile_engine
+
+# What runs the folders has neither Keras nor this package.
+LOAD_AND_RUN = """
+    import sys
+    from pathlib import Path
+
+    sys.modules["keras"] = sys.modules["keras_lisr"] = None
+
+    import numpy as np
+    import tensorflow as tf
+
+    inputs = dict(np.load(sys.argv[1] + "/inputs.npz"))
+    for folder in Path(sys.argv[1]).glob("*/"):
+        loaded = tf.saved_model.load(str(folder))
+        signatures = {"float32": loaded.signatures["serving_default"], "uint8": loaded.signatures["upscale"]}
+        results = {
+            name: signatures[low_resolution.dtype.name](low_resolution=tf.constant(low_resolution))["super_resolved"]
+            for name, low_resolution in inputs.items()
+        }
+        np.savez(f"{folder}.npz", **results)
+"""
+INPUTS = {
+    f"{dtype}_{i}": as_bytes(pictures) if dtype == "uint8" else pictures
+    for dtype in ("float32", "uint8")
+    for i, pictures in enumerate(LOW_RESOLUTION)
+}
+
+
+@pytest.fixture(scope="module")
+def round_trip(tmp_path_factory):
+    """Folder with what the SavedModels returned in another process, and the networks that were written."""
+    folder = tmp_path_factory.mktemp("exported")
+    np.savez(folder / "inputs.npz", **INPUTS)
+    models = {name: build(name) for name in EXPORTED}
+    for name, model in models.items():
+        write_saved_model(model, folder / name)
+    command = [sys.executable, "-I", "-c", textwrap.dedent(LOAD_AND_RUN), folder]
+    subprocess.run(command, check=True, cwd=folder, timeout=600)
+    return folder, models
+
+
+@each_exported
+def test_runs_without_keras_and_this_package(round_trip, name):
+    folder, models = round_trip
+    results = np.load(folder / f"{name}.npz")
+    for i, low_resolution in enumerate(LOW_RESOLUTION):
+        assert_close(results[f"float32_{i}"], models[name](low_resolution, training=False), atol=1e-4)
+        upscaled = results[f"uint8_{i}"]
+        expected = to_numpy(models[name](INPUTS[f"uint8_{i}"].astype(np.float32) / 255, training=False))
+        assert upscaled.dtype == np.uint8
+        assert_close(upscaled, expected.clip(0, 1) * 255, atol=0.501)
+        assert len(np.unique(upscaled)) > 20
+
+
+@pytest.mark.slow
+@each_architecture
+def test_full_width_agrees_with_keras(architecture, tmp_path):
+    model = architecture.build(**STRATEGIES[architecture.strategies[-1]])
+    assign_waves(model)
+    write_saved_model(model, tmp_path / "network")
+    network = saved_model_network(tmp_path / "network")
+    for low_resolution in LOW_RESOLUTION:
+        assert_close(network(low_resolution), model(low_resolution, training=False), atol=1e-4)
+
+
+def test_signatures(round_trip):
+    folder, _ = round_trip
+    loaded = tf.saved_model.load(str(folder / "imdn-both"))
+    assert sorted(loaded.signatures) == ["serving_default", "upscale"]
+    for name, dtype in (("serving_default", tf.float32), ("upscale", tf.uint8)):
+        signature = loaded.signatures[name]
+        _, taken = signature.structured_input_signature
+        for specs, tensor in ((taken, "low_resolution"), (signature.structured_outputs, "super_resolved")):
+            assert list(specs) == [tensor]
+            assert specs[tensor].dtype == dtype and specs[tensor].shape.as_list() == [None, None, None, 3]
+
+
+def test_every_weight_is_stored_once(round_trip):
+    folder, models = round_trip
+    for name in ("edsr_baseline-both", "fsrcnn-plain"):
+        stored = tf.train.list_variables(str(folder / name / "variables" / "variables"))
+        shapes = sorted(shape for path, shape in stored if path.endswith("VARIABLE_VALUE"))
+        assert shapes == sorted([*weight.shape] for weight in models[name].weights)
+
+
+def model_of(layer):
+    inputs = keras.Input((None, None, 3))
+    return keras.Model(inputs, layer(inputs))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [keras.layers.Identity(), keras.layers.Rescaling(2.0, offset=0.5 / 255), keras.layers.Rescaling(-1.0)],
+    ids=["identity", "half_up", "below_zero"],
+)
+def test_bytes_are_rounded_as_the_upscaler_does(layer, tmp_path):
+    model = model_of(layer)
+    write_saved_model(model, tmp_path / "network")
+    loaded = tf.saved_model.load(str(tmp_path / "network"))
+    values = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
+    result = loaded.signatures["upscale"](low_resolution=tf.constant(values))["super_resolved"].numpy()
+    np.testing.assert_array_equal(result, compile_engine(model)(values))
+
+
+def test_a_network_in_bfloat16_is_written_in_float32(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = build("edsr_baseline-both")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    exact = build("edsr_baseline-both")
+    write_saved_model(model, tmp_path / "network")
+    network = saved_model_network(tmp_path / "network")
+    assert_close(network(LOW_RESOLUTION[0]), exact(LOW_RESOLUTION[0], training=False))
+    assert np.abs(to_numpy(model(LOW_RESOLUTION[0], training=False)) - network(LOW_RESOLUTION[0])).max() > 1e-3
+
+
+@pytest.fixture
+def model():
+    return model_of(keras.layers.Conv2D(3, 3, padding="same"))
+
+
+def test_a_saved_model_is_replaced(model, tmp_path):
+    write_saved_model(model_of(keras.layers.Rescaling(2.0)), tmp_path / "network")
+    write_saved_model(model, tmp_path / "network")
+    result = saved_model_network(tmp_path / "network")(picture(1, 4, 5, 3))
+    assert_close(result, model(picture(1, 4, 5, 3)))
+    assert [file.name for file in tmp_path.iterdir()] == ["network"]
+
+
+def test_an_empty_folder_is_filled(model, tmp_path):
+    write_saved_model(model, tmp_path)
+    assert (tmp_path / "saved_model.pb").exists()
+
+
+def test_another_folder_is_kept(model, tmp_path):
+    write_saved_model(model, tmp_path / "photos")
+    (tmp_path / "photos" / "holiday.jpg").touch()
+    with pytest.raises(ValueError, match=r"or a SavedModel to replace. Received: .*where there is 'holiday.jpg'"):
+        write_saved_model(model, tmp_path / "photos")
+    assert (tmp_path / "photos" / "holiday.jpg").exists()
+
+
+def test_a_file_is_kept(model, tmp_path):
+    (tmp_path / "network").write_text("kept")
+    with pytest.raises(ValueError, match=r"`folder` must be .*'network'"):
+        write_saved_model(model, tmp_path / "network")
+    assert (tmp_path / "network").read_text() == "kept"
+
+
+def test_a_failure_leaves_what_was_there(model, monkeypatch, tmp_path):
+    def fail(module, folder, signatures):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    write_saved_model(model, tmp_path / "network")
+    monkeypatch.setattr(tf.saved_model, "save", fail)
+    with pytest.raises(OSError, match=r"`folder` could not be written. .*No space left on device"):
+        write_saved_model(model, tmp_path / "network")
+    saved_model_network(tmp_path / "network")(picture(1, 4, 5, 3))
+    assert [file.name for file in tmp_path.iterdir()] == ["network"]
+
+
+def test_there_must_be_a_folder_around_it(model, tmp_path):
+    with pytest.raises(OSError, match=r"`folder` could not be written. .*No such file or directory"):
+        write_saved_model(model, tmp_path / "nowhere" / "network")
+
+
+def test_other_backends_are_refused(monkeypatch, tmp_path):
+    model = model_of(keras.layers.Identity())
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match=r"Keras must run on TensorFlow to export a model .* Received: 'jax'"):
+        write_saved_model(model, tmp_path / "network")
