@@ -138,6 +138,7 @@ class Solution(NamedTuple):
 
     Args:
         equations: The system.
+        tensors: Scales of each tensor, by its id.
         layers: Scales of what enters and what leaves each layer that takes up scales in its weights, by its name.
         bridges: Scales of the two sides of each sum that needs one of them multiplied, by its name: of the first
             summand, which is as the sum, and of the second.
@@ -145,6 +146,7 @@ class Solution(NamedTuple):
     """
 
     equations: Equations
+    tensors: dict[int, Scales]
     layers: dict[str, tuple[Scales, Scales]]
     bridges: dict[str, tuple[Scales, Scales]]
     kept: dict[str, str]
@@ -192,7 +194,7 @@ def solve_by_trial(graph: list[Call], bridging: bool) -> Solution:
                 break
         else:
             reasons = {f"{name}_scale": f"two different scales meet at {name}" for name in system.bridges}
-            return Solution(system.equations, system.layers, system.bridges, {**kept, **reasons})
+            return Solution(system.equations, system.tensors, system.layers, system.bridges, {**kept, **reasons})
 
 
 def is_sum_of_two(call: Call) -> bool:
@@ -251,6 +253,10 @@ class _System:
         match kind(operation):
             case "Conv2D" | "Conv2DTranspose" if getattr(operation, "groups", 1) == 1:
                 outputs = self._absorbing(operation, inputs[0], equations.unknowns(operation.filters))
+                self._pass_activation(operation.activation, outputs)
+                return [outputs]
+            case "DepthwiseConv2D" if operation.depth_multiplier == 1:
+                outputs = self._absorbing(operation, inputs[0], equations.unknowns(len(inputs[0].factors)))
                 self._pass_activation(operation.activation, outputs)
                 return [outputs]
             case "BatchNormalization":

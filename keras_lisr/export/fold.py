@@ -1,5 +1,7 @@
 """An equal network without what only training needs: the attention block's batch normalization, and CWSS."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import keras
@@ -56,13 +58,15 @@ def folding(model: keras.Model) -> Folding:
     return Folding(rescaled(model, solution), solution.kept)
 
 
-def rescaled(model: keras.Model, solution: Solution) -> keras.Model:
+def rescaled(model: keras.Model, solution: Solution, sizes: Callable[[int], float] | None = None) -> keras.Model:
     """A network with scales in its weights and without the layers that they make superfluous.
 
     Args:
         model: The network as it is.
         solution: Scales that it can have.
+        sizes: Sizes of the free ones, as for `Equations.values`.
     """
+    values = partial(solution.equations.values, of_roots=sizes)
 
     def clone(operation):
         return operation if superfluous(operation) else type(operation).from_config(operation.get_config())
@@ -86,13 +90,13 @@ def rescaled(model: keras.Model, solution: Solution) -> keras.Model:
             if layer.weights and not superfluous(layer):
                 copy.get_layer(layer.name).set_weights(layer.get_weights())
             continue
-        entering, leaving = map(solution.equations.values, solution.layers[layer.name])
+        entering, leaving = map(values, solution.layers[layer.name])
         if isinstance(layer, GlobalAttentionBlock):
             set_attention(copy, layer, entering)
         else:
             copy.get_layer(layer.name).set_weights(rescale(layer, entering, leaving))
     for name, sides in solution.bridges.items():
-        first, second = map(solution.equations.values, sides)
+        first, second = map(values, sides)
         copy.get_layer(f"{name}_scale").set_weights([second / first])
     return copy
 
@@ -141,6 +145,8 @@ def rescale(layer: keras.layers.Layer, entering: np.ndarray, leaving: np.ndarray
     match type(layer).__name__:
         case "Conv2D":
             return [first * entering[:, None] / leaving, *(bias / leaving for bias in others)]
+        case "DepthwiseConv2D":
+            return [first * (entering / leaving)[:, None], *(bias / leaving for bias in others)]
         case "Conv2DTranspose":
             return [first * entering / leaving[:, None], *(bias / leaving for bias in others)]
         case "BatchNormalization":

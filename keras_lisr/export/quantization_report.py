@@ -1,0 +1,93 @@
+"""Where an 8-bit file loses its quality."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keras_lisr.export.quantization_noise import feature_noise, is_rounded, kernels, measure, weight_noise
+from keras_lisr.zoo.graph import calls
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What rounding one tensor, or the weights of one layer, costs.
+
+    Args:
+        name: The operation that returns the tensor; of weights, the layer, with "/kernel".
+        low: Smallest value of the tensor; of weights, NaN.
+        high: Largest value of the tensor; of weights, NaN.
+        narrowest: Range of its narrowest channel that is not empty, as a share of that of the whole tensor; of weights,
+            NaN.
+        noise: Mean square of the error that it adds to the output, in [0, 1].
+    """
+
+    name: str
+    low: float
+    high: float
+    narrowest: float
+    noise: float
+
+
+@dataclass(frozen=True)
+class QuantizationReport:
+    """What 8-bit integers cost a network, tensor by tensor. `str(report)` is a table of the ten that cost the most.
+
+    Args:
+        losses: From the largest to the smallest.
+    """
+
+    losses: tuple[Loss, ...]
+
+    @property
+    def noise(self) -> float:
+        """Mean square of the output's error, if those of the tensors have nothing to do with one another."""
+        return sum(loss.noise for loss in self.losses)
+
+    @property
+    def psnr(self) -> float:
+        """PSNR of the file's output against the network's that is to be expected, in decibels."""
+        return -10 * math.log10(self.noise) if self.noise else math.inf
+
+    def __str__(self) -> str:
+        lines = [f"{self.psnr:.1f} dB expected against the network in float32. It is lost in", ""]
+        lines += ["| tensor | low | high | narrowest channel | share of the noise |", "| --- | ---: | ---: | ---: | ---: |"]
+        for loss in self.losses[:10]:
+            numbers = "" if math.isnan(loss.low) else f"{loss.low:.3g} | {loss.high:.3g} | {loss.narrowest:.1%}"
+            lines.append(f"| {loss.name} | {numbers or '| |'} | {loss.noise / self.noise:.1%} |")
+        return "\n".join(lines)
+
+
+def quantization_report(model: keras.Model, patches: Sequence[np.ndarray]) -> QuantizationReport:
+    """Tells which tensors of a network an 8-bit file would round too coarsely.
+
+    Every tensor has one step, every output channel of a kernel one of its own, as in a LiteRT file; the operations that
+    `keras_lisr.export.litert` adds or fuses are not told apart.
+
+    Args:
+        model: Functional model from RGB in [0, 1] to RGB, folded and, as `export_model` does it, equalized.
+        patches: float32 pictures `(height, width, 3)` in [0, 1], of one size, such as `calibration_patches` cuts.
+
+    Raises:
+        ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says.
+
+    Example:
+
+        patches = calibration_patches("DIV2K_train_LR_bicubic/X4")
+        print(quantization_report(equalize(fold(from_preset("imdn_x4")), patches), patches))
+    """
+    graph, statistics = list(calls(model)), measure(model, patches)
+    losses = []
+    for call, of_call in zip(graph, statistics, strict=True):
+        for known in of_call if is_rounded(call) else []:
+            widths = known.high - known.low
+            low, high = float(known.low.min()), float(known.high.max())
+            narrowest = float(widths[widths > 0].min(initial=high - low) / ((high - low) or 1))
+            noise = float(feature_noise(known, np.ones(len(widths), np.float32)))
+            losses.append(Loss(call.operation.name, low, high, narrowest, noise))
+    for i, kernel in kernels(graph, statistics).items():
+        noise = float(weight_noise(kernel, np.ones(len(kernel.power), np.float32)))
+        losses.append(Loss(f"{graph[i].operation.name}/kernel", math.nan, math.nan, math.nan, noise))
+    return QuantizationReport(tuple(sorted(losses, key=lambda loss: -loss.noise)))
