@@ -5,17 +5,17 @@ rounded. A network that is equal but for the scales of its channels (see `channe
 width; which scales are best follows from how much each channel matters to the output.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 
 from keras_lisr.export.channel_scales import ONE, Scales, Solution, solve
 from keras_lisr.export.fold import rescaled
-from keras_lisr.export.quantization_noise import feature_noise, is_rounded, kernels, measure, weight_noise
+from keras_lisr.export.quantization_noise import features_of, is_rounded, kernels_of, measure
 from keras_lisr.zoo.graph import calls
 
-ITERATIONS = 100
+ITERATIONS = 200
 
 
 def equalize(model: keras.Model, patches: Sequence[np.ndarray]) -> keras.Model:
@@ -42,39 +42,33 @@ def least_noise(model: keras.Model, solution: Solution, patches: Sequence[np.nda
     """The sizes of the free scales that cost the least, by the number of their unknown."""
     import tensorflow as tf
 
+    equations = solution.equations
     graph, statistics = list(calls(model)), measure(model, patches)
-    of_calls = [[solution.tensors[id(tensor)] for tensor in call.outputs] for call in graph]
-    unknowns = {int(unknown) for of_call in of_calls for scales in of_call for unknown in scales.unknowns}
-    roots = [ONE, *sorted({solution.equations.root(unknown)[0] for unknown in unknowns} - {ONE})]
+    features, kernels = features_of(graph, statistics), kernels_of(graph, statistics)
+    of_features = [solution.tensors[id(tensor)] for call in graph if is_rounded(call) for tensor in call.outputs]
+    of_kernels = [solution.layers[name][0] for name in kernels.names]
+    unknowns = np.concatenate([scales.unknowns for scales in of_features + of_kernels])
+    roots = [ONE, *sorted({equations.root(unknown)[0] for unknown in unknowns} - {ONE})]
     places = {root: place for place, root in enumerate(roots)}
     logarithms = tf.Variable(np.zeros(len(roots) - 1, np.float32))
 
-    def sized(scales: Scales):
-        """A function from the sizes of all roots to the scales of one tensor."""
-        factors = np.abs(solution.equations.values(scales)).astype(np.float32)
-        indices = np.array([places[solution.equations.root(unknown)[0]] for unknown in scales.unknowns])
+    def sized(tensors: Sequence[Scales]) -> Callable:
+        """A function from the sizes of all roots to the scales of some tensors in one row."""
+        factors = np.abs(np.concatenate([equations.values(scales) for scales in tensors])).astype(np.float32)
+        indices = [places[equations.root(unknown)[0]] for scales in tensors for unknown in scales.unknowns]
         return lambda sizes: tf.gather(sizes, indices) * factors
 
-    features = [
-        (of_tensor, sized(scales))
-        for of_call, all_scales, call in zip(statistics, of_calls, graph, strict=True)
-        for of_tensor, scales in zip(of_call, all_scales, strict=True)
-        if is_rounded(call)
-    ]
-    weights = [
-        (kernel, sized(solution.layers[graph[i].operation.name][0])) for i, kernel in kernels(graph, statistics).items()
-    ]
+    scales_of_features, scales_of_kernels = sized(of_features), sized(of_kernels)
 
     @tf.function
-    def noise_and_gradient():
+    def gradient():
         with tf.GradientTape() as tape:
             sizes = tf.concat([[1.0], tf.exp(logarithms)], 0)
-            noise = tf.add_n([feature_noise(known, scales(sizes)) for known, scales in features])
-            noise += tf.add_n([weight_noise(known, scales(sizes)) for known, scales in weights])
-            loss = tf.math.log(noise)
+            noise = features.noise(scales_of_features(sizes)), kernels.noise(scales_of_kernels(sizes))
+            loss = tf.math.log(sum(map(tf.reduce_sum, noise)))
         return tape.gradient(loss, logarithms)
 
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, ITERATIONS))
     for _ in range(ITERATIONS):
-        optimizer.apply([noise_and_gradient()], [logarithms])
+        optimizer.apply([gradient()], [logarithms])
     return dict(zip(roots[1:], np.exp(logarithms.numpy()).tolist(), strict=True))

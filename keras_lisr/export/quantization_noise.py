@@ -33,20 +33,66 @@ class Statistics(NamedTuple):
     gain: np.ndarray
 
 
-class Kernel(NamedTuple):
-    """What a convolution's weights are and what they matter.
+class Features(NamedTuple):
+    """The tensors that an integer file rounds, their channels in one row.
 
     Args:
-        largest: Largest weights between an input and an output channel, `(inputs, outputs)`.
-        area: Number of weights between two channels.
-        power: Mean squares of the input's channels.
-        gain: As in `Statistics`, of the output.
+        names: Of the operations that return them.
+        tensors: Number of each channel's tensor, `(channels,)`.
+        channels: What is known of the channels.
     """
 
-    largest: np.ndarray
-    area: int
+    names: list[str]
+    tensors: np.ndarray
+    channels: Statistics
+
+    def noise(self, scales: Any) -> Any:
+        """Mean square of the output's error that comes from rounding, `(tensors,)`.
+
+        Args:
+            scales: By what the channels are divided in the file, `(channels,)`.
+        """
+        high = segment_max(self.channels.high / scales, self.tensors, len(self.names))
+        low = -segment_max(-self.channels.low / scales, self.tensors, len(self.names))
+        gain = segment_sum(self.channels.gain * scales**2, self.tensors, len(self.names))
+        return ((high - low) / STEPS) ** 2 / 12 * gain
+
+
+class Kernels(NamedTuple):
+    """The weights of convolutions, which an integer file rounds once an output channel: all of them in one row.
+
+    Args:
+        names: Of the layers.
+        areas: Number of weights between two channels of each layer, `(layers,)`.
+        layers_of_inputs: Number of the layer of each input channel, `(inputs,)`.
+        power: Mean squares of the input channels, `(inputs,)`.
+        layers_of_outputs: Number of the layer of each output channel, `(outputs,)`.
+        gain: As in `Statistics`, of the output channels, `(outputs,)`.
+        largest: Largest weights between two channels, `(pairs,)`.
+        inputs: Number of the input channel of each pair, `(pairs,)`.
+        outputs: Number of the output channel of each pair, `(pairs,)`.
+    """
+
+    names: list[str]
+    areas: np.ndarray
+    layers_of_inputs: np.ndarray
     power: np.ndarray
+    layers_of_outputs: np.ndarray
     gain: np.ndarray
+    largest: np.ndarray
+    inputs: np.ndarray
+    outputs: np.ndarray
+
+    def noise(self, scales: Any) -> Any:
+        """Mean square of the output's error that comes from rounding, `(layers,)`.
+
+        Args:
+            scales: By what the input channels are divided in the file, `(inputs,)`; those of the outputs do not matter.
+        """
+        weights = self.largest * keras.ops.take(scales, self.inputs)
+        steps = segment_max(weights, self.outputs, len(self.gain)) / WEIGHT_STEPS
+        power = segment_sum(self.power / scales**2, self.layers_of_inputs, len(self.names))
+        return self.areas * power / 12 * segment_sum(self.gain * steps**2, self.layers_of_outputs, len(self.names))
 
 
 def measure(model: keras.Model, patches: Sequence[np.ndarray], seed: int = 0) -> list[list[Statistics]]:
@@ -90,25 +136,58 @@ def summarize(value: Any, gradient: Any) -> tuple[np.ndarray, ...]:
     return value.min(axes), value.max(axes), np.square(value).mean(axes), np.square(gradient).mean(axes)
 
 
-def kernels(graph: Sequence[Call], statistics: Sequence[Sequence[Statistics]]) -> dict[int, Kernel]:
-    """The weights that are rounded once an output channel, by the number of the call.
+def features_of(graph: Sequence[Call], statistics: Sequence[Sequence[Statistics]]) -> Features:
+    """What a network's calls return, without what they only move.
 
     Args:
         graph: The calls of a network.
         statistics: What `measure` returned for it.
     """
-    known = {
-        id(tensor): of_tensor
+    known = [
+        (call.operation.name, of_tensor)
         for call, of_call in zip(graph, statistics, strict=True)
-        for tensor, of_tensor in zip(call.outputs, of_call, strict=True)
-    }
-    found = {}
-    for i, call in enumerate(graph):
-        if kind(call.operation) == "Conv2D" and call.operation.groups == 1:
+        for of_tensor in (of_call if is_rounded(call) else ())
+    ]
+    counts = [len(of_tensor.gain) for _, of_tensor in known]
+    channels = Statistics(*map(np.concatenate, zip(*(of_tensor for _, of_tensor in known), strict=True)))
+    return Features([name for name, _ in known], np.repeat(np.arange(len(known)), counts), channels)
+
+
+def kernels_of(graph: Sequence[Call], statistics: Sequence[Sequence[Statistics]]) -> Kernels:
+    """The kernels of a network's convolutions, once for each call; see `features_of`."""
+    known: dict[int, Statistics] = {}
+    names, areas, powers, gains, largest = [], [], [], [], []
+    for call, of_call in zip(graph, statistics, strict=True):
+        known |= {id(tensor): of_tensor for tensor, of_tensor in zip(call.outputs, of_call, strict=True)}
+        if is_convolution(call):
             weights = np.abs(call.operation.get_weights()[0])
-            power, gain = known[id(call.inputs[0])].power, known[id(call.outputs[0])].gain
-            found[i] = Kernel(weights.max((0, 1)), weights.shape[0] * weights.shape[1], power, gain)
-    return found
+            names.append(call.operation.name)
+            areas.append(weights.shape[0] * weights.shape[1])
+            powers.append(known[id(call.inputs[0])].power)
+            gains.append(known[id(call.outputs[0])].gain)
+            largest.append(weights.max((0, 1)))
+    (inputs, outputs), pairs = map(starts, (powers, gains)), [np.indices(kernel.shape) for kernel in largest]
+    return Kernels(
+        names,
+        np.array(areas, np.float32),
+        np.repeat(np.arange(len(names)), list(map(len, powers))),
+        np.concatenate(powers),
+        np.repeat(np.arange(len(names)), list(map(len, gains))),
+        np.concatenate(gains),
+        np.concatenate([kernel.ravel() for kernel in largest]),
+        np.concatenate([start + pair[0].ravel() for start, pair in zip(inputs, pairs, strict=True)]),
+        np.concatenate([start + pair[1].ravel() for start, pair in zip(outputs, pairs, strict=True)]),
+    )
+
+
+def starts(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Where each of several rows begins when they are put one after another."""
+    return np.cumsum([0, *map(len, parts)])[:-1]
+
+
+def is_convolution(call: Call) -> bool:
+    """Whether a call multiplies by a kernel that mixes channels."""
+    return kind(call.operation) == "Conv2D" and call.operation.groups == 1
 
 
 def is_rounded(call: Call) -> bool:
@@ -116,24 +195,11 @@ def is_rounded(call: Call) -> bool:
     return kind(call.operation) not in MOVES
 
 
-def feature_noise(statistics: Statistics, scales: Any) -> Any:
-    """Mean square of the output's error that comes from rounding one tensor.
-
-    Args:
-        statistics: Of the tensor as it is.
-        scales: By what its channels are divided in the file, `(channels,)`.
-    """
-    step = (keras.ops.max(statistics.high / scales) - keras.ops.min(statistics.low / scales)) / STEPS
-    return step**2 / 12 * keras.ops.sum(statistics.gain * scales**2)
+def segment_max(values: Any, segments: np.ndarray, count: int) -> Any:
+    """The largest value of each segment."""
+    return keras.ops.segment_max(values, segments, num_segments=count)
 
 
-def weight_noise(kernel: Kernel, scales: Any) -> Any:
-    """Mean square of the output's error that comes from rounding the weights of one convolution.
-
-    Args:
-        kernel: The weights as they are.
-        scales: By what the channels of its input are divided in the file; those of its output do not matter.
-    """
-    steps = keras.ops.max(kernel.largest * scales[:, None], axis=0) / WEIGHT_STEPS
-    power = kernel.area * keras.ops.sum(kernel.power / scales**2)
-    return power / 12 * keras.ops.sum(kernel.gain * steps**2)
+def segment_sum(values: Any, segments: np.ndarray, count: int) -> Any:
+    """The sum of each segment's values."""
+    return keras.ops.segment_sum(values, segments, num_segments=count)

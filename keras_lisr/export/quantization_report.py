@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_lisr.export.quantization_noise import feature_noise, is_rounded, kernels, measure, weight_noise
+from keras_lisr.export.quantization_noise import features_of, kernels_of, measure
 from keras_lisr.zoo.graph import calls
 
 
@@ -53,7 +53,8 @@ class QuantizationReport:
 
     def __str__(self) -> str:
         lines = [f"{self.psnr:.1f} dB expected against the network in float32. It is lost in", ""]
-        lines += ["| tensor | low | high | narrowest channel | share of the noise |", "| --- | ---: | ---: | ---: | ---: |"]
+        lines.append("| tensor | low | high | narrowest channel | share of the noise |")
+        lines.append("| --- | ---: | ---: | ---: | ---: |")
         for loss in self.losses[:10]:
             numbers = "" if math.isnan(loss.low) else f"{loss.low:.3g} | {loss.high:.3g} | {loss.narrowest:.1%}"
             lines.append(f"| {loss.name} | {numbers or '| |'} | {loss.noise / self.noise:.1%} |")
@@ -79,15 +80,23 @@ def quantization_report(model: keras.Model, patches: Sequence[np.ndarray]) -> Qu
         print(quantization_report(equalize(fold(from_preset("imdn_x4")), patches), patches))
     """
     graph, statistics = list(calls(model)), measure(model, patches)
-    losses = []
-    for call, of_call in zip(graph, statistics, strict=True):
-        for known in of_call if is_rounded(call) else []:
-            widths = known.high - known.low
-            low, high = float(known.low.min()), float(known.high.max())
-            narrowest = float(widths[widths > 0].min(initial=high - low) / ((high - low) or 1))
-            noise = float(feature_noise(known, np.ones(len(widths), np.float32)))
-            losses.append(Loss(call.operation.name, low, high, narrowest, noise))
-    for i, kernel in kernels(graph, statistics).items():
-        noise = float(weight_noise(kernel, np.ones(len(kernel.power), np.float32)))
-        losses.append(Loss(f"{graph[i].operation.name}/kernel", math.nan, math.nan, math.nan, noise))
+    features, kernels = features_of(graph, statistics), kernels_of(graph, statistics)
+    low, high, _, gain = features.channels
+    noises = keras.ops.convert_to_numpy(features.noise(np.ones_like(gain)))
+    losses = [
+        Loss(name, *spread(low[features.tensors == i], high[features.tensors == i]), float(noise))
+        for i, (name, noise) in enumerate(zip(features.names, noises, strict=True))
+    ]
+    noises = keras.ops.convert_to_numpy(kernels.noise(np.ones_like(kernels.power)))
+    losses += [
+        Loss(f"{name}/kernel", math.nan, math.nan, math.nan, float(noise))
+        for name, noise in zip(kernels.names, noises, strict=True)
+    ]
     return QuantizationReport(tuple(sorted(losses, key=lambda loss: -loss.noise)))
+
+
+def spread(low: np.ndarray, high: np.ndarray) -> tuple[float, float, float]:
+    """Smallest and largest value of a tensor, and the share of its range that its narrowest channel has."""
+    widths, whole = high - low, float(high.max() - low.min())
+    narrowest = widths[widths > 0].min(initial=whole)
+    return float(low.min()), float(high.max()), float(narrowest / (whole or 1))
