@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_lisr.zoo.graph import Call, calls, kind
 
-BATCH = 8
+BATCH = 4  # All tensors of so many pictures, and their gradients, take 10 GB for RCAN.
 MOVES = {"DepthToSpace", "Identity", "InputLayer", "Split"}  # What they return has been rounded before.
 STEPS, WEIGHT_STEPS = 255, 127  # Of a tensor of features; on either side of 0 of the weights of an output channel.
 

@@ -1,0 +1,208 @@
+"""From a model to a file that is known to compute the same, and a sidecar that says so."""
+
+import importlib.metadata
+import math
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+import keras_lisr
+from keras_lisr.data.benchmark_sets import find_benchmark_set
+from keras_lisr.export.calibration import Pictures, cut_patches
+from keras_lisr.export.fold import folding
+from keras_lisr.export.litert import write_litert
+from keras_lisr.export.onnx import write_onnx
+from keras_lisr.export.openvino import write_openvino
+from keras_lisr.export.saved_model import check_folder, write_saved_model
+from keras_lisr.export.verify import SIZES, Upscale, measure_sets, runner
+from keras_lisr.export.verify import verify as verify_file
+from keras_lisr.export_options import check_options
+from keras_lisr.runtime import LiteRTNetwork, LiteRTUpscaler, Sidecar
+from keras_lisr.runtime.litert_network import INPUT, OUTPUT
+from keras_lisr.runtime.sidecar import checksum, sidecar_path, size, write_sidecar
+from keras_lisr.whole_files import PARTIAL, reason
+from keras_lisr.zoo.cast import in_precision
+from keras_lisr.zoo.graph import calls
+
+WRITERS = {"saved_model": write_saved_model, "onnx": write_onnx, "openvino": write_openvino}
+PACKAGES = {
+    "saved_model": ("keras", "tensorflow"),
+    "litert": ("keras", "tensorflow", "ai-edge-litert"),
+    "onnx": ("keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime"),
+    "openvino": ("keras", "tensorflow", "openvino"),
+}
+
+
+class Traits(NamedTuple):
+    """What a network is, from its graph.
+
+    Args:
+        scale: Upscaling factor.
+        halo: Pixels that an exact tile needs around it; None if the network pools over the picture.
+        smallest_side: Pixels that a picture needs on each side.
+    """
+
+    scale: int
+    halo: int | None
+    smallest_side: int
+
+
+def export_model(
+    model: keras.Model,
+    path: str | Path,
+    *,
+    format: str | None = None,
+    quantize: str = "none",
+    shape: tuple[int, int] | None = None,
+    representative: Pictures | None = None,
+    io: str = "float32",
+    verify: bool = True,
+    evaluate: Iterable[str | Path] = (),
+) -> Sidecar:
+    """Folds a network, writes it, runs what was written beside the network, and writes a sidecar.
+
+    Everything is written under other names first: a file that fails is not left behind, nor is one that stood there
+    before replaced by it.
+
+    Args:
+        model: Functional model from RGB in [0, 1] to RGB.
+        path: File to write, or folder for a SavedModel. The sidecar has its name with `.json` appended.
+        format: "saved_model", "litert", "onnx" or "openvino"; by default as the name says: a folder without suffix,
+            `.tflite`, `.onnx` or `.xml`.
+        quantize: For LiteRT: "none", "float16", "dynamic" or "int8"; see `write_litert`.
+        shape: For LiteRT: height and width of a file for one size.
+        representative: For "int8": folder of images, or uint8 arrays `(height, width, 3)`, such as the network will be
+            given.
+        io: For LiteRT: "float32" or "uint8", the pictures that go in and out.
+        verify: Whether to run the file; see `verify` of the module of that name.
+        evaluate: Benchmark sets, as folders or by name, on which to measure the network and the file.
+
+    Returns:
+        What the sidecar holds.
+
+    Raises:
+        ValueError: If options do not go together, a set or picture is missing or broken, the network is not such a
+            network or has operations that cannot be exported, or the file does not compute what the network does.
+        OSError: If the file cannot be written.
+
+    Example:
+
+        export_model(from_preset("imdn_x4"), "imdn_x4.tflite", quantize="float16", evaluate=["set5"])
+    """
+    format = check_options(path, format=format, quantize=quantize, shape=shape, representative=representative, io=io)
+    path = Path(path).resolve()  # What a link points to is replaced, not the link.
+    if format == "saved_model":
+        check_folder(path)
+    folders = [find_benchmark_set(name) for name in evaluate]
+    model = in_precision(model, "float32")
+    traits = traits_of(model)
+    if shape and min(shape) < traits.smallest_side:
+        raise ValueError(
+            f"`shape` must be at least {traits.smallest_side} pixels on each side for this network. "
+            f"Received: shape={shape}"
+        )
+    folded = folding(model)
+    with folder_beside(path) as temporary:
+        partial = Path(temporary) / path.name
+        if format == "litert":
+            write_litert(folded.model, partial, quantize=quantize, shape=shape, representative=representative, io=io)
+        else:
+            WRITERS[format](folded.model, partial)
+        verification: dict[str, Any] = {"kept": folded.kept}
+        if verify:
+            pictures = None if representative is None else held_out(representative, shape)
+            verification |= asdict(verify_file(model, partial, format=format, quantize=quantize, pictures=pictures))
+        pictures_in, pictures_out = tensors(partial, format)
+        sidecar = Sidecar(
+            format=format,
+            file=path.name,
+            sha256=checksum(partial),
+            bytes=size(partial.parent),  # With the weights that OpenVINO keeps in a file of their own.
+            network=model.name,
+            scale=traits.scale,
+            quantize=quantize,
+            shape=shape,
+            input=pictures_in,
+            output=pictures_out,
+            halo=traits.halo,
+            smallest_side=traits.smallest_side,
+            protocol="",
+            psnr={},
+            verification=verification,
+            versions=versions(format),
+        )
+        write_sidecar(sidecar, partial)
+        if folders:
+            upscale: Upscale = LiteRTUpscaler(partial) if format == "litert" else runner(partial, format)
+            psnr, protocol = measure_sets(model, upscale, folders, scale=traits.scale, halo=traits.halo)
+            sidecar = replace(sidecar, psnr=psnr, protocol=protocol)
+            write_sidecar(sidecar, partial)
+        move(partial.parent, path)
+    return sidecar
+
+
+def traits_of(model: keras.Model) -> Traits:
+    """What a network is.
+
+    Raises:
+        ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says, or the network is not
+            one from RGB to RGB.
+    """
+    for name, network_shape in (("takes", model.input_shape), ("returns", model.output_shape)):
+        if network_shape[-1] != 3:
+            raise ValueError(f"`model` must be one from RGB to RGB. Received: a model that {name} {network_shape}")
+    radii: dict[int, Fraction | float] = {}  # By the tensor's id.
+    smallest_side = 1
+    for call in calls(model):
+        seen = max((radii[id(tensor)] for tensor in call.inputs), default=Fraction(0))
+        radii |= {id(tensor): seen + call.radius / call.input_resolution for tensor in call.outputs}
+        smallest_side = max(smallest_side, getattr(call.operation, "smallest_side", 1))
+    radius = radii[id(model.outputs[0])]
+    return Traits(call.output_resolution, None if math.isinf(radius) else math.ceil(radius), smallest_side)
+
+
+def folder_beside(path: Path) -> tempfile.TemporaryDirectory:
+    """A folder on the same disk, for what is not known to be good yet."""
+    try:
+        return tempfile.TemporaryDirectory(prefix=PARTIAL[:-1], dir=path.parent)
+    except OSError as error:
+        raise OSError(f"`path` could not be written. Received: path={str(path)!r} ({reason(error)})") from error
+
+
+def move(folder: Path, path: Path) -> None:
+    """Gives everything that was written its own name, the sidecar last: it would not fit to an older file."""
+    sidecar = sidecar_path(path).name
+    written = sorted(os.listdir(folder), key=lambda name: name == sidecar)
+    if path.is_dir():
+        path.rename(folder / "replaced")
+    for name in written:
+        (folder / name).replace(path.with_name(name))
+
+
+def held_out(representative: Pictures, shape: tuple[int, int] | None) -> list[np.ndarray]:
+    """Other patches than those of the calibration, of the sizes that a file is verified with."""
+    sizes = (shape,) * len(SIZES) if shape else SIZES
+    return [cut_patches(representative, size, 1, seed)[0] for seed, size in enumerate(sizes, start=1)]
+
+
+def tensors(path: Path, format: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a sidecar says of the pictures that go into a file and come out."""
+    if format == "litert":
+        network = LiteRTNetwork(path)
+        return network.input, network.output
+    kind = {"dtype": "float32", "layout": "NHWC", "colour": "RGB", "range": [0, 1]}
+    return {"name": INPUT, **kind}, {"name": OUTPUT, **kind}
+
+
+def versions(format: str) -> dict[str, str]:
+    """Of the libraries that wrote a file."""
+    return {"keras_lisr": keras_lisr.__version__} | {
+        package: importlib.metadata.version(package) for package in PACKAGES[format]
+    }

@@ -1,0 +1,146 @@
+"""Networks as LiteRT files, for the delegates of telephones."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lisr.export.calibration import SIDE, Pictures, calibration_patches
+from keras_lisr.export.equalize import equalize
+from keras_lisr.export.litert_file import check_litert_file
+from keras_lisr.export.litert_graph import litert_graph
+from keras_lisr.export_options import check_options
+from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
+from keras_lisr.runtime.litert_network import INPUT, OUTPUT
+from keras_lisr.whole_files import written_whole
+from keras_lisr.zoo.cast import in_precision
+
+
+def write_litert(
+    model: keras.Model,
+    path: str | Path,
+    *,
+    quantize: str = "none",
+    shape: tuple[int, int] | None = None,
+    representative: Pictures | None = None,
+    io: str = "float32",
+) -> None:
+    """Writes a network as a file of LiteRT's own operators, which delegates run as one piece.
+
+    Its signature `serving_default` takes `low_resolution`, `(1, height, width, 3)`, and returns `super_resolved`.
+
+    Args:
+        model: Functional model from RGB in [0, 1] to RGB, folded or not; one that computes in bfloat16 is written in
+            float32.
+        path: File to write; an existing one is replaced.
+        quantize: "none" for float32; "float16" for weights of half the size; "dynamic" for weights of 8 bits, with
+            activations in floats; "int8" for integers throughout.
+        shape: Height and width of the only pictures that the file takes, which delegates for GPUs and NPUs want; None
+            for any.
+        representative: For "int8", and only there, a folder of images or uint8 arrays `(height, width, 3)` from which
+            the ranges of the activations are taken: such as the network will be given.
+        io: "float32" for pictures in [0, 1], which are returned as the network makes them (in an int8 file clipped);
+            "uint8" for bytes, in and out, clipped and rounded half up.
+
+    Raises:
+        ValueError: If the options do not go together, as `check_options` says, Keras runs on another backend than
+            TensorFlow, a representative image is broken, or the network has operations that are not LiteRT's own.
+        OSError: If the file cannot be written; what was there before is left.
+
+    Example:
+
+        write_litert(from_preset("imdn_x4"), "imdn_x4.tflite", quantize="float16")
+    """
+    check_options(path, format="litert", quantize=quantize, shape=shape, representative=representative, io=io)
+    model = in_precision(model, "float32")
+    patches = None
+    if representative is not None:
+        resizes = any(isinstance(layer, EnhancedSpatialAttention) for layer in model.layers)
+        # The size that a map is resized to is a constant of a static file.
+        patches = calibration_patches(representative, shape if shape and resizes else (SIDE, SIDE))
+        model = equalize(model, patches)
+    network = litert_graph(model, bounded=quantize == "int8")
+    content = convert(network, quantize=quantize, shape=shape, patches=patches, io=io)
+    with written_whole(Path(path)) as partial:
+        partial.write_bytes(content)
+        check_litert_file(partial, static=shape is not None, integer=quantize == "int8")
+
+
+def convert(
+    network: keras.Model,
+    *,
+    quantize: str = "none",
+    shape: tuple[int, int] | None = None,
+    patches: Sequence[np.ndarray] | None = None,
+    io: str = "float32",
+) -> bytes:
+    """Converts a network as it is.
+
+    Args:
+        network: What `litert_graph` returned, `bounded` for "int8".
+        quantize: As for `write_litert`.
+        shape: As for `write_litert`.
+        patches: For "int8", what `calibration_patches` returned.
+        io: As for `write_litert`.
+
+    Returns:
+        Content of the file.
+
+    Raises:
+        ValueError: If Keras runs on another backend than TensorFlow, or LiteRT has no operator for one of the network.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "Keras must run on TensorFlow to export a model: KERAS_BACKEND=tensorflow. "
+            f"Received: {keras.backend.backend()!r}"
+        )
+    import tensorflow as tf
+
+    # Without the variables, which the module holds, LiteRT would find them empty.
+    module = tf.Module()
+    module.weights = [weight.value for weight in network.weights]
+    function = signature(network, quantize, shape, io).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if quantize != "none":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantize == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if quantize == "int8":
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.representative_dataset = lambda: ([patch[None]] for patch in patches or ())
+        converter.inference_input_type = converter.inference_output_type = tf.as_dtype(io)
+    try:
+        return converter.convert()
+    except Exception as error:  # The converter's own, which it keeps private.
+        raise ValueError(
+            "`model` must be a network that LiteRT has operators for. "
+            f"Received: model={network.name!r} ({first_reason(error)})"
+        ) from error
+
+
+def signature(network: keras.Model, quantize: str, shape: tuple[int, int] | None, io: str) -> Any:
+    """The function that a file holds."""
+    import tensorflow as tf
+
+    in_bytes = io == "uint8" and quantize != "int8"  # The converter itself gives an integer file integers.
+    height, width = shape or (None, None)
+    spec = tf.TensorSpec((1, height, width, 3), tf.uint8 if in_bytes else tf.float32, INPUT)
+
+    @tf.function(input_signature=[spec], autograph=False)
+    def call(low_resolution):
+        if not in_bytes:
+            return {OUTPUT: network(low_resolution, training=False)}
+        super_resolved = network(tf.cast(low_resolution, tf.float32) / 255, training=False)
+        return {OUTPUT: tf.cast(tf.floor(tf.clip_by_value(super_resolved, 0, 1) * 255 + 0.5), tf.uint8)}
+
+    return call
+
+
+def first_reason(error: Exception) -> str:
+    """What the converter complains of, without the places in the code that it lists."""
+    operations = sorted(set(re.findall(r"'(tf\.\w+)' op", str(error))))
+    return ", ".join(operations) or str(error).partition("\n")[0]

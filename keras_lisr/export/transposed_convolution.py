@@ -1,0 +1,70 @@
+"""A transposed convolution as a plain one and depth to space."""
+
+import keras
+import numpy as np
+
+
+def is_upsampling(operation: keras.Operation) -> bool:
+    """Whether an operation is a transposed convolution that enlarges both sides by an integer: `sub_pixel` applies."""
+    return (
+        isinstance(operation, keras.layers.Conv2DTranspose)
+        and operation.padding == "same"
+        and operation.output_padding is None
+        and set(operation.dilation_rate) == {1}
+        and len(set(operation.strides)) == 1 < operation.strides[0]
+    )
+
+
+def sub_pixel(layer: keras.layers.Conv2DTranspose, features):
+    """What a transposed convolution computes, before its pixels are rearranged.
+
+    Each pixel of its result is a sum over the few input pixels around it, and pixels at the same place within a stride
+    have the same weights: each place is a channel of an ordinary convolution.
+
+    Args:
+        layer: One of which `is_upsampling` is true.
+        features: `(batch, height, width, channels)`.
+
+    Returns:
+        `(batch, height, width, filters x stride^2)`, of which depth to space makes the layer's result.
+    """
+    kernel, *biases = layer.get_weights()
+    stride = layer.strides[0]
+    kernel = sub_pixel_kernel(kernel, stride)
+    convolution = keras.layers.Conv2D(
+        kernel.shape[3],
+        kernel.shape[:2],
+        padding="same",
+        activation=layer.activation,
+        use_bias=layer.use_bias,
+        dtype=layer.dtype_policy,
+        name=layer.name,
+    )
+    convolution.build(features.shape)
+    convolution.set_weights([kernel, *(np.tile(bias, stride**2) for bias in biases)])
+    return convolution(features)
+
+
+def sub_pixel_kernel(kernel: np.ndarray, stride: int) -> np.ndarray:
+    """The kernel of that convolution.
+
+    Args:
+        kernel: Of a transposed convolution with padding "same", `(rows, columns, filters, channels)`.
+        stride: Its stride along both sides.
+
+    Returns:
+        `(rows', columns', channels, filters x stride^2)`, with an odd number of rows and columns.
+    """
+    paddings, sizes = [], []
+    for size in kernel.shape[:2]:
+        before = max(size - stride, 0) // 2  # Result pixels that a pixel reaches before the first of its own.
+        radius = max(-(-before // stride), (size - 1 - before) // stride)
+        start = radius * stride - before
+        sizes.append(2 * radius + 1)
+        paddings.append((start, sizes[-1] * stride - start - size))
+    rows, columns = sizes
+    _, _, filters, channels = kernel.shape
+    padded = np.pad(kernel, [*paddings, (0, 0), (0, 0)])
+    # A transposed convolution spreads pixels, a convolution gathers them: the other way round.
+    taps = padded.reshape(rows, stride, columns, stride, filters, channels)[::-1, :, ::-1]
+    return taps.transpose(0, 2, 5, 1, 3, 4).reshape(rows, columns, channels, stride**2 * filters)

@@ -1,0 +1,263 @@
+"""Running a written file beside the network that it was made of."""
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from keras_lisr.data.benchmark_sets import BenchmarkSet
+from keras_lisr.evaluation import evaluate as measure
+from keras_lisr.export.litert_file import read_litert_file
+from keras_lisr.export.onnx import onnx_network
+from keras_lisr.export.openvino import openvino_network
+from keras_lisr.export.saved_model import saved_model_network
+from keras_lisr.runtime.litert_network import LiteRTNetwork
+from keras_lisr.runtime.tiling import BLENDED_HALO, upscale_in_tiles
+
+Upscale = Callable[[np.ndarray], np.ndarray]  # From uint8 `(height, width, 3)` to uint8, or to floats in [0, 1].
+
+SIZES = ((64, 64), (48, 80), (57, 33))
+THREADS = (1, 2)
+RUNS = 5
+TILE = 512
+MOST_DECIBELS = 200.0  # Of equal pictures; JSON knows no infinity.
+
+
+NETWORKS = {"saved_model": saved_model_network, "onnx": onnx_network, "openvino": openvino_network}
+
+
+class Bound(NamedTuple):
+    """What a file must reach: the largest difference and the PSNR of a picture, both in [0, 1]."""
+
+    largest_difference: float = math.inf
+    psnr: float = 0
+
+
+# Good files are far from these bounds. The default preset has 2e-6 in float32, 75 dB with float16 weights, 50 dB with a
+# dynamic range and 45 dB in int8. Bicubic is 3.2 dB below it on Set5: so would a file be that has an error of 31 dB.
+BOUNDS = {
+    "none": Bound(largest_difference=1e-4),
+    "float16": Bound(psnr=60),
+    "dynamic": Bound(psnr=35),
+    "int8": Bound(psnr=30),
+}
+OF_BYTES = Bound(largest_difference=1.001 / 255)  # Floats that differ by 1e-7 may be rounded to two neighbours.
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far the results of a file are from those of the network, for one picture.
+
+    Args:
+        height: Rows of the low-resolution picture.
+        width: Its columns.
+        largest_difference: Of any value, where white is 1.
+        psnr: In decibels, 200 at most.
+    """
+
+    height: int
+    width: int
+    largest_difference: float
+    psnr: float
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a file was found to be.
+
+    Args:
+        operators: How often each operator occurs in a LiteRT file; empty for other formats.
+        rank: Largest number of dimensions of a tensor in a LiteRT file; None for other formats.
+        pictures: Comparisons with the network: of three sizes, or of three pictures if the file is for one size.
+        milliseconds: Time of a LiteRT file for the first of these pictures, by the number of threads; empty for other
+            formats. The median of five.
+    """
+
+    operators: dict[str, int]
+    rank: int | None
+    pictures: list[Comparison]
+    milliseconds: dict[str, float]
+
+    @property
+    def largest_difference(self) -> float:
+        """Of any value of any picture."""
+        return max(picture.largest_difference for picture in self.pictures)
+
+    @property
+    def psnr(self) -> float:
+        """The least of the pictures', in decibels."""
+        return min(picture.psnr for picture in self.pictures)
+
+
+def verify(
+    model: keras.Model,
+    path: str | Path,
+    *,
+    format: str = "litert",
+    quantize: str = "none",
+    pictures: Sequence[np.ndarray] | None = None,
+) -> Verification:
+    """Runs a file, and makes sure that it computes what the network does.
+
+    Args:
+        model: The network, as it was before it was folded.
+        path: The file, or the folder of a SavedModel.
+        format: What wrote it.
+        quantize: As for `write_litert`.
+        pictures: uint8 RGB `(height, width, 3)` to run it on, by default drawn ones of three sizes.
+
+    Returns:
+        What was measured.
+
+    Raises:
+        ValueError: If the file is broken or its results are too far from the network's: by more than 1e-4 in float32,
+            below 60 dB with float16 weights, 35 dB with a dynamic range, or 30 dB in int8; or by more than 1 where
+            bytes come out, if it computes with floats.
+    """
+    path = Path(path)
+    network = LiteRTNetwork(path) if format == "litert" else None
+    upscale = upscale_with(network) if network else runner(path, format)
+    if pictures is None:
+        sizes = (network.shape,) * 3 if network and network.shape else SIZES
+        pictures = [drawn_picture(height, width, phase) for phase, (height, width) in enumerate(sizes)]
+    comparisons = [compare(model, upscale, picture, clipped=quantize == "int8") for picture in pictures]
+    in_bytes = network is not None and network.dtype == np.uint8
+    bound = OF_BYTES if in_bytes and quantize in ("none", "float16") else BOUNDS[quantize]
+    for found in comparisons:
+        # Written so that NaN is refused.
+        if not (found.largest_difference <= bound.largest_difference and found.psnr >= bound.psnr):
+            raise ValueError(
+                f"The file must compute what the network does: {said(bound)} in {quantize!r}. "
+                f"Received: a difference of {found.largest_difference:.2g}, {found.psnr:.1f} dB, for a picture of "
+                f"{found.height} x {found.width}"
+            )
+
+    content = read_litert_file(path) if network else None
+    return Verification(
+        operators=content.operators if content else {},
+        rank=content.rank if content else None,
+        pictures=comparisons,
+        milliseconds=milliseconds(path, pictures[0]) if network else {},
+    )
+
+
+def runner(path: Path, format: str) -> Upscale:
+    """A file of another format than LiteRT's as a function on pictures."""
+    network = NETWORKS[format](path)
+    return lambda picture: np.asarray(network(floats(picture)))[0]
+
+
+def upscale_with(network: LiteRTNetwork) -> Upscale:
+    """A LiteRT file as a function on pictures."""
+    return lambda picture: network(taken_by(network, picture))[0]
+
+
+def taken_by(network: LiteRTNetwork, picture: np.ndarray) -> np.ndarray:
+    """A picture as a file takes it."""
+    return picture[None] if network.dtype == np.uint8 else floats(picture)
+
+
+def floats(picture: np.ndarray) -> np.ndarray:
+    """A picture as the networks take it."""
+    return picture[None].astype(np.float32) / 255
+
+
+def drawn_picture(height: int, width: int, phase: int) -> np.ndarray:
+    """Rings that become ever finer, from black to white and of another centre in each colour: every frequency."""
+    rows, columns = np.mgrid[:height, :width]
+    centres = np.array([[0.2, 0.3], [0.5, 0.6], [0.8, 0.4]]) * (height, width)
+    squares = (rows[..., None] - centres[:, 0]) ** 2 + (columns[..., None] - centres[:, 1]) ** 2
+    return np.rint(127.5 + 127.5 * np.cos(squares * np.pi / (2 * max(height, width)) + phase)).astype(np.uint8)
+
+
+def compare(model: keras.Model, upscale: Upscale, picture: np.ndarray, *, clipped: bool) -> Comparison:
+    """Runs a file and a network on a picture.
+
+    Args:
+        model: The network.
+        upscale: The file.
+        picture: uint8 RGB `(height, width, 3)`.
+        clipped: Whether the file returns no values outside [0, 1]; one that returns bytes does not either.
+
+    Raises:
+        ValueError: If the sizes of the results differ.
+    """
+    expected = keras.ops.convert_to_numpy(model(floats(picture), training=False))[0].astype(np.float64)
+    found = upscale(picture)
+    if found.shape != expected.shape:
+        raise ValueError(f"The file must return shape {expected.shape}. Received: shape {found.shape}")
+    if clipped or found.dtype == np.uint8:
+        expected = np.clip(expected, 0, 1)
+    if found.dtype == np.uint8:
+        expected, found = np.floor(expected * 255 + 0.5) / 255, found / 255
+    differences = np.abs(found - expected)
+    error = float(np.mean(differences**2))
+    psnr = -10 * math.log10(error) if error else MOST_DECIBELS
+    height, width, _ = picture.shape
+    return Comparison(height, width, float(differences.max()), min(psnr, MOST_DECIBELS))
+
+
+def said(bound: Bound) -> str:
+    """A bound in words."""
+    if math.isfinite(bound.largest_difference):
+        return f"a difference of at most {bound.largest_difference:.2g}"
+    return f"at least {bound.psnr} dB"
+
+
+def measure_sets(
+    model: keras.Model, upscale: Upscale, folders: Iterable[str | Path], *, scale: int, halo: int | None
+) -> tuple[dict[str, dict[str, float]], str]:
+    """Measures a network and a file on benchmark sets.
+
+    Args:
+        model: The network. It is run in tiles of 512 pixels: TensorFlow would not come back from the largest pictures.
+        upscale: The file.
+        folders: Of the sets.
+        scale: Upscaling factor.
+        halo: Pixels that an exact tile needs around it; None for a network that pools over the picture.
+
+    Returns:
+        By the set's name, the PSNR in decibels of the network ("float") and of the file ("file") against the originals,
+        and the number of "images"; and how it was measured, in words.
+
+    Raises:
+        ValueError: If there is no such set, or a picture is broken.
+    """
+
+    def window(pixels):
+        super_resolved = keras.ops.convert_to_numpy(model(pixels.astype(np.float32) / 255, training=False))
+        return np.floor(np.clip(super_resolved, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+    def exactly(picture):
+        around = BLENDED_HALO if halo is None else halo
+        return upscale_in_tiles(window, picture, scale=scale, tile=TILE, halo=around, blend=halo is None)
+
+    measured, protocols = {}, []
+    for folder in folders:
+        benchmark_set = BenchmarkSet(folder, scale)
+        exact, file = (measure(function, benchmark_set) for function in (exactly, upscale))
+        measured[file.set_name] = {"float": exact.psnr, "file": file.psnr, "images": len(file.images)}
+        protocols.append(f"{file.set_name}: {file.protocol}; low resolution: {file.low_resolution_source}")
+    return measured, ". ".join(protocols)
+
+
+def milliseconds(path: Path, picture: np.ndarray) -> dict[str, float]:
+    """Times a LiteRT file."""
+    medians = {}
+    for threads in THREADS:
+        network = LiteRTNetwork(path, threads=threads)
+        low_resolution = taken_by(network, picture)
+        network(low_resolution)  # Prepares it for this size.
+        seconds = []
+        for _ in range(RUNS):
+            start = time.perf_counter()
+            network(low_resolution)
+            seconds.append(time.perf_counter() - start)
+        medians[str(threads)] = round(1000 * statistics.median(seconds), 3)
+    return medians
