@@ -55,6 +55,10 @@ def write_litert(
         write_litert(from_preset("imdn_x4"), "imdn_x4.tflite", quantize="float16")
     """
     check_options(path, format="litert", quantize=quantize, shape=shape, representative=representative, io=io)
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise ValueError(
+            f"Keras must run on TensorFlow to export a model (KERAS_BACKEND=tensorflow). Received: {backend!r}"
+        )
     model = in_precision(model, "float32")
     patches = None
     if representative is not None:
@@ -77,7 +81,7 @@ def convert(
     patches: Sequence[np.ndarray] | None = None,
     io: str = "float32",
 ) -> bytes:
-    """Converts a network as it is.
+    """Converts a network as it is, in Keras on TensorFlow.
 
     Args:
         network: What `litert_graph` returned, `bounded` for "int8".
@@ -90,13 +94,8 @@ def convert(
         Content of the file.
 
     Raises:
-        ValueError: If Keras runs on another backend than TensorFlow, or LiteRT has no operator for one of the network.
+        ValueError: If LiteRT has no operator for one of the network.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            "Keras must run on TensorFlow to export a model: KERAS_BACKEND=tensorflow. "
-            f"Received: {keras.backend.backend()!r}"
-        )
     import tensorflow as tf
 
     # Without the variables, which the module holds, LiteRT would find them empty.

@@ -1,0 +1,97 @@
+"""`keras-lisr export`: a model in, a file for devices out, run beside the model before it is kept."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from keras_lisr.cli.silent_start import silent_start
+from keras_lisr.export_options import FORMATS, QUANTIZATIONS, TYPES, check_options
+from keras_lisr.preset_index import choose_model
+
+
+def add_to(commands) -> None:
+    """Declares the command."""
+    command = commands.add_parser("export", help="write a model for devices: LiteRT, SavedModel, ONNX or OpenVINO")
+    command.set_defaults(run=export)
+    command.add_argument("model", metavar="MODEL", help="preset, .npz preset file or .keras file")
+    command.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help=".tflite, .onnx or .xml file, or folder of a SavedModel; a sidecar FILE.json is written beside it",
+    )
+    command.add_argument("--format", choices=FORMATS, help="default: what the name of FILE says")
+    command.add_argument("--quantize", choices=QUANTIZATIONS, default="none", help="for LiteRT (default: %(default)s)")
+    command.add_argument(
+        "--shape", type=int, nargs=2, metavar=("H", "W"), help="for LiteRT: the only size of pictures (default: any)"
+    )
+    command.add_argument(
+        "--representative", type=Path, metavar="FOLDER", help="for int8: pictures such as the network will be given"
+    )
+    command.add_argument(
+        "--io", choices=TYPES, default="float32", help="for LiteRT: pictures in and out (default: %(default)s)"
+    )
+    command.add_argument("--no-verify", action="store_true", help="keep FILE without running it beside the model")
+    command.add_argument(
+        "--evaluate",
+        nargs="+",
+        default=[],
+        metavar="SET",
+        help="benchmark sets to measure FILE on, as folders or names in $KERAS_LISR_DATA",
+    )
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Runs the command."""
+    from keras_lisr.data.benchmark_sets import find_benchmark_set
+    from keras_lisr.data.image_folder import image_files
+
+    model_name = choose_model(arguments.model)
+    options = {
+        "format": arguments.format,
+        "quantize": arguments.quantize,
+        "shape": arguments.shape and tuple(arguments.shape),
+        "representative": arguments.representative,
+        "io": arguments.io,
+    }
+    check_options(arguments.output, **options)
+    if arguments.representative:
+        image_files(arguments.representative)
+    sets = [find_benchmark_set(name) for name in arguments.evaluate]
+    with silent_start():  # The converter, too, writes to standard error.
+        from keras_lisr.export import export_model
+        from keras_lisr.zoo import load_model
+
+        sidecar = export_model(
+            load_model(model_name), arguments.output, verify=not arguments.no_verify, evaluate=sets, **options
+        )
+    print("\n".join(summary(arguments.output, sidecar)))
+
+
+def summary(path: Path, sidecar: Any) -> Iterator[str]:
+    """What is worth knowing of a file, in few lines."""
+    size = f"{sidecar.shape[0]} x {sidecar.shape[1]} pixels" if sidecar.shape else "any size"
+    yield (
+        f"{path}: {sidecar.network} x{sidecar.scale} for {sidecar.format}, {sidecar.bytes:,} bytes, {size}, "
+        f"{sidecar.input['dtype']} in, {sidecar.output['dtype']} out"
+    )
+    found = sidecar.verification
+    for name, reason in found["kept"].items():
+        yield f"  not folded: {name} ({reason})"
+    if found.get("operators"):
+        operators = ", ".join(f"{name} {count}" for name, count in found["operators"].items())
+        yield f"  operators: {operators}; at most {found['rank']} dimensions"
+    for picture in found.get("pictures", ()):
+        yield (
+            f"  {picture['height']} x {picture['width']}: differs from Keras by {picture['largest_difference']:.1e} at "
+            f"most, {picture['psnr']:.1f} dB"
+        )
+    if found.get("milliseconds"):
+        first = found["pictures"][0]
+        times = ", ".join(f"{time:.1f} ms with {threads}" for threads, time in found["milliseconds"].items())
+        yield f"  {first['height']} x {first['width']}: {times} threads"
+    for name, psnr in sidecar.psnr.items():
+        yield f"  {name}: {psnr['file']:.2f} dB, in Keras {psnr['float']:.2f} dB ({psnr['images']} images)"

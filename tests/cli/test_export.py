@@ -1,0 +1,121 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from command_line import run
+from PIL import Image
+
+from keras_lisr.inference import read_picture
+from keras_lisr.runtime import LiteRTNetwork, read_sidecar
+
+
+@pytest.fixture
+def representative(tmp_path):
+    """Folder with a picture."""
+    (tmp_path / "pictures").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (70, 90, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "pictures" / "a.png")
+    return tmp_path / "pictures"
+
+
+def test_a_file_is_written_and_described(models, tmp_path, capfd):
+    path = tmp_path / "tiny.tflite"
+    assert run("export", models / "tiny.keras", "-o", path, "--quantize", "float16", "--shape", 24, 32) == 0
+    printed, errors = capfd.readouterr()
+    assert not errors
+    size = path.stat().st_size
+    first, operators, *pictures, times = printed.splitlines()
+    assert first == f"{path}: imdn x2 for litert, {size:,} bytes, 24 x 32 pixels, float32 in, float32 out"
+    assert operators.startswith("  operators: ") and "DEPTH_TO_SPACE 1" in operators and "4 dimensions" in operators
+    assert len(pictures) == 3
+    assert all(line.startswith("  24 x 32: differs from Keras by ") and line.endswith(" dB") for line in pictures)
+    assert times.startswith("  24 x 32: ") and " ms with 1, " in times and times.endswith(" ms with 2 threads")
+    assert read_sidecar(path).quantize == "float16"
+
+
+def test_what_is_written_upscales(models, picture, capsys):
+    path = picture.with_name("tiny.tflite")
+    assert run("export", models / "tiny.npz", "-o", path, "--no-verify") == 0
+    assert "differs" not in capsys.readouterr().out
+    assert run("upscale", picture, "-n", path) == 0
+    exported = read_picture(picture.with_name("in_x2.png")).astype(int)
+    assert run("upscale", picture, "-n", models / "tiny.npz", "--precision", "float32") == 0
+    assert np.abs(exported - read_picture(picture.with_name("in_x2.png"))).max() <= 1
+
+
+def test_integers_are_calibrated_and_measured(models, representative, tmp_path, capsys):
+    (tmp_path / "Tiny" / "HR").mkdir(parents=True)
+    Image.open(representative / "a.png").save(tmp_path / "Tiny" / "HR" / "b.png")
+    path = tmp_path / "tiny.tflite"
+    options = ["--quantize", "int8", "--representative", representative, "--io", "uint8"]
+    assert run("export", models / "tiny.keras", "-o", path, *options, "--evaluate", tmp_path / "Tiny") == 0
+    measured = read_sidecar(path).psnr["Tiny"]
+    printed = capsys.readouterr().out
+    assert "uint8 in, uint8 out" in printed
+    assert f"  Tiny: {measured['file']:.2f} dB, in Keras {measured['float']:.2f} dB (1 images)" in printed
+    assert LiteRTNetwork(path).dtype == np.uint8
+
+
+def test_the_suffix_says_the_format_unless_it_is_named(models, tmp_path, capsys):
+    assert run("export", models / "tiny.keras", "-o", tmp_path / "tiny", "--no-verify") == 0
+    assert run("export", models / "tiny.keras", "-o", tmp_path / "t.v2", "--format", "saved_model", "--no-verify") == 0
+    assert read_sidecar(tmp_path / "tiny").format == read_sidecar(tmp_path / "t.v2").format == "saved_model"
+    assert capsys.readouterr().out.count("for saved_model") == 2
+
+
+def test_what_could_not_be_folded_is_told(tmp_path, capsys):
+    from keras_lisr import zoo
+
+    zoo.memnet(2, cwss=True, num_filters=4, num_blocks=1, num_recursions=2).save(tmp_path / "memnet.keras")
+    assert run("export", tmp_path / "memnet.keras", "-o", tmp_path / "memnet.tflite", "--no-verify") == 0
+    kept = read_sidecar(tmp_path / "memnet.tflite").verification["kept"]
+    lines = capsys.readouterr().out.splitlines()
+    assert kept and lines[1:] == [f"  not folded: {name} ({reason})" for name, reason in kept.items()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.keras", "-o", "a.tflite"], "`model` must be an existing file"),
+        (["large", "-o", "a.tflite"], "`name` must be a preset"),
+        (["TINY", "-o", "a.pb"], "`format` must be given"),
+        (["TINY", "-o", "gone/a.tflite"], "`path` must be a file in an existing folder"),
+        (["TINY", "-o", "a.tflite", "--quantize", "int8"], "`representative` must be given for 'int8'"),
+        (["TINY", "-o", "a.tflite", "--quantize", "int8", "--representative", "gone"], "must be an existing folder"),
+        (["TINY", "-o", "a.tflite", "--quantize", "int8", "--representative", "EMPTY"], "`folder` must hold images"),
+        (["TINY", "-o", "a.tflite", "--representative", "EMPTY"], "for nothing else"),
+        (["TINY", "-o", "a.onnx", "--quantize", "float16"], "`quantize` must be 'none' for 'onnx'"),
+        (["TINY", "-o", "a.xml", "--io", "uint8"], "`io` must be 'float32' for 'openvino'"),
+        (["TINY", "-o", "a", "--shape", "24", "24"], "`shape` must be None for 'saved_model'"),
+        (["TINY", "-o", "a.tflite", "--shape", "0", "24"], "`shape` must be a height and a width"),
+        (["TINY", "-o", "a.tflite", "--evaluate", "set99"], "data='set99'"),
+        (["TINY", "-o", "a.tflite", "--format", "tflite"], "invalid choice: 'tflite'"),
+    ],
+)
+def test_errors_are_one_line_and_come_before_keras_starts(models, tmp_path, arguments, message):
+    (tmp_path / "empty").mkdir()
+    names = {"TINY": models / "tiny.keras", "EMPTY": tmp_path / "empty"}
+    code = """
+import sys
+sys.modules["keras"] = sys.modules["tensorflow"] = None
+from keras_lisr.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+    command = [sys.executable, "-c", code, "export", *(str(names.get(argument, argument)) for argument in arguments)]
+    environment = os.environ | {"KERAS_LISR_DATA": str(tmp_path)}
+    process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert (process.returncode, process.stdout) == (2, "")
+    assert message in process.stderr and process.stderr.count("\n") == 1
+    assert os.listdir(tmp_path) == ["empty"]
+
+
+def test_a_file_that_fails_is_not_left_behind(models, tmp_path, monkeypatch, capsys):
+    from keras_lisr.export import verify
+
+    monkeypatch.setitem(sys.modules[verify.__module__].BOUNDS, "none", verify.__globals__["Bound"](psnr=190))
+    assert run("export", models / "tiny.keras", "-o", tmp_path / "tiny.tflite") == 2
+    printed, errors = capsys.readouterr()
+    assert not printed and errors.startswith("keras-lisr: error: The file must compute what the network does: at least")
+    assert errors.count("\n") == 1 and not os.listdir(tmp_path)

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_lisr.export.calibration import calibration_patches, cut_patches
+
+
+def pictures(*shapes):
+    random = np.random.default_rng(0)
+    return [random.integers(50, 200, (*shape, 3), dtype=np.uint8) for shape in shapes]
+
+
+def test_patches_are_the_same_every_time_and_reach_from_black_to_white():
+    sources = pictures((70, 90), (64, 64))
+    patches = calibration_patches(sources, (32, 48), count=5)
+    assert [patch.shape for patch in patches] == [(32, 48, 3)] * 6
+    assert {patch.dtype for patch in patches} == {np.dtype(np.float32)}
+    for patch, again in zip(patches, calibration_patches(sources, (32, 48), count=5), strict=True):
+        np.testing.assert_array_equal(patch, again)
+    assert (patches[-1].min(), patches[-1].max()) == (0, 1)
+    assert all(50 / 255 <= patch.min() < patch.max() < 200 / 255 for patch in patches[:-1])
+
+
+def test_patches_lie_in_the_pictures():
+    (source,) = pictures((40, 50))
+    windows = np.lib.stride_tricks.sliding_window_view(source, (8, 8), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
+    places = [np.argwhere((windows == patch).all((2, 3, 4))) for patch in cut_patches([source], (8, 8), 20)]
+    assert [len(place) for place in places] == [1] * 20
+    assert len({tuple(place[0]) for place in places}) > 10
+
+
+def test_every_picture_has_its_turn():
+    sources = [np.full((10, 10, 3), value, np.uint8) for value in range(20)]
+    values = [int(patch[0, 0, 0]) for patch in cut_patches(sources, (4, 4), 40)]
+    assert sorted(values[:20]) == list(range(20)) and values[:20] == values[20:]
+    assert len(set(map(int, (patch[0, 0, 0] for patch in cut_patches(sources, (4, 4), 5))))) == 5
+    assert values != [int(patch[0, 0, 0]) for patch in cut_patches(sources, (4, 4), 40, seed=1)]
+
+
+def test_small_pictures_are_continued_by_their_mirror_images():
+    (source,) = pictures((3, 5))
+    patch = cut_patches([source], (7, 5), 1)[0]
+    np.testing.assert_array_equal(patch, np.concatenate([source, source[::-1], source[:1]]))
+
+
+def test_folders_are_read(tmp_path):
+    for i, source in enumerate(pictures((20, 20), (30, 30))):
+        Image.fromarray(source).save(tmp_path / f"{i}.png")
+    assert len(calibration_patches(tmp_path, (16, 16), count=3)) == 4
+    (tmp_path / "0.png").write_bytes(b"")
+    with pytest.raises(ValueError, match="must be a readable 8-bit image"):
+        calibration_patches(str(tmp_path), (16, 16))
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ([], "Received: an empty list"),
+        ([np.zeros((8, 8, 3), np.float32)], r"Received: an array of dtype=float32, shape=\(8, 8, 3\)"),
+        ([np.zeros((8, 8), np.uint8)], r"shape=\(8, 8\)"),
+        ([np.zeros((0, 8, 3), np.uint8)], r"shape=\(0, 8, 3\)"),
+        ("nowhere", "must be an existing folder"),
+    ],
+)
+def test_what_is_no_picture_is_refused(sources, message):
+    with pytest.raises(ValueError, match=message):
+        calibration_patches(sources)

@@ -1,0 +1,254 @@
+import itertools
+import os
+import sys
+
+import keras
+import numpy as np
+import pytest
+from architectures import ARCHITECTURES, STRATEGIES, each_architecture
+from exported_networks import build
+from PIL import Image
+from reference import assign_waves, picture
+
+import keras_lisr
+from keras_lisr import zoo
+from keras_lisr.export import export_model, litert
+from keras_lisr.export.litert_file import check_litert_file
+from keras_lisr.export.verify import SIZES, drawn_picture
+from keras_lisr.inference import Upscaler
+from keras_lisr.runtime import LiteRTNetwork, LiteRTUpscaler, read_sidecar
+from keras_lisr.runtime.sidecar import checksum
+from keras_lisr.zoo import from_preset
+
+MODULE = sys.modules[export_model.__module__]  # As an attribute of its package, the name is that of the function.
+PICTURES = [np.rint(255 * picture(72, 90, 3, phase=phase)).astype(np.uint8) for phase in range(3)]
+LEAST = {"none": 60, "float16": 60, "int8": 33}  # Decibels; of bytes, one in 16 of "none" may differ.
+
+
+@pytest.fixture(autouse=True)
+def small_patches(monkeypatch):
+    monkeypatch.setattr(litert, "SIDE", 24)
+
+
+def given(quantize):
+    return {"quantize": quantize, "representative": PICTURES if quantize == "int8" else None}
+
+
+# Every network, plain and with its strategies, in every quantization, and all of these in files of all kinds.
+STATIC = (40, 36)
+KINDS = itertools.cycle([(None, "float32"), (STATIC, "uint8"), (STATIC, "float32"), (None, "uint8"), (None, "float32")])
+MATRIX = [
+    pytest.param(architecture, strategy, quantize, *next(KINDS), id=f"{architecture.name}-{strategy}-{quantize}")
+    for quantize in LEAST
+    for architecture in ARCHITECTURES
+    for strategy in ("plain", architecture.strategies[-1])
+]
+
+
+@pytest.mark.parametrize(("architecture", "strategy", "quantize", "shape", "io"), MATRIX)
+def test_every_network_in_litert(architecture, strategy, quantize, shape, io, tmp_path):
+    one_of_each = {name: 1 for name in architecture.tiny if not name.endswith("filters")}
+    model, path = architecture.build_tiny(**STRATEGIES[strategy], **one_of_each), tmp_path / "network.tflite"
+    assign_waves(model)
+    sidecar = export_model(model, path, shape=shape, io=io, **given(quantize))
+    assert read_sidecar(path) == sidecar
+    assert sorted(os.listdir(tmp_path)) == ["network.tflite", "network.tflite.json"]
+    pictures = sidecar.verification["pictures"]
+    assert [(found["height"], found["width"]) for found in pictures] == [shape or size for size in SIZES]
+    assert all(found["psnr"] > LEAST[quantize] for found in pictures)
+    check_litert_file(path, static=shape is not None, integer=quantize == "int8")
+    network = LiteRTNetwork(path)
+    assert (network.shape, network.dtype, network.scale) == (shape, io, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantize", LEAST)
+@each_architecture
+def test_full_width(architecture, quantize, tmp_path, monkeypatch):
+    monkeypatch.setattr(litert, "SIDE", 16)
+    model = architecture.build(**STRATEGIES[architecture.strategies[-1]])
+    assign_waves(model)
+    sidecar = export_model(model, tmp_path / "network.tflite", **given(quantize))
+    assert min(found["psnr"] for found in sidecar.verification["pictures"]) > LEAST[quantize]
+
+
+@pytest.mark.parametrize("file", ["network", "network.onnx", "network.xml"])
+def test_other_formats(file, tmp_path):
+    model = build("edsr_baseline-both")
+    path = tmp_path / file
+    for _ in range(2):  # The second one replaces the first.
+        sidecar = export_model(model, path)
+    assert read_sidecar(path) == sidecar
+    assert sidecar.format == {"network": "saved_model", "network.onnx": "onnx", "network.xml": "openvino"}[file]
+    assert min(found["psnr"] for found in sidecar.verification["pictures"]) > 110
+    weights = [] if file != "network.xml" else ["network.bin"]
+    assert sorted(os.listdir(tmp_path)) == sorted([file, f"{file}.json", *weights])
+    assert sidecar.bytes > 4 * model.count_params()
+
+
+def test_the_format_can_be_named(tmp_path):
+    assert export_model(build("fsrcnn-plain"), tmp_path / "network.v2", format="saved_model").format == "saved_model"
+    assert (tmp_path / "network.v2" / "saved_model.pb").is_file()
+
+
+def test_the_sidecar(tmp_path):
+    model = zoo.edsr_baseline(3, num_filters=4, num_blocks=2, ggas=True, cwss=True)
+    sidecar = export_model(model, tmp_path / "network.tflite", io="uint8", shape=(20, 30))
+    assert (sidecar.network, sidecar.scale, sidecar.format) == ("edsr_baseline", 3, "litert")
+    assert (sidecar.quantize, sidecar.shape) == ("none", (20, 30))
+    assert sidecar.sha256 == checksum(tmp_path / "network.tflite")
+    assert sidecar.bytes == (tmp_path / "network.tflite").stat().st_size
+    for tensor, name in ((sidecar.input, "low_resolution"), (sidecar.output, "super_resolved")):
+        assert tensor["name"] == name and tensor["dtype"] == "uint8" and tensor["range"] == [0, 255]
+        assert (tensor["layout"], tensor["colour"]) == ("NHWC", "RGB")
+    assert (sidecar.halo, sidecar.smallest_side) == (Upscaler(model).halo, 1)
+    assert (sidecar.psnr, sidecar.protocol) == ({}, "")
+    assert sidecar.verification["kept"] == {} and sidecar.verification["rank"] == 4
+    assert sidecar.versions.keys() == {"keras_lisr", "keras", "tensorflow", "ai-edge-litert"}
+    assert sidecar.versions["keras_lisr"] == keras_lisr.__version__
+
+
+@pytest.mark.parametrize(
+    ("model", "halo", "smallest_side"),
+    [
+        (zoo.imdn(2, num_filters=16, num_blocks=1), None, 1),
+        (zoo.shallow_edsr(2, num_filters=4, num_blocks=1, attention="esa"), None, 15),
+        (zoo.idn(2, num_filters=16, num_blocks=1), Upscaler(zoo.idn(2, num_filters=16, num_blocks=1)).halo, 1),
+    ],
+    ids=["pooling", "esa", "exact"],
+)
+def test_tiles_of_the_file(model, halo, smallest_side, tmp_path):
+    sidecar = export_model(model, tmp_path / "network.tflite", verify=False)
+    assert (sidecar.halo, sidecar.smallest_side) == (halo, smallest_side)
+    assert sidecar.verification == {"kept": {}}
+    image = drawn_picture(50, 60, 0)
+    expected = Upscaler(model, tile=24, precision="float32")(image)
+    error = LiteRTUpscaler(tmp_path / "network.tflite", tile=24)(image).astype(int) - expected
+    assert np.abs(error).max() <= 1 and (error != 0).mean() < 0.01
+
+
+def test_both_strategies_are_folded_and_what_is_kept_is_told(tmp_path):
+    plain, folded, kept = (
+        export_model(build(name), tmp_path / "network.tflite", verify=False)
+        for name in ("edsr_baseline-plain", "edsr_baseline-both", "memnet-both")
+    )
+    content = check_litert_file(tmp_path / "network.tflite", static=False, integer=False)
+    assert not plain.verification["kept"] and not folded.verification["kept"]
+    assert kept.verification["kept"] and content.operators["MUL"] >= len(kept.verification["kept"])
+
+
+def test_sets_are_measured(tmp_path):
+    (tmp_path / "Tiny" / "HR").mkdir(parents=True)
+    Image.fromarray(drawn_picture(96, 90, 0)).save(tmp_path / "Tiny" / "HR" / "a.png")
+    model = zoo.fsrcnn(2, num_filters=8, num_blocks=1)
+    for shape in (None, (40, 36)):  # The picture has 48 x 45.
+        path = tmp_path / "network.tflite"
+        sidecar = export_model(model, path, shape=shape, evaluate=[tmp_path / "Tiny"])
+        assert read_sidecar(path) == sidecar
+        assert sidecar.psnr["Tiny"]["file"] == pytest.approx(sidecar.psnr["Tiny"]["float"], abs=0.01)
+        assert sidecar.psnr["Tiny"]["images"] == 1
+        assert "shave 2" in sidecar.protocol and "imresize" in sidecar.protocol
+
+
+@pytest.mark.parametrize("quantize", LEAST)
+def test_a_file_that_fails_is_not_left_behind(quantize, monkeypatch, tmp_path):
+    good, bad = build("fsrcnn-plain"), build("fsrcnn-plain")
+    for weight in bad.weights:
+        weight.assign(weight[::-1])
+    path = tmp_path / "network.tflite"
+    path.write_bytes(b"old")
+    write = litert.write_litert
+    monkeypatch.setattr(MODULE, "write_litert", lambda _, *arguments, **options: write(bad, *arguments, **options))
+    with pytest.raises(ValueError, match="The file must compute what the network does"):
+        export_model(good, path, **given(quantize))
+    assert os.listdir(tmp_path) == ["network.tflite"] and path.read_bytes() == b"old"
+    export_model(good, path, **given(quantize), verify=False)
+    assert LiteRTNetwork(path).scale == 4
+
+
+def test_an_interruption_leaves_what_was_there(monkeypatch, tmp_path):
+    export_model(build("fsrcnn-plain"), tmp_path / "network")
+    before = checksum(tmp_path / "network")
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MODULE, "verify_file", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        export_model(build("fsrcnn-ggas"), tmp_path / "network")
+    assert sorted(os.listdir(tmp_path)) == ["network", "network.json"]
+    assert checksum(tmp_path / "network") == before == read_sidecar(tmp_path / "network").sha256
+
+
+def test_what_a_link_points_to_is_replaced(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "target.tflite").write_bytes(b"old")
+    (tmp_path / "link.tflite").symlink_to("real/target.tflite")
+    export_model(build("fsrcnn-plain"), tmp_path / "link.tflite", verify=False)
+    assert (tmp_path / "link.tflite").is_symlink()
+    assert read_sidecar(tmp_path / "real" / "target.tflite").file == "target.tflite"
+
+
+@pytest.mark.parametrize(
+    ("file", "options", "message"),
+    [
+        ("n.pb", {}, "`format` must be given where the name does not say it"),
+        ("n.tflite", {"format": "onnx"}, "`path` must end in .onnx for 'onnx'"),
+        ("n.tflite", {"format": "tflite"}, "`format` must be one of saved_model, litert, onnx, openvino"),
+        ("n.onnx", {"quantize": "int8"}, "`quantize` must be 'none' for 'onnx'. Received: quantize='int8'"),
+        ("n.xml", {"io": "uint8"}, "`io` must be 'float32' for 'openvino'. Received: io='uint8'"),
+        ("n", {"shape": (20, 20)}, "`shape` must be None for 'saved_model'"),
+        ("n.tflite", {"quantize": "int8"}, "`representative` must be given for 'int8'"),
+        ("n.tflite", {"quantize": "int8", "representative": []}, "Received: an empty list"),
+        ("n.tflite", {"shape": (20, -1)}, "`shape` must be a height and a width"),
+        ("n.tflite", {"shape": (14, 20)}, "`shape` must be at least 15 pixels on each side for this network"),
+        ("n.tflite", {"evaluate": ["set99"]}, "data='set99'"),
+        ("missing/n.tflite", {}, "`path` must be a file in an existing folder"),
+        ("folder.tflite", {}, "`path` must be a file in an existing folder"),
+        ("file", {}, "`path` must be a folder in an existing folder"),
+        ("folder", {"format": "saved_model"}, "`folder` must be a new or empty folder, or a SavedModel"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_computed(file, options, message, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_LISR_DATA", str(tmp_path))
+    (tmp_path / "folder.tflite").mkdir()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "mine.txt").write_text("")
+    (tmp_path / "file").write_text("")
+    before = sorted(os.listdir(tmp_path))
+    if "Received: an empty list" not in message:
+        monkeypatch.setattr(MODULE, "folding", None)
+    with pytest.raises(ValueError, match=message):
+        export_model(build("shallow_edsr-esa"), tmp_path / file, **options)
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize("outputs", [1, 4])
+def test_other_models_are_refused(outputs, tmp_path):
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(outputs, 1)(inputs))
+    with pytest.raises(ValueError, match="must be one from RGB to RGB. Received: a model that returns"):
+        export_model(model, tmp_path / "network.tflite")
+
+
+def test_a_folder_that_cannot_be_written_to(monkeypatch, tmp_path):
+    def refuse(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
+    with pytest.raises(OSError, match=r"`path` could not be written. .*network.tflite' \(Permission denied\)"):
+        export_model(build("fsrcnn-plain"), tmp_path / "network.tflite")
+
+
+def test_sizes(tmp_path):
+    sidecar = export_model(zoo.fsrcnn(), tmp_path / "network.tflite", **given("int8"))
+    assert sidecar.bytes < 60_000
+
+
+@pytest.mark.slow
+def test_the_default_preset(benchmarks, tmp_path):
+    folder = benchmarks / "Set5"
+    sidecar = export_model(from_preset("imdn_x4"), tmp_path / "a.tflite", quantize="float16", evaluate=[folder])
+    assert sidecar.bytes < 1_600_000
+    assert sidecar.psnr["Set5"]["file"] == pytest.approx(sidecar.psnr["Set5"]["float"], abs=0.005)
+    assert sidecar.psnr["Set5"]["float"] == pytest.approx(31.66, abs=0.01)

@@ -1,0 +1,213 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from exported_networks import build
+from reference import assert_close, assign_waves, picture, to_numpy
+
+from keras_lisr import zoo
+from keras_lisr.export import litert
+from keras_lisr.export.litert import write_litert
+from keras_lisr.export.litert_file import read_litert_file
+from keras_lisr.runtime import LiteRTNetwork
+
+PICTURES = [np.rint(255 * picture(40, 48, 3, phase=phase)).astype(np.uint8) for phase in range(3)]
+LOW_RESOLUTION = PICTURES[0][None, :24, :20]
+STEP = np.float32(1 / 255)
+
+
+@pytest.fixture(autouse=True)
+def small_patches(monkeypatch):
+    """Calibration runs kernels that are written to be read, not to be fast."""
+    monkeypatch.setattr(litert, "SIDE", 24)
+
+
+def run(path, low_resolution=LOW_RESOLUTION):
+    network = LiteRTNetwork(path)
+    if network.dtype == np.float32:
+        low_resolution = low_resolution.astype(np.float32) / 255
+    return network(low_resolution)
+
+
+def expected(model, low_resolution=LOW_RESOLUTION):
+    return to_numpy(model(low_resolution.astype(np.float32) / 255, training=False))
+
+
+def pieces(path):
+    """Into how many parts XNNPACK's delegate divides a file."""
+    interpreter = Interpreter(str(path))
+    interpreter.allocate_tensors()
+    return sum(operator["op_name"] == "DELEGATE" for operator in interpreter._get_ops_details())
+
+
+def quantizations(path):
+    """Scale and zero point of every tensor of 8-bit integers but the weights."""
+    details = Interpreter(str(path)).get_tensor_details()
+    return [
+        (np.float32(tensor["quantization"][0]), tensor["quantization"][1])
+        for tensor in details
+        if tensor["dtype"] == np.int8 and len(tensor["shape_signature"]) == 4 and -1 in tensor["shape_signature"]
+    ]
+
+
+@pytest.mark.parametrize("name", ["imdn-both", "idn-both", "fsrcnn-deconvolution", "shallow_edsr-sa"])
+def test_delegates_get_one_piece_and_no_shapes(name, tmp_path):
+    model = build(name)
+    write_litert(model, tmp_path / "any.tflite")
+    write_litert(model, tmp_path / "static.tflite", shape=(24, 20))
+    for file, shape in (("any.tflite", None), ("static.tflite", (24, 20))):
+        assert pieces(tmp_path / file) == 1
+        assert LiteRTNetwork(tmp_path / file).shape == shape
+        assert not {"SHAPE", "PACK", "SPLIT_V", "GATHER"} & read_litert_file(tmp_path / file).operators.keys()
+        assert_close(run(tmp_path / file), expected(model), atol=1e-4)
+
+
+def test_names(tmp_path):
+    write_litert(build("fsrcnn-plain"), tmp_path / "network.tflite")
+    signatures = Interpreter(str(tmp_path / "network.tflite")).get_signature_list()
+    assert signatures == {"serving_default": {"inputs": ["low_resolution"], "outputs": ["super_resolved"]}}
+
+
+@pytest.mark.parametrize("shape", [None, (24, 20)])
+def test_enhanced_spatial_attention_resizes_by_an_operator_of_its_own(shape, tmp_path):
+    model, path = build("shallow_edsr-esa"), tmp_path / "network.tflite"
+    write_litert(model, path, shape=shape)
+    assert_close(run(path), expected(model), atol=1e-4)
+    assert "RESIZE_BILINEAR" in read_litert_file(path).operators
+    write_litert(model, path, shape=shape, quantize="int8", representative=PICTURES, io="uint8")
+    assert_close(run(path) / 255, expected(model).clip(0, 1), atol=0.2)
+
+
+def test_weights_of_fewer_bits_make_smaller_files(tmp_path):
+    model = zoo.shallow_edsr(2, num_filters=32, num_blocks=1)
+    sizes = {}
+    for quantize in ("none", "float16", "dynamic", "int8"):
+        path = tmp_path / f"{quantize}.tflite"
+        write_litert(model, path, quantize=quantize, representative=PICTURES if quantize == "int8" else None)
+        sizes[quantize] = path.stat().st_size / model.count_params()
+    assert sizes["none"] < 4.5 and sizes["float16"] < 2.5 and max(sizes["dynamic"], sizes["int8"]) < 1.5
+    assert read_litert_file(tmp_path / "none.tflite").floats and not read_litert_file(tmp_path / "int8.tflite").floats
+
+
+@pytest.mark.parametrize("name", ["fsrcnn-plain", "edsr_baseline-plain", "idn-plain"])
+def test_bytes_are_the_integers_of_an_int8_file(name, tmp_path):
+    """The last convolution saturates where the picture ends, before its pixels are rearranged."""
+    model = build(name)
+    darker = [picture // 2 for picture in PICTURES]  # Their own range is [0, 0.5].
+    write_litert(model, tmp_path / "bytes.tflite", quantize="int8", representative=darker, io="uint8")
+    network = LiteRTNetwork(tmp_path / "bytes.tflite")
+    for tensor in (network.input, network.output):
+        assert (tensor["dtype"], np.float32(tensor["scale"]), tensor["zero_point"]) == ("uint8", STEP, 0)
+    first, *_, last = quantizations(tmp_path / "bytes.tflite")
+    assert first == last == (STEP, -128)
+    assert not {"MINIMUM", "RELU", "RELU_0_TO_1"} & read_litert_file(tmp_path / "bytes.tflite").operators.keys()
+
+    write_litert(model, tmp_path / "floats.tflite", quantize="int8", representative=darker)
+    operators = read_litert_file(tmp_path / "floats.tflite").operators
+    assert operators["QUANTIZE"] == operators["DEQUANTIZE"] == 1
+    assert_close(run(tmp_path / "floats.tflite") * 255, run(tmp_path / "bytes.tflite"), atol=1e-3)
+
+
+@pytest.mark.parametrize("quantize", ["none", "float16", "dynamic"])
+def test_bytes_in_and_out_of_a_file_of_floats(quantize, tmp_path):
+    model = build("carn-plain")
+    write_litert(model, tmp_path / "network.tflite", quantize=quantize, io="uint8")
+    result = run(tmp_path / "network.tflite")
+    assert result.dtype == np.uint8
+    assert_close(result, np.floor(expected(model).clip(0, 1) * 255 + 0.5), atol=1)
+    assert len(np.unique(result)) > 100
+
+
+def test_the_same_pictures_give_the_same_file(tmp_path):
+    model = build("fsrcnn-plain")
+    for name in ("a.tflite", "b.tflite"):
+        write_litert(model, tmp_path / name, quantize="int8", representative=PICTURES)
+    assert (tmp_path / "a.tflite").read_bytes() == (tmp_path / "b.tflite").read_bytes()
+
+
+def test_a_network_in_bfloat16_is_written_in_float32(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = zoo.fsrcnn(2, num_filters=4, num_blocks=1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assign_waves(model)
+    write_litert(model, tmp_path / "network.tflite")
+    result = run(tmp_path / "network.tflite")
+    exact = zoo.fsrcnn(2, num_filters=4, num_blocks=1)
+    exact.set_weights(model.get_weights())
+    assert_close(result, expected(exact), atol=1e-5)
+
+
+class Bessel(keras.layers.Layer):
+    """LiteRT has no operator for it."""
+
+    def call(self, inputs):
+        return tf.math.bessel_i0(inputs)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+class SixDimensions(keras.layers.Layer):
+    """Pixels in another order, as depth to space by hand has them."""
+
+    def call(self, inputs):
+        _, height, width, _ = tf.unstack(tf.shape(inputs))
+        inputs = tf.reshape(inputs, (1, height // 2, 2, width // 2, 2, 3))
+        return tf.reshape(tf.transpose(inputs, (0, 1, 3, 2, 4, 5)), (1, height, width, 3))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+class ComputedShape(keras.layers.Layer):
+    """Its result has a size that depends on values."""
+
+    def call(self, inputs):
+        count = 1 + tf.cast(tf.reduce_max(inputs), tf.int32)
+        return tf.image.resize(inputs, tf.stack([tf.shape(tf.tile([1], [count]))[0], 24]))
+
+    def compute_output_shape(self, input_shape):
+        return (1, None, None, 3)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (Bessel(), r"has operators for. Received: model='odd' \(tf.BesselI0\)"),
+        (SixDimensions(), "must have tensors of at most 4 dimensions. Received: 6"),
+        (ComputedShape(), "must have no shapes to compute. Received: PACK, SHAPE"),
+    ],
+    ids=["custom", "rank", "shape"],
+)
+def test_what_delegates_cannot_run_is_refused_and_not_left_behind(layer, message, tmp_path):
+    inputs = keras.Input((None, None, 3), batch_size=1)
+    model = keras.Model(inputs, layer(inputs), name="odd")
+    (tmp_path / "network.tflite").write_bytes(b"old")
+    with pytest.raises(ValueError, match=message):
+        write_litert(model, tmp_path / "network.tflite", shape=(24, 20))
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("network.tflite", b"old")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"quantize": "int4"}, "`quantize` must be one of none, float16, dynamic, int8. Received: quantize='int4'"),
+        ({"quantize": "int8"}, "`representative` must be given for 'int8'"),
+        ({"representative": PICTURES}, "quantize='none', representative=3 pictures"),
+        ({"quantize": "int8", "representative": "nowhere"}, "must be an existing folder"),
+        ({"shape": (0, 20)}, "`shape` must be a height and a width"),
+    ],
+)
+def test_options_are_checked(options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        write_litert(build("fsrcnn-plain"), tmp_path / "network.tflite", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_backends_are_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="must run on TensorFlow"):
+        write_litert(build("fsrcnn-plain"), tmp_path / "network.tflite")
