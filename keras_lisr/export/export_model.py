@@ -6,7 +6,6 @@ import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +29,7 @@ from keras_lisr.runtime.sidecar import checksum, sidecar_path, size, write_sidec
 from keras_lisr.whole_files import PARTIAL, reason
 from keras_lisr.zoo.cast import in_precision
 from keras_lisr.zoo.graph import calls
+from keras_lisr.zoo.receptive_field import receptive_field_radius
 
 WRITERS = {"saved_model": write_saved_model, "onnx": write_onnx, "openvino": write_openvino}
 PACKAGES = {
@@ -158,14 +158,9 @@ def traits_of(model: keras.Model) -> Traits:
     for name, network_shape in (("takes", model.input_shape), ("returns", model.output_shape)):
         if network_shape[-1] != 3:
             raise ValueError(f"`model` must be one from RGB to RGB. Received: a model that {name} {network_shape}")
-    radii: dict[int, Fraction | float] = {}  # By the tensor's id.
-    smallest_side = 1
-    for call in calls(model):
-        seen = max((radii[id(tensor)] for tensor in call.inputs), default=Fraction(0))
-        radii |= {id(tensor): seen + call.radius / call.input_resolution for tensor in call.outputs}
-        smallest_side = max(smallest_side, getattr(call.operation, "smallest_side", 1))
-    radius = radii[id(model.outputs[0])]
-    return Traits(call.output_resolution, None if math.isinf(radius) else math.ceil(radius), smallest_side)
+    graph, radius = list(calls(model)), receptive_field_radius(model)
+    smallest_side = max(getattr(call.operation, "smallest_side", 1) for call in graph)
+    return Traits(graph[-1].output_resolution, None if math.isinf(radius) else int(radius), smallest_side)
 
 
 def folder_beside(path: Path) -> tempfile.TemporaryDirectory:

@@ -12,7 +12,6 @@ from keras_lisr.inference.engines import (
     resolve_precision,
 )
 from keras_lisr.inference.memory import MEMORY_OVERHEAD, MOST_VALUES, bytes_per_pixel, values_per_pixel
-from keras_lisr.inference.receptive_field import receptive_field_radius
 from keras_lisr.runtime.tiling import (
     BLENDED_HALO,
     DEFAULT_MEMORY,
@@ -26,6 +25,7 @@ from keras_lisr.runtime.tiling import (
 )
 from keras_lisr.zoo.cast import in_precision
 from keras_lisr.zoo.graph import calls
+from keras_lisr.zoo.receptive_field import receptive_field_radius
 
 
 class Upscaler:

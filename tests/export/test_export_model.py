@@ -25,11 +25,6 @@ PICTURES = [np.rint(255 * picture(72, 90, 3, phase=phase)).astype(np.uint8) for 
 LEAST = {"none": 60, "float16": 60, "int8": 33}  # Decibels; of bytes, one in 16 of "none" may differ.
 
 
-@pytest.fixture(autouse=True)
-def small_patches(monkeypatch):
-    monkeypatch.setattr(litert, "SIDE", 24)
-
-
 def given(quantize):
     return {"quantize": quantize, "representative": PICTURES if quantize == "int8" else None}
 
@@ -45,6 +40,7 @@ MATRIX = [
 ]
 
 
+@pytest.mark.usefixtures("quick_int8")
 @pytest.mark.parametrize(("architecture", "strategy", "quantize", "shape", "io"), MATRIX)
 def test_every_network_in_litert(architecture, strategy, quantize, shape, io, tmp_path):
     one_of_each = {name: 1 for name in architecture.tiny if not name.endswith("filters")}
@@ -150,6 +146,7 @@ def test_sets_are_measured(tmp_path):
         assert "shave 2" in sidecar.protocol and "imresize" in sidecar.protocol
 
 
+@pytest.mark.usefixtures("quick_int8")
 @pytest.mark.parametrize("quantize", LEAST)
 def test_a_file_that_fails_is_not_left_behind(quantize, monkeypatch, tmp_path):
     good, bad = build("fsrcnn-plain"), build("fsrcnn-plain")

@@ -7,20 +7,15 @@ from exported_networks import build
 from reference import assert_close, assign_waves, picture, to_numpy
 
 from keras_lisr import zoo
-from keras_lisr.export import litert
 from keras_lisr.export.litert import write_litert
 from keras_lisr.export.litert_file import read_litert_file
 from keras_lisr.runtime import LiteRTNetwork
 
+pytestmark = pytest.mark.usefixtures("quick_int8")
+
 PICTURES = [np.rint(255 * picture(40, 48, 3, phase=phase)).astype(np.uint8) for phase in range(3)]
 LOW_RESOLUTION = PICTURES[0][None, :24, :20]
 STEP = np.float32(1 / 255)
-
-
-@pytest.fixture(autouse=True)
-def small_patches(monkeypatch):
-    """Calibration runs kernels that are written to be read, not to be fast."""
-    monkeypatch.setattr(litert, "SIDE", 24)
 
 
 def run(path, low_resolution=LOW_RESOLUTION):

@@ -49,6 +49,7 @@ def file(model, tmp_path_factory):
         if not path.exists():
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(litert, "SIDE", 24)
+                patch.setattr(litert, "equalize", lambda model, patches: model)
                 write_litert(model, path, **OPTIONS[name])
         return path
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from keras_lisr import zoo
-from keras_lisr.inference.receptive_field import receptive_field_radius
 from keras_lisr.runtime.tiling import upscale_in_tiles
+from keras_lisr.zoo.receptive_field import receptive_field_radius
 
 
 @pytest.mark.parametrize(
