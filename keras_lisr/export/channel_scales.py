@@ -24,6 +24,7 @@ from keras_lisr.zoo.graph import Call, calls, kind
 ONE = 0  # The unknown that is no unknown.
 # Scales beyond are not divided by: float32 would bear them, the weights of a float16 file would not.
 SMALLEST, LARGEST = 2.0**-16, 2.0**16
+GATES = (ChannelAttention, ContrastChannelAttention, EnhancedSpatialAttention)
 TOLERANCE = 1e-6  # Relative, at which two scales are the same.
 
 
@@ -142,7 +143,8 @@ class Solution(NamedTuple):
         layers: Scales of what enters and what leaves each layer that takes up scales in its weights, by its name.
         bridges: Scales of the two sides of each sum that needs one of them multiplied, by its name: of the first
             summand, which is as the sum, and of the second.
-        kept: Why a `ChannelWiseScale` has to stay, or why a sum needs a multiplication, by the layer's name.
+        kept: Why a `ChannelWiseScale` or the division of an attention map has to stay, or a sum needs a multiplication,
+            by the layer's name.
     """
 
     equations: Equations
@@ -162,17 +164,18 @@ def solve(model: keras.Model) -> Solution:
         ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says.
     """
     graph = list(calls(model))
-    solutions = [solve_by_trial(graph, bridging) for bridging in (False, True)]
+    solutions = [solve_by_trial(graph, model.outputs[0], bridging) for bridging in (False, True)]
     return min(solutions, key=lambda solution: len(solution.kept))
 
 
-def solve_by_trial(graph: list[Call], bridging: bool) -> Solution:
-    """Finds scales with which `ChannelWiseScale` layers can go.
+def solve_by_trial(graph: list[Call], output: keras.KerasTensor, bridging: bool) -> Solution:
+    """Finds scales with which `ChannelWiseScale` layers, and the division of an attention map, can go.
 
     Each is assumed to go until the equations contradict one another; the one that came last before then stays.
 
     Args:
-        graph: The calls of the model, the last of which makes its output.
+        graph: The calls of the model.
+        output: What the model returns.
         bridging: Whether one side of a sum is multiplied instead where two scales meet there.
     """
     kept: dict[str, str] = {}
@@ -182,10 +185,10 @@ def solve_by_trial(graph: list[Call], bridging: bool) -> Solution:
         for call in graph:
             try:
                 system.enter(call)
-                if call is graph[-1]:
-                    system.fix(call.outputs[0])
+                if any(tensor is output for tensor in call.outputs):
+                    system.fix(output)
             except ContradictionError as contradiction:
-                if bridging and is_sum_of_two(call):
+                if bridging and can_be_bridged(call, graph):
                     bridged.add(call.operation.name)
                 elif system.last_removed is not None:
                     kept[system.last_removed] = f"{contradiction} at {call.operation.name}"
@@ -197,9 +200,17 @@ def solve_by_trial(graph: list[Call], bridging: bool) -> Solution:
             return Solution(system.equations, system.tensors, system.layers, system.bridges, {**kept, **reasons})
 
 
-def is_sum_of_two(call: Call) -> bool:
-    """Whether a call adds two tensors, of which one can be multiplied before."""
-    return kind(call.operation) == "Add" and len(call.inputs) == 2
+def can_be_bridged(call: Call, graph: list[Call]) -> bool:
+    """Whether a call is that of a layer which adds two tensors once, so that one of them can be multiplied before."""
+    layer = call.operation
+    alone = sum(layer is other.operation for other in graph) == 1
+    return kind(layer) == "Add" and isinstance(layer, keras.layers.Layer) and len(call.inputs) == 2 and alone
+
+
+def is_channel_by_channel(call: Call) -> bool:
+    """Whether a call joins several tensors, each with its channels, and no constant, which is no tensor."""
+    channels = {tensor.shape[-1] for tensor in (*call.inputs, *call.outputs)}
+    return len(call.inputs) > 1 and len(channels) == 1
 
 
 def passes_positive_scales(rectifier: keras.layers.Layer) -> bool:
@@ -213,7 +224,7 @@ class _System:
     """The equations of a network, entered call by call.
 
     Args:
-        kept: Names of the `ChannelWiseScale` layers that stay.
+        kept: Names of the `ChannelWiseScale` layers that stay, and of attention blocks that divide their map.
         bridged: Names of the sums of which one side may be multiplied.
     """
 
@@ -240,14 +251,13 @@ class _System:
     def _outputs(self, call: Call, inputs: list[Scales]) -> list[Scales]:
         """The scales of what a call returns."""
         operation, equations = call.operation, self.equations
-        if isinstance(operation, ChannelWiseScale):
+        if type(operation) is ChannelWiseScale:  # A subclass may do anything.
             return [self._scaled(operation, inputs[0])]
-        if isinstance(operation, GlobalAttentionBlock):
-            ones = equations.known(np.full(call.outputs[0].shape[-1], 1.0))
-            return [self._absorbing(operation, inputs[0], ones).times(1 / operation.divisor)]
-        if isinstance(operation, ChannelAttention | EnhancedSpatialAttention):
+        if type(operation) is GlobalAttentionBlock:
+            return [self._attention(operation, inputs[0])]
+        if type(operation) in GATES:
             # A gate of what it is given, which passes; the gate itself takes the scale into its first convolution.
-            if isinstance(operation, ContrastChannelAttention) or getattr(operation, "max_pooling", False):
+            if type(operation) is ContrastChannelAttention or getattr(operation, "max_pooling", False):
                 equations.make_positive(inputs[0])  # Neither deviations nor maxima change their sign.
             return [self._absorbing(operation, inputs[0], inputs[0])]
         match kind(operation):
@@ -259,7 +269,7 @@ class _System:
                 outputs = self._absorbing(operation, inputs[0], equations.unknowns(len(inputs[0].factors)))
                 self._pass_activation(operation.activation, outputs)
                 return [outputs]
-            case "BatchNormalization":
+            case "BatchNormalization" if operation.scale and operation.center:
                 return [self._absorbing(operation, inputs[0], equations.unknowns(len(inputs[0].factors)))]
             case "LeakyReLU" | "PReLU" | "ReLU" if passes_positive_scales(operation):
                 equations.make_positive(inputs[0])
@@ -269,11 +279,11 @@ class _System:
             case "Add" if operation.name in self.bridged:
                 self.bridges[operation.name] = inputs[0], inputs[1]
                 return [inputs[0]]
-            case "Add" | "Subtract" | "Average":
+            case "Add" | "Subtract" | "Average" if is_channel_by_channel(call):
                 for other in inputs[1:]:
                     equations.equate(inputs[0], other)
                 return [inputs[0]]
-            case "Multiply":
+            case "Multiply" if is_channel_by_channel(call):
                 return [self._product(inputs)]
             case "Concatenate":
                 return [Scales(*map(np.concatenate, zip(*inputs, strict=True)))]
@@ -301,6 +311,15 @@ class _System:
         if (abs(alpha) < SMALLEST).any():
             raise ContradictionError("a scale is too near 0")
         return inputs.times(alpha)
+
+    def _attention(self, block: GlobalAttentionBlock, inputs: Scales) -> Scales:
+        """What leaves an attention block: a sigmoid, which the scale divides unless the block does so itself."""
+        ones = self.equations.known(np.ones(len(inputs.factors)))
+        outputs = self._absorbing(block, inputs, ones)
+        if block.divisor == 1 or block.name in self.kept:
+            return outputs
+        self.last_removed = block.name
+        return outputs.times(1 / block.divisor)
 
     def _absorbing(self, layer: keras.layers.Layer, inputs: Scales, outputs: Scales) -> Scales:
         """What leaves a layer that takes up scales in its weights; at each call of a shared layer they are the same."""

@@ -1,5 +1,6 @@
 """An equal network without what only training needs: the attention block's batch normalization, and CWSS."""
 
+import functools
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -69,29 +70,29 @@ def rescaled(model: keras.Model, solution: Solution, sizes: Callable[[int], floa
     values = partial(solution.equations.values, of_roots=sizes)
 
     def clone(operation):
-        return operation if superfluous(operation) else type(operation).from_config(operation.get_config())
-
-    def superfluous(operation) -> bool:
-        if isinstance(operation, ChannelWiseScale):
-            return operation.name not in solution.kept
-        return isinstance(operation, GlobalAttentionBlock)
+        if type(operation) is GlobalAttentionBlock:
+            return FoldedAttention(operation, divides=operation.name in solution.kept)
+        return type(operation).from_config(operation.get_config())
 
     def call(operation, *args, **kwargs):
+        if vanishes(operation, solution):
+            return args[0]
         if operation.name in solution.bridges:
             first, second = args[0]
-            return operation([first, ChannelWiseScale(name=f"{operation.name}_scale")(second)])
-        if not superfluous(operation):
-            return operation(*args, **kwargs)
-        return args[0] if isinstance(operation, ChannelWiseScale) else attention(operation, args[0])
+            scale = ChannelWiseScale(dtype=operation.dtype_policy, name=f"{operation.name}_scale")
+            return operation([first, scale(second)])
+        return operation(*args, **kwargs)
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
     for layer in model.layers:
+        if vanishes(layer, solution):
+            continue
         if layer.name not in solution.layers:
-            if layer.weights and not superfluous(layer):
+            if layer.weights:
                 copy.get_layer(layer.name).set_weights(layer.get_weights())
             continue
         entering, leaving = map(values, solution.layers[layer.name])
-        if isinstance(layer, GlobalAttentionBlock):
+        if type(layer) is GlobalAttentionBlock:
             set_attention(copy, layer, entering)
         else:
             copy.get_layer(layer.name).set_weights(rescale(layer, entering, leaving))
@@ -101,22 +102,44 @@ def rescaled(model: keras.Model, solution: Solution, sizes: Callable[[int], floa
     return copy
 
 
-def attention(block: GlobalAttentionBlock, shallow):
-    """The two convolutions that a `GlobalAttentionBlock` consists of when its batch normalization is folded."""
-    depthwise = keras.layers.DepthwiseConv2D(
-        block.kernel_size, padding="same", activation="relu", dtype=block.dtype_policy, name=f"{block.name}_depthwise"
-    )
-    pointwise = keras.layers.Conv2D(
-        shallow.shape[-1], 1, activation="sigmoid", dtype=block.dtype_policy, name=block.name
-    )
-    return pointwise(depthwise(shallow))
+def vanishes(operation: keras.Operation, solution: Solution) -> bool:
+    """Whether an operation is a `ChannelWiseScale` whose alphas are in other weights."""
+    return type(operation) is ChannelWiseScale and operation.name not in solution.kept
+
+
+class FoldedAttention:
+    """What a `GlobalAttentionBlock` consists of when its batch normalization is folded: two convolutions.
+
+    Args:
+        block: The block.
+        divides: Whether the map is divided as the block does it, by a layer of its own.
+    """
+
+    def __init__(self, block: GlobalAttentionBlock, divides: bool):
+        self.name = block.name
+        depthwise = keras.layers.DepthwiseConv2D(
+            block.kernel_size,
+            padding="same",
+            activation="relu",
+            dtype=block.dtype_policy,
+            name=f"{block.name}_depthwise",
+        )
+        channels = block.pointwise.filters
+        pointwise = keras.layers.Conv2D(channels, 1, activation="sigmoid", dtype=block.dtype_policy, name=block.name)
+        self.layers: list[keras.layers.Layer] = [depthwise, pointwise]
+        if divides:
+            name = f"{block.name}_divided"
+            self.layers.append(keras.layers.Rescaling(1 / block.divisor, dtype=block.dtype_policy, name=name))
+
+    def __call__(self, shallow):
+        return functools.reduce(lambda features, layer: layer(features), self.layers, shallow)
 
 
 def set_attention(model: keras.Model, block: GlobalAttentionBlock, entering: np.ndarray) -> None:
-    """Sets the weights of what `attention` has made of a block.
+    """Sets the weights of the convolutions that `FoldedAttention` has made of a block.
 
     Args:
-        model: The network of which it is a part.
+        model: The network of which they are a part.
         block: The block.
         entering: Scales of the shallow features.
     """

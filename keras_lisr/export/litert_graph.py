@@ -79,7 +79,7 @@ def litert_graph(model: keras.Model, *, bounded: bool = False) -> keras.Model:
 
 def copy_class(operation: keras.Operation) -> Any:
     """What takes the place of an operation."""
-    return ResizingSpatialAttention if isinstance(operation, EnhancedSpatialAttention) else type(operation)
+    return ResizingSpatialAttention if type(operation) is EnhancedSpatialAttention else type(operation)
 
 
 class Bounded(keras.layers.Layer):

@@ -3,7 +3,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
-from architectures import ARCHITECTURES
+from architectures import ARCHITECTURES, each_architecture
 from reference import picture
 
 from keras_lisr.export.fold import fold, folding
@@ -147,3 +147,122 @@ def test_a_model_in_bfloat16_stays_in_it():
     finally:
         keras.config.set_dtype_policy("float32")
     assert {layer.compute_dtype for layer in folded.layers if layer.weights} == {"bfloat16"}
+
+
+def plain(filters: int, **options) -> keras.layers.Conv2D:
+    return keras.layers.Conv2D(filters, 3, padding="same", **options)
+
+
+def alphas(channels: int, seed: int = 0, layer=ChannelWiseScale) -> keras.layers.Layer:
+    scale = layer(name=f"alphas_{seed}")
+    scale.build((None, None, None, channels))
+    scale.alpha.assign(np.random.default_rng(seed).uniform(0.3, 1.5, channels))
+    return scale
+
+
+IMAGES = keras.Input((None, None, 3))
+
+
+@pytest.mark.parametrize("cwss", [False, True])
+@each_architecture
+def test_a_map_that_starts_at_one_folds_everywhere(architecture, cwss):
+    if cwss and "cwss" not in architecture.strategies:
+        return
+    ggas = partial(GlobalAttentionBlock, starts_at_one=True, initial_bias=1.0)
+    model = train(architecture.build_tiny(ggas=ggas, **({"cwss": True} if cwss else {})))
+    assert_equal(fold(model), model)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda features, attention: features + features * attention,
+        lambda features, attention: plain(3)(keras.ops.relu(attention)),
+        lambda features, attention: attention,
+    ],
+    ids=["sum", "function", "output"],
+)
+def test_a_division_that_nothing_takes_up_stays(use):
+    features = plain(4)(IMAGES)
+    block = GlobalAttentionBlock(starts_at_one=True, initial_bias=0.0, name="attention")
+    model = train(keras.Model(IMAGES, use(features, block(features))))
+    folded, kept = folding(model)
+    assert_equal(folded, model)
+    assert "attention" in kept
+
+
+@pytest.mark.parametrize(
+    "add", [lambda features: features + 0.5, lambda features: 1.0 - features, lambda features: features + np.ones(4)]
+)
+def test_constants_are_not_scaled(add):
+    model = keras.Model(IMAGES, plain(3)(add(alphas(4)(plain(4)(IMAGES)))))
+    assert_equal(fold(model), model)
+
+
+def test_the_output_need_not_be_the_last_operations_first():
+    model = keras.Model(IMAGES, keras.ops.split(alphas(6)(plain(6)(IMAGES)), 2, axis=-1)[1])
+    assert_equal(fold(model), model)
+
+
+def test_subclasses_are_layers_of_ones_own():
+    class Shifted(ChannelWiseScale):
+        def call(self, inputs):
+            return super().call(inputs) + 1
+
+    class Squashed(GlobalAttentionBlock):
+        def call(self, shallow, training=None):
+            return keras.ops.tanh(super().call(shallow, training=training))
+
+    features = plain(4)(IMAGES)
+    features = plain(4)(alphas(4, layer=Shifted)(features)) * Squashed()(features)
+    model = keras.Model(IMAGES, plain(3)(features))
+    folded = fold(model)
+    assert_equal(folded, model)
+    assert {Shifted, Squashed} <= {type(layer) for layer in folded.layers}
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.BatchNormalization(scale=False),
+        keras.layers.BatchNormalization(center=False),
+        lambda features: features + plain(1)(IMAGES),
+        lambda features: keras.layers.Multiply()([plain(1)(IMAGES), features]),
+    ],
+)
+def test_what_takes_up_no_scales_is_left_alone(layer):
+    model = train(keras.Model(IMAGES, plain(3)(layer(alphas(4)(plain(4)(IMAGES))))))
+    assert_equal(fold(model), model)
+
+
+def test_operators_may_add():
+    start = features = plain(4)(IMAGES)
+    for i in range(3):
+        scaled = alphas(4, i)(features)
+        features = scaled + plain(4)(keras.ops.relu(plain(4)(scaled)))
+    model = keras.Model(IMAGES, plain(3)(start + features))
+    assert_equal(fold(model), model)
+
+
+def test_a_layer_may_add_twice():
+    features, add = plain(4)(IMAGES), keras.layers.Add()
+    for i in range(2):
+        features = add([features, alphas(4, i)(features)])
+    model = keras.Model(IMAGES, plain(3)(features))
+    assert_equal(fold(model), model)
+
+
+def test_a_block_may_be_called_twice():
+    block, features = GlobalAttentionBlock(), plain(4)(IMAGES)
+    further = plain(4)(features * block(features))
+    model = train(keras.Model(IMAGES, plain(3)(further * block(further))))
+    assert_equal(fold(model), model)
+
+
+def test_a_multiplication_that_stays_has_the_precision_of_its_sum():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        folded = fold(train(shallow_edsr(2, cwss=True, num_filters=4, num_blocks=2)))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert folded.get_layer("trunk_scale").compute_dtype == "bfloat16"
