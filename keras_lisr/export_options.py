@@ -4,6 +4,7 @@ It lies outside the package `export` because importing anything of that imports 
 answer that two options do not go together.
 """
 
+import reprlib
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def check_options(
     Raises:
         ValueError: If an option is unknown, or does not go with another.
     """
-    path = Path(path)
+    path = Path(path).resolve()  # What a link points to is written, and so must have the right name.
     by_suffix = {suffix: name for name, suffix in SUFFIXES.items()} | {"": "saved_model"}
     format = format or by_suffix.get(path.suffix)
     if format is None:
@@ -64,6 +65,11 @@ def check_options(
             raise ValueError(f"`{name}` must be {default!r} for {format!r}. Received: {name}={value!r}")
     if shape is not None and (len(shape) != 2 or not all(isinstance(side, int) and side > 0 for side in shape)):
         raise ValueError(f"`shape` must be a height and a width in pixels. Received: shape={shape!r}")
+    if not is_pictures(representative):
+        raise ValueError(
+            "`representative` must be a folder of pictures, or a list of uint8 arrays (height, width, 3). "
+            f"Received: representative={shown(representative)}"
+        )
     if (quantize == "int8") != (representative is not None):
         raise ValueError(
             "`representative` must be given for 'int8', and for nothing else: a folder of pictures such as the network "
@@ -72,8 +78,17 @@ def check_options(
     return format
 
 
+def is_pictures(representative: Any) -> bool:
+    """Whether these are a folder, or arrays that can be gone through several times."""
+    if representative is None or isinstance(representative, str | Path):
+        return True
+    return hasattr(representative, "__len__") and all(hasattr(picture, "dtype") for picture in representative)
+
+
 def shown(representative: Any) -> str:
     """Representative images in few words: an array of them would fill pages."""
     if representative is None or isinstance(representative, str | Path):
         return repr(representative and str(representative))
+    if not is_pictures(representative):
+        return reprlib.repr(representative)
     return f"{len(representative)} pictures"

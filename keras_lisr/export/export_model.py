@@ -2,9 +2,9 @@
 
 import importlib.metadata
 import math
-import os
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,14 +18,15 @@ from keras_lisr.export.calibration import Pictures, cut_patches
 from keras_lisr.export.fold import folding
 from keras_lisr.export.litert import write_litert
 from keras_lisr.export.onnx import write_onnx
-from keras_lisr.export.openvino import write_openvino
+from keras_lisr.export.openvino import check_weights, write_openvino
 from keras_lisr.export.saved_model import check_folder, write_saved_model
-from keras_lisr.export.verify import SIZES, Upscale, measure_sets, runner
+from keras_lisr.export.verify import SIZES, Upscale, drawn_picture, measure_sets, runner
 from keras_lisr.export.verify import verify as verify_file
 from keras_lisr.export_options import check_options
 from keras_lisr.runtime import LiteRTNetwork, LiteRTUpscaler, Sidecar
 from keras_lisr.runtime.litert_network import INPUT, OUTPUT
 from keras_lisr.runtime.sidecar import checksum, sidecar_path, size, write_sidecar
+from keras_lisr.runtime.tiling import BLENDED_HALO
 from keras_lisr.whole_files import PARTIAL, reason
 from keras_lisr.zoo.cast import in_precision
 from keras_lisr.zoo.graph import calls
@@ -100,17 +101,31 @@ def export_model(
     path = Path(path).resolve()  # What a link points to is replaced, not the link.
     if format == "saved_model":
         check_folder(path)
+    if format == "openvino":
+        check_weights(path)
+    if sidecar_path(path).is_dir():
+        raise ValueError(
+            f"`path` must be a name beside which {sidecar_path(path).name} is no folder. Received: path={str(path)!r}"
+        )
     folders = [find_benchmark_set(name) for name in evaluate]
-    model = in_precision(model, "float32")
     traits = traits_of(model)
+    model = in_precision(model, "float32")
     if shape and min(shape) < traits.smallest_side:
         raise ValueError(
             f"`shape` must be at least {traits.smallest_side} pixels on each side for this network. "
             f"Received: shape={shape}"
         )
+    around = BLENDED_HALO if traits.halo is None else traits.halo
+    if shape and folders and min(shape) <= 2 * around:
+        raise ValueError(
+            f"`shape` must be more than {2 * around} pixels on each side for tiles of this network, without which "
+            f"`evaluate` cannot measure larger pictures. Received: shape={shape}"
+        )
     folded = folding(model)
     with folder_beside(path) as temporary:
-        partial = Path(temporary) / path.name
+        new, old = Path(temporary) / "new", Path(temporary) / "old"
+        new.mkdir()
+        partial = new / path.name
         if format == "litert":
             write_litert(folded.model, partial, quantize=quantize, shape=shape, representative=representative, io=io)
         else:
@@ -124,7 +139,7 @@ def export_model(
             format=format,
             file=path.name,
             sha256=checksum(partial),
-            bytes=size(partial.parent),  # With the weights that OpenVINO keeps in a file of their own.
+            bytes=size(partial),
             network=model.name,
             scale=traits.scale,
             quantize=quantize,
@@ -144,7 +159,7 @@ def export_model(
             psnr, protocol = measure_sets(model, upscale, folders, scale=traits.scale, halo=traits.halo)
             sidecar = replace(sidecar, psnr=psnr, protocol=protocol)
             write_sidecar(sidecar, partial)
-        move(partial.parent, path)
+        move(new, path, old)
     return sidecar
 
 
@@ -155,10 +170,11 @@ def traits_of(model: keras.Model) -> Traits:
         ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says, or the network is not
             one from RGB to RGB.
     """
+    graph = list(calls(model))  # First, because what is no functional model need not have what follows.
     for name, network_shape in (("takes", model.input_shape), ("returns", model.output_shape)):
         if network_shape[-1] != 3:
             raise ValueError(f"`model` must be one from RGB to RGB. Received: a model that {name} {network_shape}")
-    graph, radius = list(calls(model)), receptive_field_radius(model)
+    radius = receptive_field_radius(model)
     smallest_side = max(getattr(call.operation, "smallest_side", 1) for call in graph)
     return Traits(graph[-1].output_resolution, None if math.isinf(radius) else int(radius), smallest_side)
 
@@ -171,20 +187,36 @@ def folder_beside(path: Path) -> tempfile.TemporaryDirectory:
         raise OSError(f"`path` could not be written. Received: path={str(path)!r} ({reason(error)})") from error
 
 
-def move(folder: Path, path: Path) -> None:
-    """Gives everything that was written its own name, the sidecar last: it would not fit to an older file."""
-    sidecar = sidecar_path(path).name
-    written = sorted(os.listdir(folder), key=lambda name: name == sidecar)
-    if path.is_dir():
-        path.rename(folder / "replaced")
-    for name in written:
-        (folder / name).replace(path.with_name(name))
+def move(new: Path, path: Path, old: Path) -> None:
+    """Gives everything that was written its own name, the sidecar last: it would not fit to an older file.
+
+    Args:
+        new: Folder of what was written.
+        path: The file's own name, or a SavedModel's.
+        old: Name for a SavedModel that is replaced. It has its own again if that fails or is interrupted.
+    """
+    sidecar = new / sidecar_path(path).name
+    written = sorted(new.iterdir(), key=lambda file: file == sidecar)
+    try:
+        if path.is_dir():
+            path.rename(old)
+        for file in written:
+            file.replace(path.with_name(file.name))
+    finally:
+        if old.exists() and sidecar.exists():
+            if path.exists():
+                path.rename(new / path.name)
+            old.rename(path)
 
 
 def held_out(representative: Pictures, shape: tuple[int, int] | None) -> list[np.ndarray]:
-    """Other patches than those of the calibration, of the sizes that a file is verified with."""
-    sizes = (shape,) * len(SIZES) if shape else SIZES
-    return [cut_patches(representative, size, 1, seed)[0] for seed, size in enumerate(sizes, start=1)]
+    """What a calibrated file is verified with: other patches than those of the calibration, and a drawn picture.
+
+    A file that was calibrated on pictures like no others, such as black ones, is good for these and nothing else.
+    """
+    *sizes, last = (shape,) * len(SIZES) if shape else SIZES
+    patches = [cut_patches(representative, size, 1, seed)[0] for seed, size in enumerate(sizes, start=1)]
+    return [*patches, drawn_picture(*last, phase=0)]
 
 
 def tensors(path: Path, format: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -197,7 +229,9 @@ def tensors(path: Path, format: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def versions(format: str) -> dict[str, str]:
-    """Of the libraries that wrote a file."""
-    return {"keras_lisr": keras_lisr.__version__} | {
-        package: importlib.metadata.version(package) for package in PACKAGES[format]
-    }
+    """Of the libraries that wrote a file, as far as they are installed under these names."""
+    found = {"keras_lisr": keras_lisr.__version__}
+    for package in PACKAGES[format]:
+        with suppress(importlib.metadata.PackageNotFoundError):  # TensorFlow has other names, too.
+            found[package] = importlib.metadata.version(package)
+    return found

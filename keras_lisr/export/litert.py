@@ -12,9 +12,9 @@ from keras_lisr.export.calibration import SIDE, Pictures, calibration_patches
 from keras_lisr.export.equalize import equalize
 from keras_lisr.export.litert_file import check_litert_file
 from keras_lisr.export.litert_graph import litert_graph
-from keras_lisr.export_options import check_options
+from keras_lisr.export_options import check_options, shown
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
-from keras_lisr.runtime.litert_network import INPUT, OUTPUT
+from keras_lisr.runtime.litert_network import INPUT, OUTPUT, LiteRTNetwork
 from keras_lisr.whole_files import written_whole
 from keras_lisr.zoo.cast import in_precision
 
@@ -47,7 +47,8 @@ def write_litert(
 
     Raises:
         ValueError: If the options do not go together, as `check_options` says, Keras runs on another backend than
-            TensorFlow, a representative image is broken, or the network has operations that are not LiteRT's own.
+            TensorFlow, a representative image is broken, the images are such that LiteRT cannot load the file, or the
+            network has operations that are not LiteRT's own.
         OSError: If the file cannot be written; what was there before is left.
 
     Example:
@@ -71,6 +72,8 @@ def write_litert(
     with written_whole(Path(path)) as partial:
         partial.write_bytes(content)
         check_litert_file(partial, static=shape is not None, integer=quantize == "int8")
+        if representative is not None:
+            check_calibration(partial, representative)
 
 
 def convert(
@@ -137,6 +140,21 @@ def signature(network: keras.Model, quantize: str, shape: tuple[int, int] | None
         return {OUTPUT: tf.cast(tf.floor(tf.clip_by_value(super_resolved, 0, 1) * 255 + 0.5), tf.uint8)}
 
     return call
+
+
+def check_calibration(path: Path, representative: Pictures) -> None:
+    """Makes sure that LiteRT can load a file: ranges without extent, as those of black pictures, can prevent it.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    try:
+        LiteRTNetwork(path)
+    except ValueError as error:
+        raise ValueError(
+            "`representative` must be pictures such as the network will be given: LiteRT cannot load what these make. "
+            f"Received: representative={shown(representative)} ({error.__cause__})"
+        ) from error
 
 
 def first_reason(error: Exception) -> str:

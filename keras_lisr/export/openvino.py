@@ -24,8 +24,8 @@ def write_openvino(model: keras.Model, path: str | Path) -> None:
         path: File to write, `.xml`; an existing one and its weights are replaced.
 
     Raises:
-        ValueError: If `path` has another suffix, Keras runs on another backend than TensorFlow, or OpenVINO is not
-            installed.
+        ValueError: If `path` has another suffix, the `.bin` is somebody else's, Keras runs on another backend than
+            TensorFlow, or OpenVINO is not installed.
         OSError: If a file cannot be written.
 
     Example:
@@ -35,11 +35,30 @@ def write_openvino(model: keras.Model, path: str | Path) -> None:
     path = Path(path)
     if path.suffix != SUFFIX:
         raise ValueError(f"`path` must end in {SUFFIX}. Received: path={str(path)!r}")
+    check_weights(path)
     network = float_signature(model)
     openvino = import_openvino()
     converted = openvino.convert_model(network.get_concrete_function())
-    with written_whole(path.with_suffix(".bin")) as weights, written_whole(path) as graph:
+    with written_whole(path.resolve().with_suffix(".bin")) as weights, written_whole(path) as graph:
         openvino.serialize(converted, graph, weights)
+
+
+def check_weights(path: str | Path) -> None:
+    """Makes sure that writing an OpenVINO file destroys no other file than its own weights.
+
+    Args:
+        path: The `.xml`, which need not be there.
+
+    Raises:
+        ValueError: If there is a `.bin` of that name without its `.xml`, or a folder.
+    """
+    path = Path(path).resolve()
+    weights = path.with_suffix(".bin")
+    if weights.exists() and not (weights.is_file() and path.is_file()):
+        raise ValueError(
+            f"`path` must be a name whose weights, {weights.name}, replace nothing but those of a {path.name}. "
+            f"Received: path={str(path)!r}"
+        )
 
 
 def openvino_network(path: str | Path) -> Network:
@@ -54,6 +73,7 @@ def openvino_network(path: str | Path) -> Network:
     Raises:
         ValueError: If OpenVINO is not installed.
     """
+    path = Path(path).resolve()  # Where the weights are.
     compiled = import_openvino().Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def network(low_resolution):

@@ -13,7 +13,8 @@ from keras_lisr.whole_files import PARTIAL, reason
 from keras_lisr.zoo.cast import in_precision
 
 PICTURES = "upscale"  # The signature from bytes to bytes.
-CONTENTS = {"saved_model.pb", "fingerprint.pb", "variables", "assets"}
+GRAPH = "saved_model.pb"
+CONTENTS = {GRAPH, "fingerprint.pb", "variables", "assets"}
 Network = Callable[[np.ndarray], np.ndarray]
 
 
@@ -54,11 +55,15 @@ def write_saved_model(model: keras.Model, folder: str | Path) -> None:
     module.weights = list(network.get_concrete_function().variables)
     try:
         with tempfile.TemporaryDirectory(prefix=PARTIAL[:-1], dir=folder.parent) as temporary:
-            partial = Path(temporary) / folder.name
+            partial, replaced = Path(temporary) / "new", Path(temporary) / "old"
             tf.saved_model.save(module, str(partial), {SIGNATURE: network, PICTURES: upscale})
-            if folder.exists():
-                folder.rename(Path(temporary) / "replaced")
-            partial.rename(folder)
+            try:
+                if folder.exists():
+                    folder.rename(replaced)
+                partial.rename(folder)
+            finally:
+                if replaced.exists() and not folder.exists():
+                    replaced.rename(folder)
     except (OSError, tf.errors.OpError) as error:
         raise OSError(f"`folder` could not be written. Received: folder={str(folder)!r} ({reason(error)})") from error
 
@@ -74,7 +79,9 @@ def check_folder(folder: str | Path) -> None:
     """
     folder = Path(folder)
     if folder.is_dir():
-        other = sorted({file.name for file in folder.iterdir()} - CONTENTS)
+        found = {file.name for file in folder.iterdir()}
+        # Without a graph it is no SavedModel, whatever it holds.
+        other = sorted(found - CONTENTS if GRAPH in found else found)
     else:
         other = [folder.name] if folder.exists() else []
     if other:

@@ -46,6 +46,7 @@ BOUNDS = {
     "dynamic": Bound(psnr=35),
     "int8": Bound(psnr=30),
 }
+CALIBRATED = " (`representative` must be pictures such as the network will be given)"
 OF_BYTES = Bound(largest_difference=1.001 / 255)  # Floats that differ by 1e-7 may be rounded to two neighbours.
 
 
@@ -134,7 +135,7 @@ def verify(
             raise ValueError(
                 f"The file must compute what the network does: {said(bound)} in {quantize!r}. "
                 f"Received: a difference of {found.largest_difference:.2g}, {found.psnr:.1f} dB, for a picture of "
-                f"{found.height} x {found.width}"
+                f"{found.height} x {found.width}{CALIBRATED if quantize == 'int8' else ''}"
             )
 
     content = read_litert_file(path) if network else None

@@ -57,6 +57,13 @@ class LiteRTUpscaler:
         sidecar = read_sidecar(path)
         self._network = LiteRTNetwork(path, threads=threads)
         self.shape = self._network.shape
+        said = (sidecar.format, sidecar.scale, sidecar.shape, sidecar.input["dtype"], sidecar.output["dtype"])
+        found = ("litert", self._network.scale, self.shape, self._network.input["dtype"], self._network.output["dtype"])
+        if said != found:
+            raise ValueError(
+                "`path` must be a LiteRT file whose sidecar says its format, scale, shape and types as they are, "
+                f"{found}. Received: path={str(path)!r} with {said}"
+            )
         if tile and self.shape:
             raise ValueError(
                 f"`tile` must be None for a file for {self.shape[1]} x {self.shape[0]} pixels. Received: tile={tile}"

@@ -2,11 +2,16 @@
 
 import hashlib
 import json
+import math
+import reprlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from keras_lisr.runtime.litert_network import DTYPES
 from keras_lisr.whole_files import reason, written_whole
+
+FORMATS = ("litert", "saved_model", "onnx", "openvino")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +93,7 @@ def read_sidecar(path: str | Path) -> Sidecar:
         ValueError: If there is no such file or no sidecar, the sidecar is not one, or the file is another than the one
             that it was written for.
     """
-    path = Path(path)
+    path = Path(path).resolve()  # Beside what a link points to.
     if not path.exists():
         raise ValueError(f"`path` must be an existing file. Received: path={str(path)!r}")
     beside = sidecar_path(path)
@@ -96,12 +101,13 @@ def read_sidecar(path: str | Path) -> Sidecar:
         content = json.loads(beside.read_text(encoding="utf-8"))
         shape = content["shape"] and tuple(content["shape"])
         sidecar = Sidecar(**content | {"shape": shape})
+        check_fields(sidecar)
     except FileNotFoundError as error:
         raise ValueError(
             f"`path` must have a sidecar beside it, which `keras-lisr export` writes. Received: path={str(path)!r} "
             f"(there is no {beside.name})"
         ) from error
-    except (OSError, ValueError, TypeError, KeyError) as error:  # Of JSON, and of other fields.
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:  # Of JSON, and of other fields.
         raise ValueError(
             f"`path` must have a sidecar that `keras-lisr export` of this version wrote. Received: path={str(path)!r} "
             f"({beside.name}: {reason(error)})"
@@ -114,26 +120,67 @@ def read_sidecar(path: str | Path) -> Sidecar:
     return sidecar
 
 
+def check_fields(sidecar: Sidecar) -> None:
+    """Checks what was read, as far as something is computed from it.
+
+    Raises:
+        ValueError: If a field is of another kind than it has to be.
+    """
+    right = {
+        "format": sidecar.format in FORMATS,
+        "scale": is_count(sidecar.scale),
+        "shape": sidecar.shape is None
+        or (isinstance(sidecar.shape, tuple) and len(sidecar.shape) == 2 and all(map(is_count, sidecar.shape))),
+        "input": is_tensor(sidecar.input),
+        "output": is_tensor(sidecar.output),
+        "halo": sidecar.halo is None or (type(sidecar.halo) is int and sidecar.halo >= 0),
+        "smallest_side": is_count(sidecar.smallest_side),
+    }
+    for name, is_right in right.items():
+        if not is_right:
+            raise ValueError(f"its {name} is {reprlib.repr(getattr(sidecar, name))}")
+
+
+def is_count(value: Any) -> bool:
+    """Whether something is a positive integer."""
+    return type(value) is int and value > 0
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether something says enough of a tensor to make it of a picture's bytes, or these of it."""
+    if not isinstance(value, dict) or value.get("dtype") not in DTYPES:
+        return False
+    scale, zero_point = value.get("scale"), value.get("zero_point")
+    return value["dtype"] == "float32" or (
+        isinstance(scale, int | float) and 0 < scale < math.inf and type(zero_point) is int
+    )
+
+
 def checksum(path: str | Path) -> str:
-    """SHA-256 of an exported file.
+    """SHA-256 of an exported file; for OpenVINO, of the `.xml` and its `.bin` put together.
 
     For a folder, that of its files' own: of a line with the checksum and the relative path of each, in the order of
     the paths, as `sha256sum` prints them.
     """
     path = Path(path)
-    if not path.is_dir():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    lines = [f"{checksum(path / name)}  {name}\n" for name in files_of(path)]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    content = hashlib.sha256()
+    for file in files_of(path):
+        if path.is_dir():
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            content.update(f"{digest}  {file.relative_to(path).as_posix()}\n".encode())
+        else:
+            content.update(file.read_bytes())
+    return content.hexdigest()
 
 
 def size(path: str | Path) -> int:
-    """Bytes of an exported file, or of all files in a folder."""
-    path = Path(path)
-    return sum((path / name).stat().st_size for name in files_of(path)) if path.is_dir() else path.stat().st_size
+    """Bytes of an exported file, with the weights beside an `.xml`, or of all files in a folder."""
+    return sum(file.stat().st_size for file in files_of(Path(path)))
 
 
-def files_of(folder: Path) -> list[str]:
-    """The files in a folder and in those below it, by their relative paths, sorted."""
-    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+def files_of(path: Path) -> list[Path]:
+    """What an exported file consists of: those in a folder and below it, sorted, or an `.xml` and its `.bin`."""
+    if path.is_dir():
+        return sorted((file for file in path.rglob("*") if file.is_file()), key=lambda file: file.as_posix())
+    weights = path.with_suffix(".bin")
+    return [path, weights] if path.suffix == ".xml" and weights.is_file() else [path]

@@ -45,7 +45,10 @@ def test_what_is_written_upscales(models, picture, capsys):
     assert np.abs(exported - read_picture(picture.with_name("in_x2.png"))).max() <= 1
 
 
-def test_integers_are_calibrated_and_measured(models, representative, tmp_path, capsys):
+def test_integers_are_calibrated_and_measured(models, representative, tmp_path, capsys, monkeypatch):
+    from keras_lisr.export import litert
+
+    monkeypatch.setattr(litert, "SIDE", 24)  # Calibration is slow.
     (tmp_path / "Tiny" / "HR").mkdir(parents=True)
     Image.open(representative / "a.png").save(tmp_path / "Tiny" / "HR" / "b.png")
     path = tmp_path / "tiny.tflite"

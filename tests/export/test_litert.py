@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from exported_networks import build
+from exported_networks import EXPORTED
 from reference import assert_close, assign_waves, picture, to_numpy
 
 from keras_lisr import zoo
+from keras_lisr.export import litert
 from keras_lisr.export.litert import write_litert
 from keras_lisr.export.litert_file import read_litert_file
 from keras_lisr.runtime import LiteRTNetwork
@@ -16,6 +17,13 @@ pytestmark = pytest.mark.usefixtures("quick_int8")
 PICTURES = [np.rint(255 * picture(40, 48, 3, phase=phase)).astype(np.uint8) for phase in range(3)]
 LOW_RESOLUTION = PICTURES[0][None, :24, :20]
 STEP = np.float32(1 / 255)
+
+
+def build(name):
+    architecture, options = EXPORTED[name]
+    model = architecture.build_tiny(**options | {"num_blocks": 1})
+    assign_waves(model)
+    return model
 
 
 def run(path, low_resolution=LOW_RESOLUTION):
@@ -206,3 +214,12 @@ def test_other_backends_are_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="must run on TensorFlow"):
         write_litert(build("fsrcnn-plain"), tmp_path / "network.tflite")
+
+
+def test_pictures_that_make_a_file_that_cannot_be_loaded_are_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(litert, "convert", lambda *_, **__: b"broken")
+    monkeypatch.setattr(litert, "check_litert_file", lambda *_, **__: None)
+    flat = [np.zeros((16, 16, 3), np.uint8)]
+    with pytest.raises(ValueError, match="LiteRT cannot load what these make. Received: .*=1 pictures") as error:
+        write_litert(build("fsrcnn-plain"), tmp_path / "network.tflite", quantize="int8", representative=flat)
+    assert ".partial_" not in str(error.value) and not any(tmp_path.iterdir())

@@ -73,6 +73,13 @@ def test_the_name_must_be_that_of_a_graph(tmp_path):
         write_openvino(build("fsrcnn-plain"), tmp_path / "network.bin")
 
 
+def test_other_weights_are_kept(tmp_path):
+    (tmp_path / "network.bin").write_text("mine")
+    with pytest.raises(ValueError, match=r"network.bin, replace nothing but those of a network.xml. Received: path="):
+        write_openvino(build("fsrcnn-plain"), tmp_path / "network.xml")
+    assert (tmp_path / "network.bin").read_text() == "mine"
+
+
 def test_nothing_is_left_of_a_failure(monkeypatch, tmp_path):
     def fail(converted, graph, weights):
         graph.write_text("<half")

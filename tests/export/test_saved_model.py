@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -184,3 +185,35 @@ def test_other_backends_are_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match=r"Keras must run on TensorFlow to export a model .* Received: 'jax'"):
         write_saved_model(model, tmp_path / "network")
+
+
+def test_a_folder_without_a_graph_is_kept(model, tmp_path):
+    precious = tmp_path / "project" / "assets" / "precious.txt"
+    precious.parent.mkdir(parents=True)
+    precious.touch()
+    with pytest.raises(ValueError, match=r"or a SavedModel to replace. Received: .*where there is 'assets'"):
+        write_saved_model(model, tmp_path / "project")
+    assert precious.exists()
+
+
+@pytest.mark.parametrize("name", ["replaced", "old", "new"])
+def test_any_name_can_be_replaced(model, name, tmp_path):
+    for _ in range(2):
+        write_saved_model(model, tmp_path / name)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_an_interruption_leaves_what_was_there(model, monkeypatch, tmp_path):
+    write_saved_model(model, tmp_path / "network")
+    before = (tmp_path / "network" / "saved_model.pb").stat().st_ino
+    rename = Path.rename
+
+    def interrupted(path, target):
+        if path.name == "new":
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_saved_model(model, tmp_path / "network")
+    assert (tmp_path / "network" / "saved_model.pb").stat().st_ino == before

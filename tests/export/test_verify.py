@@ -142,6 +142,7 @@ def test_wrong_weights_are_found(value, model, file, tmp_path):
             verify(model, path, quantize=quantize)
 
 
+@pytest.mark.usefixtures("quick_int8")
 def test_a_file_calibrated_on_nothing_is_refused(model, tmp_path, monkeypatch):
     monkeypatch.setattr(litert, "calibration_patches", lambda *_: [np.zeros((24, 24, 3), np.float32)])
     write_litert(model, tmp_path / "dark.tflite", quantize="int8", representative=PICTURES)

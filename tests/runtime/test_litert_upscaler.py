@@ -178,3 +178,14 @@ def test_wrong_arguments_are_refused(litert_file, image):
         LiteRTUpscaler(litert_file("static"), tile=9)
     with pytest.raises(ValueError, match=r"`image` must be a uint8 array \(height, width, 3\)"):
         LiteRTUpscaler(litert_file("any"))(image / 255)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"format": "onnx"}, {"scale": 4}, {"shape": (24, 32)}, {"input": {"dtype": "uint8"}}]
+)
+def test_a_sidecar_that_says_something_else_is_refused(networks, litert_file, tmp_path, changes):
+    if "input" in changes:
+        changes = {"input": {"dtype": "uint8", "scale": 1 / 255, "zero_point": 0}}
+    file = copy_of(litert_file("any"), tmp_path, networks["exact"], **changes)
+    with pytest.raises(ValueError, match=r"sidecar says its format, scale, shape and types as they are, \('litert', 2"):
+        LiteRTUpscaler(file)

@@ -102,3 +102,55 @@ def test_a_folder_is_the_list_of_its_files(tmp_path):
     before = checksum(folder)
     (folder / "variables" / "data").rename(folder / "variables" / "other")
     assert checksum(folder) != before
+
+
+BYTES = {"dtype": "uint8", "scale": 1 / 255, "zero_point": 0}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("scale", value) for value in ("2", None, 0, -1, 2.0, True)),
+        *(("halo", value) for value in ("x", 1.5, -3, False)),
+        *(("smallest_side", value) for value in (None, 0, "1")),
+        *(("shape", value) for value in ([1], [1, "2"], "ab", {}, 0, [0, 4], [1, 2, 3])),
+        *(("input", value) for value in ({}, 5, None, {"dtype": "float64"}, {"dtype": []}, {"dtype": "int8"})),
+        *(("output", BYTES | value) for value in ({"scale": 0}, {"scale": float("nan")}, {"zero_point": 1.5})),
+        ("format", ["litert"]),
+    ],
+)
+def test_fields_of_another_kind_are_refused(file, sidecar, field, value):
+    content = json.loads(write_sidecar(sidecar, file).read_text(encoding="utf-8"))
+    sidecar_path(file).write_text(json.dumps(content | {field: value}), encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"of this version wrote. Received: .*json: (its {field} is |'int' object)"):
+        read_sidecar(file)
+
+
+def test_endless_nesting_is_refused(file):
+    sidecar_path(file).write_text("[" * 200_000)
+    with pytest.raises(ValueError, match="of this version wrote. Received: "):
+        read_sidecar(file)
+
+
+def test_a_link_has_the_sidecar_of_what_it_points_to(file, sidecar, tmp_path):
+    write_sidecar(sidecar, file)
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "link.tflite").symlink_to(file)
+    assert read_sidecar(tmp_path / "links" / "link.tflite") == sidecar
+
+
+def test_the_weights_of_openvino_belong_to_its_file(sidecar, tmp_path):
+    graph, weights = tmp_path / "network.xml", tmp_path / "network.bin"
+    graph.write_bytes(b"graph")
+    weights.write_bytes(b"weights")
+    assert checksum(graph) == hashlib.sha256(b"graphweights").hexdigest()
+    assert size(graph) == len(b"graphweights")
+    sidecar = replace(sidecar, format="openvino", file=graph.name, sha256=checksum(graph))
+    write_sidecar(sidecar, graph)
+    assert read_sidecar(graph) == sidecar
+    weights.write_bytes(b"weighty")
+    with pytest.raises(ValueError, match=r"`path` must be the file that network.xml.json was written for"):
+        read_sidecar(graph)
+    weights.unlink()
+    with pytest.raises(ValueError, match=r"`path` must be the file that network.xml.json was written for"):
+        read_sidecar(graph)
