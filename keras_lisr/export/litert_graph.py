@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lisr.export.depthwise_strips import in_strips, is_large
 from keras_lisr.export.transposed_convolution import is_upsampling, sub_pixel
 from keras_lisr.layers.bicubic_upsample import RADIUS, BicubicUpsample, phase_kernel
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
@@ -15,6 +16,7 @@ def litert_graph(model: keras.Model, *, bounded: bool = False) -> keras.Model:
     """Rewrites a network for LiteRT. Its output stays the same, up to the order of additions.
 
     - A transposed convolution becomes a convolution and depth to space: converted as it is, it computes its own shape.
+    - A depthwise convolution too large for XNNPACK's kernels, such as GGAS's, becomes a sum of small ones.
     - A split into unequal parts (SPLIT_V) becomes slices, which XNNPACK runs: IMDN is one delegated piece, not seven.
     - The bicubic skip repeats the border by slices (in place of GATHER), and enhanced spatial attention resizes by
       RESIZE_BILINEAR (in place of products with matrices that are computed in floats).
@@ -47,6 +49,8 @@ def litert_graph(model: keras.Model, *, bounded: bool = False) -> keras.Model:
         original = originals[id(operation)]
         if is_upsampling(original):
             return rearrange(sub_pixel(original, args[0]), original.strides[0])
+        if is_large(original):
+            return in_strips(original, args[0])
         if isinstance(original, BicubicUpsample):
             return rearrange(bicubic_phases(args[0], original), original.scale)
         if kind(original) == "DepthToSpace":
