@@ -16,7 +16,7 @@ $(VENV)/.%: setup.cfg pyproject.toml
 setup: $(VENV)/.setup
 
 upscale: setup
-	$(BIN)/keras-lisr upscale samples/lanterns.png -o upscaled.png --compare comparison.png
+	$(BIN)/keras-lisr upscale samples/lanterns.png -o upscaled.png --compare comparison.png --overwrite
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist loadfile

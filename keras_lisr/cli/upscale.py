@@ -1,22 +1,33 @@
-"""`keras-lisr upscale`: a picture in, a picture out."""
+"""`keras-lisr upscale`: pictures in, larger pictures out."""
 
 import argparse
-import sys
-import time
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TextIO
 
+from keras_lisr.cli.files import check_targets
+from keras_lisr.cli.memory_size import parse_memory
 from keras_lisr.cli.silent_start import silent_start
-from keras_lisr.preset_index import DEFAULT_PRESET, LITERT, choose_model
+from keras_lisr.cli.standard_streams import Files, streams_as_files
+from keras_lisr.preset_index import DEFAULT_PRESET, LITERT, choose_model, find_preset, presets
+
+if TYPE_CHECKING:
+    from keras_lisr.batch.jobs import Job, Source
+    from keras_lisr.pictures import PictureUpscaler
+    from keras_lisr.runtime.rows import PictureNetwork
 
 
 def add_to(commands) -> None:
     """Declares the command."""
-    command = commands.add_parser("upscale", help="upscale a picture")
+    command = commands.add_parser("upscale", help="upscale pictures")
     command.set_defaults(run=upscale)
-    command.add_argument("picture", type=Path, metavar="IN", help="picture to upscale")
+    command.add_argument("pictures", nargs="*", metavar="IN", help="pictures, or folders of some; - is standard input")
+    command.add_argument("-i", "--input", nargs="+", action="extend", default=[], metavar="IN", help="the same")
     command.add_argument(
-        "-o", "--output", type=Path, metavar="OUT", help="file to write (default: IN_x4.png beside IN)"
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="file or folder to write; - is standard output (default: IN_x4.png beside IN)",
     )
     command.add_argument(
         "-n",
@@ -24,65 +35,182 @@ def add_to(commands) -> None:
         metavar="MODEL",
         help=f"preset, .npz preset file, .keras file or exported .tflite file (default: {DEFAULT_PRESET})",
     )
-    command.add_argument("-s", "--scale", type=int, help="upscaling factor, which picks the preset")
     command.add_argument("-t", "--tile", type=int, help="side of a tile in pixels of IN (default: as memory allows)")
     command.add_argument("--precision", choices=("auto", "float32", "bfloat16"), help="not for .tflite (default: auto)")
-    command.add_argument("--compare", type=Path, metavar="FILE", help="also write the result beside bicubic's")
+
+    size = command.add_argument_group("size of the result")
+    size.add_argument("-s", "--scale", type=float, help="how many times as large, which picks the preset; 1.5 will do")
+    size.add_argument("--width", type=int, metavar="PIXELS", help="exact width; the height in proportion if not given")
+    size.add_argument("--height", type=int, metavar="PIXELS", help="exact height; the width likewise")
+    size.add_argument("--max-megapixels", type=float, metavar="MP", help="no more millions of pixels than these")
+
+    folders = command.add_argument_group("folders")
+    folders.add_argument("-r", "--recursive", action="store_true", help="search folders within, and keep their tree")
+    folders.add_argument("--suffix", help="added to names, such as _x4 (default: _x4 beside IN, and none in a folder)")
+    existing = folders.add_mutually_exclusive_group()
+    existing.add_argument("--skip-existing", action="store_true", help="leave what is there: go on where a run ended")
+    existing.add_argument("--overwrite", action="store_true", help="replace results that are there")
+    folders.add_argument("--dry-run", action="store_true", help="only say what it would take")
+    folders.add_argument("--json", type=Path, metavar="FILE", help="append a line for each picture, and one for all")
+
+    files = command.add_argument_group("files")
+    files.add_argument("--ext", help="png, jpg, webp, tif, avif, or auto: as IN (default: as OUT's name says, or png)")
+    files.add_argument("--quality", type=int, help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
+    files.add_argument("--alpha", choices=("network", "bicubic"), default="network", help="what enlarges transparency")
+    files.add_argument("--strip-metadata", action="store_true", help="write no EXIF, XMP and resolution")
+    files.add_argument("--compare", type=Path, metavar="FILE", help="also write the result beside bicubic's")
+
+    limits = command.add_argument_group("limits")
+    limits.add_argument("--memory", type=parse_memory, metavar="SIZE", help="most to take, such as 2GiB")
+    limits.add_argument("--max-pixels", type=int, metavar="PIXELS", help="largest picture to open")
 
 
-def upscale(arguments: argparse.Namespace) -> None:
+def upscale(arguments: argparse.Namespace) -> int:
     """Runs the command."""
-    from tqdm import tqdm
+    from keras_lisr.batch.jobs import find_sources
+    from keras_lisr.pictures import PictureUpscaler, Size
+    from keras_lisr.pictures.read import picture_size
 
-    from keras_lisr.inference.image_io import check_output_size, read_picture, write_picture
+    model_name, scale = choose(arguments)
+    check_options(arguments, model_name)
+    size = Size(arguments.scale, arguments.width, arguments.height, arguments.max_megapixels)
+    with streams_as_files([*arguments.input, *arguments.pictures], arguments.output, arguments.ext) as files:
+        sources = find_sources(files.inputs, files.output, recursive=arguments.recursive)
+        if len(sources) == 1:
+            picture_size(sources[0].path)  # What is no picture is told before Keras starts.
+        suffix = choose_suffix(arguments, files, scale)
+        jobs = None if suffix is None else name_results(sources, files, arguments, suffix)
+        with silent_start():
+            network = load_network(model_name, arguments)
+        if jobs is None:
+            jobs = name_results(sources, files, arguments, f"_x{network.scale}")
+        upscaler = PictureUpscaler(network, size=size, alpha=arguments.alpha, memory=arguments.memory)
+        return upscale_all(jobs, upscaler, arguments, model_name, files.lines)
 
-    model_name = choose_model(arguments.model, arguments.scale, exported=True)
-    if arguments.tile is not None and arguments.tile < 1:
-        raise ValueError(f"`tile` must be a positive integer. Received: tile={arguments.tile}")
+
+def upscale_all(
+    jobs: "list[Job]", upscaler: "PictureUpscaler", arguments: argparse.Namespace, model_name: str, lines: TextIO
+) -> int:
+    """Does what is to be done, or says what it would take.
+
+    Returns:
+        Exit code: 1 if one of several pictures failed.
+
+    Raises:
+        ValueError: If the only picture failed.
+    """
+    from keras_lisr.batch import Worker, run_jobs
+    from keras_lisr.batch.forecast import forecast
+    from keras_lisr.cli.comparison import write_comparison
+    from keras_lisr.cli.upscale_report import Report, tell_forecast
+    from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS
+
+    max_pixels = arguments.max_pixels or DEFAULT_MAX_PIXELS
+    worker = Worker(
+        upscaler,
+        max_pixels=max_pixels,
+        quality=arguments.quality,
+        strip_metadata=arguments.strip_metadata,
+        skip_existing=arguments.skip_existing,
+    )
+    if arguments.dry_run:
+        return tell_forecast(forecast(jobs, worker), lines)
+    with Report(len(jobs), model_name, log=arguments.json, lines=lines) as report:
+        with closing(run_jobs(jobs, worker, report.progress)) as tasks:
+            for task in tasks:
+                report.tell(task)
+        code = report.end()
+    if arguments.compare:
+        write_comparison(jobs[0], arguments.compare, Path(model_name).name, max_pixels)
+        print(f"{arguments.compare}: beside bicubic", file=lines)
+    return code
+
+
+def choose(arguments: argparse.Namespace) -> tuple[str, int | None]:
+    """The model's name, and its scale where that is known without loading it.
+
+    A scale alone picks the preset of the nearest one that is not smaller, or of the largest.
+
+    Raises:
+        ValueError: If there is no such model.
+    """
+    scales = {preset.name: preset.scale for preset in presets()}
+    if arguments.model is None and arguments.scale is not None:
+        enough = [scale for scale in scales.values() if scale >= arguments.scale]
+        name = find_preset(scale=min(enough) if enough else max(scales.values())).name
+    else:
+        name = choose_model(arguments.model, exported=True)
+    return name, scales.get(name)
+
+
+def check_options(arguments: argparse.Namespace, model_name: str) -> None:
+    """Checks what can be told from the arguments alone.
+
+    Raises:
+        ValueError: If an option is out of its range, or does not go with another.
+    """
+    for name in ("tile", "max_pixels"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value}")
+    if arguments.quality is not None and not 1 <= arguments.quality <= 100:
+        raise ValueError(f"`quality` must be from 1 to 100. Received: quality={arguments.quality}")
     if model_name.endswith(LITERT) and arguments.precision:
         raise ValueError(
             "`precision` must be absent for a .tflite file, which has its own. "
             f"Received: precision={arguments.precision!r}"
         )
-    picture = read_picture(arguments.picture)
-    check_outputs(arguments.picture, arguments.output, arguments.compare)
-
-    with silent_start():
-        upscaler = load_upscaler(model_name, arguments)
-    scale, (height, width, _) = upscaler.scale, picture.shape
-    if arguments.scale not in (None, scale):
-        raise ValueError(f"`scale` must be that of {model_name} ({scale}). Received: scale={arguments.scale}")
-    output = arguments.output or arguments.picture.with_name(f"{arguments.picture.stem}_x{scale}.png")
-    check_outputs(arguments.picture, output, arguments.compare)
-    check_output_size(output, height * scale, width * scale)
-    if not upscaler.exact and upscaler.count_tiles(height, width) > 1:
-        print(
-            "keras-lisr: note: this network pools over the whole picture; its tiles are blended and differ slightly "
-            "from the picture computed at once",
-            file=sys.stderr,
+    if arguments.compare and (is_resized(arguments) or (arguments.scale or 1) % 1):
+        raise ValueError(
+            "`compare` must come with a whole `scale`, and with no other size of the result. "
+            f"Received: scale={arguments.scale}, width={arguments.width}, height={arguments.height}, "
+            f"max_megapixels={arguments.max_megapixels}"
         )
+    check_targets(arguments.json)
+    if arguments.json and arguments.dry_run:
+        raise ValueError(f"`json` must be absent in a dry run. Received: json={str(arguments.json)!r}")
+    if arguments.json and arguments.json.exists():
+        with arguments.json.open("rb") as file:
+            if file.read(1) not in (b"", b"{"):  # A picture, named by mistake, would be spoilt.
+                raise ValueError(f"`json` must be a new file or a log. Received: json={str(arguments.json)!r}")
 
-    if model_name.endswith(LITERT) and upscaler.fills_up(height, width):
-        print(
-            "keras-lisr: note: the picture is smaller than the one size of this file and was filled up; its result is "
-            "an approximation, at the right and lower edge above all",
-            file=sys.stderr,
-        )
 
-    start = time.monotonic()
-    with tqdm(total=upscaler.count_tiles(height, width), unit=" tiles", disable=None) as bar:  # None: on terminals.
-        super_resolved = upscaler(picture, progress=lambda done, total: bar.update(done - bar.n))
-    seconds = time.monotonic() - start
-    write_picture(super_resolved, output)
-    print(f"{output}: {width * scale} x {height * scale} pixels by {model_name} in {seconds:.1f} s")
+def is_resized(arguments: argparse.Namespace) -> bool:
+    """Whether the size of the results is asked for otherwise than by a scale."""
+    return any(value is not None for value in (arguments.width, arguments.height, arguments.max_megapixels))
+
+
+def choose_suffix(arguments: argparse.Namespace, files: Files, scale: int | None) -> str | None:
+    """What is added to names; None if the model's scale is, and is not known yet."""
+    if arguments.suffix is not None:
+        return arguments.suffix
+    if files.output is not None:
+        return ""
+    if is_resized(arguments):
+        return "_resized"
+    scale = arguments.scale or scale
+    return f"_x{scale:g}" if scale else None
+
+
+def name_results(sources: "list[Source]", files: Files, arguments: argparse.Namespace, suffix: str) -> "list[Job]":
+    """What is to be done, checked against what is there.
+
+    Raises:
+        ValueError: If a result cannot have its name, or would replace what is there.
+        OSError: If the results cannot be written where they are wanted.
+    """
+    from keras_lisr.batch.jobs import check_free, name_targets
+    from keras_lisr.cli.comparison import check_comparison
+
+    jobs = name_targets(sources, files.inputs, files.output, suffix=suffix, ext=files.ext)
+    if not (arguments.overwrite or arguments.skip_existing):
+        check_free(jobs)
     if arguments.compare:
-        from keras_lisr.inference.comparison import side_by_side
-
-        write_picture(side_by_side(picture, super_resolved, Path(model_name).name), arguments.compare)
-        print(f"{arguments.compare}: beside bicubic")
+        check_comparison(arguments.compare, jobs, arguments.overwrite)
+    return jobs
 
 
-def load_upscaler(model_name: str, arguments: argparse.Namespace) -> Any:
+def load_network(model_name: str, arguments: argparse.Namespace) -> "PictureNetwork":
     """What upscales with the model: without Keras if it is exported.
 
     Raises:
@@ -101,21 +229,3 @@ def load_upscaler(model_name: str, arguments: argparse.Namespace) -> Any:
             f"Received: model={model_name!r} ({error})"
         ) from error
     return Upscaler(load_model(model_name), tile=arguments.tile, precision=arguments.precision or "auto")
-
-
-def check_outputs(picture: Path, output: Path | None, comparison: Path | None) -> None:
-    """Checks that the results can be written, and over nothing that is still needed.
-
-    Raises:
-        ValueError: If a suffix is unknown, or a result would replace the picture or the other result.
-        OSError: If a file cannot be written where it is wanted.
-    """
-    from keras_lisr.inference.image_io import check_output
-
-    for name, path in (("OUT", output), ("FILE", comparison)):
-        if path:
-            check_output(path)
-            if path.exists() and path.samefile(picture):
-                raise ValueError(f"{name} must be another file than IN. Received: {str(path)!r}")
-    if output and comparison and output.resolve() == comparison.resolve():
-        raise ValueError(f"FILE must be another file than OUT. Received: {str(comparison)!r}")

@@ -1,5 +1,7 @@
 """A large depthwise convolution as the sum of small ones."""
 
+from typing import Any
+
 import keras
 
 # XNNPACK's depthwise kernels end here. Beyond, it runs a grouped convolution of one channel each, ten times as slowly:
@@ -31,7 +33,7 @@ def in_strips(layer: keras.layers.DepthwiseConv2D, features):
     rows, columns = layer.kernel_size
     before, left = (rows - 1) // 2, (columns - 1) // 2
     padded = keras.ops.pad(features, [(0, 0), (before, rows - 1 - before), (left, columns - 1 - left), (0, 0)])
-    strips = []
+    strips: list[Any] = []
     for start in range(0, rows, MOST_TAPS // columns):
         part = kernel[start : start + MOST_TAPS // columns]
         strip = keras.layers.DepthwiseConv2D(

@@ -1,4 +1,4 @@
-"""From a model to one compiled function on 8-bit pictures, for each backend of Keras."""
+"""From a model to one compiled function on pictures of 8 or 16 bits, for each backend of Keras."""
 
 import itertools
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from typing import Literal
 
 import keras
 import numpy as np
+from numpy.typing import DTypeLike
 
 from keras_lisr.precision import fast_bfloat16
 from keras_lisr.zoo.cast import POLICIES
@@ -27,33 +28,36 @@ def resolve_precision(precision: Precision) -> str:
     return precision
 
 
-def compile_engine(model: keras.Model, rounded: bool = True) -> Engine:
-    """Compiles a model, once, to a function on 8-bit pictures.
+def compile_engine(model: keras.Model, rounded: bool = True, dtype: DTypeLike = np.uint8) -> Engine:
+    """Compiles a model, once, to a function on pictures of 8 or 16 bits.
 
     Scaling to [0, 1], clipping and rounding half up are part of the function, so that only bytes go in and out.
     TensorFlow compiles it for every size at once, JAX anew for each; PyTorch runs it as it is.
 
     Args:
         model: Model from `(1, height, width, 3)`, RGB in [0, 1], to the same `scale` times as large.
-        rounded: Whether bytes come out, or what the model returns.
+        rounded: Whether the type that goes in comes out, or what the model returns.
+        dtype: Type of the pictures: uint8 or uint16.
 
     Returns:
-        Function from a uint8 array `(1, height, width, 3)` to one `scale` times as large. It sees later changes of the
+        Function from an array `(1, height, width, 3)` to one `scale` times as large. It sees later changes of the
         model's weights.
     """
+    dtype = np.dtype(dtype)
+    white = np.iinfo(dtype).max
 
     def upscale(low_resolution, call=model):
-        super_resolved = call(keras.ops.cast(low_resolution, "float32") / 255, training=False)
+        super_resolved = call(keras.ops.cast(low_resolution, "float32") / white, training=False)
         if not rounded:
             return super_resolved
-        return keras.ops.cast(keras.ops.floor(keras.ops.clip(super_resolved, 0, 1) * 255 + 0.5), "uint8")
+        return keras.ops.cast(keras.ops.floor(keras.ops.clip(super_resolved, 0, 1) * white + 0.5), dtype.name)
 
     match keras.backend.backend():
         case "tensorflow":
             import tensorflow as tf
 
             # Not jit_compile: on CPUs XLA is slower than oneDNN.
-            signature = [tf.TensorSpec((1, None, None, 3), tf.uint8)]
+            signature = [tf.TensorSpec((1, None, None, 3), dtype)]
             compiled = tf.function(upscale, input_signature=signature, autograph=False)
         case "jax":
             import jax
@@ -73,10 +77,16 @@ def compile_engine(model: keras.Model, rounded: bool = True) -> Engine:
             import torch
 
             compiled = torch.inference_mode()(upscale)
-    return lambda low_resolution: keras.ops.convert_to_numpy(compiled(low_resolution))
+
+    def engine(low_resolution):
+        super_resolved = keras.ops.convert_to_numpy(compiled(low_resolution))
+        # With PyTorch, what Keras calls uint16 has more bits.
+        return super_resolved.astype(dtype, copy=False) if rounded else super_resolved
+
+    return engine
 
 
-def compile_self_ensemble(model: keras.Model) -> Engine:
+def compile_self_ensemble(model: keras.Model, dtype: DTypeLike = np.uint8) -> Engine:
     """Compiles a model to a function that averages what it makes of the eight flips and quarter turns of a picture.
 
     The geometric self-ensemble of EDSR (https://arxiv.org/abs/1707.02921): eight times the work for a few hundredths to
@@ -84,11 +94,13 @@ def compile_self_ensemble(model: keras.Model) -> Engine:
 
     Args:
         model: As for `compile_engine`.
+        dtype: As for `compile_engine`.
 
     Returns:
         As `compile_engine`; rounded after the averaging.
     """
-    engine = compile_engine(model, rounded=False)
+    engine = compile_engine(model, rounded=False, dtype=dtype)
+    white = np.iinfo(dtype).max
 
     def upscale(low_resolution):
         views = []
@@ -96,6 +108,6 @@ def compile_self_ensemble(model: keras.Model) -> Engine:
             view = np.rot90(low_resolution[:, :, ::flip], turns, axes=(1, 2))
             upscaled = engine(np.ascontiguousarray(view))
             views.append(np.rot90(upscaled, -turns, axes=(1, 2))[:, :, ::flip])
-        return np.floor(np.clip(sum(views) / 8, 0, 1) * 255 + 0.5).astype(np.uint8)
+        return np.floor(np.clip(sum(views) / 8, 0, 1) * white + 0.5).astype(dtype)
 
     return upscale

@@ -1,31 +1,44 @@
 """Picture in, picture out."""
 
 import math
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import keras
 import numpy as np
+from numpy.typing import DTypeLike
 
 from keras_lisr.inference.engines import (
+    Engine,
     Precision,
     compile_engine,
     compile_self_ensemble,
     resolve_precision,
 )
 from keras_lisr.inference.memory import MEMORY_OVERHEAD, MOST_VALUES, bytes_per_pixel, values_per_pixel
+from keras_lisr.runtime.rows import Progress, Rows, whole
 from keras_lisr.runtime.tiling import (
     BLENDED_HALO,
     DEFAULT_MEMORY,
-    Progress,
+    bands_in_tiles,
     check_image,
     check_tile,
+    least_memory,
+    row_memory,
     tile_for_memory,
     tile_for_pixels,
-    upscale_in_tiles,
     windows,
 )
 from keras_lisr.zoo.cast import in_precision
 from keras_lisr.zoo.graph import calls
 from keras_lisr.zoo.receptive_field import receptive_field_radius
+
+
+class Compiled(NamedTuple):
+    """A network for pictures of one type: the function, and the bytes that it takes for each pixel of a window."""
+
+    engine: Engine
+    pixel_memory: int
 
 
 class Upscaler:
@@ -44,9 +57,10 @@ class Upscaler:
         tile: Side of a tile, at most, in low-resolution pixels and without the halo; by default, the whole picture
             where it fits into `memory`, and else the largest tile that does. No layer gets 2^27 values at once, from
             where on TensorFlow is slow.
-        memory: Bytes for the network's tensors, beside the pictures and some 600 MB of TensorFlow.
-        precision: "float32", "bfloat16", or "auto": bfloat16 where the processor computes it fast. A model that
-            computes in another precision is copied, and later changes of its weights are not seen.
+        memory: Bytes for the network's tensors and the rows in work, beside the pictures and some 600 MB of TensorFlow.
+        precision: "float32", "bfloat16", or "auto": bfloat16 where the processor computes it fast and the pictures have
+            8 bits; it has not the digits for 16. A model that computes in another precision is copied, and later
+            changes of its weights are not seen.
         self_ensemble: Whether to average over the eight flips and quarter turns of each tile: eight times the work.
 
     Raises:
@@ -80,7 +94,10 @@ class Upscaler:
         if "float" not in (dtype := model.inputs[0].dtype):
             raise ValueError(f"`model` must be one of floating-point numbers. Received: a model that takes {dtype}")
         self.precision = resolve_precision(precision)
-        model = in_precision(model, self.precision)
+        self._deep_precision = "bfloat16" if precision == "bfloat16" else "float32"
+        self._model = model
+        self._self_ensemble = self_ensemble
+        self._compiled: dict[np.dtype, Compiled] = {}
         graph = list(calls(model))
         self.exact = math.isfinite(radius)
         self.halo = int(radius) if self.exact else BLENDED_HALO
@@ -88,19 +105,38 @@ class Upscaler:
         self.smallest_side = max(getattr(call.operation, "smallest_side", 1) for call in graph)
         self.tile = tile
         self.memory = memory
-        self._pixel_memory = math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(model))
         self._most_pixels = MOST_VALUES // values_per_pixel(model)
-        self._engine = compile_self_ensemble(model) if self_ensemble else compile_engine(model)
+        self._compile(np.uint8)
 
     def __call__(self, image: np.ndarray, progress: Progress | None = None) -> np.ndarray:
         """Upscales a picture.
 
         Args:
-            image: uint8 RGB, `(height, width, 3)`.
+            image: uint8 or uint16 RGB, `(height, width, 3)`.
             progress: Called with the number of finished tiles and that of all.
 
         Returns:
-            uint8 RGB, `(height * scale, width * scale, 3)`.
+            RGB of the same type, `(height * scale, width * scale, 3)`.
+
+        Raises:
+            ValueError: As `bands`.
+        """
+        bands = self.bands(image, progress)
+        return whole(bands, (image.shape[0] * self.scale, image.shape[1] * self.scale, 3), image.dtype)
+
+    def bands(
+        self, image: Rows, progress: Progress | None = None, *, memory: int | None = None
+    ) -> Iterator[np.ndarray]:
+        """Upscales a picture of which neither the rows nor the result's need be in memory at once.
+
+        Args:
+            image: uint8 or uint16 RGB, `(height, width, 3)`, of which some rows at a time are asked for.
+            progress: Called with the number of finished tiles and that of all.
+            memory: Bytes instead of the upscaler's own `memory`.
+
+        Returns:
+            Finished rows of the result from top to bottom, `(rows, width * scale, 3)`, of the same type; together, they
+            are what `__call__` returns.
 
         Raises:
             ValueError: If `image` has another type or shape, no pixels, or fewer than a layer of the network needs, or
@@ -108,23 +144,46 @@ class Upscaler:
         """
         check_image(image, self.smallest_side)
         height, width, _ = image.shape
-        return upscale_in_tiles(
-            self._engine,
+        return bands_in_tiles(
+            self._compile(image.dtype).engine,
             image,
             scale=self.scale,
-            tile=self._tile(height, width),
+            tile=self._tile(height, width, image.dtype, memory),
             halo=self.halo,
             blend=not self.exact,
             progress=progress,
         )
 
-    def count_tiles(self, height: int, width: int) -> int:
+    def count_tiles(self, height: int, width: int, dtype: DTypeLike = np.uint8, *, memory: int | None = None) -> int:
         """Number of tiles in which a picture of that size is upscaled; a single one is the whole picture."""
-        tile = self._tile(height, width)
+        tile = self._tile(height, width, dtype, memory)
         return math.prod(len(windows(side, tile, self.halo)[1]) for side in (height, width))
 
-    def _tile(self, height: int, width: int) -> int:
+    def least_memory(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
+        """The least `memory` for a picture of that size: for the smallest tiles, or those of the side asked for."""
+        pixel_memory, a_row = self._compile(dtype).pixel_memory, row_memory(width, self.scale, dtype)
+        return least_memory(pixel_memory, a_row, self.halo, height, width, self.tile or 1)
+
+    def _tile(self, height: int, width: int, dtype: DTypeLike, memory: int | None) -> int:
         """Side of the tiles for a picture of that size."""
-        tile = self.tile or tile_for_memory(self.memory, self._pixel_memory, self.halo, height, width)
+        tile = self.tile or tile_for_memory(
+            self.memory if memory is None else memory,
+            self._compile(dtype).pixel_memory,
+            row_memory(width, self.scale, dtype),
+            self.halo,
+            height,
+            width,
+        )
         quick = tile_for_pixels(self._most_pixels, self.halo, height, width)
         return min(tile, quick) if quick >= 1 else tile
+
+    def _compile(self, dtype: DTypeLike) -> Compiled:
+        """The network for pictures of a type, compiled when it is first asked for."""
+        dtype = np.dtype(dtype)
+        if dtype not in self._compiled:
+            model = in_precision(self._model, self.precision if dtype == np.uint8 else self._deep_precision)
+            self._compiled[dtype] = Compiled(
+                compile_self_ensemble(model, dtype) if self._self_ensemble else compile_engine(model, dtype=dtype),
+                math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(model)),
+            )
+        return self._compiled[dtype]

@@ -1,22 +1,26 @@
 """Picture in, picture out, by a LiteRT file."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from keras_lisr.runtime.litert_memory import MEMORY_OVERHEAD, bytes_per_pixel
 from keras_lisr.runtime.litert_network import LiteRTNetwork
+from keras_lisr.runtime.rows import Progress, Rows, Stream, bands_of, whole
 from keras_lisr.runtime.sidecar import read_sidecar
 from keras_lisr.runtime.tiling import (
     BLENDED_HALO,
     DEFAULT_MEMORY,
-    Progress,
+    bands_in_tiles,
     check_image,
     check_tile,
+    least_memory,
+    row_memory,
     tile_for_memory,
-    upscale_in_tiles,
     windows,
 )
 
@@ -33,11 +37,14 @@ class LiteRTUpscaler:
     network itself sees zeros beyond the edges, so that within the halo of these two the result differs from its own,
     and everywhere if it pools over the picture.
 
+    Pictures of 16 bits need a file that takes and returns floats.
+
     Args:
         path: The `.tflite` file, with its sidecar beside it.
         tile: Side of a tile, at most, in low-resolution pixels and without the halo; by default, the whole picture
             where it fits into `memory`, and else the largest tile that does. A file for one size takes no other.
-        memory: Bytes for the network's tensors, beside the pictures. A file for one size takes what it takes.
+        memory: Bytes for the network's tensors and the rows in work, beside the pictures. A file for one size takes
+            what it takes.
         threads: How many LiteRT uses; by default, one for each processor.
 
     Raises:
@@ -75,53 +82,106 @@ class LiteRTUpscaler:
         self.tile = tile
         self.memory = memory
         self._pixel_memory = 0 if self.shape else math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(path))
-        self._numbers = numbers_of_bytes(sidecar.input)
-        self._output = sidecar.output
+        self._input, self._output = sidecar.input, sidecar.output
+        self._takes_16_bits = "float32" == sidecar.input["dtype"] == sidecar.output["dtype"]
 
     def __call__(self, image: np.ndarray, progress: Progress | None = None) -> np.ndarray:
         """Upscales a picture.
 
         Args:
-            image: uint8 RGB, `(height, width, 3)`.
+            image: uint8 or uint16 RGB, `(height, width, 3)`.
             progress: Called with the number of finished tiles and that of all.
 
         Returns:
-            uint8 RGB, `(height * scale, width * scale, 3)`.
+            RGB of the same type, `(height * scale, width * scale, 3)`.
 
         Raises:
-            ValueError: If `image` has another type or shape, no pixels, or fewer than a layer of the network needs, or
-                there are no tiles for it: `memory`, or the file's size, is too little for the halo.
+            ValueError: As `bands`.
+        """
+        bands = self.bands(image, progress)
+        return whole(bands, (image.shape[0] * self.scale, image.shape[1] * self.scale, 3), image.dtype)
+
+    def bands(
+        self, image: Rows, progress: Progress | None = None, *, memory: int | None = None
+    ) -> Iterator[np.ndarray]:
+        """Upscales a picture of which neither the rows nor the result's need be in memory at once.
+
+        Args:
+            image: uint8 or uint16 RGB, `(height, width, 3)`, of which some rows at a time are asked for.
+            progress: Called with the number of finished tiles and that of all.
+            memory: Bytes instead of the upscaler's own `memory`.
+
+        Returns:
+            Finished rows of the result from top to bottom, `(rows, width * scale, 3)`, of the same type; together, they
+            are what `__call__` returns.
+
+        Raises:
+            ValueError: If `image` has another type or shape, no pixels, or fewer than a layer of the network needs, has
+                16 bits where the file knows only bytes, or there are no tiles for it: `memory`, or the file's size, is
+                too little for the halo.
         """
         check_image(image, self.smallest_side)
+        if image.dtype == np.uint16 and not self._takes_16_bits:
+            raise ValueError(
+                f"`image` must have 8 bits for this file, which takes {self._input['dtype']} and returns "
+                f"{self._output['dtype']}. Received: image.dtype={image.dtype}"
+            )
         height, width, _ = image.shape
-        filled_up = [
-            (0, max(0, least - side)) for least, side in zip(self.shape or (0, 0), (height, width), strict=True)
-        ]
-        super_resolved = upscale_in_tiles(
-            self._upscale,
-            np.pad(image, [*filled_up, (0, 0)], mode="reflect"),
+        numbers = numbers_of_pixels(self._input, image.dtype)
+        filled_up = self._filled_up(image)
+        bands = bands_in_tiles(
+            lambda window: pixels_of_numbers(self._network(numbers[window]), self._output, image.dtype),
+            filled_up,
             scale=self.scale,
-            tile=self._tile(height, width),
+            tile=self._tile(height, width, image.dtype, memory),
             halo=self.halo,
             fixed=self.shape is not None,
             blend=not self.exact,
             progress=progress,
         )
-        return super_resolved[: height * self.scale, : width * self.scale]
+        if filled_up.shape == image.shape:
+            return bands
+        enlarged = Stream(bands, (height * self.scale, filled_up.shape[1] * self.scale, 3), image.dtype)
+        return (band[:, : width * self.scale] for band in bands_of(enlarged))
 
-    def count_tiles(self, height: int, width: int) -> int:
+    def count_tiles(self, height: int, width: int, dtype: DTypeLike = np.uint8, *, memory: int | None = None) -> int:
         """Number of tiles in which a picture of that size is upscaled; a single one is the whole picture."""
-        sides = zip((height, width), self._tile(height, width), strict=True)
+        sides = zip((height, width), self._tile(height, width, dtype, memory), strict=True)
         return math.prod(len(windows(side, tile, self.halo)[1]) for side, tile in sides)
+
+    def least_memory(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
+        """The least `memory` for a picture of that size: for the smallest tiles, or those of the side asked for."""
+        a_row = row_memory(width, self.scale, dtype)
+        if self.shape:
+            return a_row * self.shape[0]
+        return least_memory(self._pixel_memory, a_row, self.halo, height, width, self.tile or 1)
 
     def fills_up(self, height: int, width: int) -> bool:
         """Whether a picture of that size is smaller than the file's, so that its result is an approximation."""
         return self.shape is not None and (height < self.shape[0] or width < self.shape[1])
 
-    def _tile(self, height: int, width: int) -> tuple[int, int]:
+    def _filled_up(self, image: Rows) -> Rows:
+        """The picture, continued by its reflection where it is smaller than the file's size."""
+        height, width, channels = image.shape
+        if not self.shape or not self.fills_up(height, width):
+            return image
+        below, right = (max(0, least - side) for least, side in zip(self.shape, (height, width), strict=True))
+        if right:
+            bands = (np.pad(band, [(0, 0), (0, right), (0, 0)], mode="reflect") for band in bands_of(image))
+            image = Stream(bands, (height, width + right, channels), image.dtype)
+        return np.pad(image[0:height], [(0, below), (0, 0), (0, 0)], mode="reflect") if below else image
+
+    def _tile(self, height: int, width: int, dtype: DTypeLike, memory: int | None) -> tuple[int, int]:
         """Sides of the tiles for a picture of that size."""
         if self.shape is None:
-            tile = self.tile or tile_for_memory(self.memory, self._pixel_memory, self.halo, height, width)
+            tile = self.tile or tile_for_memory(
+                self.memory if memory is None else memory,
+                self._pixel_memory,
+                row_memory(width, self.scale, dtype),
+                self.halo,
+                height,
+                width,
+            )
             return tile, tile
         for side, length in zip((height, width), self.shape, strict=True):
             if side > length and length <= 2 * self.halo:
@@ -131,26 +191,23 @@ class LiteRTUpscaler:
                 )
         return self.shape[0] - 2 * self.halo, self.shape[1] - 2 * self.halo
 
-    def _upscale(self, window: np.ndarray) -> np.ndarray:
-        """The function on bytes that is run on each window."""
-        return bytes_of_numbers(self._network(self._numbers[window]), self._output)
 
-
-def numbers_of_bytes(tensor: dict[str, Any]) -> np.ndarray:
-    """What each of a picture's 256 bytes is in a tensor of which a sidecar says so much."""
-    pixels = np.arange(256, dtype=np.float32) / 255
-    dtype = np.dtype(tensor["dtype"])
-    if dtype.kind == "f":
-        return pixels.astype(dtype)
-    limits = np.iinfo(dtype)
+def numbers_of_pixels(tensor: dict[str, Any], dtype: DTypeLike = np.uint8) -> np.ndarray:
+    """What each value of a picture of that type is in a tensor of which a sidecar says so much."""
+    white = np.iinfo(dtype).max
+    pixels = np.arange(white + 1, dtype=np.float32) / white
+    taken = np.dtype(tensor["dtype"])
+    if taken.kind == "f":
+        return pixels.astype(taken)
+    limits = np.iinfo(taken)
     integers = np.rint(pixels / tensor["scale"]) + tensor["zero_point"]
-    return integers.clip(limits.min, limits.max).astype(dtype)
+    return integers.clip(limits.min, limits.max).astype(taken)
 
 
-def bytes_of_numbers(numbers: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
-    """A picture's bytes, clipped and rounded half up, from the numbers of a tensor of which a sidecar says so much."""
+def pixels_of_numbers(numbers: np.ndarray, tensor: dict[str, Any], dtype: DTypeLike = np.uint8) -> np.ndarray:
+    """Pixels of a type, clipped and rounded half up, from the numbers of a tensor of which a sidecar says so much."""
     if numbers.dtype.kind == "f":
-        return np.floor(numbers.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+        return np.floor(numbers.clip(0, 1) * np.iinfo(dtype).max + 0.5).astype(dtype)
     every = np.arange(2 ** (8 * numbers.itemsize)).astype(f"u{numbers.itemsize}")
-    pixels = tensor["scale"] * (every.view(numbers.dtype).astype(np.float64) - tensor["zero_point"])
-    return bytes_of_numbers(pixels, tensor)[numbers.view(every.dtype)]
+    values = tensor["scale"] * (every.view(numbers.dtype).astype(np.float64) - tensor["zero_point"])
+    return pixels_of_numbers(values, tensor, dtype)[numbers.view(every.dtype)]

@@ -1,15 +1,17 @@
 """Pictures in tiles: where they lie, how large they may be, and how their results are put together."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_lisr.runtime.rows import Progress, Rows, whole
+
 DEFAULT_MEMORY = 2**30
 BLENDED_HALO = 16  # Where no halo makes tiles exact.
-
-Progress = Callable[[int, int], Any]
+# A band of the result is made while the one before is still in use, and either may be copied to be handed on.
+BANDS_AT_ONCE = 4
 
 
 class Window(NamedTuple):
@@ -69,8 +71,42 @@ def upscale_in_tiles(
     """Upscales a picture window by window, every window of one shape.
 
     Args:
-        upscale: Function from a window, `(1, height, width, 3)`, to the window `scale` times as large, of one type.
-        image: `(height, width, 3)`.
+        upscale: As for `bands_in_tiles`.
+        image: `(height, width, channels)`.
+        scale: As for `bands_in_tiles`, like all that follows.
+        tile: Pixels, at most, by which a window moves on; height and width if they differ.
+        halo: Pixels on each side of an inner tile that only give context.
+        fixed: Whether `upscale` takes windows of `tile + 2 * halo` pixels only.
+        blend: Whether neighbours fade into one another.
+        progress: Called with the number of finished windows and that of all.
+
+    Returns:
+        `(height * scale, width * scale, channels)`, of the type of `image`.
+    """
+    bands = bands_in_tiles(
+        upscale, image, scale=scale, tile=tile, halo=halo, fixed=fixed, blend=blend, progress=progress
+    )
+    height, width, channels = image.shape
+    return whole(bands, (height * scale, width * scale, channels), image.dtype)
+
+
+def bands_in_tiles(
+    upscale: Callable[[np.ndarray], np.ndarray],
+    image: Rows,
+    *,
+    scale: int,
+    tile: int | tuple[int, int],
+    halo: int,
+    fixed: bool = False,
+    blend: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[np.ndarray]:
+    """Upscales a picture window by window, of which it sees one row of windows at a time.
+
+    Args:
+        upscale: Function from a window, `(1, height, width, channels)`, to the window `scale` times as large, of one
+            type.
+        image: `(height, width, channels)`.
         scale: Integer upscaling factor.
         tile: Pixels, at most, by which a window moves on; height and width if they differ.
         halo: Pixels on each side of an inner tile that only give context.
@@ -78,27 +114,34 @@ def upscale_in_tiles(
         blend: Whether neighbours fade into one another over twice the halo instead of meeting at a cut.
         progress: Called with the number of finished windows and that of all, first with none finished.
 
-    Returns:
-        `(height * scale, width * scale, 3)`, of the type of `image`.
+    Yields:
+        Finished rows of the result from top to bottom, `(rows, width * scale, channels)`, of the type of `image`.
     """
     height, width, channels = image.shape
     tile_height, tile_width = tile if isinstance(tile, tuple) else (tile, tile)
     window_height, rows = windows(height, tile_height, halo, fixed)
     window_width, columns = windows(width, tile_width, halo, fixed)
     fade = halo * scale if blend else 0
-    super_resolved = np.empty((height * scale, width * scale, channels), image.dtype)
+    total = len(rows) * len(columns)
+    unfinished = np.empty((0, width * scale, channels), image.dtype)
     # Windows are joined to a band as wide as the picture, and bands to the picture: only so do corners blend evenly.
-    band = np.empty((window_height * scale, width * scale, channels), image.dtype)
     for i, (top, top_cut) in enumerate(rows):
+        strip = image[top : top + window_height]
+        # Of the windows' rows, those from `first` on are not finished yet, and those from `last` on will not be.
+        first = (top_cut - top) * scale - (fade if i else 0)
+        last = (rows[i + 1].cut - top) * scale - fade if i + 1 < len(rows) else window_height * scale
+        band = np.empty((min(last + 2 * fade, window_height * scale) - first, width * scale, channels), image.dtype)
         for j, (left, left_cut) in enumerate(columns):
             if progress:
-                progress(i * len(columns) + j, len(rows) * len(columns))
-            window = image[None, top : top + window_height, left : left + window_width]
-            _join(band.swapaxes(0, 1), upscale(window)[0].swapaxes(0, 1), left * scale, left_cut * scale, fade)
-        _join(super_resolved, band, top * scale, top_cut * scale, fade)
-    if progress:
-        progress(len(rows) * len(columns), len(rows) * len(columns))
-    return super_resolved
+                progress(i * len(columns) + j, total)
+            window = upscale(strip[None, :, left : left + window_width])[0, first : first + len(band)]
+            _join(band.swapaxes(0, 1), window.swapaxes(0, 1), left * scale, left_cut * scale, fade)
+        if i and fade:
+            band[: 2 * fade] = _faded(unfinished, band[: 2 * fade])
+        if progress and i + 1 == len(rows):
+            progress(total, total)
+        yield band[: last - first]
+        unfinished = band[last - first :]
 
 
 def _join(target: np.ndarray, source: np.ndarray, start: int, cut: int, fade: int) -> None:
@@ -107,12 +150,17 @@ def _join(target: np.ndarray, source: np.ndarray, start: int, cut: int, fade: in
     With `fade`, the rows that far on either side of the cut go over linearly from what was there.
     """
     if cut and fade:
-        weights = (np.arange(2 * fade, dtype=np.float32)[:, None, None] + 0.5) / (2 * fade)
-        faded, entering = target[cut - fade : cut + fade], source[cut - fade - start : cut + fade - start]
-        mixed = faded * (1 - weights) + entering * weights
-        faded[:] = np.rint(mixed) if target.dtype == np.uint8 else mixed
+        around = target[cut - fade : cut + fade]
+        around[:] = _faded(around, source[cut - fade - start : cut + fade - start])
         cut += fade
     target[cut : start + len(source)] = source[cut - start :]
+
+
+def _faded(before: np.ndarray, entering: np.ndarray) -> np.ndarray:
+    """Rows that go over linearly from what was there to what enters."""
+    weights = (np.arange(len(entering), dtype=np.float32)[:, None, None] + 0.5) / len(entering)
+    mixed = before * (1 - weights) + entering * weights
+    return np.rint(mixed) if entering.dtype.kind == "u" else mixed
 
 
 def tile_for_pixels(pixels: int, halo: int, height: int, width: int) -> int:
@@ -130,12 +178,13 @@ def tile_for_pixels(pixels: int, halo: int, height: int, width: int) -> int:
     return max(height, width) if height * width <= pixels else math.isqrt(pixels) - 2 * halo
 
 
-def tile_for_memory(memory: int, pixel_memory: int, halo: int, height: int, width: int) -> int:
-    """The largest tile whose window takes no more than so much memory.
+def tile_for_memory(memory: int, pixel_memory: int, row_memory: int, halo: int, height: int, width: int) -> int:
+    """The largest tile that takes no more than so much memory.
 
     Args:
-        memory: Bytes for a window.
-        pixel_memory: Bytes that each pixel of it takes.
+        memory: Bytes for a window and for the bands of the result.
+        pixel_memory: Bytes that each pixel of a window takes.
+        row_memory: Bytes that each row of a window takes, for the bands, which are as wide as the picture.
         halo: Pixels on each side of a tile that only give context.
         height: Pixels of the picture.
         width: Pixels of the picture.
@@ -146,13 +195,35 @@ def tile_for_memory(memory: int, pixel_memory: int, halo: int, height: int, widt
     Raises:
         ValueError: If the memory is too little for the halo.
     """
-    tile = tile_for_pixels(memory // pixel_memory, halo, height, width)
-    if tile < 1:
-        raise ValueError(
-            f"`memory` must be at least {(2 * halo + 1) ** 2 * pixel_memory} bytes for tiles of this network, or "
-            f"`tile` be chosen. Received: memory={memory}"
-        )
-    return tile
+    if memory_for_window(height, width, pixel_memory, row_memory) <= memory:
+        return max(height, width)
+    # The largest side with pixel_memory * side^2 + row_memory * side <= memory.
+    side = (math.isqrt(row_memory**2 + 4 * pixel_memory * memory) - row_memory) // (2 * pixel_memory)
+    if side <= 2 * halo:
+        least = least_memory(pixel_memory, row_memory, halo, height, width)
+        if memory < least:
+            raise ValueError(
+                f"`memory` must be at least {least} bytes for tiles of this network, or `tile` be chosen. "
+                f"Received: memory={memory}"
+            )
+        return 1
+    return side - 2 * halo
+
+
+def least_memory(pixel_memory: int, row_memory: int, halo: int, height: int, width: int, tile: int = 1) -> int:
+    """Bytes that the windows of a tile, by default the smallest, take of a picture of that size."""
+    longest = tile + 2 * halo
+    return memory_for_window(min(height, longest), min(width, longest), pixel_memory, row_memory)
+
+
+def memory_for_window(height: int, width: int, pixel_memory: int, row_memory: int) -> int:
+    """Bytes that a window of that size takes, with the bands of the result."""
+    return height * width * pixel_memory + height * row_memory
+
+
+def row_memory(width: int, scale: int, dtype: Any) -> int:
+    """Bytes of the bands of a result for each row of a window, in a picture so many pixels wide."""
+    return BANDS_AT_ONCE * 3 * np.dtype(dtype).itemsize * width * scale**2
 
 
 def check_tile(tile: int | None) -> None:
@@ -165,19 +236,19 @@ def check_tile(tile: int | None) -> None:
         raise ValueError(f"`tile` must be a positive integer or None. Received: tile={tile!r}")
 
 
-def check_image(image: np.ndarray, smallest_side: int = 1) -> None:
+def check_image(image: Rows, smallest_side: int = 1) -> None:
     """Checks a picture that is to be upscaled.
 
     Args:
-        image: What must be uint8 RGB, `(height, width, 3)`.
+        image: What must be uint8 or uint16 RGB, `(height, width, 3)`.
         smallest_side: Pixels that the network needs on each side.
 
     Raises:
         ValueError: If `image` has another type or shape, no pixels, or fewer than the network needs.
     """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+    if image.dtype not in (np.uint8, np.uint16) or len(image.shape) != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(
-            "`image` must be a uint8 array (height, width, 3). "
+            "`image` must be a uint8 or uint16 array (height, width, 3). "
             f"Received: image.dtype={image.dtype}, image.shape={image.shape}"
         )
     if min(image.shape[:2]) < smallest_side:

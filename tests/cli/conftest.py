@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from keras_lisr import preset_index, zoo
-from keras_lisr.inference import write_picture
+from keras_lisr.pictures import Picture, write_picture
 from keras_lisr.preset_index import DEFAULT_PRESET
 from keras_lisr.zoo.presets import register_preset, save_preset
 
@@ -37,5 +37,5 @@ def index(models, tmp_path_factory):
 def picture(tmp_path, index, monkeypatch):
     monkeypatch.setattr(preset_index, "FOLDER", index)
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    write_picture(pixels, tmp_path / "in.png")
+    write_picture(Picture(pixels), tmp_path / "in.png")
     return tmp_path / "in.png"

@@ -6,7 +6,7 @@ from command_line import run
 from PIL import Image
 
 from keras_lisr import analysis, zoo
-from keras_lisr.inference import read_picture
+from keras_lisr.pictures import read_picture
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_spectra_are_drawn_and_their_discontinuities_counted(networks, picture, 
     assert run("analyse", "spectrum", *models, picture, "-o", *files) == 0
     printed, errors = capsys.readouterr()
     stored = json.loads(files[2].read_text())
-    outputs = analysis.block_outputs(zoo.load_model(models[1]), read_picture(picture))
+    outputs = analysis.block_outputs(zoo.load_model(models[1]), read_picture(picture).pixels)
     spectra = {name: analysis.power_spectrum(features) for name, features in outputs.items()}
     blocks = stored["models"]["plain.keras"]["blocks"]
     for name, spectrum in spectra.items():
@@ -64,7 +64,7 @@ def test_residuals_are_drawn_beside_a_reference(networks, picture, tmp_path, cap
 def test_the_attention_map_is_drawn(networks, picture, tmp_path, capsys):
     files = ["-o", tmp_path / "figure.png", "--json", tmp_path / "f.json"]
     assert run("analyse", "attention", networks / "both.keras", picture, *files) == 0
-    attention_map = analysis.attention_map(zoo.load_model(networks / "both.keras"), read_picture(picture))
+    attention_map = analysis.attention_map(zoo.load_model(networks / "both.keras"), read_picture(picture).pixels)
     stored = json.loads((tmp_path / "f.json").read_text())
     np.testing.assert_allclose(stored["map"], attention_map.mean(axis=2), atol=1e-5)
     np.testing.assert_allclose(stored["channels"], attention_map.mean(axis=(0, 1)), atol=1e-5)

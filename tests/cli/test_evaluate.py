@@ -7,7 +7,8 @@ from command_line import run
 
 from keras_lisr.data import BenchmarkSet
 from keras_lisr.evaluation import bicubic, evaluate
-from keras_lisr.inference import Upscaler, write_picture
+from keras_lisr.inference import Upscaler
+from keras_lisr.pictures import Picture, write_picture
 from keras_lisr.zoo import from_preset
 
 
@@ -17,7 +18,7 @@ def tiny(tmp_path, picture):
     for seed, name in enumerate(("first", "second")):
         pixels = np.random.default_rng(seed).integers(0, 256, (33, 42, 3), dtype=np.uint8)
         (tmp_path / "root" / "Tiny" / "HR").mkdir(parents=True, exist_ok=True)
-        write_picture(pixels, tmp_path / "root" / "Tiny" / "HR" / f"{name}.png")
+        write_picture(Picture(pixels), tmp_path / "root" / "Tiny" / "HR" / f"{name}.png")
     return tmp_path / "root" / "Tiny"
 
 
@@ -88,7 +89,7 @@ def test_errors_are_one_line_and_exit_code_2(tiny, tmp_path, capsys, arguments, 
 
 def test_sets_of_the_same_name_are_told_apart_and_each_is_measured_once(tiny, tmp_path):
     (tmp_path / "other" / "Tiny").mkdir(parents=True)
-    write_picture(np.zeros((32, 32, 3), np.uint8), tmp_path / "other" / "Tiny" / "x.png")
+    write_picture(Picture(np.zeros((32, 32, 3), np.uint8)), tmp_path / "other" / "Tiny" / "x.png")
     folders = [tiny, tmp_path / "other" / "Tiny", tiny]
     assert run("evaluate", "tiny_x2", "tiny_x2", "--data", *folders, "--json", tmp_path / "f.json") == 0
     entries = json.loads((tmp_path / "f.json").read_text())

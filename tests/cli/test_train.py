@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from command_line import run
 
-from keras_lisr.inference import write_picture
+from keras_lisr.pictures import Picture, write_picture
 
 RECIPE = '''"""Tiny, and 99 dB."""
 import sys
@@ -27,7 +27,7 @@ if __name__ == "__main__":
 def recipe(tmp_path):
     (tmp_path / "photographs").mkdir()
     for name in ("a", "b"):
-        write_picture(np.full((20, 20, 3), 99, np.uint8), tmp_path / "photographs" / f"{name}.png")
+        write_picture(Picture(np.full((20, 20, 3), 99, np.uint8)), tmp_path / "photographs" / f"{name}.png")
     (tmp_path / "tiny.py").write_text(RECIPE)
     return tmp_path / "tiny.py"
 

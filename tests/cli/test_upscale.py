@@ -1,17 +1,22 @@
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
-from command_line import run, start
+from command_line import COMMAND, run, start
 from litert_files import write_litert
 from PIL import Image
 
 from keras_lisr import zoo
 from keras_lisr.cli import main
 from keras_lisr.data import imresize
-from keras_lisr.inference import Upscaler, read_picture, write_picture
+from keras_lisr.inference import Upscaler
+from keras_lisr.pictures import Picture, read_picture, write_picture
+from keras_lisr.pictures.read import read_animation
 from keras_lisr.preset_index import DEFAULT_PRESET
 from keras_lisr.runtime import LiteRTUpscaler
 from keras_lisr.whole_files import PARTIAL
@@ -28,19 +33,73 @@ def exported(models, tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def album(picture):
+    """Folder with `picture` and four more, one of them in a folder within, one with a name that is hard to print."""
+    folder = picture.parent / "album"
+    (folder / "Reise").mkdir(parents=True)
+    for i, name in enumerate(("a.png", "b.png", "Reise/über\nall.png", "zz.png")):
+        noise(folder / name, 12 + i, 16)
+    picture.rename(folder / "in.png")
+    return folder
+
+
+def noise(path, height, width, channels=3):
+    shape = (height, width, channels)
+    write_picture(Picture(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)), path)
+
+
+def pixels(path):
+    return read_picture(path).pixels
+
+
+def in_own_process(*arguments, **options):
+    """The finished command, with bytes in and out."""
+    return subprocess.run([sys.executable, "-c", COMMAND, *map(str, arguments)], capture_output=True, **options)
+
+
 def test_writes_beside_the_picture_by_default(picture, capsys):
     assert run("upscale", picture) == 0
     output = picture.with_name("in_x4.png")
-    assert read_picture(output).shape == (80, 120, 3)
+    assert pixels(output).shape == (80, 120, 3)
     printed, errors = capsys.readouterr()
     assert printed.startswith(f"{output}: 120 x 80 pixels by {DEFAULT_PRESET} in ")
     assert not errors
 
 
-def test_scale_picks_the_preset(picture, capsys):
-    assert run("upscale", picture, "-s", 2) == 0
-    assert read_picture(picture.with_name("in_x2.png")).shape == (40, 60, 3)
-    assert "by tiny_x2 in" in capsys.readouterr().out
+def test_pictures_are_named_with_and_without_a_flag(picture):
+    other = picture.with_name("other.png")
+    noise(other, 8, 9)
+    assert run("upscale", picture, "-i", other, "-n", "tiny_x2", "-o", picture.parent / "out") == 0
+    assert sorted(os.listdir(picture.parent / "out")) == ["in.png", "other.png"]
+
+
+@pytest.mark.parametrize(
+    ("options", "width", "height", "preset"),
+    [
+        (["-s", "2"], 60, 40, "tiny_x2"),
+        (["-s", "1.5"], 45, 30, "tiny_x2"),
+        (["-s", "3"], 90, 60, DEFAULT_PRESET),
+        (["-s", "5"], 150, 100, DEFAULT_PRESET),
+        (["--width", "75"], 75, 50, DEFAULT_PRESET),
+        (["--height", "50", "-n", "tiny_x2"], 75, 50, "tiny_x2"),
+        (["--width", "33", "--height", "44"], 33, 44, DEFAULT_PRESET),
+        (["--max-megapixels", "0.0024"], 60, 40, DEFAULT_PRESET),
+    ],
+)
+def test_the_result_has_the_size_that_is_asked_for(picture, capsys, options, width, height, preset):
+    assert run("upscale", picture, "-o", picture.with_name("out.png"), *options) == 0
+    assert pixels(picture.with_name("out.png")).shape == (height, width, 3)
+    assert f": {width} x {height} pixels by {preset} in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [(["-s", "1.5"], "in_x1.5.png"), (["--width", "75"], "in_resized.png"), (["--suffix", "_big"], "in_big.png")],
+)
+def test_the_name_says_the_size(picture, options, name):
+    assert run("upscale", picture, "-n", "tiny_x2", *options) == 0
+    assert sorted(os.listdir(picture.parent)) == ["in.png", name]
 
 
 @pytest.mark.parametrize("name", ["tiny.keras", "tiny.npz"])
@@ -48,19 +107,19 @@ def test_files_are_models_too(picture, models, name):
     output = picture.with_name("out.bmp")
     assert run("upscale", picture, "-o", output, "-n", models / name, "-t", 8, "--precision", "float32") == 0
     network = zoo.presets.from_preset(models / "tiny.npz")
-    expected = Upscaler(network, tile=8, precision="float32")(read_picture(picture))
-    error = read_picture(output).astype(int) - expected
+    expected = Upscaler(network, tile=8, precision="float32")(pixels(picture))
+    error = pixels(output).astype(int) - expected
     assert np.abs(error).max() <= (0 if name == "tiny.npz" else 1)  # The .keras file has not been through float16.
 
 
 def test_exported_files_are_models_too(picture, models, exported, capsys):
     output, comparison = picture.with_name("in_x2.png"), picture.with_name("compared.png")
     assert run("upscale", picture, "-n", exported / "any.tflite", "-s", 2, "-t", 8, "--compare", comparison) == 0
-    result = read_picture(output)
-    np.testing.assert_array_equal(result, LiteRTUpscaler(exported / "any.tflite", tile=8)(read_picture(picture)))
-    expected = Upscaler(zoo.presets.from_preset(models / "tiny.npz"), precision="float32")(read_picture(picture))
+    result = pixels(output)
+    np.testing.assert_array_equal(result, LiteRTUpscaler(exported / "any.tflite", tile=8)(pixels(picture)))
+    expected = Upscaler(zoo.presets.from_preset(models / "tiny.npz"), precision="float32")(pixels(picture))
     assert np.abs(result.astype(int) - expected).max() <= 1
-    np.testing.assert_array_equal(read_picture(comparison)[-40:, 60:], result)
+    np.testing.assert_array_equal(pixels(comparison)[-40:, 60:], result)
     printed, errors = capsys.readouterr()
     assert printed.startswith(f"{output}: 60 x 40 pixels by {exported / 'any.tflite'} in ")
     assert not errors
@@ -69,27 +128,228 @@ def test_exported_files_are_models_too(picture, models, exported, capsys):
 def test_a_picture_smaller_than_an_exported_file_is_told(picture, exported, capsys):
     assert run("upscale", picture, "-n", exported / "static.tflite") == 0
     assert "note: the picture is smaller than the one size of this file" in capsys.readouterr().err
-    write_picture(np.zeros((24, 60, 3), np.uint8), picture)
-    assert run("upscale", picture, "-n", exported / "static.tflite") == 0
+    noise(picture, 24, 60)
+    assert run("upscale", picture, "-n", exported / "static.tflite", "--overwrite") == 0
     assert not capsys.readouterr().err
-    assert read_picture(picture.with_name("in_x2.png")).shape == (48, 120, 3)
+    assert pixels(picture.with_name("in_x2.png")).shape == (48, 120, 3)
 
 
 def test_comparison_with_bicubic(picture, models):
     comparison = picture.with_name("compared.png")
     assert run("upscale", picture, "-n", "tiny_x2", "--compare", comparison) == 0
-    both = read_picture(comparison)
+    both = pixels(comparison)
     assert both.shape == (both.shape[0], 120, 3)
-    np.testing.assert_array_equal(both[-40:, :60], imresize(read_picture(picture), 2))
-    np.testing.assert_array_equal(both[-40:, 60:], read_picture(picture.with_name("in_x2.png")))
+    np.testing.assert_array_equal(both[-40:, :60], imresize(pixels(picture), 2))
+    np.testing.assert_array_equal(both[-40:, 60:], pixels(picture.with_name("in_x2.png")))
+
+
+def test_comparison_of_pictures_without_colour(tmp_path, picture):
+    deep = (np.random.default_rng(0).integers(0, 256, (20, 30, 2)) * 257).astype(np.uint16)
+    write_picture(Picture(deep), tmp_path / "deep.png")
+    comparison = tmp_path / "compared.png"
+    assert run("upscale", tmp_path / "deep.png", "-n", "tiny_x2", "--compare", comparison) == 0
+    grey = np.repeat((deep[..., :1] // 257).astype(np.uint8), 3, axis=2)
+    np.testing.assert_array_equal(pixels(comparison)[-40:, :60], imresize(grey, 2))
 
 
 def test_blended_tiles_are_told(picture, models, capsys):
     assert run("upscale", picture, "-n", models / "pooling.keras", "-t", 4) == 0
     assert "its tiles are blended and differ slightly" not in capsys.readouterr().err  # 36 pixels with halo: one tile.
-    write_picture(np.zeros((20, 60, 3), np.uint8), picture)
-    assert run("upscale", picture, "-n", models / "pooling.keras", "-t", 4) == 0
+    noise(picture, 20, 60)
+    assert run("upscale", picture, "-n", models / "pooling.keras", "-t", 4, "--overwrite") == 0
     assert "its tiles are blended and differ slightly" in capsys.readouterr().err
+
+
+def test_a_folder_is_upscaled_with_its_tree(album, models, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run("upscale", album, "-r", "-o", out, "-n", "tiny_x2", "--suffix", "_large", "--ext", "bmp") == 0
+    written = sorted(str(path.relative_to(out)) for path in out.rglob("*.*"))
+    assert written == ["Reise/über\nall_large.bmp", "a_large.bmp", "b_large.bmp", "in_large.bmp", "zz_large.bmp"]
+    network = Upscaler(zoo.presets.from_preset(models / "tiny.npz"))
+    np.testing.assert_array_equal(pixels(out / "in_large.bmp"), network(pixels(album / "in.png")))
+    printed, errors = capsys.readouterr()
+    lines = printed.splitlines()
+    assert len(lines) == 6
+    assert lines[-1].startswith("5 pictures in ") and lines[-1].endswith(": 5 written")
+    assert repr(str(out / "Reise" / "über\nall_large.bmp")) in printed
+    assert not errors
+
+
+def test_an_exported_file_upscales_a_folder(album, exported, tmp_path):
+    assert run("upscale", album, "-o", tmp_path / "out", "-n", exported / "any.tflite") == 0
+    expected = LiteRTUpscaler(exported / "any.tflite")(pixels(album / "zz.png"))
+    np.testing.assert_array_equal(pixels(tmp_path / "out" / "zz.png"), expected)
+
+
+def test_a_bad_file_is_told_twice_and_the_rest_goes_on(album, tmp_path, capsys):
+    (album / "a.png").write_text("no picture")
+    (album / "b.png").write_bytes((album / "b.png").read_bytes()[:-60])
+    log = tmp_path / "log.jsonl"
+    assert run("upscale", album, "-o", tmp_path / "out", "-n", "tiny_x2", "--json", log) == 1
+    assert sorted(os.listdir(tmp_path / "out")) == ["in.png", "zz.png"]
+    printed, errors = capsys.readouterr()
+    assert printed.splitlines()[-1].endswith(": 2 written, 2 failed")
+    lines = errors.splitlines()
+    assert [line.startswith("keras-lisr: failed: ") for line in lines] == [True, True, False, False, False]
+    assert lines[2] == "keras-lisr: 2 of 4 pictures failed:"
+    assert [line.strip() for line in lines[3:]] == [line.removeprefix("keras-lisr: failed: ") for line in lines[:2]]
+    assert "a.png" in lines[0] and "b.png" in lines[1]
+
+    *records, summary = map(json.loads, log.read_text().splitlines())
+    assert [record["status"] for record in records] == ["failed", "failed", "written", "written"]
+    assert records[0]["error"] and not records[2]["error"]
+    assert records[2]["source"] == str(album / "in.png")
+    assert (records[2]["width"], records[2]["target_width"]) == (30, 60)
+    assert (summary["pictures"], summary["written"], summary["failed"], summary["model"]) == (4, 2, 2, "tiny_x2")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a terminal of POSIX")
+def test_terminals_show_the_pictures_and_the_tiles(album, tmp_path, exported):
+    import termios
+
+    main_side, terminal = os.openpty()
+    termios.tcsetwinsize(terminal, (25, 120))
+    command = ["upscale", album, "-o", tmp_path / "out", "-n", exported / "any.tflite", "-t", 8]
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *map(str, command)], stdout=subprocess.PIPE, stderr=terminal
+    )
+    os.close(terminal)
+    text = b""
+    try:
+        while read := os.read(main_side, 1 << 16):
+            text += read
+    except OSError:  # So Linux tells that nobody writes any more.
+        pass
+    os.close(main_side)
+    printed, _ = process.communicate(timeout=100)
+    assert process.returncode == 0
+    assert b"/4 [" in text and b" pictures" in text
+    assert b"in.png" in text and b" tiles" in text
+    assert printed.count(b"\n") == 5
+
+
+def test_existing_results_are_refused_skipped_or_replaced(album, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "b.png").write_text("mine")
+    command = ["upscale", album, "-o", out, "-n", "tiny_x2"]
+    assert run(*command) == 2
+    assert "OUT must not exist yet, or --overwrite or --skip-existing be given." in capsys.readouterr().err
+    assert os.listdir(out) == ["b.png"]
+
+    assert run(*command, "--skip-existing") == 0
+    assert (out / "b.png").read_text() == "mine"
+    assert len(os.listdir(out)) == 4
+    printed = capsys.readouterr().out
+    assert f"{out / 'b.png'}: exists, skipped\n" in printed
+    assert printed.endswith(": 3 written, 1 skipped\n")
+
+    assert run(*command, "--overwrite") == 0
+    assert pixels(out / "b.png").shape == (26, 32, 3)
+    assert capsys.readouterr().out.endswith(": 4 written\n")
+    assert run(*command, "--overwrite", "--skip-existing") == 2
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
+def test_results_among_the_pictures_are_not_upscaled_again(album):
+    command = ["upscale", album, "-r", "-n", "tiny_x2", "--skip-existing"]
+    assert run(*command) == 0
+    before = sorted(album.rglob("*.*"))
+    assert len(before) == 10
+    assert run(*command) == 0
+    assert run(*command, "-o", album / "out") == 0
+    assert run(*command, "-o", album / "out") == 0
+    assert not list(album.rglob("*_x2_x2*"))
+
+
+def test_a_dry_run_tells_what_it_would_take(album, tmp_path, capsys):
+    (album / "a.png").write_text("no picture")
+    out = tmp_path / "out"
+    before = sorted(tmp_path.rglob("*"))
+    assert run("upscale", album, "-o", out, "-n", "tiny_x2", "--dry-run", "--ext", "jpg") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+    printed = capsys.readouterr().out
+    assert f"{album / 'in.png'} -> {out / 'in.jpg'}: 30 x 20 -> 60 x 40 pixels\n" in printed
+    assert f"{album / 'a.png'} -> {out / 'a.jpg'}: would fail: " in printed
+    last = printed.splitlines()[-1]
+    assert last.startswith("3 of 4 pictures, ") and "memory" in last and "disk" in last
+
+
+@pytest.mark.parametrize(("ext", "name"), [("webp", "WEBP"), ("tif", "TIFF"), ("jpg", "JPEG"), (None, "PNG")])
+def test_a_picture_goes_through_pipes(picture, exported, ext, name):
+    options = ["--ext", ext] if ext else []
+    command = ["upscale", "-", "-n", exported / "any.tflite", *options]
+    done = in_own_process(*command, input=picture.read_bytes())
+    assert done.returncode == 0, done.stderr
+    received = picture.with_name("received")
+    received.write_bytes(done.stdout)
+    with Image.open(received) as image:
+        assert image.format == name
+    assert pixels(received).shape == (40, 60, 3)
+    assert b"60 x 40 pixels by" in done.stderr
+
+
+def test_what_fails_sends_nothing(picture, exported):
+    done = in_own_process("upscale", "-", "-o", "-", "-n", exported / "any.tflite", input=b"no picture")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"keras-lisr: error: ") and done.stderr.count(b"\n") == 1
+
+
+def test_a_file_goes_to_standard_output_and_standard_input_to_a_file(picture, exported):
+    options = ["-n", exported / "any.tflite", "--ext", "png"]
+    done = in_own_process("upscale", picture, "-o", "-", *options)
+    assert done.returncode == 0, done.stderr
+    output = picture.with_name("out.png")
+    assert in_own_process("upscale", "-i", "-", "-o", output, *options, input=picture.read_bytes()).returncode == 0
+    assert output.read_bytes() == done.stdout
+
+
+def test_quality_and_metadata(picture):
+    exif = Image.Exif()
+    exif[0x010F] = "maker"
+    with Image.open(picture) as image:
+        image.save(picture.with_name("photo.jpg"), exif=exif)
+    outputs = {name: picture.with_name(name) for name in ("good.jpg", "bad.jpg", "bare.jpg")}
+    command = ["upscale", picture.with_name("photo.jpg"), "-n", "tiny_x2", "-o"]
+    assert run(*command, outputs["good.jpg"]) == 0
+    assert run(*command, outputs["bad.jpg"], "--quality", 10) == 0
+    assert run(*command, outputs["bare.jpg"], "--strip-metadata") == 0
+    assert outputs["bad.jpg"].stat().st_size < outputs["good.jpg"].stat().st_size
+    assert b"maker" in read_picture(outputs["good.jpg"]).metadata.exif
+    assert not read_picture(outputs["bare.jpg"]).metadata.exif
+
+
+def test_transparency_by_either_way(picture):
+    noise(picture, 20, 30, channels=4)
+    results = []
+    for alpha in ("network", "bicubic"):
+        output = picture.with_name(f"{alpha}.png")
+        assert run("upscale", picture, "-n", "tiny_x2", "-o", output, "--alpha", alpha) == 0
+        results.append(pixels(output))
+    np.testing.assert_array_equal(results[0][..., :3], results[1][..., :3])
+    assert (results[0][..., 3] != results[1][..., 3]).any()
+
+
+def test_animations_keep_their_timing(picture, capsys):
+    frames = [Image.fromarray(np.full((10, 12, 3), value, np.uint8)) for value in (0, 120, 255)]
+    source, output = picture.with_name("a.gif"), picture.with_name("a.webp")
+    frames[0].save(source, save_all=True, append_images=frames[1:], duration=[100, 200, 50], loop=0)
+    assert run("upscale", source, "-n", "tiny_x2", "-o", output) == 0
+    animation = read_animation(output)
+    assert animation.durations == [100, 200, 50]
+    assert animation.frames[0].pixels.shape[:2] == (20, 24)
+    assert run("upscale", source, "-n", "tiny_x2", "-o", output.with_suffix(".jpg")) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_limits(picture, exported, capsys):
+    output = picture.with_name("out.png")
+    command = ["upscale", picture, "-n", exported / "any.tflite", "-o", output]
+    assert run(*command, "--max-pixels", 599) == 2
+    assert "max-pixels" in capsys.readouterr().err
+    assert run(*command, "--memory", "64KiB") == 2
+    assert "memory" in capsys.readouterr().err
+    assert run(*command, "--memory", "8GiB", "--max-pixels", 600) == 0
 
 
 def failing(picture, models, exported):
@@ -101,17 +361,18 @@ def failing(picture, models, exported):
     (folder / "text.keras").write_text("no model")
     np.savez(folder / "other.npz", np.zeros(3))
     (folder / "other.keras").write_bytes((folder / "other.npz").read_bytes())
+    (folder / "there.png").touch()
+    (folder / "empty").mkdir()
+    noise(folder / "wide.png", 1, 40_000)
     wide = folder / "wide.png"
-    write_picture(np.zeros((1, 40_000, 3), np.uint8), wide)
     return [
         ([], "the following arguments are required: COMMAND"),
         (["enlarge"], "invalid choice: 'enlarge'"),
-        (["upscale"], "the following arguments are required: IN"),
+        (["upscale"], "IN must be pictures, or folders that hold some"),
         (["upscale", picture, "--precision", "float16"], "argument --precision: invalid choice: 'float16'"),
-        (["upscale", picture, "-s", "two"], "argument -s/--scale: invalid int value: 'two'"),
-        (["upscale", picture, "-s", "3"], "`scale` must be that of a preset (2, 4). Received: scale=3"),
-        (["upscale", picture, "-n", "tiny_x2", "-s", "4"], "`scale` must be that of 'tiny_x2' (2). Received: scale=4"),
-        (["upscale", picture, "-n", models / "tiny.npz", "-s", "4"], "tiny.npz (2). Received: scale=4"),
+        (["upscale", picture, "-s", "two"], "argument -s/--scale: invalid float value: 'two'"),
+        (["upscale", picture, "-s", "0"], "`scale` must be "),
+        (["upscale", picture, "--width", "0"], "`width` must be "),
         (["upscale", picture, "-n", "large"], "`name` must be a preset (tiny_x2, imdn_x4), "),
         (["upscale", picture, "-n", folder / "missing.keras"], "`model` must be an existing file. Received: model='/"),
         (
@@ -122,23 +383,37 @@ def failing(picture, models, exported):
         (["upscale", picture, "-n", folder / "other.keras"], "`model` must be a model that Keras can load. Received: "),
         (["upscale", picture, "-n", folder / "missing.tflite"], "`model` must be an existing file. Received: model='/"),
         (["upscale", picture, "-n", exported / "alone.tflite"], "`path` must have a sidecar beside it, "),
-        (["upscale", picture, "-n", exported / "any.tflite", "-s", "4"], "any.tflite (2). Received: scale=4"),
         (
             ["upscale", picture, "-n", exported / "any.tflite", "--precision", "float32"],
             "`precision` must be absent for a .tflite file, which has its own. Received: precision='float32'",
         ),
         (["upscale", picture, "-n", exported / "static.tflite", "-t", "8"], "`tile` must be None for a file for 28"),
         (["upscale", picture, "-t", "0"], "`tile` must be a positive integer. Received: tile=0"),
+        (["upscale", picture, "--max-pixels", "0"], "`max_pixels` must be a positive integer. Received: max_pixels=0"),
+        (["upscale", picture, "--quality", "0"], "`quality` must be from 1 to 100. Received: quality=0"),
+        (["upscale", picture, "--memory", "much"], "argument --memory: must be a size such as 2GiB or 800MB."),
+        (["upscale", picture, "--ext", "doc"], "`ext` must be auto or one of png, "),
+        (["upscale", picture, "--suffix", "../x"], "`suffix` must be a part of a file's name."),
+        (["upscale", picture, "-o", folder / "a.png", "--ext", "jpg"], "must be absent where OUT is a file."),
+        (["upscale", picture, "--json", folder / "missing" / "log"], "`path` must be a file in an existing folder."),
+        (["upscale", picture, "--json", folder / "wide.png"], "`json` must be a new file or a log."),
+        (["upscale", picture, "--json", folder / "log", "--dry-run"], "`json` must be absent in a dry run."),
         (["upscale", folder / "missing.png"], "missing.png' (No such file or directory)"),
-        (["upscale", folder / "text.png"], "text.png' (cannot identify image file"),
+        (["upscale", folder / "empty"], "IN must be pictures, or folders that hold some"),
+        (["upscale", folder / "text.png"], "text.png'"),
         (["upscale", folder / "empty.png"], "empty.png' (the file is empty)"),
-        (["upscale", folder / "truncated.jpg"], "truncated.jpg' (image file is truncated"),
-        (["upscale", picture, "-o", folder / "out.gif"], "out.gif'"),
+        (["upscale", folder / "truncated.jpg"], "truncated.jpg'"),
+        (["upscale", picture, "-o", folder / "out.psd"], "out.psd'"),
+        (["upscale", picture, "-o", folder / "there.png"], "OUT must not exist yet, or --overwrite or "),
         (["upscale", picture, "-o", folder / "missing" / "out.png"], "out.png' (No such file or directory)"),
-        (["upscale", picture, "-o", folder], "`path` must end in one of "),
         (["upscale", picture, "-o", picture], "OUT must be another file than IN. Received: '/"),
+        (["upscale", picture, "-o", picture, "--overwrite"], "OUT must be another file than IN. Received: '/"),
+        (["upscale", picture, wide, "-o", folder / "text.png"], "OUT must be a folder for several pictures."),
+        (["upscale", picture, wide, "--compare", folder / "c.png"], "`compare` must come with a single picture."),
+        (["upscale", picture, "-s", "1.5", "--compare", folder / "c.png"], "`compare` must come with a whole `scale`"),
         (["upscale", picture, "--compare", folder / "missing" / "c.png"], "c.png' (No such file or directory)"),
         (["upscale", picture, "--compare", picture], "FILE must be another file than IN. Received: '/"),
+        (["upscale", picture, "--compare", folder / "there.png"], "OUT must not exist yet, or --overwrite or "),
         (
             ["upscale", picture, "-o", folder / "a.png", "--compare", folder / "a.png"],
             "FILE must be another file than OUT. Received: '/",
@@ -148,6 +423,7 @@ def failing(picture, models, exported):
             "FILE must be another file than OUT. Received: '/",
         ),
         (["upscale", wide, "-n", "tiny_x2", "-o", folder / "out.jpg"], "JPEG ends at 65500 a side"),
+        (["upscale", "-", picture], "IN must be - alone, for standard input, or files."),
     ]
 
 
@@ -168,7 +444,7 @@ def test_ctrl_c_is_exit_code_130(picture, monkeypatch, capsys):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Upscaler, "__call__", interrupt)
+    monkeypatch.setattr("keras_lisr.pictures.PictureUpscaler.__call__", interrupt)
     assert run("upscale", picture) == 130
     assert capsys.readouterr().err == "\nkeras-lisr: interrupted\n"
     assert os.listdir(picture.parent) == ["in.png"]
@@ -192,24 +468,53 @@ def test_an_error_of_the_command_has_no_traceback(tmp_path):
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interruption_leaves_no_half_file(picture, models, number, exit_code):
-    # So large that writing the PNG takes seconds, once the temporary file is there.
-    noise = np.random.default_rng(0).integers(0, 256, (1600, 1600, 3), dtype=np.uint8)
-    write_picture(noise, picture)
-    process = start("upscale", picture, "-n", models / "tiny.npz")
+def test_an_interruption_leaves_no_half_file(picture, exported, number, exit_code):
+    # So large that writing the PNG takes a while, once the temporary file is there.
+    noise(picture, 700, 700)
+    output = picture.with_name("in_x2.png")
+    process = start("upscale", picture, "-n", exported / "any.tflite")
     while process.poll() is None and not list(picture.parent.glob(PARTIAL)):
         time.sleep(0.01)
     process.send_signal(number)
     _, errors = process.communicate(timeout=100)
     assert process.returncode == exit_code
     assert errors == "\nkeras-lisr: interrupted\n"
-    assert os.listdir(picture.parent) == ["in.png"]
+    assert not list(picture.parent.glob(PARTIAL))
+    if output.exists():
+        assert pixels(output).shape == (1400, 1400, 3)
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_folder_is_gone_on_with(picture, exported, number, exit_code):
+    folder, out = picture.parent / "many", picture.parent / "out"
+    folder.mkdir()
+    for i in range(12):
+        noise(folder / f"{i:02}.png", 200, 200)
+    command = ["upscale", folder, "-o", out, "-n", exported / "any.tflite", "--skip-existing"]
+    process = start(*command)
+    while process.poll() is None and len(list(out.glob("[0-9]*.png"))) < 2:
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=100)
+    assert (process.returncode, errors) == (exit_code, "\nkeras-lisr: interrupted\n")
+    written = sorted(os.listdir(out))
+    assert 2 <= len(written) < 12
+    assert written == [f"{i:02}.png" for i in range(len(written))]
+    times = {name: (out / name).stat().st_mtime_ns for name in written}
+
+    done = in_own_process(*command)
+    assert done.returncode == 0, done.stderr
+    assert f"{12 - len(written)} written, {len(written)} skipped" in done.stdout.decode()
+    assert {name: (out / name).stat().st_mtime_ns for name in written} == times
+    expected = LiteRTUpscaler(exported / "any.tflite")(pixels(folder / "00.png"))
+    for i in range(12):
+        np.testing.assert_array_equal(pixels(out / f"{i:02}.png"), expected)
 
 
 def test_too_little_memory_is_one_line(picture, monkeypatch, capsys):
-    def exhausted(*arguments):
+    def exhausted(*arguments, **options):
         raise MemoryError("Unable to allocate 3.62 GiB")
 
-    monkeypatch.setattr("keras_lisr.inference.image_io.read_picture", exhausted)
+    monkeypatch.setattr("keras_lisr.batch.worker.read_picture", exhausted)
     assert main(["upscale", str(picture)]) == 2
     assert capsys.readouterr().err == "keras-lisr: error: out of memory; Unable to allocate 3.62 GiB\n"

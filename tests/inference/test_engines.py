@@ -39,6 +39,21 @@ def test_batch_normalization_runs_on_its_moving_statistics():
     np.testing.assert_array_equal(engine(image), image)
 
 
+def test_16_bits_come_out_as_they_went_in():
+    every = np.arange(2**16, dtype=np.uint16).repeat(3).reshape(1, 256, 256, 3)
+    for compile_ in (compile_engine, compile_self_ensemble):
+        result = compile_(model_of(keras.layers.Identity()), dtype=np.uint16)(every)
+        assert result.dtype == np.uint16
+        np.testing.assert_array_equal(result, every)
+
+
+def test_16_bits_are_rounded_half_up_and_clipped():
+    every = np.arange(2**16, dtype=np.uint16).repeat(3).reshape(1, 256, 256, 3)
+    engine = compile_engine(model_of(keras.layers.Rescaling(1.5)), dtype=np.uint16)
+    difference = engine(every) - np.floor(np.minimum(1.5 * every, 65_535) + 0.5)
+    assert np.abs(difference).max() <= 1 and (difference[:, :, 1:] != 0).mean() < 0.2  # Of floats, half are on an edge.
+
+
 def test_is_compiled_once_for_all_sizes():
     traces = []
 

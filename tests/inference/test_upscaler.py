@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from keras_lisr import zoo
-from keras_lisr.inference import Upscaler
+from keras_lisr.inference import Upscaler, engines
+from keras_lisr.runtime.rows import Stream
 
 
 @pytest.fixture
@@ -21,6 +22,52 @@ def test_tiles_give_the_bytes_of_the_whole_picture(network, image):
     np.testing.assert_array_equal(tiled, upscaler(image))
 
 
+def test_bands_are_the_rows_of_the_whole_picture(image):
+    upscaler = Upscaler(zoo.fsrcnn(3), tile=9)
+    for picture in (image, image.astype(np.uint16) * 257):
+        bands = list(upscaler.bands(Stream((row[None] for row in picture), picture.shape, picture.dtype)))
+        assert len(bands) > 1
+        np.testing.assert_array_equal(np.concatenate(bands), upscaler(picture))
+
+
+def test_bands_are_checked_before_the_first_is_asked_for(image):
+    with pytest.raises(ValueError, match="must be a uint8 or uint16 array"):
+        Upscaler(zoo.fsrcnn(2)).bands(image / 255)
+    with pytest.raises(ValueError, match="`memory` must be at least .* bytes .* Received: memory=1$"):
+        Upscaler(zoo.fsrcnn(2)).bands(image, memory=1)
+
+
+def test_the_least_memory_is_enough_and_a_byte_less_is_not(image):
+    image = image[:20, :25]
+    for dtype in (np.uint8, np.uint16):
+        upscaler, picture = Upscaler(zoo.fsrcnn(2), precision="float32"), image.astype(dtype)
+        least = upscaler.least_memory(*image.shape[:2], dtype)
+        assert upscaler.count_tiles(*image.shape[:2], dtype, memory=least) == (20 - 14) * (25 - 14)
+        np.testing.assert_array_equal(np.concatenate(list(upscaler.bands(picture, memory=least))), upscaler(picture))
+        with pytest.raises(ValueError, match=f"`memory` must be at least {least} bytes"):
+            upscaler.bands(picture, memory=least - 1)
+    upscaler.tile = 9
+    assert least < upscaler.least_memory(*image.shape[:2], dtype) < upscaler.least_memory(100, 100, dtype)
+
+
+def test_16_bits_come_out_of_16(image):
+    upscaler = Upscaler(zoo.fsrcnn(2), precision="float32")
+    deep = upscaler(image.astype(np.uint16) * 257)
+    assert deep.dtype == np.uint16
+    assert np.abs(deep / 257 - upscaler(image)).max() <= 0.5 + 1e-3
+    assert len(np.unique(deep % 257)) > 250
+
+
+@pytest.mark.parametrize(("precision", "deep"), [("auto", "float32"), ("float32", "float32"), ("bfloat16", "bfloat16")])
+def test_16_bits_are_computed_in_float32_unless_bfloat16_was_asked_for(monkeypatch, image, precision, deep):
+    monkeypatch.setattr(engines, "fast_bfloat16", lambda: True)
+    model, picture = zoo.fsrcnn(2), image.astype(np.uint16) * 257
+    result = Upscaler(model, precision=precision)(picture)
+    np.testing.assert_array_equal(result, Upscaler(model, precision=deep)(picture))
+    other = Upscaler(model, precision="bfloat16" if deep == "float32" else "float32")(picture)
+    assert (result != other).any()
+
+
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_scale_and_size(scale):
     upscaler = Upscaler(zoo.fsrcnn(scale))
@@ -32,9 +79,9 @@ def test_scale_and_size(scale):
 
 def test_the_tile_follows_from_memory(image):
     model = zoo.edsr_baseline(num_filters=4, num_blocks=1)
-    small, large = (Upscaler(model, memory=memory).count_tiles(1000, 2000) for memory in (2**22, 2**20))
+    small, large = (Upscaler(model, memory=memory).count_tiles(1000, 2000) for memory in (2**25, 2**23))
     assert 1 < small < large
-    assert Upscaler(model, memory=2**20, tile=5).count_tiles(1000, 2000) > large
+    assert Upscaler(model, memory=2**23, tile=5).count_tiles(1000, 2000) > large
     little = Upscaler(model, memory=50_000)
     assert little(image[:5, :5]).shape == (20, 20, 3)
     with pytest.raises(ValueError, match="`memory` must be at least .*, or `tile` be chosen"):
@@ -109,7 +156,7 @@ def test_progress_is_told(image):
     ids=["float", "grey", "alpha", "empty"],
 )
 def test_other_arrays_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"`image` must be a uint8 array \(height, width, 3\). Received: image.dtype"):
+    with pytest.raises(ValueError, match=r"must be a uint8 or uint16 array \(height, width, 3\). Received: image."):
         Upscaler(zoo.fsrcnn(2))(wrong)
 
 

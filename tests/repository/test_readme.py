@@ -92,6 +92,18 @@ def test_a_picture_is_upscaled_and_a_set_measured(tmp_path, monkeypatch):
     assert "shave 4" in printed.getvalue() and "noise" in printed.getvalue()
 
 
+def test_a_folder_is_upscaled(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos" / "within").mkdir(parents=True)
+    Image.new("RGB", (20, 10), "red").save("photos/within/red.jpg")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(block_with("run_jobs("), {})
+    assert printed.getvalue().strip() == f"{Path('large/within/red.webp')} written"
+    with Image.open("large/within/red.webp") as image:
+        assert image.size == (80, 40)
+
+
 def test_published_weights_are_given_both_strategies(monkeypatch):
     monkeypatch.setattr("keras_lisr.interop.load", lambda file, architecture, scale: zoo.imdn(scale), raising=False)
     names = {}

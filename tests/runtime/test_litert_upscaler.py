@@ -4,7 +4,8 @@ from litert_files import describe
 
 from keras_lisr.inference import Upscaler
 from keras_lisr.runtime import LiteRTNetwork, LiteRTUpscaler
-from keras_lisr.runtime.litert_upscaler import bytes_of_numbers, numbers_of_bytes
+from keras_lisr.runtime.litert_upscaler import numbers_of_pixels, pixels_of_numbers
+from keras_lisr.runtime.rows import Stream
 from keras_lisr.runtime.sidecar import sidecar_path
 
 
@@ -115,31 +116,69 @@ def test_bytes_pass_integers_of_their_own_scale_unchanged():
     for scale in (1 / 255, float(np.float32(1 / 255)), 0.00392156885936856):
         for dtype, zero_point in (("uint8", 0), ("int8", -128)):
             tensor = {"dtype": dtype, "scale": scale, "zero_point": zero_point}
-            integers = numbers_of_bytes(tensor)
+            integers = numbers_of_pixels(tensor)
             assert integers.dtype == dtype
             np.testing.assert_array_equal(integers.astype(int), every.astype(int) + zero_point)
-            np.testing.assert_array_equal(bytes_of_numbers(integers, tensor), every)
+            np.testing.assert_array_equal(pixels_of_numbers(integers, tensor), every)
+
+
+def test_16_bits_are_upscaled_as_keras_does(networks, litert_file, image):
+    picture = image.astype(np.uint16) * 257
+    for name, tile in (("any", None), ("any", 9), ("static", None)):
+        result = LiteRTUpscaler(litert_file(name), tile=tile)(picture)
+        assert result.dtype == np.uint16
+        assert np.abs(result.astype(int) - by_keras(networks["exact"], picture)).max() <= 1
+
+
+def test_values_of_16_bits_pass_floats_unchanged():
+    every = np.arange(2**16, dtype=np.uint16)
+    floats = numbers_of_pixels({"dtype": "float32"}, np.uint16)
+    np.testing.assert_array_equal(pixels_of_numbers(floats, {}, np.uint16), every)
+
+
+@pytest.mark.parametrize("io", ["uint8", "int8"])
+def test_16_bits_are_refused_by_a_file_of_bytes(litert_file, image, io):
+    with pytest.raises(ValueError, match=f"must have 8 bits for this file, which takes {io} and returns {io}. Rec"):
+        LiteRTUpscaler(litert_file(io))(image.astype(np.uint16))
+
+
+@pytest.mark.parametrize("name", ["any", "static"])
+@pytest.mark.parametrize(("height", "width"), [(40, 53), (20, 53), (40, 20), (10, 9)])
+def test_bands_are_the_rows_of_the_whole_picture(litert_file, image, name, height, width):
+    picture = image[:height, :width]
+    upscaler = LiteRTUpscaler(litert_file(name), tile=9 if name == "any" else None)
+    bands = upscaler.bands(Stream((row[None] for row in picture), picture.shape, picture.dtype))
+    np.testing.assert_array_equal(np.concatenate(list(bands)), upscaler(picture))
+
+
+def test_the_least_memory_is_enough_and_a_byte_less_is_not(litert_file, image):
+    upscaler = LiteRTUpscaler(litert_file("any"))
+    least = upscaler.least_memory(40, 53)
+    assert upscaler.count_tiles(40, 53, memory=least) == (40 - 12) * (53 - 12)
+    with pytest.raises(ValueError, match=f"`memory` must be at least {least} bytes"):
+        upscaler.bands(image, memory=least - 1)
+    assert LiteRTUpscaler(litert_file("static")).least_memory(40, 53) > 0
 
 
 def test_integers_end_where_their_type_ends():
     tensor = {"dtype": "int8", "scale": 0.5 / 255, "zero_point": 0}
-    np.testing.assert_array_equal(numbers_of_bytes(tensor)[[0, 1, 63, 64, 255]], [0, 2, 126, 127, 127])
+    np.testing.assert_array_equal(numbers_of_pixels(tensor)[[0, 1, 63, 64, 255]], [0, 2, 126, 127, 127])
     tensor = {"dtype": "uint8", "scale": 2 / 255, "zero_point": 100}
     numbers = np.array([[0, 99, 100, 101, 227, 228, 255]], np.uint8)
-    np.testing.assert_array_equal(bytes_of_numbers(numbers, tensor), [[0, 0, 0, 2, 254, 255, 255]])
+    np.testing.assert_array_equal(pixels_of_numbers(numbers, tensor), [[0, 0, 0, 2, 254, 255, 255]])
 
 
 def test_floats_are_clipped_and_rounded_half_up():
     floats = np.array([-0.1, 0, 0.5 / 255, 1.49 / 255, 2.5 / 255, 1, 1.1], np.float32)
-    result = bytes_of_numbers(floats, {"dtype": "float32"})
+    result = pixels_of_numbers(floats, {"dtype": "float32"})
     assert result.dtype == np.uint8
     np.testing.assert_array_equal(result, [0, 0, 1, 1, 3, 255, 255])
     every = np.arange(256, dtype=np.uint8)
-    np.testing.assert_array_equal(bytes_of_numbers(numbers_of_bytes({"dtype": "float32"}), {}), every)
+    np.testing.assert_array_equal(pixels_of_numbers(numbers_of_pixels({"dtype": "float32"}), {}), every)
 
 
 def test_the_tile_follows_from_memory(litert_file, image):
-    small, large = (LiteRTUpscaler(litert_file("any"), memory=memory) for memory in (2**22, 2**20))
+    small, large = (LiteRTUpscaler(litert_file("any"), memory=memory) for memory in (2**24, 2**22))
     assert 1 < small.count_tiles(1000, 2000) < large.count_tiles(1000, 2000)
     with pytest.raises(ValueError, match="`memory` must be at least .*, or `tile` be chosen"):
         LiteRTUpscaler(litert_file("any"), memory=1000)(image)
@@ -176,7 +215,7 @@ def test_wrong_arguments_are_refused(litert_file, image):
         LiteRTUpscaler(litert_file("any"), tile=0)
     with pytest.raises(ValueError, match="`tile` must be None for a file for 32 x 24 pixels. Received: tile=9"):
         LiteRTUpscaler(litert_file("static"), tile=9)
-    with pytest.raises(ValueError, match=r"`image` must be a uint8 array \(height, width, 3\)"):
+    with pytest.raises(ValueError, match=r"`image` must be a uint8 or uint16 array \(height, width, 3\)"):
         LiteRTUpscaler(litert_file("any"))(image / 255)
 
 

@@ -1,9 +1,14 @@
 import numpy as np
 import pytest
 
+from keras_lisr.runtime.rows import Stream
 from keras_lisr.runtime.tiling import (
+    bands_in_tiles,
     check_image,
     check_tile,
+    least_memory,
+    memory_for_window,
+    row_memory,
     tile_for_memory,
     tile_for_pixels,
     upscale_in_tiles,
@@ -74,6 +79,56 @@ def test_fixed_windows_are_put_where_they_belong(image, tile, blend):
     np.testing.assert_array_equal(tiled, nearest(image[None])[0])
 
 
+@pytest.mark.parametrize("blend", [False, True])
+@pytest.mark.parametrize("tile", [1, 5, 16, 64])
+def test_bands_need_few_rows_and_make_the_picture(image, tile, blend):
+    """Also where a window is that much longer than its stride that a row fades three times and more."""
+    random = np.random.default_rng(1)
+    asked, made = [], []
+
+    class Asked(Stream):
+        def __getitem__(self, rows):
+            asked.append(rows)
+            assert len(self._held) <= tile + 8 + 1
+            return super().__getitem__(rows)
+
+    def upscale(window):
+        return random.integers(0, 256, nearest(window).shape, np.uint8)
+
+    for band in bands_in_tiles(
+        upscale, Asked((row[None] for row in image), image.shape, np.uint8), scale=3, tile=tile, halo=4, blend=blend
+    ):
+        made.append(band.copy())
+        band[:] = 0  # Who gets a band may do with it what he likes.
+    assert len(made) == len(asked) == len(windows(len(image), tile, 4)[1])
+    assert asked == sorted(asked, key=lambda rows: rows.start)
+    random = np.random.default_rng(1)
+    expected = in_the_whole_result(upscale, image, scale=3, tile=tile, halo=4, blend=blend)
+    np.testing.assert_array_equal(np.concatenate(made), expected)
+
+
+def in_the_whole_result(upscale, image, *, scale, tile, halo, blend):
+    """Windows joined in full-sized arrays, without regard to memory."""
+
+    def join(target, source, start, cut):
+        fade = halo * scale if blend and cut else 0
+        for row in range(cut - fade, start + len(source)):
+            weight = np.float32(row - cut + fade + 0.5) / np.float32(2 * fade) if row < cut + fade else np.float32(1)
+            target[row] = np.rint(target[row] * (1 - weight) + source[row - start] * weight)
+
+    height, width, _ = image.shape
+    window_height, rows = windows(height, tile, halo)
+    window_width, columns = windows(width, tile, halo)
+    result = np.empty((height * scale, width * scale, 3), np.uint8)
+    for top, top_cut in rows:
+        band = np.empty((window_height * scale, width * scale, 3), np.uint8)
+        for left, left_cut in columns:
+            window = upscale(image[None, top : top + window_height, left : left + window_width])[0]
+            join(band.swapaxes(0, 1), window.swapaxes(0, 1), left * scale, left_cut * scale)
+        join(result, band, top * scale, top_cut * scale)
+    return result
+
+
 def test_every_window_has_the_same_shape(image):
     shapes = set()
 
@@ -129,10 +184,32 @@ def test_a_picture_that_fits_is_one_tile(height, width):
 
 
 def test_the_tile_for_a_memory_is_that_for_its_pixels_or_refused():
-    assert tile_for_memory(100**2 * 8, 8, 10, 5000, 4000) == 80
-    assert tile_for_memory(21**2 * 8, 8, 10, 5000, 4000) == 1
+    assert tile_for_memory(100**2 * 8, 8, 0, 10, 5000, 4000) == 80
+    assert tile_for_memory(21**2 * 8, 8, 0, 10, 5000, 4000) == 1
     with pytest.raises(ValueError, match=f"`memory` must be at least {21**2 * 8} bytes .* Received: memory=3527"):
-        tile_for_memory(21**2 * 8 - 1, 8, 10, 5000, 4000)
+        tile_for_memory(21**2 * 8 - 1, 8, 0, 10, 5000, 4000)
+
+
+@pytest.mark.parametrize(("height", "width"), [(5000, 4000), (70, 4000), (5000, 70), (21, 9), (60, 60)])
+@pytest.mark.parametrize("a_row", [0, 1, 700, 100_000])
+def test_windows_and_bands_stay_within_a_memory(height, width, a_row):
+    def taken(tile):
+        length_and_width = (windows(side, tile, 10)[0] for side in (height, width))
+        return memory_for_window(*length_and_width, 8, a_row)
+
+    least = least_memory(8, a_row, 10, height, width)
+    assert least == taken(1)
+    for memory in (least, least + 1, 2 * least, 10 * least, 100 * least):
+        tile = tile_for_memory(memory, 8, a_row, 10, height, width)
+        assert taken(tile) <= memory
+        narrow = min(height, width) < tile + 20
+        assert tile == max(height, width) or narrow or 8 * (tile + 21) ** 2 + a_row * (tile + 21) > memory
+    with pytest.raises(ValueError, match=f"`memory` must be at least {least} bytes"):
+        tile_for_memory(least - 1, 8, a_row, 10, height, width)
+
+
+def test_rows_take_memory_by_the_width_and_depth_of_the_result():
+    assert row_memory(100, 2, np.uint16) == 2 * row_memory(100, 2, np.uint8) == 4 * 2 * row_memory(50, 1, np.uint8) * 2
 
 
 @pytest.mark.parametrize("tile", [0, -1, 2.5, "8"])
@@ -156,7 +233,7 @@ def test_wrong_tiles_are_refused(tile):
 def test_wrong_images_are_refused(image, wrong):
     check_image(image)
     check_image(image, 37)
-    with pytest.raises(ValueError, match=r"`image` must be a uint8 array \(height, width, 3\). Received: image.dtype"):
+    with pytest.raises(ValueError, match=r"must be a uint8 or uint16 array \(height, width, 3\). Received: image."):
         check_image(wrong)
     with pytest.raises(ValueError, match=r"at least 38 pixels on each side .* Received: image.shape=\(37, 50, 3\)"):
         check_image(image, 38)

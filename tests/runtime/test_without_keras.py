@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_lisr.inference import Upscaler, read_picture, write_picture
+from keras_lisr.inference import Upscaler
+from keras_lisr.pictures import Picture, read_picture, write_picture
 from keras_lisr.runtime import LiteRTUpscaler
 
 ROOT = Path(__file__).parents[2]
@@ -19,9 +20,9 @@ ROOT = Path(__file__).parents[2]
 BLOCKED = """
 import importlib, pkgutil, sys
 sys.modules |= {"keras": None, "tensorflow": None}
-import keras_lisr.cli, keras_lisr.runtime
-from keras_lisr.inference import comparison, image_io
-for package in (keras_lisr.cli, keras_lisr.runtime):
+import keras_lisr.batch, keras_lisr.cli, keras_lisr.pictures, keras_lisr.runtime
+from keras_lisr.inference import comparison
+for package in (keras_lisr.batch, keras_lisr.cli, keras_lisr.pictures, keras_lisr.runtime):
     for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
 assert "ai_edge_litert" not in sys.modules
@@ -32,7 +33,7 @@ raise SystemExit(keras_lisr.cli.main(["upscale", *sys.argv[1:]]))
 
 @pytest.fixture
 def picture(image, tmp_path):
-    write_picture(image, tmp_path / "in.png")
+    write_picture(Picture(image), tmp_path / "in.png")
     return tmp_path / "in.png"
 
 
@@ -70,7 +71,7 @@ def call(*command):
 def test_the_runtime_and_the_command_import_neither(litert_file, picture, image):
     output = picture.with_name("out.png")
     call(sys.executable, "-c", BLOCKED, picture, "-n", litert_file("any"), "-o", output)
-    np.testing.assert_array_equal(read_picture(output), LiteRTUpscaler(litert_file("any"))(image))
+    np.testing.assert_array_equal(read_picture(output).pixels, LiteRTUpscaler(litert_file("any"))(image))
 
 
 def test_a_picture_is_upscaled_without_them(environment, networks, litert_file, picture, image):
@@ -81,15 +82,28 @@ def test_a_picture_is_upscaled_without_them(environment, networks, litert_file, 
     files = [picture, "-n", litert_file("any"), "-o", output, "--compare", comparison]
     printed = call(environment / "keras-lisr", "upscale", *files, "-t", 9, "-s", 2)
     assert printed.startswith(f"{output}: 106 x 80 pixels by {litert_file('any')} in ")
-    result = read_picture(output)
+    result = read_picture(output).pixels
     np.testing.assert_array_equal(result, LiteRTUpscaler(litert_file("any"), tile=9)(image))
     by_keras = Upscaler(networks["exact"], precision="float32")(image)
     assert np.abs(result.astype(int) - by_keras).max() <= 1
-    assert read_picture(comparison).shape[1] == 2 * 106
+    assert read_picture(comparison).pixels.shape[1] == 2 * 106
 
     for name in ("static", "uint8"):
-        call(environment / "keras-lisr", "upscale", picture, "-n", litert_file(name), "-o", output)
-        np.testing.assert_array_equal(read_picture(output), LiteRTUpscaler(litert_file(name))(image))
+        call(environment / "keras-lisr", "upscale", picture, "-n", litert_file(name), "-o", output, "--overwrite")
+        np.testing.assert_array_equal(read_picture(output).pixels, LiteRTUpscaler(litert_file(name))(image))
+
+
+def test_a_folder_is_upscaled_without_them(environment, litert_file, picture, image):
+    album, out = picture.parent / "album", picture.parent / "out"
+    (album / "within").mkdir(parents=True)
+    write_picture(Picture(image), album / "a.png")
+    write_picture(Picture(image[..., :1]), album / "within" / "grey.png")
+    folder = ["upscale", album, "-r", "-o", out, "-n", litert_file("any")]
+    assert "2 of 2 pictures, " in call(environment / "keras-lisr", *folder, "--dry-run")
+    assert ": 2 written\n" in call(environment / "keras-lisr", *folder)
+    expected = LiteRTUpscaler(litert_file("any"))(image)
+    np.testing.assert_array_equal(read_picture(out / "a.png").pixels, expected)
+    assert read_picture(out / "within" / "grey.png").pixels.shape == (80, 106, 1)
 
 
 def test_what_needs_no_network_works_without_them(environment):

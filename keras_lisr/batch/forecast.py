@@ -1,0 +1,108 @@
+"""What upscaling many pictures will take, from a short run on a piece of one of them."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_lisr.batch.jobs import Job
+from keras_lisr.batch.worker import Task, Worker, bytes_held
+from keras_lisr.pictures import Animation, Picture, PictureUpscaler
+from keras_lisr.pictures.write import encode_picture
+
+SAMPLE_SIDE = 128
+OVERLAPPING = 3  # Pictures that are read, upscaled and written at the same time.
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is to be expected.
+
+    Args:
+        tasks: Every job with its sizes, or why it will fail or be skipped.
+        seconds: Time of all pictures together.
+        disk: Bytes of all results together.
+        memory: Bytes, at most: the bound where there is one, and else those of tiles and pictures, without what the
+            program takes itself.
+    """
+
+    tasks: list[Task]
+    seconds: float
+    disk: float
+    memory: int
+
+
+def forecast(jobs: Iterable[Job], worker: Worker) -> Forecast:
+    """Estimates what jobs will take; nothing is written.
+
+    The headers of all pictures are read, and the middle of one of them is upscaled and encoded: time goes with the
+    pixels that the network gets, disk with those of the result.
+
+    Args:
+        jobs: What is to be done.
+        worker: What would do it.
+    """
+    tasks = [worker.examine(job) for job in jobs]
+    left = [task for task in tasks if not task.status]
+    if not left:
+        return Forecast(tasks, 0.0, 0.0, 0)
+    upscaler = PictureUpscaler(worker.upscaler.network, alpha=worker.upscaler.alpha)
+    sample = sample_of(left, worker)
+    upscaler(sample)  # The first run compiles.
+    start = time.monotonic()
+    result = upscaler(sample)
+    seconds = (time.monotonic() - start) / (sample.pixels[..., 0].size * (2 if sample.has_alpha else 1))
+    disk = {suffix: bytes_per_pixel(result, suffix) for suffix in {task.job.target.suffix.lower() for task in left}}
+    return Forecast(
+        tasks,
+        seconds=seconds * sum(pixels_to_enlarge(task, worker.upscaler) for task in left),
+        disk=sum(disk[task.job.target.suffix.lower()] * pixels_of_result(task) for task in left),
+        memory=worker.upscaler.memory or worker.upscaler.network.memory + pictures_at_once(left),
+    )
+
+
+def sample_of(tasks: Sequence[Task], worker: Worker) -> Picture:
+    """The middle of the first picture that can be read and is not large, or noise."""
+    for task in tasks:
+        if task.is_alone:
+            continue
+        try:
+            picture = worker.load(task)
+        except (ValueError, OSError):
+            continue
+        pixels = (picture.frames[0] if isinstance(picture, Animation) else picture).pixels
+        top, left = (max(0, side - SAMPLE_SIDE) // 2 for side in pixels.shape[:2])
+        return Picture(np.ascontiguousarray(pixels[top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE]))
+    shape = (SAMPLE_SIDE, SAMPLE_SIDE, 3)
+    return Picture(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+
+
+def bytes_per_pixel(picture: Picture, suffix: str) -> float:
+    """What a picture takes in a file of that format, for each of its pixels; what a format refuses takes nothing."""
+    try:
+        return len(encode_picture(picture, suffix)) / picture.pixels[..., 0].size
+    except ValueError:
+        return 0.0
+
+
+def pixels_to_enlarge(task: Task, upscaler: PictureUpscaler) -> int:
+    """Pixels that the network gets for a picture, in all passes, frames, and for its transparency."""
+    assert task.header is not None
+    height, width, scale = task.header.height, task.header.width, upscaler.network.scale
+    passes = upscaler.size.passes(height, width, scale)
+    runs = 2 if task.header.channels in (2, 4) and upscaler.alpha == "network" else 1
+    return task.header.frames * runs * height * width * sum(scale ** (2 * i) for i in range(passes))
+
+
+def pixels_of_result(task: Task) -> int:
+    """Pixels of a result, in all frames."""
+    assert task.header is not None and task.target_size is not None
+    return task.header.frames * task.target_size[0] * task.target_size[1]
+
+
+def pictures_at_once(tasks: Sequence[Task]) -> int:
+    """Bytes of the pictures that are in memory at the same time, at most."""
+    shared = [bytes_held(task) for task in tasks if not task.is_alone]
+    alone = [bytes_held(task) for task in tasks if task.is_alone]
+    return max(sum(sorted(shared)[-OVERLAPPING:]), max(alone, default=0))

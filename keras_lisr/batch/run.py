@@ -1,0 +1,54 @@
+"""Many pictures: while one is upscaled, the next is read and the one before is written."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from keras_lisr.batch.jobs import Job
+from keras_lisr.batch.worker import Task, Worker
+
+
+def run_jobs(
+    jobs: Iterable[Job], worker: Worker, progress: Callable[[Job, int, int], Any] | None = None
+) -> Generator[Task, None, None]:
+    """Upscales pictures, one after the other.
+
+    Three are in memory at most: one that is being read, one that is being upscaled, and one that is being written. A
+    large picture has the memory for itself. One that fails does not keep the others from being done.
+
+    Where the iterator is closed, or Ctrl-C interrupts it, the picture that is being upscaled is discarded, and the one
+    that is being written is finished first: there is never half a file.
+
+    Args:
+        jobs: What is to be done.
+        worker: What does it.
+        progress: Called with the job at work and the numbers of its finished tiles and of all its tiles.
+
+    Yields:
+        What became of each job, in their order.
+
+    Example:
+        worker = Worker(PictureUpscaler(Upscaler(from_preset("imdn_x4"))))
+        for task in run_jobs(find_jobs(["photos"], "large", recursive=True), worker):
+            print(task.job.target, task.status, task.error)
+    """
+    with ThreadPoolExecutor(1, "reader") as reader, ThreadPoolExecutor(1, "writer") as writer:
+        reading: Iterator[Future[Task]] = (reader.submit(worker.read, job) for job in jobs)
+        writing: Future[Task] | None = None
+        upcoming = next(reading, None)
+        while upcoming:
+            task = upcoming.result()
+            if task.is_alone:
+                if writing:
+                    yield writing.result()
+                writing = None
+                worker.compute(task, progress)
+                upcoming = next(reading, None)
+            else:
+                upcoming = next(reading, None)
+                worker.compute(task, progress)
+            if writing:
+                yield writing.result()
+            writing = writer.submit(worker.write, task)
+        if writing:
+            yield writing.result()

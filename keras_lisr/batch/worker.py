@@ -1,0 +1,243 @@
+"""What is done to one picture: read, upscaled, written."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from keras_lisr.batch.jobs import Job
+from keras_lisr.pictures import Animation, Picture, PictureUpscaler
+from keras_lisr.pictures.formats import check_output, check_output_size
+from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS, Header, picture_size, read_animation, read_picture
+from keras_lisr.pictures.write import write_animation, write_picture
+
+WRITTEN, SKIPPED, FAILED = "written", "skipped", "failed"
+SHARED_MEMORY = 2**30  # What each of three pictures may take at once where no bound is given,
+SHARED_PART = 16  # and one part of so many of the bound where it is.
+
+
+@dataclass
+class Task:
+    """A job on its way, and what became of it.
+
+    Args:
+        job: What is to be done.
+        status: "" on the way; then "written", "skipped" (its target existed), or "failed".
+        header: What the source's first bytes say of it.
+        target_size: Height and width of the result.
+        is_alone: Whether the picture is so large that no other one should be in memory.
+        picture: What was read, then what became of it; None where it is alone.
+        seconds: What upscaling took; reading and writing too, where the picture is alone.
+        error: Why it failed, in one line.
+        description: What happens besides one pass of the network, such as "resized to 300 x 200 pixels".
+        notes: What is worth knowing of the result, one sentence each.
+    """
+
+    job: Job
+    status: str = ""
+    header: Header | None = None
+    target_size: tuple[int, int] | None = None
+    is_alone: bool = False
+    picture: Picture | Animation | None = field(default=None, repr=False)
+    seconds: float = 0.0
+    error: str = ""
+    description: str = ""
+    notes: tuple[str, ...] = ()
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Keeps what goes wrong as the task's own failure, so that other pictures go on."""
+        try:
+            yield
+        except Exception as error:  # TensorFlow and decoders raise types of their own.
+            name = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
+            name = "out of memory; " if isinstance(error, MemoryError) else name
+            self.error = " ".join(f"{name}{error}".split())
+            self.status, self.picture = FAILED, None
+
+    def record(self) -> dict[str, Any]:
+        """What became of it, as JSON takes it."""
+        height, width = (self.header.height, self.header.width) if self.header else (None, None)
+        target_height, target_width = self.target_size or (None, None)
+        return {
+            "source": str(self.job.source),
+            "target": str(self.job.target),
+            "status": self.status,
+            "height": height,
+            "width": width,
+            "target_height": target_height,
+            "target_width": target_width,
+            "seconds": round(self.seconds, 3),
+            "error": self.error or None,
+            "notes": [note for note in (self.description, *self.notes) if note],
+        }
+
+
+class Worker:
+    """Upscales pictures from file to file; one after the other when called, or in steps that may overlap.
+
+    Args:
+        upscaler: What upscales one picture. Where it has a bound on memory, pictures that do not fit go from file to
+            file in strips.
+        max_pixels: Pixels of a source, at most.
+        quality: Of JPEG, WebP and AVIF, from 1 to 100.
+        strip_metadata: Whether results get nothing but their pixels.
+        skip_existing: Whether a picture whose target exists is left alone.
+
+    Example:
+        worker = Worker(PictureUpscaler(Upscaler(from_preset("imdn_x4"))), quality=90)
+        task = worker(Job(Path("photo.jpg"), Path("large.jpg")))
+        task.status, task.target_size
+    """
+
+    def __init__(
+        self,
+        upscaler: PictureUpscaler,
+        *,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        quality: int | None = None,
+        strip_metadata: bool = False,
+        skip_existing: bool = False,
+    ):
+        self.upscaler = upscaler
+        self.max_pixels = max_pixels
+        self.skip_existing = skip_existing
+        self._options: dict[str, Any] = {"quality": quality, "strip_metadata": strip_metadata}
+        self._shared_upscaler, self._share = upscaler, SHARED_MEMORY
+        if upscaler.memory:
+            self._share = upscaler.memory // SHARED_PART
+            # Another picture may be read, and another one written, while a small one is upscaled.
+            rest = upscaler.memory - 2 * self._share
+            self._shared_upscaler = PictureUpscaler(
+                upscaler.network, size=upscaler.size, alpha=upscaler.alpha, memory=rest
+            )
+
+    def __call__(self, job: Job) -> Task:
+        """Does a job from beginning to end."""
+        task = self.read(job)
+        self.compute(task)
+        return self.write(task)
+
+    def examine(self, job: Job) -> Task:
+        """Reads a picture's header, and checks what can be told from it."""
+        task = Task(job)
+        with task.step():
+            if self.skip_existing and os.path.lexists(job.target):
+                task.status = SKIPPED
+                return task
+            task.header = header = picture_size(job.source)
+            size, network = self.upscaler.size, self.upscaler.network
+            sides = header.height, header.width
+            task.target_size = size.of(*sides, network.scale)
+            check_output_size(job.target, *task.target_size)
+            task.description = size.note(*sides, network.scale)
+            task.notes = tuple(self._notes(*sides, size.passes(*sides, network.scale)))
+            task.is_alone = bytes_held(task) > self._share
+        return task
+
+    def read(self, job: Job) -> Task:
+        """The first step: reads the picture, unless it is to be alone."""
+        task = self.examine(job)
+        with task.step():
+            if not task.status:
+                job.target.parent.mkdir(parents=True, exist_ok=True)
+                check_output(job.target)
+                if not task.is_alone:
+                    task.picture = self.load(task)
+        return task
+
+    def compute(self, task: Task, progress: Callable[[Job, int, int], Any] | None = None) -> None:
+        """The second step: upscales the picture; does all that is left to do, if the picture is alone."""
+
+        def tell(done: int, total: int) -> None:
+            if progress:
+                progress(task.job, done, total)
+
+        start = time.monotonic()
+        with task.step():
+            if task.status:
+                return
+            if task.is_alone:
+                self._compute_alone(task, tell)
+            else:
+                task.picture = enlarged(task.picture, self._shared_upscaler, tell)
+        task.seconds = time.monotonic() - start
+
+    def write(self, task: Task) -> Task:
+        """The last step: writes the result, whole or not at all."""
+        with task.step():
+            if not task.status:
+                if isinstance(task.picture, Animation):
+                    write_animation(task.picture, task.job.target, **self._options)
+                elif task.picture:
+                    write_picture(task.picture, task.job.target, **self._options)
+                task.status = WRITTEN
+        task.picture = None
+        return task
+
+    def _compute_alone(self, task: Task, tell: Callable[[int, int], Any]) -> None:
+        """From file to file, in memory or in strips as there is room now."""
+        header = task.header
+        assert header is not None
+        fits = self.upscaler.fits(header.height * header.frames, header.width, header.channels, header.depth)
+        if fits:
+            task.picture = enlarged(self.load(task), self.upscaler, tell)
+            self.write(task)
+        elif header.frames > 1:
+            raise ValueError(
+                f"`memory` must be more for an animation of {header.frames} frames of {header.width} x "
+                f"{header.height} pixels. Received: memory={self.upscaler.memory}"
+            )
+        else:
+            self.upscaler.upscale_file(
+                task.job.source, task.job.target, max_pixels=self.max_pixels, progress=tell, **self._options
+            )
+            task.status = WRITTEN
+
+    def load(self, task: Task) -> Picture | Animation:
+        """What the source holds."""
+        load = read_animation if task.header and task.header.frames > 1 else read_picture
+        return load(task.job.source, max_pixels=self.max_pixels)
+
+    def _notes(self, height: int, width: int, passes: int) -> Iterator[str]:
+        """What is worth knowing of the result of a picture of that size."""
+        network = self.upscaler.network
+        if not passes:
+            return
+        if not network.exact and network.count_tiles(height, width) > 1:
+            yield (
+                "this network pools over the whole picture; its tiles are blended and differ slightly from the picture "
+                "computed at once"
+            )
+        fills_up = getattr(network, "fills_up", None)
+        if fills_up and fills_up(height, width):
+            yield (
+                "the picture is smaller than the one size of this file and was filled up; its result is an "
+                "approximation, at the right and lower edge above all"
+            )
+
+
+def enlarged(
+    picture: Picture | Animation | None, upscaler: PictureUpscaler, tell: Callable[[int, int], Any]
+) -> Picture | Animation:
+    """What an upscaler makes of a picture, or of every frame of an animation."""
+    if isinstance(picture, Animation):
+        count = len(picture.frames)
+
+        def tell_from(i: int) -> Callable[[int, int], Any]:
+            return lambda done, total: tell(i * total + done, count * total)
+
+        frames = [upscaler(frame, tell_from(i)) for i, frame in enumerate(picture.frames)]
+        return replace(picture, frames=frames)
+    assert picture is not None
+    return upscaler(picture, tell)
+
+
+def bytes_held(task: Task) -> int:
+    """Bytes that a picture and its result take, with the copies that reading and writing make."""
+    assert task.header is not None and task.target_size is not None
+    header, (height, width) = task.header, task.target_size
+    pixel = header.channels * header.depth // 8
+    return header.frames * (header.height * header.width + height * width) * 2 * max(4, pixel)

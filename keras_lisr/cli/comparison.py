@@ -1,0 +1,49 @@
+"""`--compare`: the result beside bicubic's."""
+
+from pathlib import Path
+
+import numpy as np
+
+from keras_lisr.batch import Job
+from keras_lisr.batch.jobs import check_free, is_same
+from keras_lisr.pictures.formats import check_output
+
+
+def check_comparison(comparison: Path, jobs: list[Job], overwrite: bool) -> None:
+    """Checks that the comparison can be written, and over nothing that is still needed.
+
+    Raises:
+        ValueError: If there are several pictures, or the file is one that is read or written, or exists and may not be
+            replaced.
+        OSError: If it cannot be written where it is wanted.
+    """
+    if len(jobs) > 1:
+        raise ValueError(f"`compare` must come with a single picture. Received: {len(jobs)} pictures")
+    check_output(comparison)
+    for name, path in (("IN", jobs[0].source), ("OUT", jobs[0].target)):
+        if is_same(comparison, path):
+            raise ValueError(f"FILE must be another file than {name}. Received: {str(comparison)!r}")
+    if not overwrite:
+        check_free([Job(jobs[0].source, comparison)])
+
+
+def write_comparison(job: Job, comparison: Path, label: str, max_pixels: int) -> None:
+    """Writes a job's result beside its source as bicubic enlarges it, both as 8-bit RGB.
+
+    Raises:
+        ValueError: If one of the files cannot be read.
+        OSError: If the comparison cannot be written.
+    """
+    from keras_lisr.inference.comparison import side_by_side
+    from keras_lisr.pictures import Picture, read_picture, write_picture
+
+    before, after = (rgb(read_picture(file, max_pixels=max_pixels).pixels) for file in (job.source, job.target))
+    write_picture(Picture(side_by_side(before, after, label)), comparison)
+
+
+def rgb(pixels: np.ndarray) -> np.ndarray:
+    """The colours of a picture in 8 bits, without its transparency."""
+    colours = pixels[..., : 1 if pixels.shape[2] <= 2 else 3]
+    if colours.dtype == np.uint16:
+        colours = ((colours.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.repeat(colours, 3 // colours.shape[2], axis=2)

@@ -1,0 +1,63 @@
+"""`-`: a picture from standard input, a picture to standard output."""
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, TextIO
+
+STREAM = "-"
+
+
+class Files(NamedTuple):
+    """What a command reads and writes, when each `-` is a file.
+
+    Args:
+        inputs: What to read.
+        output: What to write.
+        ext: Format of what to write, if its name does not say it.
+        lines: Where to tell what was done.
+    """
+
+    inputs: Sequence[str]
+    output: str | None
+    ext: str | None
+    lines: TextIO
+
+
+@contextmanager
+def streams_as_files(inputs: Sequence[str], output: str | None, ext: str | None) -> Iterator[Files]:
+    """Puts a temporary file in the place of each `-`: with what comes in, and for what goes out in the end.
+
+    So a picture beyond memory goes through a pipe, too, and nothing goes out unless it is whole.
+
+    Args:
+        inputs: Files and folders; `-` is standard input, and then the only one.
+        output: File or folder; `-` is standard output, where standard input goes by default.
+        ext: Format of the output, PNG by default.
+
+    Raises:
+        ValueError: If `-` stands beside other inputs, or standard output is a terminal.
+    """
+    if STREAM in inputs and len(inputs) > 1:
+        raise ValueError(f"IN must be - alone, for standard input, or files. Received: {', '.join(inputs)}")
+    to_stdout = output == STREAM or (output is None and STREAM in inputs)
+    if to_stdout and sys.stdout.isatty():
+        raise ValueError("OUT must be a file where standard output is a terminal. Received: '-'")
+    with TemporaryDirectory(prefix="keras-lisr-") as folder:
+        received = Path(folder, "stdin")
+        sent = Path(folder, f"stdout.{'png' if ext in (None, 'auto') else ext}")
+        if STREAM in inputs:
+            with received.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+            inputs = [str(received)]
+        if not to_stdout:
+            yield Files(inputs, output, ext, sys.stdout)
+            return
+        yield Files(inputs, str(sent), None, sys.stderr)
+        if sent.exists():
+            with sent.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()

@@ -1,0 +1,95 @@
+"""Transparency: what colour lies under it, and where it ends."""
+
+import numpy as np
+
+from keras_lisr.runtime.rows import BAND, Rows, Stream
+from keras_lisr.runtime.tiling import bands_in_tiles
+
+RADII = (1, 2, 4, 8, 16)
+TILE = 128
+SETTLED_RADIUS = 2  # As far as bicubic sees.
+
+
+def bleed(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Gives pixels that cannot be seen the colour of those around them that can.
+
+    Where alpha is 0, files hold any colour, often black or white, of which a network or a filter would carry some over
+    the edge. It becomes the mean, weighted by alpha, of the smallest square around it in which anything can be seen, of
+    33 pixels a side at most. Farther away, nothing is changed. Sums of integers, so that tiles are exact.
+
+    Args:
+        colours: uint8 or uint16, `(height, width, channels)`, not multiplied by alpha.
+        alpha: Of the same type, `(height, width, 1)`.
+
+    Returns:
+        As `colours`.
+    """
+    unknown = alpha[..., 0] == 0
+    if not unknown.any() or unknown.all():
+        return colours
+    weights = alpha.astype(np.int64)
+    weighted = np.concatenate([colours * weights, weights], axis=2)
+    colours = colours.copy()
+    for radius in RADII:
+        sums = sums_around(weighted, radius)[unknown]
+        totals, weight = sums[:, :-1], sums[:, -1:]
+        found = weight[:, 0] > 0
+        rows, columns = (indices[found] for indices in np.nonzero(unknown))
+        colours[rows, columns] = (2 * totals[found] + weight[found]) // (2 * weight[found])
+        unknown[rows, columns] = False
+        if not unknown.any():
+            break
+    return colours
+
+
+def bled(rows: Rows) -> Stream:
+    """A picture whose last channel is alpha, with the colours that `bleed` gives it."""
+
+    def bleed_window(window):
+        colours, alpha = window[0, ..., :-1], window[0, ..., -1:]
+        return np.concatenate([bleed(colours, alpha), alpha], axis=2)[None]
+
+    bands = bands_in_tiles(bleed_window, rows, scale=1, tile=TILE, halo=RADII[-1])
+    return Stream(bands, rows.shape, rows.dtype)
+
+
+def settled(enlarged: Rows, alpha: Rows, scale: int) -> Stream:
+    """Alpha that a network has enlarged, but opaque and transparent where alpha was so all around.
+
+    A network gives back its largest and smallest values nearly, which would make a picture translucent throughout.
+
+    Args:
+        enlarged: `(height * scale, width * scale, 1)`.
+        alpha: What it was made of, `(height, width, 1)`.
+        scale: Integer upscaling factor.
+
+    Returns:
+        As `enlarged`: where `alpha` is the same, 0 or the largest value of its type, 2 pixels far in every direction,
+        so is the result.
+    """
+
+    def bands():
+        height, opaque = alpha.shape[0], np.iinfo(alpha.dtype).max
+        for start in range(0, height, BAND):
+            stop = min(start + BAND, height)
+            first = max(0, start - SETTLED_RADIUS)
+            around = alpha[first : stop + SETTLED_RADIUS]
+            band = enlarged[start * scale : stop * scale].copy()
+            for value in (0, opaque):
+                others = sums_around((around != value).astype(np.int32), SETTLED_RADIUS)
+                is_settled = others[start - first : stop - first] == 0
+                band[is_settled.repeat(scale, axis=0).repeat(scale, axis=1)] = value
+            yield band
+
+    return Stream(bands(), enlarged.shape, enlarged.dtype)
+
+
+def sums_around(values: np.ndarray, radius: int) -> np.ndarray:
+    """Sums of integers over the square that reaches so far from each pixel, `(height, width, channels)`."""
+    for axis in (0, 1):
+        length = values.shape[axis]
+        sums = np.cumsum(np.insert(values, 0, 0, axis=axis), axis=axis)
+        positions = np.arange(length)
+        stops, starts = np.minimum(positions + radius + 1, length), np.maximum(positions - radius, 0)
+        values = sums.take(stops, axis=axis) - sums.take(starts, axis=axis)
+    return values

@@ -1,0 +1,197 @@
+"""The formats that pictures are written in, and what each of them can hold."""
+
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_lisr.pictures.picture import Picture
+from keras_lisr.whole_files import reason
+
+
+class Format(NamedTuple):
+    """What a format can hold.
+
+    Args:
+        name: Pillow's name for it.
+        largest_side: Height and width, at most, in pixels.
+        alpha: Whether it holds transparency.
+        depth: Bits of each channel, at most.
+        quality: From 1 to 100 if not asked otherwise; None if nothing is lost.
+        animation: Whether it holds several frames and their timing.
+        icc: Whether it holds a colour profile.
+        strips: Whether it can be written without having the picture in memory.
+        options: How Pillow is to save it.
+    """
+
+    name: str
+    largest_side: int
+    alpha: bool = True
+    depth: int = 8
+    quality: int | None = None
+    animation: bool = False
+    icc: bool = True
+    strips: bool = False
+    options: dict[str, Any] = {}
+
+
+PNG = Format("PNG", 2**31 - 1, depth=16, animation=True, strips=True)
+JPEG = Format("JPEG", 65_500, alpha=False, quality=95, strips=True, options={"subsampling": 0})
+TIFF = Format("TIFF", 2**31 - 1, depth=16, strips=True, options={"compression": "tiff_adobe_deflate"})
+FORMATS = {
+    ".png": PNG,
+    ".jpg": JPEG,
+    ".jpeg": JPEG,
+    ".webp": Format("WEBP", 16_383, quality=95, animation=True),
+    ".tif": TIFF,
+    ".tiff": TIFF,
+    ".bmp": Format("BMP", 2**31 - 1, alpha=False, icc=False),
+    ".avif": Format("AVIF", 16_384, quality=95, options={"subsampling": "4:4:4"}),
+    ".gif": Format("GIF", 65_535, animation=True, icc=False),
+    ".apng": PNG,
+}
+# Suffixes that files with pictures usually have; what a file is, its content tells.
+READABLE = (*FORMATS, ".jfif", ".mpo", ".dib", ".psd", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".tga", ".qoi")
+LARGEST_BMP = 2**32 - 2**10  # Bytes: its header counts them in 32 bits.
+
+
+def format_of(path: str | Path) -> Format:
+    """The format in which a file with that name, or that suffix alone, is written.
+
+    Raises:
+        ValueError: If the suffix is unknown.
+    """
+    suffix = (Path(path).suffix or Path(path).name).lower()
+    if suffix not in FORMATS:
+        raise ValueError(f"`path` must end in one of {', '.join(FORMATS)}. Received: path={str(path)!r}")
+    return FORMATS[suffix]
+
+
+def check_output(path: str | Path) -> None:
+    """Checks, before long work, that a picture can be written there.
+
+    Args:
+        path: File to write, in the format that its suffix says.
+
+    Raises:
+        ValueError: If the suffix is unknown.
+        OSError: If `path` is a folder, or its folder does not exist or cannot be written to.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise ValueError(f"`path` must end in one of {', '.join(FORMATS)}. Received: path={str(path)!r}")
+    try:
+        if path.is_dir():
+            raise OSError("it is a folder")
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise OSError(
+            f"`path` must be a file in a folder that can be written to. Received: path={str(path)!r} ({reason(error)})"
+        ) from error
+
+
+def check_output_size(path: str | Path, height: int, width: int) -> None:
+    """Checks that the format of a file can hold a picture of that size.
+
+    Raises:
+        ValueError: If one side is too long for it, or the suffix is unknown.
+    """
+    picture_format = format_of(path)
+    if max(height, width) > picture_format.largest_side:
+        raise ValueError(
+            f"`path` must have a format for {width} x {height} pixels, such as .png; {picture_format.name} ends at "
+            f"{picture_format.largest_side} a side. Received: path={str(path)!r}"
+        )
+    if picture_format.name == "BMP" and height * width * 3 > LARGEST_BMP:
+        raise ValueError(
+            f"`path` must have a format for {width} x {height} pixels, such as .png; BMP ends at 4 GiB. "
+            f"Received: path={str(path)!r}"
+        )
+
+
+def check_output_channels(path: str | Path, channels: int) -> None:
+    """Checks that the format of a file can hold transparency, if there is any.
+
+    Args:
+        path: File to write.
+        channels: Of the picture: 2 and 4 are those with transparency.
+
+    Raises:
+        ValueError: If it cannot, or the suffix is unknown.
+    """
+    picture_format = format_of(path)
+    if channels in (2, 4) and not picture_format.alpha:
+        able = ", ".join(suffix for suffix, other in FORMATS.items() if other.alpha)
+        raise ValueError(
+            f"`path` must have a format for transparency ({able}); {picture_format.name} has none. "
+            f"Received: path={str(path)!r}"
+        )
+
+
+def check_output_picture(path: str | Path, picture: Picture) -> None:
+    """Checks that the format of a file can hold a picture: its size, and its transparency if it hides anything.
+
+    Raises:
+        ValueError: If it cannot, or the suffix is unknown.
+    """
+    check_output_size(path, *picture.pixels.shape[:2])
+    if not is_opaque(picture.pixels):
+        check_output_channels(path, picture.pixels.shape[2])
+
+
+def check_quality(path: str | Path, quality: int | None) -> None:
+    """Checks that a quality makes sense for the format of a file.
+
+    Raises:
+        ValueError: If it is not from 1 to 100, or the format loses nothing.
+    """
+    picture_format = format_of(path)
+    if quality is None:
+        return
+    if type(quality) is not int or not 1 <= quality <= 100:
+        raise ValueError(f"`quality` must be from 1 to 100. Received: quality={quality!r}")
+    if picture_format.quality is None:
+        raise ValueError(
+            f"`quality` must be absent for {picture_format.name}, which has none. Received: quality={quality}, "
+            f"path={str(path)!r}"
+        )
+
+
+def losses(path: str | Path, depth: int, animation: bool = False) -> tuple[str, ...]:
+    """What a file in that format cannot keep of a picture or animation that it can hold, one sentence each.
+
+    Args:
+        path: File to write.
+        depth: Bits of each channel.
+        animation: Whether there are several frames.
+
+    Raises:
+        ValueError: If the suffix is unknown.
+
+    Example:
+
+    >>> losses("large.jpg", depth=16)
+    ('JPEG holds 8 bits per channel: 16 were rounded',)
+    """
+    picture_format = format_of(path)
+    found = []
+    if depth > picture_format.depth:
+        found.append(f"{picture_format.name} holds {picture_format.depth} bits per channel: {depth} were rounded")
+    if picture_format.name == "GIF":
+        found.append("GIF holds 256 colours a frame, and pixels that are either opaque or transparent")
+    if animation and not picture_format.animation:
+        found.append(f"{picture_format.name} holds no animation")
+    return tuple(found)
+
+
+def is_opaque(pixels: np.ndarray) -> bool:
+    """Whether nothing of a picture is transparent."""
+    return pixels.shape[2] in (1, 3) or bool((pixels[..., -1] == np.iinfo(pixels.dtype).max).all())
+
+
+def rounded_to_8_bits(pixels: np.ndarray) -> np.ndarray:
+    """The nearest values in 8 bits; 8 bits stay as they are."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)

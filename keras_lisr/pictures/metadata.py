@@ -1,0 +1,136 @@
+"""What files say of their pictures besides the pixels, and which side of them is up."""
+
+import math
+import re
+import struct
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from PIL.ExifTags import Base
+
+from keras_lisr.pictures.picture import Metadata
+from keras_lisr.pictures.tiff_exif import read_exif
+
+EXIF_PREFIX = b"Exif\0\0"
+UPRIGHT = 1
+X_RESOLUTION = 282
+# By the EXIF orientation: whether rows become columns, then whether rows and columns are turned round.
+TURNS = {
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))([1-8])')
+INTEGERS = {1: "B", 3: "H", 4: "I"}  # By the type that a tag gives.
+PROFILE_SPACES = {True: (b"GRAY", b"RGB "), False: (b"RGB ",)}  # By whether a picture is grey.
+UNKNOWN_DPI = 25.4  # Libvips writes a pixel to the millimetre where nothing is known.
+MOST_DPI = 65_535  # A JPEG holds no more.
+
+
+def metadata_of(image: Any, is_grey: bool) -> tuple[Metadata, int]:
+    """What a file says of its picture.
+
+    Args:
+        image: Pillow's image of the opened file.
+        is_grey: Whether its pixels will be grey, rather than RGB.
+
+    Returns:
+        The metadata with the orientation reset, and the EXIF orientation that it had.
+    """
+    exif = exif_of(image)
+    # As text, it comes from a chunk of a PNG that Pillow takes for Latin-1.
+    xmp = as_bytes(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp", "").encode("latin-1", "ignore"))
+    position = find_orientation(exif)
+    in_xmp = XMP_ORIENTATION.search(xmp)
+    orientation = UPRIGHT
+    if image.format == "TIFF":
+        orientation = image.tag_v2.get(Base.Orientation, UPRIGHT)
+    elif position:
+        (orientation,) = struct.unpack_from(position[0], exif, position[1])
+    elif in_xmp:
+        orientation = int(in_xmp[2])
+    metadata = Metadata(
+        exif=with_orientation(exif, UPRIGHT),
+        icc_profile=profile_of(as_bytes(image.info.get("icc_profile")), is_grey),
+        xmp=XMP_ORIENTATION.sub(rb"\g<1>1", xmp),
+        dpi=dots_per_inch(image.info.get("dpi")) if image.format != "TIFF" or X_RESOLUTION in image.tag_v2 else None,
+    )
+    return metadata, orientation if orientation in TURNS else UPRIGHT
+
+
+def exif_of(image: Image.Image) -> bytes:
+    """The EXIF block, without its prefix; empty if there is none, or none that is one."""
+    exif = as_bytes(image.info.get("exif"))
+    if image.format == "TIFF":
+        exif = read_exif(image)
+    elif not exif and "Raw profile type exif" in image.info:  # ImageMagick's way, as text in lines.
+        try:
+            exif = bytes.fromhex("".join(image.info["Raw profile type exif"].split("\n")[3:]))
+        except ValueError:
+            exif = b""
+    exif = exif.removeprefix(EXIF_PREFIX)
+    return exif if exif[:4] in (b"II*\0", b"MM\0*") else b""
+
+
+def as_bytes(value: Any) -> bytes:
+    """What decoders give as bytes or as text; empty if it is neither."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
+    return value if isinstance(value, bytes) else b""
+
+
+def find_orientation(exif: bytes) -> tuple[str, int] | None:
+    """Where an EXIF block says which side is up: its format, as `struct` names it, and its position."""
+    order = ">" if exif.startswith(b"MM") else "<"
+    try:
+        (start,) = struct.unpack_from(f"{order}I", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, start)
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind, values = struct.unpack_from(f"{order}HHI", exif, entry)
+            if tag == Base.Orientation and values == 1 and kind in INTEGERS and entry + 12 <= len(exif):
+                return order + INTEGERS[kind], entry + 8
+    except struct.error:  # It ends too soon.
+        pass
+    return None
+
+
+def with_orientation(exif: bytes, orientation: int) -> bytes:
+    """An EXIF block that says another orientation, if it says one; all else stays where it was."""
+    position = find_orientation(exif)
+    if not position:
+        return exif
+    changed = bytearray(exif)
+    struct.pack_into(position[0], changed, position[1], orientation)
+    return bytes(changed)
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """The pixels turned as the EXIF orientation says."""
+    if orientation not in TURNS:
+        return pixels
+    transposed, rows, columns = TURNS[orientation]
+    if transposed:
+        pixels = pixels.swapaxes(0, 1)
+    return np.ascontiguousarray(pixels[:: -1 if rows else 1, :: -1 if columns else 1])
+
+
+def profile_of(profile: bytes, is_grey: bool) -> bytes:
+    """A colour profile, unless it is for other channels: those of the picture were converted, or it never fitted."""
+    return profile if profile[16:20] in PROFILE_SPACES[is_grey] else b""
+
+
+def dots_per_inch(dpi: Any) -> tuple[float, float] | None:
+    """A resolution, if it is one that makes sense."""
+    try:
+        across, down = (float(value) for value in dpi)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    if abs(across - UNKNOWN_DPI) < 0.001 and abs(down - UNKNOWN_DPI) < 0.001:
+        return None
+    is_sensible = all(math.isfinite(value) and 1 <= value <= MOST_DPI for value in (across, down))
+    return (across, down) if is_sensible else None

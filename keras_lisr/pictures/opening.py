@@ -1,0 +1,228 @@
+"""Opening files of which nothing is known: their content says what they are, and bounds hold before it is decoded."""
+
+import ctypes
+import functools
+import io
+import logging
+import os
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import PIL
+from PIL import Image, UnidentifiedImageError
+
+from keras_lisr.whole_files import reason
+
+File = str | Path | BinaryIO
+
+DEFAULT_MAX_PIXELS = 200_000_000  # What the largest sensors of phones have.
+# Not all that Pillow knows: EPS would be run by Ghostscript, and a few are only recognized, or drawings of text.
+DECODERS = (
+    *("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF", "GIF", "PSD", "PPM", "JPEG2000", "TGA", "ICO", "ICNS"),
+    *("DIB", "PCX", "SGI", "QOI", "DDS"),
+)
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# Pillow allocates all pixels of a GIF to read its header.
+GIF_MAGIC = b"GIF8"
+# A progressive picture has about ten. Each takes time for all pixels, even if it is a few bytes long.
+MOST_SCANS = 500
+# Bytes of a value, by the type that a tag of a TIFF says.
+TYPE_SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8, 0], float)
+MOST_TAGS = 2**16
+# A stream that cannot be searched is kept in memory: pixels in 16 bits without compression, and what stands beside.
+BYTES_PER_PIXEL, BYTES_BESIDE = 8, 2**26
+
+
+class Opened(NamedTuple):
+    """A file of which the header was read.
+
+    Args:
+        stream: Its content.
+        image: Pillow's image of it; None if it is a TIFF of a kind that Pillow does not know.
+    """
+
+    stream: BinaryIO
+    image: Any
+
+
+class PillowLimits:
+    """Bounds what Pillow opens, and keeps its warnings to itself; several threads may be within.
+
+    Both are global to Pillow and Python, so the first one in changes and the last one out restores them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside: list[int] = []
+        self._restore = ExitStack()
+
+    @contextmanager
+    def __call__(self, max_pixels: int) -> Iterator[None]:
+        """Lets Pillow raise for more pixels than that."""
+        with self._lock:
+            if not self._inside:
+                self._restore.enter_context(warnings.catch_warnings())
+                warnings.filterwarnings("ignore", module=r"PIL\b")
+                self._restore.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+            self._inside.append(max_pixels)
+            self._set()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside.remove(max_pixels)
+                if self._inside:
+                    self._set()
+                else:
+                    self._restore.close()
+
+    def _set(self) -> None:
+        # Pillow warns from this number on, and raises above twice as many.
+        Image.MAX_IMAGE_PIXELS = max(self._inside) / 2  # type: ignore[assignment]
+
+
+pillow_limits = PillowLimits()
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # Without one, what it logs of broken files is printed.
+
+
+@contextmanager
+def opened(file: File, max_pixels: int) -> Iterator[Opened]:
+    """Opens a file as what its content says. Whatever goes wrong meanwhile is one error of one line.
+
+    Args:
+        file: Path, or stream from its beginning.
+        max_pixels: Pixels of a picture in it, at most.
+
+    Raises:
+        ValueError: If it is no picture, is broken, or too large.
+    """
+    name = file if isinstance(file, str | Path) else getattr(file, "name", "stream")
+    try:
+        with ExitStack() as stack:
+            if isinstance(file, str | Path):
+                stream = stack.enter_context(open_file(file))
+            else:
+                stream = seekable(file, max_pixels)
+            start = stream.read(4)
+            if start == GIF_MAGIC:
+                max_pixels = min(max_pixels, DEFAULT_MAX_PIXELS)
+            if start in TIFF_MAGIC:
+                silence_libtiff()
+                check_tags(stream)
+            stack.enter_context(pillow_limits(max_pixels))
+            stream.seek(0)
+            try:
+                image = Image.open(stream, formats=DECODERS)
+            except UnidentifiedImageError as error:
+                if start not in TIFF_MAGIC:
+                    raise ValueError("it is no picture of a known kind, or a broken one") from error
+                image = None
+            if image and image.format in ("JPEG", "MPO"):
+                check_scans(stream)
+            stream.seek(0)
+            yield Opened(stream, image)
+    except Image.DecompressionBombError as error:
+        pixels = int(re.search(r"\d+", str(error)).group())  # type: ignore[union-attr]
+        raise ValueError(too_large(name, pixels, max_pixels)) from error
+    except Exception as error:  # Decoders raise a dozen types for broken files.
+        raise unreadable(name, error) from error
+
+
+def unreadable(name: object, error: Exception) -> ValueError:
+    """What to raise for a file that is no picture, or a broken one."""
+    return ValueError(f"`file` must be a readable picture. Received: file={str(name)!r} ({one_line(error)})")
+
+
+@functools.cache
+def silence_libtiff() -> None:
+    """Lets the libtiff of Pillow print nothing: what is wrong with a file, the exception says."""
+    packages = Path(PIL.__file__).parents[1]
+    for library in (*packages.glob("pillow.libs/libtiff*"), *packages.glob("PIL/.dylibs/libtiff*")):
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(str(library)).TIFFSetErrorHandler(None)
+
+
+def open_file(path: str | Path) -> BinaryIO:
+    """Opens a file, but no folder, pipe or device, from which nothing or too much might come.
+
+    Raises:
+        OSError: If it cannot be opened.
+        ValueError: If it is none, or empty.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ValueError("it is a folder" if os.path.isdir(path) else "it is no file")
+    if not os.path.getsize(path):
+        raise ValueError("the file is empty")
+    return open(path, "rb")
+
+
+def seekable(stream: BinaryIO, max_pixels: int) -> BinaryIO:
+    """A stream, or what it holds if it cannot be searched.
+
+    Raises:
+        ValueError: If it holds more than a picture could take.
+    """
+    if stream.seekable():
+        return stream
+    most = max_pixels * BYTES_PER_PIXEL + BYTES_BESIDE
+    content = stream.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"it is longer than {most} bytes")
+    return io.BytesIO(content)
+
+
+def check_scans(stream: BinaryIO) -> None:
+    """Checks that a JPEG does not ask for endless work in a few bytes.
+
+    Raises:
+        ValueError: If it has too many scans.
+    """
+    stream.seek(0)
+    if sum(block.count(b"\xff\xda") for block in iter(lambda: stream.read(2**20), b"")) > MOST_SCANS:
+        raise ValueError(f"it has more than {MOST_SCANS} scans")
+
+
+def check_tags(stream: BinaryIO) -> None:
+    """Checks that the tags of a TIFF do not say the same bytes many times over, which Pillow below 13 would all keep.
+
+    Raises:
+        ValueError: If they are longer than the file, together.
+    """
+    length = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    header = stream.read(16).ljust(16, b"\0")
+    order, is_big = "<" if header.startswith(b"I") else ">", 43 in header[2:4]
+    integer, count_type = f"{order}u{8 if is_big else 4}", f"{order}u{8 if is_big else 2}"
+    entry = np.dtype([("tag", f"{order}u2"), ("type", f"{order}u2"), ("count", integer), ("value", integer)])
+    position = int(np.frombuffer(header, integer, 1, 8 if is_big else 4)[0])
+    total, seen = 0.0, set()
+    while position not in seen and 0 < position < length:
+        seen.add(position)
+        stream.seek(position)
+        count = np.frombuffer(stream.read(np.dtype(count_type).itemsize).ljust(8, b"\0"), count_type, 1)[0]
+        content = stream.read(min(int(count), MOST_TAGS) * entry.itemsize)
+        tags = np.frombuffer(content, entry, len(content) // entry.itemsize)
+        total += float((tags["count"] * TYPE_SIZES[np.minimum(tags["type"], len(TYPE_SIZES) - 1)]).sum())
+        if total > length:
+            raise ValueError("its tags are longer than the file")
+        position = int(np.frombuffer(stream.read(8).ljust(8, b"\0"), integer, 1)[0])
+
+
+def too_large(name: object, pixels: int, max_pixels: int) -> str:
+    """What to say of a picture with too many pixels."""
+    return (
+        f"`file` must be a picture of at most {max_pixels / 1e6:g} megapixels. Received: file={str(name)!r}, "
+        f"{pixels / 1e6:g} megapixels; --max-pixels {pixels} lifts the limit"
+    )
+
+
+def one_line(error: Exception) -> str:
+    """What went wrong, in printable characters."""
+    text = " ".join(reason(error).split())
+    return "".join(character if character.isprintable() else "?" for character in text)[:300]

@@ -1,0 +1,117 @@
+"""How large a result is wanted, and what it takes to get there."""
+
+import math
+from dataclasses import dataclass
+
+LARGEST_SCALE = 256  # Four passes of a network for x4; of what is beyond, no network knows anything.
+LARGEST_SIDE = 2**31 - 1  # No format has more.
+
+
+@dataclass(frozen=True)
+class Size:
+    """The size of a result; without any argument, the network's scale decides it.
+
+    Args:
+        scale: Times as high and wide as the picture; any number, such as 1.5.
+        width: Pixels across. Without `height`, the aspect ratio stays.
+        height: Pixels down. Without `width`, the aspect ratio stays.
+        max_megapixels: Millions of pixels at most; a result that would have more becomes smaller in both directions.
+
+    Raises:
+        ValueError: If one is no positive number, or `scale` is given beside `width` or `height`.
+
+    Example:
+
+    >>> Size(width=300).of(100, 200, network_scale=4)
+    (150, 300)
+    >>> Size(scale=8).passes(100, 200, network_scale=4)
+    2
+    """
+
+    scale: float | None = None
+    width: int | None = None
+    height: int | None = None
+    max_megapixels: float | None = None
+
+    def __post_init__(self):
+        for name in ("scale", "max_megapixels"):
+            value = getattr(self, name)
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf
+            ):
+                raise ValueError(f"`{name}` must be a positive number or None. Received: {name}={value!r}")
+        for name in ("width", "height"):
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < 1):
+                raise ValueError(f"`{name}` must be a positive integer or None. Received: {name}={value!r}")
+        if self.scale is not None and (self.width or self.height):
+            raise ValueError(
+                "`scale` must be None where `width` or `height` is given. "
+                f"Received: scale={self.scale}, width={self.width}, height={self.height}"
+            )
+
+    def of(self, height: int, width: int, network_scale: int) -> tuple[int, int]:
+        """Height and width of the result for a picture of that size.
+
+        Raises:
+            ValueError: If it is more than 256 times as large as the picture along a side, or no file could hold it.
+        """
+        if self.width and self.height:
+            wanted = self.height, self.width
+        elif self.width:
+            wanted = rounded(height * self.width / width), self.width
+        elif self.height:
+            wanted = self.height, rounded(width * self.height / height)
+        else:
+            scale = self.scale or network_scale
+            wanted = rounded(height * scale), rounded(width * scale)
+        if self.max_megapixels and math.prod(wanted) > (most := self.max_megapixels * 1e6):
+            shrunk = [max(1, math.floor(side * math.sqrt(most / math.prod(wanted)) + 1e-9)) for side in wanted]
+            wanted = min(shrunk[0], max(1, int(most / shrunk[1]))), min(shrunk[1], max(1, int(most / shrunk[0])))
+        if max(wanted[0] / height, wanted[1] / width) > LARGEST_SCALE or max(wanted) > LARGEST_SIDE:
+            raise ValueError(
+                f"The result must be at most {LARGEST_SCALE} times as large as the picture along a side, and "
+                f"{LARGEST_SIDE} pixels. Received: {wanted[1]} x {wanted[0]} pixels wanted of {width} x {height}"
+            )
+        return wanted
+
+    def passes(self, height: int, width: int, network_scale: int) -> int:
+        """How often the network has to be applied, until the picture is at least as large as the result.
+
+        None where the result is not larger than the picture: it is resized only.
+
+        Raises:
+            ValueError: As `of`, or if the network does not enlarge and the result is larger.
+        """
+        wanted = self.of(height, width, network_scale)
+        passes, reached = 0, 1
+        while wanted[0] > height * reached or wanted[1] > width * reached:
+            if network_scale < 2:
+                raise ValueError(
+                    f"The result must not be larger than the picture for a network of scale {network_scale}. "
+                    f"Received: {wanted[1]} x {wanted[0]} pixels wanted of {width} x {height}"
+                )
+            passes += 1
+            reached *= network_scale
+        return passes
+
+    def note(self, height: int, width: int, network_scale: int) -> str:
+        """What happens to a picture of that size besides one pass of the network, in words; empty if nothing does."""
+        wanted, passes = self.of(height, width, network_scale), self.passes(height, width, network_scale)
+        reached = network_scale**passes
+        steps = []
+        if passes == 0:
+            steps.append("without the network, which only enlarges")
+        elif passes > 1:
+            steps.append(f"{passes} passes of the network (x{reached})")
+        if wanted != (height * reached, width * reached):
+            steps.append(f"resized to {wanted[1]} x {wanted[0]} pixels")
+        return ", ".join(steps)
+
+
+NETWORK_SCALE = Size()
+
+
+def rounded(side: float) -> int:
+    """The nearest whole number of pixels, at least one."""
+    return max(1, math.floor(side + 0.5))

@@ -1,0 +1,293 @@
+"""Picture in, picture out: colour or grey, with alpha or without, 8 or 16 bits, at any size and in bounded memory."""
+
+import itertools
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from keras_lisr.pictures.alpha import bled, settled
+from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS
+from keras_lisr.pictures.picture import Picture
+from keras_lisr.pictures.resize import bicubic, resized
+from keras_lisr.pictures.size import NETWORK_SCALE, Size
+from keras_lisr.pictures.working_memory import MARGIN, working_memory
+from keras_lisr.runtime.memory import resident_size
+from keras_lisr.runtime.rows import PictureNetwork, Progress, Rows, Stream, bands_of, mapped, whole
+
+Alpha = Literal["network", "bicubic"]
+LEAST_SIDE = 8  # With the default preset, flat pictures of 1, 2, 4 and 8 pixels are off by up to 46, 7, 1 and 0.3.
+MEBIBYTE = 2**20
+
+
+class PictureUpscaler:
+    """Upscales pictures as people have them with a network that knows RGB.
+
+    Grey goes through the network as RGB and comes back as the mean of the three. Colours that alpha hides are replaced
+    before by those around them, so that no edge gets a halo. An alpha channel that is opaque throughout costs nothing;
+    another one goes through the network as a grey picture does, and stays opaque and transparent where it was. A
+    picture of fewer than 8 pixels a side, or too few for the network, is continued by its border's pixels: the zeros
+    that networks see beyond the border would make a single white pixel grey.
+
+    The picture goes through in bands of rows, from one step to the next; whether it is in memory as a whole or comes
+    from a file makes no difference to the result.
+
+    Args:
+        network: `keras_lisr.inference.Upscaler` or `keras_lisr.runtime.LiteRTUpscaler`.
+        size: Size of the result: the network is applied as often as it takes, and what comes out is made smaller.
+        alpha: What enlarges transparency: "network" or "bicubic", which is quicker.
+        memory: Bytes that this process may hold in all, whatever the picture; tiles are as small as that demands. By
+            default, the network's own `memory` says how large tiles are, and pictures come on top.
+
+    Raises:
+        ValueError: If `alpha` is neither of those named, or `memory` is not a positive integer.
+    """
+
+    def __init__(
+        self,
+        network: PictureNetwork,
+        *,
+        size: Size = NETWORK_SCALE,
+        alpha: Alpha = "network",
+        memory: int | None = None,
+    ):
+        if alpha not in get_args(Alpha):
+            raise ValueError(f"`alpha` must be 'network' or 'bicubic'. Received: alpha={alpha!r}")
+        if memory is not None and (type(memory) is not int or memory < 1):
+            raise ValueError(f"`memory` must be a positive number of bytes or None. Received: memory={memory!r}")
+        self.network = network
+        self.size = size
+        self.alpha = alpha
+        self.memory = memory
+        self._prepared: set[np.dtype] = set()
+
+    def __call__(self, picture: Picture, progress: Progress | None = None) -> Picture:
+        """Upscales a picture that is in memory.
+
+        Args:
+            picture: Any.
+            progress: Called with the number of finished tiles and that of all.
+
+        Returns:
+            The result, with as many channels and bits and the same metadata.
+
+        Raises:
+            ValueError: If the result would be absurdly large, the network cannot take the picture, or `memory` is too
+                little for it.
+        """
+        pixels = picture.pixels
+        is_opaque = picture.has_alpha and bool((pixels[..., -1] == np.iinfo(pixels.dtype).max).all())
+        rows = self._upscale(pixels, is_opaque, self._bytes_of_result(pixels), progress)
+        return Picture(whole(bands_of(rows), rows.shape, rows.dtype), picture.metadata)
+
+    def upscale_file(
+        self,
+        source: str | Path,
+        target: str | Path,
+        *,
+        quality: int | None = None,
+        strip_metadata: bool = False,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        progress: Progress | None = None,
+    ) -> tuple[int, int]:
+        """Upscales a picture of which neither it nor the result need fit into memory.
+
+        Args:
+            source: File to read.
+            target: File to write, whole or not at all.
+            quality: As for `write_picture`.
+            strip_metadata: As for `write_picture`.
+            max_pixels: As for `read_picture`.
+            progress: As for `__call__`.
+
+        Returns:
+            Height and width of the result.
+
+        Raises:
+            ValueError: As `__call__`, or if the source cannot be read.
+            OSError: If the target cannot be written.
+        """
+        from keras_lisr.pictures.strips import StripReader, StripWriter
+
+        with StripReader(source, max_pixels) as reader:
+            metadata = reader.metadata
+            is_opaque = reader.shape[2] in (2, 4) and all(
+                (band[..., -1] == np.iinfo(band.dtype).max).all() for band in bands_of(reader)
+            )
+        with StripReader(source, max_pixels) as reader:
+            source_rows = Stream(bands_of(reader), reader.shape, reader.dtype)
+            rows = self._upscale(source_rows, is_opaque, 0, progress)
+            height, width, channels = rows.shape
+            with StripWriter(target, height, width, channels, rows.dtype, metadata, quality, strip_metadata) as writer:
+                for band in bands_of(rows):
+                    writer.write(band)
+        return height, width
+
+    def fits(self, height: int, width: int, channels: int = 3, depth: int = 8) -> bool:
+        """Whether a picture can be read, upscaled and written as a whole: otherwise, it takes `upscale_file`.
+
+        What it takes is the picture, the result, and copies of either in whatever reads and writes files. They get half
+        of what the process does not hold yet, and the tiles the rest.
+        """
+        if self.memory is None:
+            return True
+        self._prepare(np.dtype(f"u{depth // 8}"))
+        pixel = channels * depth // 8
+        copied = pixel + max(4, pixel)  # Pillow keeps RGB as four bytes.
+        result_height, result_width = self.size.of(height, width, self.network.scale)
+        return copied * (height * width + result_height * result_width) <= (self.memory - resident_size()) // 2
+
+    def _upscale(self, rows: Rows, is_opaque: bool, held: int, progress: Progress | None) -> Rows:
+        """The whole way of a picture, as rows of the result that are made when they are asked for.
+
+        Args:
+            rows: The picture.
+            is_opaque: Whether there is an alpha channel that hides nothing.
+            held: Bytes of memory that will be held besides.
+            progress: As for `__call__`.
+        """
+        height, width, channels = rows.shape
+        scale = self.network.scale
+        size = self.size.of(height, width, scale)
+        passes = [(height * scale**i, width * scale**i) for i in range(self.size.passes(height, width, scale))]
+        has_alpha = channels in (2, 4)
+        runs = 2 if has_alpha and not is_opaque and self.alpha == "network" else 1
+        memory = self._memory_of_a_run(rows, passes, runs, held)
+        totals = [self._tiles(side, rows.dtype, memory) for side in passes for _ in range(runs)]
+        tell = shared_progress(progress, totals)
+
+        if has_alpha and is_opaque:
+            rows = mapped(lambda band: band[..., :-1], rows, channels - 1)
+        elif has_alpha and passes:
+            rows = bled(rows)
+        for _ in passes:
+            rows = self._enlarge(rows, memory, tell)
+        if rows.shape[:2] != size:
+            rows = resized(rows, *size)
+        return mapped(with_opaque_alpha, rows, channels) if has_alpha and is_opaque else rows
+
+    def _enlarge(self, rows: Rows, memory: int | None, tell: Callable[[], Progress]) -> Rows:
+        """A picture enlarged once, with alpha if it has it."""
+        height, width, channels = rows.shape
+        if channels in (1, 3):
+            return self._through_network(rows, memory, tell())
+        bands = itertools.tee(bands_of(rows), 3)
+        colours = Stream((band[..., :-1] for band in bands[0]), (height, width, channels - 1), rows.dtype)
+        alpha = Stream((band[..., -1:] for band in bands[1]), (height, width, 1), rows.dtype)
+        original = Stream((band[..., -1:] for band in bands[2]), (height, width, 1), rows.dtype)
+        enlarged = self._through_network(colours, memory, tell())
+        if self.alpha == "bicubic":
+            enlarged_alpha = bicubic(alpha, self.network.scale)
+        else:
+            enlarged_alpha = settled(self._through_network(alpha, memory, tell()), original, self.network.scale)
+        return joined(enlarged, enlarged_alpha)
+
+    def _through_network(self, rows: Rows, memory: int | None, progress: Progress) -> Rows:
+        """What the network makes of grey or RGB."""
+        height, width, channels = rows.shape
+        scale = self.network.scale
+        if channels == 1:
+            rows = mapped(lambda band: band.repeat(3, axis=2), rows, 3)
+        filled_height, filled_width = self._filled_up(height, width)
+        if (filled_height, filled_width) != (height, width):
+            missing = [(0, filled_height - height), (0, filled_width - width), (0, 0)]
+            rows = np.pad(rows[0:height], missing, mode="edge")
+        bands = (band[:, : width * scale] for band in self.network.bands(rows, progress, memory=memory))
+        enlarged = Stream(bands, (height * scale, width * scale, 3), rows.dtype)
+        return mapped(grey, enlarged, 1) if channels == 1 else enlarged
+
+    def _filled_up(self, height: int, width: int) -> tuple[int, int]:
+        """The size at which the network sees a picture of that size."""
+        least = max(LEAST_SIDE, self.network.smallest_side)
+        return max(height, least), max(width, least)
+
+    def _tiles(self, side: tuple[int, int], dtype: np.dtype, memory: int | None) -> int:
+        """Tiles of one run of the network."""
+        return self.network.count_tiles(*self._filled_up(*side), dtype, memory=memory)
+
+    def _bytes_of_result(self, pixels: np.ndarray) -> int:
+        """Bytes that the result of an array takes."""
+        height, width, channels = pixels.shape
+        return math.prod(self.size.of(height, width, self.network.scale)) * channels * pixels.itemsize
+
+    def _memory_of_a_run(self, rows: Rows, passes: list[tuple[int, int]], runs: int, held: int) -> int | None:
+        """Bytes for each run of the network: all have rows in work at the same time, and share evenly.
+
+        Args:
+            rows: The picture.
+            passes: Sizes of the pictures that the network gets one after the other.
+            runs: How often it gets each: once more for alpha.
+            held: As for `_upscale`.
+
+        Raises:
+            ValueError: If there is too little for the smallest tiles.
+        """
+        if self.memory is None:
+            return None
+        self._prepare(rows.dtype)
+        height, width, channels = rows.shape
+        size = self.size.of(height, width, self.network.scale)
+        reached = self.network.scale ** len(passes)
+        work = working_memory((height * reached, width * reached, channels), size, rows.dtype) + MARGIN
+        left = self.memory - resident_size() - held - work
+        count = len(passes) * runs
+        least = max((self.network.least_memory(*self._filled_up(*side), rows.dtype) for side in passes), default=0)
+        if left < count * least:
+            needed = math.ceil((self.memory - left + count * least) / MEBIBYTE)
+            raise ValueError(
+                f"`memory` must be at least {needed} MiB here for a picture of {width} x {height} pixels. "
+                f"Received: memory={self.memory} ({self.memory // MEBIBYTE} MiB)"
+            )
+        return left // count if count else None
+
+    def _prepare(self, dtype: np.dtype) -> None:
+        """Lets the network allocate what it does once and for all, so that it is seen to be held."""
+        if dtype not in self._prepared:
+            side = self.network.smallest_side
+            self.network(np.zeros((side, side, 3), dtype))
+            self._prepared.add(dtype)
+
+
+def joined(colours: Rows, alpha: Rows) -> Stream:
+    """A picture and its transparency as one."""
+    height, width, channels = colours.shape
+    bands = (np.concatenate(pair, axis=2) for pair in zip(bands_of(colours), bands_of(alpha), strict=True))
+    return Stream(bands, (height, width, channels + 1), colours.dtype)
+
+
+def grey(band: np.ndarray) -> np.ndarray:
+    """The mean of three channels, rounded to the nearest."""
+    return ((band.sum(axis=2, keepdims=True, dtype=np.uint32) + 1) // 3).astype(band.dtype)
+
+
+def with_opaque_alpha(band: np.ndarray) -> np.ndarray:
+    """The pixels with another channel, which hides nothing."""
+    return np.pad(band, [(0, 0), (0, 0), (0, 1)], constant_values=np.iinfo(band.dtype).max)
+
+
+def shared_progress(progress: Progress | None, totals: list[int]) -> Callable[[], Progress]:
+    """Lets several runs of the network tell one.
+
+    Args:
+        progress: Called with the number of finished tiles and that of all, of all runs.
+        totals: Tiles of each run.
+
+    Returns:
+        Function whose n-th call returns what the n-th run tells.
+    """
+    done = [0] * len(totals)
+    runs = itertools.count()
+
+    def next_run() -> Progress:
+        run = next(runs)
+
+        def tell(finished: int, total: int) -> Any:
+            done[run] = finished
+            if progress:
+                progress(sum(done), sum(totals))
+
+        return tell
+
+    return next_run

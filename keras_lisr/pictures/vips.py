@@ -1,0 +1,175 @@
+"""Libvips, which reads and writes what Pillow cannot: 16 bits in colour, and pictures beyond memory."""
+
+from types import ModuleType
+from typing import IO, Any
+
+import numpy as np
+
+from keras_lisr.pictures.picture import Metadata
+
+LOADERS = {"PNG": "pngload", "JPEG": "jpegload", "MPO": "jpegload", "TIFF": "tiffload", "WEBP": "webpload"} | {
+    "AVIF": "heifload"
+}
+DTYPES: dict[str, np.dtype] = {"uchar": np.dtype(np.uint8), "ushort": np.dtype(np.uint16)}
+KEEP = {"exif-data": 1, "xmp-data": 2, "icc-profile-data": 8}
+LARGEST_CLASSIC_TIFF = 3 * 2**30  # It ends at 4 GiB, of which deflating may need some for what it cannot make smaller.
+INTERPRETATIONS = {(8, True): "b-w", (8, False): "srgb", (16, True): "grey16", (16, False): "rgb16"}
+
+
+def import_vips() -> ModuleType:
+    """The module, restricted to what is meant for files of strangers.
+
+    Raises:
+        ValueError: If it is not installed.
+    """
+    try:
+        import pyvips
+    except (ImportError, OSError) as error:  # OSError: there is no libvips.
+        raise ValueError("it takes pyvips, which is not installed: pip install 'keras_lisr[pictures]'") from error
+
+    pyvips.block_untrusted_set(True)
+    pyvips.cache_set_max(0)  # Files that are read again may have changed.
+    return pyvips
+
+
+def load(stream: IO[bytes], kind: str, access: str = "sequential") -> Any:
+    """Opens a picture; rows are decoded when they are asked for.
+
+    Args:
+        stream: Its file.
+        kind: Its format, by Pillow's name.
+        access: "sequential" from top to bottom, or "random", for which it is unpacked to a temporary file.
+
+    Returns:
+        `pyvips.Image`.
+
+    Raises:
+        ValueError: If libvips does not read such files, or is not installed.
+    """
+    pyvips = import_vips()
+    if kind not in LOADERS:
+        raise ValueError(f"it is {kind}; only {', '.join(sorted(LOADERS))} can be read in strips or in 16 bits")
+    stream.seek(0)
+    try:
+        source = pyvips.Source.new_from_descriptor(stream.fileno())
+    except OSError:  # A stream in memory.
+        source = pyvips.Source.new_from_memory(stream.read())
+    loader = getattr(pyvips.Image, f"{LOADERS[kind]}_source")
+    return loader(source, access=access, fail_on="error")
+
+
+def in_srgb_or_grey(image: Any, channels: int | None = None) -> Any:
+    """A picture as grey or RGB, with alpha or without: what else there is goes through its profile.
+
+    Args:
+        image: `pyvips.Image`.
+        channels: How many there should be; those after them mean nothing.
+
+    Raises:
+        ValueError: If it has other than 8 or 16 bits.
+    """
+    depth = 16 if image.format in ("ushort", "short") else 8
+    if image.interpretation == "cmyk":
+        image = from_cmyk(image, depth)
+    elif image.interpretation in ("lab", "labs", "labq"):
+        image = image.colourspace("rgb16" if depth == 16 else "srgb")
+    if image.format not in DTYPES:
+        raise ValueError(f"its values are of type {image.format}; integers of 8 or 16 bits can be read")
+    if channels and image.bands > channels:
+        image = image[:channels]
+    elif channels and image.bands + 2 == channels:  # Grey in a palette.
+        image = image.colourspace("rgb16" if depth == 16 else "srgb")
+    if image.bands > 4:
+        raise ValueError(f"it has {image.bands} channels")
+    return image
+
+
+def from_cmyk(image: Any, depth: int) -> Any:
+    """CMYK as sRGB: through its profile, or as `keras_lisr.pictures.color` does without one."""
+    if image.get_typeof("icc-profile-data"):
+        options = {"embedded": True, "depth": depth, "intent": "relative", "black_point_compensation": True}
+        return image[:4].icc_transform("srgb", **options)
+    most = 2**depth - 1
+    paper = most - image[:4]
+    colours = paper[:3] * paper[3] / most
+    return colours.rint().cast(image.format).copy(interpretation="rgb16" if depth == 16 else "srgb")
+
+
+def to_array(image: Any) -> np.ndarray:
+    """The pixels, `(height, width, channels)`."""
+    shape = (image.height, image.width, image.bands)
+    return np.frombuffer(image.write_to_memory(), DTYPES[image.format]).reshape(shape)
+
+
+def from_array(pixels: np.ndarray) -> Any:
+    """A `pyvips.Image` of pixels `(height, width, channels)`."""
+    height, width, channels = pixels.shape
+    image = import_vips().Image.new_from_memory(
+        np.ascontiguousarray(pixels).data, width, height, channels, "uchar" if pixels.itemsize == 1 else "ushort"
+    )
+    return interpreted(image)
+
+
+def interpreted(image: Any) -> Any:
+    """A picture that knows whether its channels are grey or colours."""
+    return image.copy(interpretation=INTERPRETATIONS[8 * DTYPES[image.format].itemsize, image.bands <= 2])
+
+
+def with_metadata(image: Any, metadata: Metadata, kind: str) -> Any:
+    """A picture with what is known of it; a TIFF gets its EXIF by `keras_lisr.pictures.tiff_exif`.
+
+    Args:
+        image: `pyvips.Image`.
+        metadata: What is known.
+        kind: Format in which it will be saved, by Pillow's name.
+    """
+    pyvips = import_vips()
+    image = image.copy()
+    blobs = {"exif-data": metadata.exif, "icc-profile-data": metadata.icc_profile, "xmp-data": metadata.xmp}
+    if kind == "PNG":
+        blobs["xmp-data"] = in_ascii(metadata.xmp)
+    for name, blob in blobs.items():
+        if blob:
+            prefix = b"Exif\0\0" if name == "exif-data" else b""
+            image.set_type(pyvips.GValue.blob_type, name, prefix + blob)
+    if metadata.dpi:
+        across, down = (dots / 25.4 for dots in metadata.dpi)
+        image = image.copy(xres=across, yres=down)
+    return image
+
+
+def in_ascii(xmp: bytes) -> bytes:
+    """XMP that says the same in ASCII; libvips puts it where PNG has Latin-1. Empty if it is no text."""
+    try:
+        return xmp.decode().encode("ascii", "xmlcharrefreplace")
+    except UnicodeDecodeError:
+        return b""
+
+
+def save(image: Any, kind: str, target: IO[bytes] | None, quality: int | None = None) -> bytes | None:
+    """Writes a picture, PNG, JPEG or TIFF, in bounded memory.
+
+    Args:
+        image: `pyvips.Image`.
+        kind: Format, by Pillow's name.
+        target: File, open for reading and writing; None for none.
+        quality: Of a JPEG.
+
+    Returns:
+        The content, if there is no file for it.
+    """
+    # Where there is no EXIF, libvips would make some up.
+    options: dict[str, Any] = {"keep": sum(flag for name, flag in KEEP.items() if image.get_typeof(name))}
+    match kind:
+        case "JPEG":
+            options |= {"Q": quality, "subsample_mode": "off"}
+        case "TIFF":
+            size = image.width * image.height * image.bands * DTYPES[image.format].itemsize
+            options |= {"compression": "deflate", "predictor": "horizontal", "resunit": "inch"}
+            options["bigtiff"] = size > LARGEST_CLASSIC_TIFF
+    saver = f"{kind.lower()}save"
+    if target is None:
+        return getattr(image, f"{saver}_buffer")(**options)
+    # Not a name: libvips would take what stands in brackets for options.
+    getattr(image, f"{saver}_target")(import_vips().Target.new_to_descriptor(target.fileno()), **options)
+    return None

@@ -1,0 +1,35 @@
+"""What the steps before and after the network take in memory, however high the picture."""
+
+import math
+
+import numpy as np
+
+from keras_lisr.pictures import alpha, resize
+from keras_lisr.runtime.rows import BAND
+
+MARGIN = 128 * 2**20  # What libraries allocate on the way, and what memory breaks into pieces.
+
+
+def working_memory(enlarged: tuple[int, int, int], size: tuple[int, int], dtype: np.dtype) -> int:
+    """Bytes that the steps besides the network hold at most.
+
+    Args:
+        enlarged: Height, width and channels of what the network has made of the picture.
+        size: Height and width of the result.
+        dtype: Type of the pixels.
+    """
+    height, width, channels = enlarged
+    row = width * channels * dtype.itemsize
+    work = 4 * BAND * row  # Bands on their way from one step to the next.
+    if channels in (2, 4):
+        window = (alpha.TILE + 2 * alpha.RADII[-1]) ** 2
+        work += 10 * 8 * channels * window + 2 * (alpha.TILE + 2 * alpha.RADII[-1]) * row
+        work += 3 * resize.BICUBIC_TILE * row
+    if size != (height, width):
+        step = height / size[0]
+        made = resize.result_rows(step)
+        first, last = resize.source_rows(0, made, step, 10**9)
+        seen = last - first + math.ceil(resize.SUPPORT * max(step, 1)) + 1
+        floats = 4 * (seen * width + made * size[1])
+        work += 2 * seen * row + (2 + channels) * floats
+    return work

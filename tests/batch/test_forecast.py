@@ -1,0 +1,61 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_lisr.batch import Worker, find_jobs, run_jobs
+from keras_lisr.batch.forecast import forecast, pictures_at_once, pixels_to_enlarge
+from keras_lisr.pictures import PictureUpscaler, Size
+
+
+def test_a_forecast_is_near_what_happens(tmp_path, upscaler):
+    (tmp_path / "in").mkdir()
+    for i, side in enumerate((150, 200, 260)):
+        noise = np.random.default_rng(i).integers(0, 256, (side, side, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(tmp_path / "in" / f"{i}.png")
+    jobs = find_jobs([tmp_path / "in"], tmp_path / "out")
+    worker = Worker(upscaler)
+    found = forecast(jobs, worker)
+    assert not (tmp_path / "out").exists()
+    assert [task.target_size for task in found.tasks] == [(300, 300), (400, 400), (520, 520)]
+    assert found.seconds > 0
+    list(run_jobs(jobs, worker))
+    assert found.disk == pytest.approx(sum(job.target.stat().st_size for job in jobs), rel=0.1)
+    result = 4 * (150**2 + 200**2 + 260**2)
+    assert found.memory >= upscaler.network.memory + 3 * result
+
+
+def test_what_fails_or_is_there_takes_nothing(album, tmp_path, upscaler):
+    jobs = find_jobs([album], tmp_path / "out", recursive=True)
+    jobs[0].source.write_text("no picture")
+    jobs[1].target.parent.mkdir()
+    jobs[1].target.touch()
+    found = forecast(jobs, Worker(upscaler, skip_existing=True))
+    assert [task.status for task in found.tasks] == ["failed", "skipped", ""]
+    assert jobs[0].source.name in found.tasks[0].error
+    jobs[2].source.unlink()
+    found = forecast(jobs, Worker(upscaler, skip_existing=True))
+    assert (found.seconds, found.disk, found.memory) == (0, 0, 0)
+    json.dumps([task.record() for task in found.tasks])
+
+
+def test_passes_and_transparency_are_counted(tmp_path, network):
+    Image.new("RGBA", (20, 10)).save(tmp_path / "a.png")
+    (job,) = find_jobs([tmp_path / "a.png"], tmp_path / "out.png")
+    for size, alpha, runs in (
+        (Size(), "network", 2),
+        (Size(), "bicubic", 1),
+        (Size(scale=3), "bicubic", 1 + 4),
+        (Size(scale=1), "network", 0),
+    ):
+        upscaler = PictureUpscaler(network, size=size, alpha=alpha)
+        assert pixels_to_enlarge(Worker(upscaler).examine(job), upscaler) == runs * 200
+
+
+def test_the_bound_on_memory_is_the_forecast(album, tmp_path, network):
+    upscaler = PictureUpscaler(network, memory=2**31)
+    jobs = find_jobs([album], tmp_path)
+    assert forecast(jobs, Worker(upscaler)).memory == 2**31
+    tasks = [Worker(upscaler).examine(job) for job in jobs]
+    assert pictures_at_once(tasks) == 5 * (24 * 30 * 8 + 20 * 20 * 8)

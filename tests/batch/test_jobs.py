@@ -1,0 +1,160 @@
+import os
+
+import pytest
+
+from keras_lisr.batch import Job, find_jobs
+from keras_lisr.batch.jobs import check_free
+
+
+@pytest.fixture
+def album(tmp_path):
+    """Folder with pictures, by name, in two levels, and what is to be left out."""
+    folder = tmp_path / "album"
+    (folder / "2024" / "Spätsommer").mkdir(parents=True)
+    (folder / ".thumbnails").mkdir()
+    for name in ("b.jpg", "a.PNG", "2024/c.tif", "2024/Spätsommer/über\nall.webp"):
+        (folder / name).touch()
+    for name in ("notes.txt", ".hidden.png", ".thumbnails/a.png", ".partial_0.png", "archive.png.zip"):
+        (folder / name).touch()
+    return folder
+
+
+def names(jobs, sources, targets):
+    return [(str(job.source.relative_to(sources)), str(job.target.relative_to(targets))) for job in jobs]
+
+
+def test_a_folder_is_searched_by_name_without_those_within(album, tmp_path):
+    jobs = find_jobs([album], tmp_path / "out")
+    assert names(jobs, album, tmp_path / "out") == [("a.PNG", "a.png"), ("b.jpg", "b.png")]
+
+
+def test_the_tree_is_kept(album, tmp_path):
+    out = tmp_path / "out"
+    assert names(find_jobs([album], out, recursive=True, suffix="_x4", ext="auto"), album, out) == [
+        ("a.PNG", "a_x4.PNG"),
+        ("b.jpg", "b_x4.jpg"),
+        ("2024/c.tif", "2024/c_x4.tif"),
+        ("2024/Spätsommer/über\nall.webp", "2024/Spätsommer/über\nall_x4.webp"),
+    ]
+    assert not out.exists()  # Nothing is made by looking.
+
+
+def test_several_inputs_keep_their_order(album, tmp_path):
+    jobs = find_jobs([album / "b.jpg", album / "2024", album / "a.PNG", album / "b.jpg"], tmp_path)
+    assert [job.target.name for job in jobs] == ["b.png", "c.png", "a.png"]
+
+
+def test_results_lie_beside_their_sources_by_default(album):
+    assert find_jobs([album / "b.jpg"], suffix="_x4") == [Job(album / "b.jpg", album / "b_x4.png")]
+    jobs = find_jobs([album], recursive=True, suffix="_x4")
+    assert album / "2024" / "c_x4.png" in [job.target for job in jobs]
+
+
+def test_a_single_picture_goes_into_a_file_or_a_folder(album, tmp_path):
+    picture = album / "b.jpg"
+    assert find_jobs([picture], tmp_path / "large.png") == [Job(picture, tmp_path / "large.png")]
+    assert find_jobs([picture], tmp_path) == [Job(picture, tmp_path / "b.png")]
+    assert find_jobs([picture], f"{tmp_path}/new/") == [Job(picture, tmp_path / "new" / "b.png")]
+    # Whatever is found in a folder is not a single picture.
+    (album / "a.PNG").unlink()
+    assert find_jobs([album], tmp_path / "large.png") == [Job(picture, tmp_path / "large.png" / "b.png")]
+
+
+def test_results_of_an_earlier_run_are_not_pictures(album):
+    before = find_jobs([album], album, suffix="_x4")
+    for job in before:
+        job.target.touch()
+    assert find_jobs([album], album, suffix="_x4") == before
+    (album / "a_x4_x4.png").touch()
+    assert find_jobs([album], album, suffix="_x4") == before
+
+
+def test_the_output_folder_within_the_input_folder_is_left_out(album):
+    before = find_jobs([album], album / "large", recursive=True)
+    for job in before:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        job.target.touch()
+    assert find_jobs([album], album / "large", recursive=True) == before
+
+
+def test_linked_folders_are_searched_once(album, tmp_path):
+    (album / "2024" / "loop").symlink_to(album)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "d.png").touch()
+    (album / "first").symlink_to(elsewhere)
+    (album / "second").symlink_to(elsewhere)
+    found = [str(job.source.relative_to(album)) for job in find_jobs([album], tmp_path / "out", recursive=True)]
+    assert found == ["a.PNG", "b.jpg", "2024/c.tif", "2024/Spätsommer/über\nall.webp", "first/d.png"]
+
+
+def test_a_linked_file_keeps_its_own_name(album, tmp_path):
+    (album / "link.png").symlink_to(album / "b.jpg")
+    (album / "broken.png").symlink_to(tmp_path / "missing.png")
+    os.mkfifo(album / "pipe.png")
+    jobs = find_jobs([album], tmp_path / "out")
+    assert [job.target.name for job in jobs] == ["a.png", "b.png", "broken.png", "link.png"]  # The broken one, to tell.
+
+
+def test_no_result_leaves_the_output_folder(album, tmp_path):
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    out.mkdir()
+    elsewhere.mkdir()
+    (out / "2024").symlink_to(elsewhere)
+    with pytest.raises(ValueError, match=r"must lie in the folder for them\. Received: '.*out/2024/c.png', which is a"):
+        find_jobs([album], out, recursive=True)
+    (out / "2024").unlink()
+    (out / "b.png").symlink_to(elsewhere / "b.png")
+    with pytest.raises(ValueError, match="elsewhere/b.png'"):
+        find_jobs([album], out)
+    for suffix in ("/../../b", "/b", "\0"):
+        with pytest.raises(ValueError, match="`suffix` must be a part of a file's name"):
+            find_jobs([album], tmp_path / "new", suffix=suffix)
+
+
+def test_two_pictures_for_one_result_are_refused(album, tmp_path):
+    (album / "b.png").touch()
+    with pytest.raises(ValueError, match=r"names of their own.*b\.jpg' and .*b\.png', both for .*out/b\.png'"):
+        find_jobs([album], tmp_path / "out")
+    assert len(find_jobs([album], tmp_path / "out", ext="auto")) == 3
+    with pytest.raises(ValueError, match="names of their own"):
+        find_jobs([album / "b.png", album / "b.jpg"], tmp_path / "out", ext="tif")
+
+
+def test_no_picture_is_replaced_by_a_result(album, tmp_path):
+    picture = album / "b.jpg"
+    with pytest.raises(ValueError, match="OUT must be another file than IN"):
+        find_jobs([album], album, ext="auto")
+    (album / "link.jpg").symlink_to(picture)
+    for output in (picture, album / "link.jpg"):
+        with pytest.raises(ValueError, match=r"OUT must be another file than IN\. Received: '.*b\.jpg'"):
+            find_jobs([picture], output)
+    (album / "b_x4.png").touch()
+    with pytest.raises(ValueError, match=r"OUT must be another file than IN\. Received: '.*b_x4\.png'"):
+        find_jobs([picture, album / "b_x4.png"], suffix="_x4")
+
+
+def test_what_is_not_there_is_refused(album, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for inputs, message in (
+        ([album, tmp_path / "missing.png"], r"missing\.png' \(No such file or directory\)"),
+        ([tmp_path / "empty"], r"hold some \(.*\.png.*\), or -r be given to search the folders within\. Received: '/"),
+        ([], "Received: none"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            find_jobs(inputs, tmp_path / "out")
+    with pytest.raises(ValueError, match=r"`ext` must be auto or one of png, jpg,.*\. Received: ext='doc'"):
+        find_jobs([album], tmp_path / "out", ext="doc")
+    with pytest.raises(OSError, match=r"OUT must be a folder for several pictures\. Received: '.*b\.jpg'"):
+        find_jobs([album], album / "b.jpg")
+
+
+def test_existing_results_are_told(album, tmp_path):
+    jobs = find_jobs([album], tmp_path)
+    check_free(jobs)
+    jobs[1].target.touch()
+    with pytest.raises(ValueError, match=r"OUT must not exist yet, or --overwrite or .* Received: '.*b\.png'$"):
+        check_free(jobs)
+    jobs[0].target.symlink_to("nowhere")
+    with pytest.raises(ValueError, match=r"Received: '.*a\.png' and 1 more$"):
+        check_free(jobs)

@@ -1,0 +1,24 @@
+import argparse
+
+import pytest
+
+from keras_lisr.cli.memory_size import format_memory, parse_memory
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("2GiB", 2**31), ("2gib", 2**31), ("1.5 G", 1_500_000_000), ("800MB", 800_000_000), ("512Mi", 2**29), ("77", 77)],
+)
+def test_units(text, size):
+    assert parse_memory(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1GiB", "GiB", "2 GiB more", "1e9", "2ib"])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="must be a size such as 2GiB or 800MB"):
+        parse_memory(text)
+
+
+def test_what_is_written_can_be_read():
+    for size in (0, 1023, 1024, 150 * 2**20, 2.5 * 2**30, 3000 * 2**40):
+        assert parse_memory(format_memory(size)) == pytest.approx(size, rel=0.05)

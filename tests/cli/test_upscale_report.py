@@ -1,0 +1,49 @@
+import io
+from pathlib import Path
+
+import pytest
+
+from keras_lisr.batch import Job, Task
+from keras_lisr.cli.upscale_report import Report, encodable, printable
+
+
+def done(name, status="written", **known):
+    return Task(Job(Path(name), Path(f"out_{name}")), status, target_size=(20, 30), **known)
+
+
+def test_names_take_one_line_of_any_encoding():
+    assert printable(Path("Käse 1.png")) == "Käse 1.png"
+    assert printable(Path("a\nb.png")) == "'a\\nb.png'"
+    assert "\n" not in printable(Path("a\x1b[2K\u2028b.png")) and "\x1b" not in printable(Path("a\x1b[2Kb.png"))
+    ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    assert encodable("Käse \udcff", ascii_only) == "K\\xe4se \\udcff"
+
+
+def test_a_note_is_told_once(capsys):
+    lines = io.StringIO()
+    with Report(2, "tiny", log=None, lines=lines) as report:
+        for name in ("a.png", "b.png"):
+            report.tell(done(name, notes=("it is approximate",), description="resized to 30 x 20 pixels"))
+        assert report.end() == 0
+    assert capsys.readouterr().err == "keras-lisr: note: it is approximate\n"
+    first, second, summary = lines.getvalue().splitlines()
+    assert first == "out_a.png: 30 x 20 pixels by tiny in 0.0 s (resized to 30 x 20 pixels)"
+    assert summary.startswith("2 pictures in ")
+
+
+def test_the_failure_of_a_single_picture_is_an_error(capsys):
+    with Report(1, "tiny", log=None, lines=io.StringIO()) as report:
+        report.tell(done("a.png", "failed", error="`path` must be a picture"))
+        with pytest.raises(ValueError, match="^`path` must be a picture$"):
+            report.end()
+    assert not capsys.readouterr().err
+
+
+def test_the_log_goes_on_where_it_was(tmp_path):
+    log = tmp_path / "log"
+    for name in ("a.png", "b.png"):
+        with Report(1, "tiny", log=log, lines=io.StringIO()) as report:
+            report.tell(done(name))
+            assert log.read_text().endswith("\n")
+            report.end()
+    assert len(log.read_text().splitlines()) == 4

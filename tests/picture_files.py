@@ -1,0 +1,61 @@
+"""Files as other programs make them, for the tests of reading."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pyvips
+from PIL import Image, ImageCms
+from PIL.ExifTags import Base
+
+SRGB = ImageCms.createProfile("sRGB")
+
+
+def rgba(colours, transparency):
+    return np.dstack([colours, transparency])
+
+
+def grey_of(colours):
+    return np.array(Image.fromarray(colours).convert("L"))
+
+
+def by_pillow(path, image, **options):
+    image.save(path, **options)
+
+
+def by_vips(path, pixels, **options):
+    """Saves 16 bits, with what Pillow's names say of the metadata."""
+    image = pyvips.Image.new_from_array(pixels)
+    image = image.copy(interpretation="grey16" if image.bands <= 2 else "rgb16")
+    if "dpi" in options:
+        image = image.copy(xres=options["dpi"][0] / 25.4, yres=options["dpi"][1] / 25.4)
+    for name, field in (("exif", "exif-data"), ("icc_profile", "icc-profile-data")):
+        if options.get(name):
+            image.set_type(pyvips.GValue.blob_type, field, options[name])
+    if str(path).endswith(".png"):
+        image.pngsave(str(path))
+    else:
+        image.tiffsave(str(path), compression="lzw", resunit="inch")
+
+
+def to_cmyk(colours, profile=None):
+    """CMYK, naively or through a profile."""
+    image = Image.fromarray(colours)
+    if profile is None:
+        return image.convert("CMYK")
+    target = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+    return ImageCms.profileToProfile(image, SRGB, target, intent, outputMode="CMYK", flags=flags)
+
+
+def exif_with(orientation):
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    exif[Base.Make] = "maker"
+    return exif
+
+
+def png_chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,0 +1,105 @@
+import errno
+import os
+import tempfile
+
+import numpy as np
+import pytest
+
+from keras_lisr.pictures import Picture
+from keras_lisr.pictures.formats import (
+    FORMATS,
+    READABLE,
+    check_output,
+    check_output_channels,
+    check_output_picture,
+    check_output_size,
+    check_quality,
+    format_of,
+    is_opaque,
+    losses,
+    rounded_to_8_bits,
+)
+
+
+@pytest.mark.parametrize("name", ["a", "a.psd", "a.txt", "a.png.part", ""])
+def test_unknown_suffixes_are_refused(tmp_path, name):
+    checks = (format_of, lambda path: check_output_size(path, 4, 4), lambda path: check_quality(path, None))
+    for check in checks + ((check_output,) if name else ()):
+        with pytest.raises(ValueError, match=r"`path` must end in one of .png, .jpg, .*Received: path='.*"):
+            check(tmp_path / name if name else name)
+
+
+def test_formats_are_found_by_path_and_by_suffix():
+    assert format_of("a.JPeG").name == format_of(".jpg").name == format_of("folder.png/a.jpg").name == "JPEG"
+    assert set(FORMATS) < set(READABLE)
+
+
+def test_folders_are_checked(tmp_path, monkeypatch):
+    (tmp_path / "folder.png").mkdir()
+    message = r"`path` must be a file in a folder that can be written to. Received: path='.*"
+    with pytest.raises(OSError, match=message + r"folder.png' \(it is a folder\)"):
+        check_output(tmp_path / "folder.png")
+    with pytest.raises(OSError, match=message + r"a.png' \(No such file or directory\)"):
+        check_output(tmp_path / "missing" / "a.png")
+
+    def refuse(dir):
+        raise PermissionError(errno.EACCES, "Permission denied", dir)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(OSError, match=message + r"a.png' \(Permission denied\)"):
+        check_output(tmp_path / "a.png")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_folder_of_somebody_else_cannot_be_written_to(tmp_path):
+    os.seteuid(65534)
+    try:
+        with pytest.raises(OSError, match=r"\(Permission denied\)"):
+            check_output(tmp_path / "a.png")
+    finally:
+        os.seteuid(0)
+
+
+def test_formats_end_at_a_size():
+    check_output_size("a.png", 100_000, 100_000)
+    check_output_size("a.jpg", 65_500, 1)
+    for name, side in (("a.jpg", 65_501), ("a.webp", 16_384), ("a.avif", 16_385), ("a.gif", 65_536)):
+        with pytest.raises(ValueError, match=f"must have a format for {side} x 4 pixels, such as .png; "):
+            check_output_size(name, 4, side)
+    with pytest.raises(ValueError, match="such as .png; BMP ends at 4 GiB"):
+        check_output_size("a.bmp", 40_000, 40_000)
+
+
+def test_transparency_needs_a_format_that_holds_it():
+    for suffix, known in FORMATS.items():
+        check_output_channels(suffix, 3)
+        if known.alpha:
+            check_output_channels(suffix, 4)
+            continue
+        with pytest.raises(ValueError, match=f"{known.name} has none. Received: path='a{suffix}'"):
+            check_output_channels(f"a{suffix}", 2)
+        pixels = np.full((2, 2, 4), 255, np.uint8)
+        check_output_picture(f"a{suffix}", Picture(pixels))
+        pixels[1, 1, 3] = 0
+        with pytest.raises(ValueError, match=f"{known.name} has none"):
+            check_output_picture(f"a{suffix}", Picture(pixels))
+
+
+def test_what_is_opaque():
+    assert is_opaque(np.zeros((2, 2, 3), np.uint8)) and is_opaque(np.zeros((2, 2, 1), np.uint16))
+    assert is_opaque(np.full((2, 2, 4), 65535, np.uint16)) and not is_opaque(np.full((2, 2, 2), 255, np.uint16))
+
+
+def test_rounding_is_to_the_nearest():
+    values = np.arange(65536, dtype=np.uint16)
+    np.testing.assert_array_equal(rounded_to_8_bits(values), np.round(values / 257))
+    assert rounded_to_8_bits(values).dtype == np.uint8
+    eight = np.arange(256, dtype=np.uint8)
+    assert rounded_to_8_bits(eight) is eight
+
+
+def test_losses_are_told():
+    assert losses("a.png", 16) == losses("a.tif", 16) == losses("a.jpg", 8) == losses("a.webp", 8, animation=True) == ()
+    assert losses("a.webp", 16) == ("WEBP holds 8 bits per channel: 16 were rounded",)
+    assert losses("a.tif", 8, animation=True) == ("TIFF holds no animation",)
+    assert len(losses("a.gif", 16, animation=True)) == 2

@@ -1,0 +1,168 @@
+"""Damaged and malicious files: each gives a picture or one error of one line, soon and in bounded memory."""
+
+import io
+import json
+import struct
+import subprocess
+import sys
+import zlib
+
+import pytest
+from hostile_files import mutated, samples
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from picture_files import png_chunk
+from PIL import Image
+
+from keras_lisr.pictures import read_animation, read_picture
+from keras_lisr.pictures.read import picture_size
+
+SAMPLES = samples()
+KINDS = ("byte", "bit", "number", "byte", "bit", "number", "missing", "twice", "end")
+edit = st.tuples(st.sampled_from(KINDS), st.floats(0, 1), st.integers(0, 2**16 - 1))
+# Most of what can go wrong stands at the beginning.
+early_edit = st.tuples(st.sampled_from(KINDS[:3]), st.floats(0, 0.3), st.integers(0, 2**16 - 1))
+
+
+def check(content):
+    """Reads a file in every way; memory is bounded by what is allowed to be allocated."""
+    bounded = {"max_pixels": 2**20}
+    for read, options in ((picture_size, {}), (read_picture, bounded), (read_animation, bounded)):
+        try:
+            read(io.BytesIO(content), **options)
+        except ValueError as error:
+            message = str(error)
+            assert message.startswith("`file` must be ")
+            assert message.isprintable() and len(message) < 500
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_whole_files_are_read(name):
+    animation = read_animation(io.BytesIO(SAMPLES[name]))
+    assert len(animation.frames) == (3 if name.startswith("animated") else 1)
+    assert sorted(animation.frames[0].pixels.shape[:2]) == [18, 22]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_cut_off_files(name):
+    content = SAMPLES[name]
+    for length in sorted({*range(0, 40), *range(0, len(content), max(1, len(content) // 40))}):
+        check(content[:length])
+
+
+@settings(max_examples=2500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(sorted(SAMPLES)), st.lists(st.one_of(edit, early_edit), min_size=1, max_size=4))
+def test_damaged_files(name, edits):
+    check(mutated(SAMPLES[name], edits))
+
+
+@settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", b"MM\0+", b"BM"]), st.binary(max_size=300))
+def test_arbitrary_content(magic, content):
+    check(magic + content)
+
+
+BOUNDED = """
+import json, resource, sys, time
+from keras_lisr.pictures import read_animation, read_picture
+from keras_lisr.pictures.read import picture_size
+read_picture(sys.argv[1])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+messages, start = [], time.monotonic()
+for read in (picture_size, read_picture, read_animation):
+    try:
+        read(sys.argv[2])
+        messages.append("")
+    except ValueError as error:
+        messages.append(str(error))
+mebibytes = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+print(json.dumps([messages, mebibytes, time.monotonic() - start]))
+"""
+
+
+def run_bounded(tmp_path, content):
+    """What a process of its own tells of a file: messages, further memory in MiB, seconds."""
+    Image.new("RGB", (4, 4)).save(tmp_path / "small.png")
+    (tmp_path / "hostile").write_bytes(content)
+    command = [sys.executable, "-c", BOUNDED, tmp_path / "small.png", tmp_path / "hostile"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def png(width, height, *chunks, depth=8, colour=2):
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        [png_chunk(b"IHDR", header), *chunks, png_chunk(b"IDAT", zlib.compress(bytes(100))), png_chunk(b"IEND", b"")]
+    )
+
+
+def overlapping_tags(count, length):
+    """A TIFF of which every tag means the same bytes: together, they are many times as long as the file."""
+    entries = b"".join(struct.pack("<HHII", 1000 + i, 1, length, 0) for i in range(count))
+    head = struct.pack("<2sHI", b"II", 42, 8) + struct.pack("<H", count) + entries + struct.pack("<I", 0)
+    return head + bytes(length - len(head))
+
+
+def endless_gif(frames):
+    """A GIF of many frames, each of them the whole picture in a few bytes."""
+    head = b"GIF89a" + struct.pack("<HHBBB", 2000, 2000, 0x80, 0, 0) + bytes(3) + b"\xff\xff\xff"
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 2000, 2000, 0) + b"\x02\x02\x44\x01\x00"
+    return head + frames * frame + b";"
+
+
+def many_scans(count):
+    """A progressive JPEG in which one scan comes again and again."""
+    stream = io.BytesIO()
+    Image.new("L", (8000, 8000)).save(stream, "JPEG", progressive=True)
+    content = stream.getvalue()
+    last = content.rindex(b"\xff\xda")
+    return content[:last] + content[last:-2] * count + b"\xff\xd9"
+
+
+BOMBS = {
+    "text of a PNG": lambda: png(4, 4, png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**28)))),
+    "profile of a PNG": lambda: png(4, 4, png_chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(2**28)))),
+    "profile of a 16-bit PNG": lambda: png(4, 4, png_chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(2**28))), depth=16),
+    "pixels of a PNG": lambda: png(2**31 - 1, 2**31 - 1),
+    "pixels of a 16-bit PNG": lambda: png(2**31 - 1, 2**31 - 1, depth=16),
+    "fewer pixels than a PNG says": lambda: png(14_000, 14_000),
+    "tags of a TIFF": lambda: overlapping_tags(60_000, 2**21),
+    "EXIF of a PNG": lambda: png(4, 4, png_chunk(b"eXIf", overlapping_tags(60_000, 2**21))),
+    "frames of a GIF": lambda: endless_gif(20_000),
+    "size of a GIF": lambda: endless_gif(1).replace(struct.pack("<H", 2000), b"\xff\xff"),
+    "scans of a JPEG": lambda: many_scans(600),
+    "size of a BMP": lambda: b"BM" + struct.pack("<IIIIiiHHII16x", 60, 0, 54, 40, 2**30, 2**30, 1, 24, 0, 0),
+    "size of a WebP": lambda: b"RIFF\x1e\0\0\0WEBPVP8X" + struct.pack("<II", 10, 2) + b"\xff" * 6 + b"ANIM",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_small_files_do_not_become_large(tmp_path, name):
+    messages, mebibytes, seconds = run_bounded(tmp_path, BOMBS[name]())
+    assert all(message.startswith("`file` must be ") or not message for message in messages)
+    assert mebibytes < 900  # 200 megapixels in RGB.
+    assert mebibytes < 150 or name in ("fewer pixels than a PNG says", "size of a GIF")
+    assert seconds < 10
+
+
+def test_files_are_what_they_hold(tmp_path):
+    for name in ("photo.tif", "photo.txt", "photo", "photo.png[page=2]"):
+        (tmp_path / name).write_bytes(SAMPLES["jpeg"])
+        assert picture_size(tmp_path / name).format == "JPEG"
+        (tmp_path / name).write_bytes(SAMPLES["16-bit tiff"])
+        assert read_picture(tmp_path / name).depth == 16
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n",
+        b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>",
+        b"%PDF-1.4",
+        b"push graphic-context\nviewbox 0 0 640 480\nimage over 0,0 0,0 'https://example.com/'\npop graphic-context",
+    ],
+)
+def test_programs_are_not_run(content):
+    with pytest.raises(ValueError, match="it is no picture of a known kind"):
+        read_picture(io.BytesIO(content))

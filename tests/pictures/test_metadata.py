@@ -1,0 +1,111 @@
+import struct
+
+import numpy as np
+import pytest
+from picture_files import exif_with
+from PIL import Image
+from PIL.ExifTags import IFD, Base
+
+from keras_lisr.pictures.metadata import (
+    dots_per_inch,
+    find_orientation,
+    metadata_of,
+    profile_of,
+    upright,
+    with_orientation,
+)
+
+
+def exif_block(order, *entries):
+    """An EXIF block made by hand."""
+    packed = b"".join(struct.pack(f"{order}HHI", *entry[:3]) + entry[3] for entry in entries)
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    return magic + struct.pack(f"{order}IH", 8, len(entries)) + packed + bytes(4)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("kind", "format"), [(1, "B"), (3, "H"), (4, "I")])
+def test_the_orientation_is_reset_in_place(order, kind, format):
+    note = (0x927C, 7, 4, b"note")  # Makers' notes hold offsets of their own, which must stay right.
+    block = exif_block(order, note, (0x0112, kind, 1, struct.pack(f"{order}{format}", 6).ljust(4, b"\0")))
+    found, position = find_orientation(block)
+    assert struct.unpack_from(found, block, position) == (6,)
+    reset = with_orientation(block, 1)
+    assert struct.unpack_from(found, reset, position) == (1,)
+    assert [i for i, (before, after) in enumerate(zip(block, reset, strict=True)) if before != after] != []
+    assert with_orientation(reset, 6) == block
+
+
+@pytest.mark.parametrize(
+    "block",
+    [b"", b"II*\0", b"II*\0\xff\xff\xff\xff", exif_block("<"), exif_block("<", (0x0112, 3, 2, bytes(4)))[:-4]]
+    + [exif_block("<", (0x0112, 5, 1, bytes(4))), exif_block("<", (0x0112, 3, 1, bytes(4)))[:-8]],
+)
+def test_what_is_no_orientation_is_none(block):
+    assert find_orientation(block) is None
+    assert with_orientation(block, 1) == block
+
+
+def test_metadata_stays_as_it_was(tmp_path):
+    exif = exif_with(8)
+    exif.get_ifd(IFD.Exif)[Base.MakerNote] = bytes(range(200))
+    xmp = b'<a tiff:Orientation="8"/><tiff:Orientation>8</tiff:Orientation>'
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.jpg", exif=exif, xmp=xmp, dpi=(72, 72))
+    with Image.open(tmp_path / "a.jpg") as image:
+        metadata, orientation = metadata_of(image, is_grey=False)
+        before = image.info["exif"][6:]
+    assert orientation == 8
+    assert metadata.exif == with_orientation(before, 1)
+    assert bytes(range(200)) in metadata.exif
+    assert metadata.xmp == b'<a tiff:Orientation="1"/><tiff:Orientation>1</tiff:Orientation>'
+    assert metadata.dpi == (72, 72)
+
+
+def test_xmp_says_the_orientation_where_exif_does_not(tmp_path):
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.jpg", xmp=b'<a tiff:Orientation="6"/>')
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert metadata_of(image, is_grey=False)[1] == 6
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.jpg", xmp=b'<a tiff:Orientation="6"/>', exif=exif_with(3))
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert metadata_of(image, is_grey=False)[1] == 3
+
+
+def test_exif_in_a_text_of_a_png(tmp_path):
+    block = exif_with(6).tobytes()
+    image = Image.new("RGB", (4, 3))
+    image.info["Raw profile type exif"] = f"\nexif\n{len(block):8}\n{block.hex()}\n"
+    image.format = "PNG"
+    metadata, orientation = metadata_of(image, is_grey=False)
+    assert orientation == 6 and metadata.exif == with_orientation(block[6:], 1)
+    image.info["Raw profile type exif"] = "\nexif\n3\nno hex"
+    assert metadata_of(image, is_grey=False)[0].exif == b""
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_pixels_are_turned_as_pillow_turns_them(orientation):
+    pixels = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    method = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }.get(orientation)
+    image = Image.fromarray(pixels)
+    expected = np.array(image.transpose(method) if method is not None else image)
+    np.testing.assert_array_equal(upright(pixels, orientation), expected)
+
+
+def test_resolutions_that_make_no_sense_are_none():
+    assert dots_per_inch((300, 150.5)) == (300, 150.5)
+    for dpi in (None, (), 300, (0, 0), (-1, 300), (float("nan"), 1), (float("inf"), 1), ("a", "b"), (1e9, 1e9)):
+        assert dots_per_inch(dpi) is None
+    assert dots_per_inch((25.4, 25.4)) is None  # What libvips writes where nothing is known.
+
+
+def test_profiles_of_other_channels_are_dropped(profiles):
+    assert profile_of(profiles["p3"], is_grey=False) == profile_of(profiles["p3"], is_grey=True) == profiles["p3"]
+    assert profile_of(profiles["cmyk"], is_grey=False) == b""
+    assert profile_of(b"no profile", is_grey=False) == b""

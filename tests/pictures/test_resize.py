@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_lisr.pictures.resize import bicubic, resized
+from keras_lisr.runtime.rows import Stream, bands_of
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(0)
+
+
+def by_pillow(pixels, size, resample=Image.Resampling.LANCZOS):
+    channels = (Image.fromarray(channel.astype(np.float32)) for channel in np.moveaxis(pixels, 2, 0))
+    return np.stack([channel.resize(size, resample) for channel in channels], axis=2)
+
+
+def one_by_one(pixels):
+    return Stream((row[None] for row in pixels), pixels.shape, pixels.dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("height", "width"), [(150, 60), (75, 31), (301, 41), (1, 1), (7, 200), (299, 61), (100, 100), (900, 5)]
+)
+def test_bands_give_what_pillow_makes_of_the_whole_picture(random, dtype, channels, height, width):
+    white = np.iinfo(dtype).max
+    pixels = random.integers(0, white + 1, (300, 60, channels), dtype)
+    rows = resized(one_by_one(pixels), height, width)
+    assert (rows.shape, rows.dtype) == ((height, width, channels), dtype)
+    result = np.concatenate(list(bands_of(rows)))
+    expected = by_pillow(pixels, (width, height)).clip(0, white)
+    assert np.abs(result - expected).max() <= 0.5 + 1e-5 * white
+
+
+def test_a_picture_in_an_array_gives_the_same_bytes(random):
+    pixels = random.integers(0, 2**16, (300, 60, 4), np.uint16)
+    np.testing.assert_array_equal(resized(pixels, 133, 71)[0:133], resized(one_by_one(pixels), 133, 71)[0:133])
+
+
+def test_flat_pictures_stay_flat():
+    pixels = np.full((101, 53, 4), 65_535, np.uint16)
+    pixels[..., 1] = 257
+    for size in ((50, 20), (333, 111)):
+        result = resized(pixels, *size)[0 : size[0]]
+        assert (result == [65_535, 257, 65_535, 65_535]).all()
+
+
+def test_more_than_8_bits_are_kept():
+    ramp = np.linspace(20_000, 21_000, 256).astype(np.uint16)[None, :, None].repeat(8, axis=0)
+    result = resized(ramp, 8, 192)[0:8]
+    assert len(np.unique(result)) > 180
+    assert np.abs(result[:, 5:-5] - by_pillow(ramp, (192, 8))[:, 5:-5]).max() <= 0.51
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_colours_that_cannot_be_seen_do_not_count(random, channels):
+    pixels = random.integers(0, 256, (64, 64, channels), np.uint8)
+    pixels[..., -1] = 255
+    pixels[:, 32:, -1] = 0
+    pixels[:, :32, :-1] = 200
+    result = resized(pixels, 40, 40)[0:40]
+    seen = result[..., -1] > 0
+    assert seen[:, :20].all() and not seen[:, 24:].any()
+    assert np.abs(result[seen][:, :-1].astype(int) - 200).max() <= 1
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_bicubic_bands_are_the_whole_picture_of_pillow(random, scale):
+    pixels = random.integers(0, 256, (300, 290, 1), np.uint8)
+    rows = bicubic(one_by_one(pixels), scale)
+    assert rows.shape == (300 * scale, 290 * scale, 1)
+    expected = by_pillow(pixels, (290 * scale, 300 * scale), Image.Resampling.BICUBIC).clip(0, 255)
+    difference = np.abs(np.concatenate(list(bands_of(rows))) - expected)
+    assert difference.max() <= 0.5 + 1e-4

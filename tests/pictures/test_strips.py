@@ -1,0 +1,247 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import pyvips
+from picture_files import exif_with, to_cmyk
+from PIL import Image
+
+from keras_lisr.pictures import Metadata, Picture, read_picture, write_picture
+from keras_lisr.pictures.read import picture_size
+from keras_lisr.pictures.strips import StripReader, StripWriter
+from keras_lisr.runtime.rows import bands_of
+
+
+def noise(height, width, channels, dtype=np.uint8):
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (height, width, channels), dtype, endpoint=True)
+
+
+def read_in_strips(file):
+    with StripReader(file) as rows:
+        return np.concatenate(list(bands_of(rows))), rows.metadata
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("suffix", ["png", "tif", "TIFF"])
+def test_rows_come_back(tmp_path, suffix, channels, dtype):
+    pixels = noise(150, 37, channels, dtype)
+    file = tmp_path / f"größe[1].{suffix}"
+    with StripWriter(file, *pixels.shape, dtype) as writer:
+        for start, stop in ((0, 1), (1, 64), (64, 150)):
+            writer.write(pixels[start:stop])
+    assert os.listdir(tmp_path) == [file.name]
+    np.testing.assert_array_equal(read_picture(file).pixels, pixels)
+    read, metadata = read_in_strips(file)
+    np.testing.assert_array_equal(read, pixels)
+    assert metadata == Metadata()
+    with StripReader(file) as rows:
+        assert (rows.shape, rows.dtype) == (pixels.shape, pixels.dtype)
+        for start, stop in ((0, 70), (60, 100), (99, 100), (99, 150), (150, 150)):
+            np.testing.assert_array_equal(rows[start:stop], pixels[start:stop])
+        with pytest.raises(IndexError):
+            rows[0:10]
+    with pytest.raises(ValueError, match="before the file is closed"):
+        rows[140:150]
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_metadata_is_kept_or_stripped(tmp_path, metadata, profiles, suffix, dtype):
+    p3 = Metadata(metadata.exif, profiles["p3"], b"<x>\xc3\xa4</x>", metadata.dpi)
+    pixels = np.full((70, 40, 3), 99, dtype) * np.array([1, 2, 1], dtype)
+    for strip_metadata in (False, True):
+        file = tmp_path / f"a.{suffix}"
+        with StripWriter(file, 70, 40, 3, dtype, p3, strip_metadata=strip_metadata) as writer:
+            writer.write(pixels)
+        whole = tmp_path / f"whole.{suffix}"
+        write_picture(Picture(pixels, p3), whole, strip_metadata=strip_metadata)
+        result, expected = read_picture(file), read_picture(whole)
+        assert np.abs(result.pixels.astype(int) - expected.pixels).max() <= (3 if suffix == "jpg" else 0)
+        assert result.metadata.icc_profile == expected.metadata.icc_profile
+        # Beside EXIF, a JPEG of libvips says its resolution there only, where Pillow reads one number.
+        dpi = 2 * expected.metadata.dpi[:1] if suffix == "jpg" and not strip_metadata else expected.metadata.dpi
+        assert result.metadata.dpi == (pytest.approx(dpi, abs=0.5) if dpi else None)
+        assert (b"maker" in result.metadata.exif) is not strip_metadata
+        assert (b"<x>" in result.metadata.xmp) is not strip_metadata
+        assert read_in_strips(file)[1] == result.metadata
+
+
+def test_16_bits_are_rounded_and_quality_counts(tmp_path):
+    deep = noise(64, 64, 3, np.uint16)
+    for quality in (20, None):
+        with StripWriter(tmp_path / f"{quality}.jpg", *deep.shape, np.uint16, quality=quality) as writer:
+            writer.write(deep)
+        assert read_picture(tmp_path / f"{quality}.jpg").depth == 8
+    assert (tmp_path / "20.jpg").stat().st_size < (tmp_path / "None.jpg").stat().st_size
+    difference = read_picture(tmp_path / "None.jpg").pixels - deep / 257
+    assert np.abs(difference).mean() < 4
+
+
+def test_what_cannot_be_written_is_refused_before(tmp_path):
+    for name, channels, message in (
+        ("a.webp", 3, "must end in one of .png, .jpg, .jpeg, .tif, .tiff, .apng for a picture beyond memory"),
+        ("a.jpg", 4, "must have a format for transparency"),
+        ("a.txt", 3, "must end in one of"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            StripWriter(tmp_path / name, 10, 10, channels, np.uint8)
+    with pytest.raises(ValueError, match="JPEG ends at 65500 a side"):
+        StripWriter(tmp_path / "a.jpg", 70_000, 10, 3, np.uint8)
+    with pytest.raises(OSError):
+        StripWriter(tmp_path / "missing" / "a.png", 10, 10, 3, np.uint8)
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError("theirs")])
+def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path, error):
+    (tmp_path / "a.png").write_text("mine")
+
+    def write(rows, then=None):
+        with StripWriter(tmp_path / "a.png", 10, 10, 3, np.uint8) as writer:
+            writer.write(rows)
+            if then:
+                raise then
+
+    with pytest.raises((KeyboardInterrupt, ValueError), match="^$|^theirs$"):
+        write(noise(5, 10, 3), error)
+    with pytest.raises(ValueError, match="`rows` must be 10 in all. Received: 5"):
+        write(noise(5, 10, 3))
+    with pytest.raises(ValueError, match=r"`rows` must have shape \(n, 10, 3\) and type uint8. Received: \(5, 9, 3\)"):
+        write(noise(5, 9, 3))
+    assert os.listdir(tmp_path) == ["a.png"]
+    assert (tmp_path / "a.png").read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_rows_come_upright(tmp_path, colours, kind, orientation):
+    xmp = b'<x tiff:Orientation="%d"/>' % orientation
+    Image.fromarray(colours).save(tmp_path / "a", kind, exif=exif_with(orientation), xmp=xmp)
+    expected = read_picture(tmp_path / "a")
+    pixels, metadata = read_in_strips(tmp_path / "a")
+    assert pixels.shape == expected.pixels.shape
+    assert np.abs(pixels.astype(int) - expected.pixels).max() <= (4 if kind == "JPEG" else 0)
+    assert metadata == expected.metadata
+
+
+def test_other_modes_are_as_in_memory(tmp_path, colours, profiles):
+    image = Image.fromarray(colours)
+    image.quantize(16).save(tmp_path / "p.tif")
+    image.quantize(16).save(tmp_path / "p.png", transparency=bytes(range(16)))
+    image.convert("L").quantize(16).save(tmp_path / "grey.tif")
+    image.convert("1").save(tmp_path / "1.tif")
+    to_cmyk(colours).save(tmp_path / "cmyk.jpg", quality=95)
+    to_cmyk(colours, profiles["cmyk"]).save(tmp_path / "profiled.tif", icc_profile=profiles["cmyk"])
+    image.save(tmp_path / "a.webp", lossless=True)
+    image.save(tmp_path / "jpeg.tif", compression="jpeg", quality=95)
+    for file in tmp_path.iterdir():
+        pixels, metadata = read_in_strips(file)
+        expected = read_picture(file)
+        assert pixels.shape == expected.pixels.shape, file
+        assert np.abs(pixels.astype(int) - expected.pixels).max() <= 2, file
+        assert metadata == expected.metadata
+
+
+def test_what_cannot_be_read_in_strips_is_refused(tmp_path, colours):
+    image = Image.fromarray(colours)
+    image.save(tmp_path / "a.bmp")
+    with pytest.raises(ValueError, match=r"^`file` must be a readable picture. .*a.bmp' \(it is BMP; only AVIF, "):
+        StripReader(tmp_path / "a.bmp")
+    image.convert("YCbCr").save(tmp_path / "a.tif", compression="tiff_lzw")
+    with pytest.raises(ValueError, match="it is YCbCr"):
+        StripReader(tmp_path / "a.tif")
+    image.save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="--max-pixels 720 lifts the limit"):
+        StripReader(tmp_path / "a.png", max_pixels=719)
+    image.save(tmp_path / "a.gif", save_all=True, append_images=[image.rotate(180)])
+    with pytest.raises(ValueError, match="it has 2 frames"):
+        StripReader(tmp_path / "a.gif")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
+def test_a_file_that_breaks_off_is_an_error_where_it_does(tmp_path, suffix):
+    file = tmp_path / f"a.{suffix}"
+    write_picture(Picture(noise(600, 200, 3)), file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 2 // 3])
+    with pytest.raises(ValueError, match=rf"^`file` must be a readable picture. .*a.{suffix}' \(") as caught:
+        read_in_strips(file)
+    assert "\n" not in str(caught.value)
+
+
+BOUNDED = """
+import json, resource, sys
+import numpy as np
+from keras_lisr.pictures.strips import StripReader, StripWriter
+from keras_lisr.runtime.rows import bands_of
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+with StripWriter(sys.argv[2], 8, 8, 3, np.uint16) as writer:
+    writer.write(np.zeros((8, 8, 3), np.uint16))
+with StripReader(sys.argv[2]) as rows:
+    rows[0:8]
+before = peak()
+height, width, channels = 10_000, 10_000, 3
+band = (np.arange(width * channels) % 60_000).astype(sys.argv[1]).reshape(1, width, channels)
+with StripWriter(sys.argv[2], height, width, channels, sys.argv[1]) as writer:
+    for _ in range(0, height, 50):
+        writer.write(np.repeat(band, 50, axis=0))
+written = peak()
+with StripReader(sys.argv[2]) as rows:
+    assert rows.shape == (height, width, channels)
+    assert all((found == band).all() for found in bands_of(rows))
+print(json.dumps([written - before, peak() - before]))
+"""
+
+
+@pytest.mark.parametrize(("suffix", "dtype"), [("tif", "uint8"), ("tif", "uint16"), ("png", "uint8")])
+def test_100_megapixels_go_through_bounded_memory(tmp_path, suffix, dtype):
+    command = [sys.executable, "-c", BOUNDED, dtype, tmp_path / f"a.{suffix}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    written, read = json.loads(done.stdout)
+    assert written < 100 and read < 250  # The pixels take 286 MiB in 8 bits and 572 in 16.
+    assert picture_size(tmp_path / f"a.{suffix}")[:2] == (10_000, 10_000)
+
+
+def test_a_tiff_beyond_4_gib_is_a_bigtiff(tmp_path, monkeypatch, metadata):
+    monkeypatch.setattr("keras_lisr.pictures.vips.LARGEST_CLASSIC_TIFF", 10_000)
+    pixels = noise(64, 64, 3)
+    with StripWriter(tmp_path / "a.tif", *pixels.shape, np.uint8, metadata) as writer:
+        writer.write(pixels)
+    write_picture(Picture(pixels, metadata), tmp_path / "b.tif")
+    write_picture(Picture(pixels.astype(np.uint16), metadata), tmp_path / "c.tif")
+    for name in ("a.tif", "b.tif", "c.tif"):
+        assert (tmp_path / name).read_bytes()[:4] == b"II+\0"
+        np.testing.assert_array_equal(read_picture(tmp_path / name).pixels, pixels)
+        exif = Image.Exif()
+        exif.load(read_picture(tmp_path / name).metadata.exif)
+        assert exif.get_ifd(0x8825)[2] == (48, 30, 15)
+
+
+@pytest.mark.slow
+def test_a_tiff_of_more_than_4_gib(tmp_path):
+    """What deflating does not make smaller than 4 GiB: noise."""
+    row = noise(50, 40_000, 3)
+    with StripWriter(tmp_path / "a.tif", 38_000, 40_000, 3, np.uint8) as writer:
+        for top in range(0, 38_000, 50):
+            writer.write(np.roll(row, top, axis=1))
+    assert (tmp_path / "a.tif").stat().st_size > 2**32
+    with StripReader(tmp_path / "a.tif", max_pixels=2 * 10**9) as rows:
+        for top in range(0, 38_000, 50):
+            np.testing.assert_array_equal(rows[top : top + 50], np.roll(row, top, axis=1))
+
+
+def test_a_large_picture_that_is_not_upright_is_unpacked_to_a_file(tmp_path):
+    image = pyvips.Image.xyz(9000, 5000).cast("uchar").bandjoin(17).copy(interpretation="srgb")
+    image.set_type(pyvips.GValue.gint_type, "orientation", 6)
+    image.tiffsave(str(tmp_path / "a.tif"), compression="lzw")
+    with StripReader(tmp_path / "a.tif") as rows:
+        assert rows.shape == (9000, 5000, 3)
+        top = rows[0:2]
+    x, y = np.mgrid[:2, :5000]
+    np.testing.assert_array_equal(top, np.dstack([x, 4999 - y, np.full_like(x, 17)]).clip(0, 255))

@@ -1,0 +1,344 @@
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from architectures import ARCHITECTURES
+from PIL import Image
+
+from keras_lisr import zoo
+from keras_lisr.inference import Upscaler
+from keras_lisr.pictures.picture import Metadata, Picture
+from keras_lisr.pictures.read import read_picture
+from keras_lisr.pictures.size import Size
+from keras_lisr.pictures.upscale import PictureUpscaler, grey
+from keras_lisr.pictures.write import write_picture
+from keras_lisr.runtime.rows import Stream, bands_of
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "lanterns.png"
+LANCZOS = Image.Resampling.LANCZOS
+MODES = {"grey": 1, "grey and alpha": 2, "rgb": 3, "rgb and alpha": 4}
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    keras.utils.set_random_seed(0)
+    (fsrcnn,) = (architecture for architecture in ARCHITECTURES if architecture.name == "fsrcnn")
+    return Upscaler(fsrcnn.build_tiny(2), precision="float32")
+
+
+@pytest.fixture(scope="module")
+def preset():
+    return Upscaler(zoo.from_preset("imdn_x4"), precision="float32")
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    return np.array(Image.open(SAMPLE).convert("RGB"))[20:116, 60:188]
+
+
+def noise(height, width, channels, dtype=np.uint8):
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, (height, width, channels), dtype)
+
+
+def in_mode(rgb, mode, dtype=np.uint8):
+    """A photograph with as many channels, and alpha of a disk with a soft edge if the mode has it."""
+    height, width, _ = rgb.shape
+    pixels = rgb if "rgb" in mode else np.array(Image.fromarray(rgb).convert("L"))[..., None]
+    if "alpha" in mode:
+        rows, columns = np.mgrid[:height, :width]
+        distance = np.hypot(rows - height / 2, columns - width / 2)
+        alpha = np.clip(255 * (min(height, width) * 0.4 - distance) / 4, 0, 255).astype(np.uint8)
+        pixels = np.concatenate([pixels, alpha[..., None]], axis=2)
+    return pixels.astype(dtype) * dtype(257 if dtype == np.uint16 else 1)
+
+
+def resize(pixels, height, width):
+    """By Pillow, in floats."""
+    channels = (Image.fromarray(channel.astype(np.float32)) for channel in np.moveaxis(pixels, 2, 0))
+    return np.stack([channel.resize((width, height), LANCZOS) for channel in channels], axis=2)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_rgb_is_what_the_network_makes_of_it(tiny, dtype):
+    pixels, metadata = noise(70, 40, 3, dtype), Metadata(exif=b"taken", dpi=(300, 300))
+    result = PictureUpscaler(tiny)(Picture(pixels, metadata))
+    np.testing.assert_array_equal(result.pixels, tiny(pixels))
+    assert result.metadata == metadata
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_grey_is_the_mean_of_what_the_network_makes_of_rgb(tiny, dtype):
+    pixels = noise(30, 40, 1, dtype)
+    result = PictureUpscaler(tiny)(Picture(pixels)).pixels
+    expected = tiny(pixels.repeat(3, axis=2)).astype(float).mean(axis=2, keepdims=True)
+    assert (result.shape, result.dtype) == ((60, 80, 1), dtype)
+    assert np.abs(result - expected).max() <= 1 / 3 + 1e-6
+
+
+def test_the_mean_is_the_nearest_integer():
+    every = np.stack(np.meshgrid([0, 1, 2, 254, 255], [0, 1, 3, 255], [0, 1, 7, 255]), axis=-1).reshape(-1, 1, 3)
+    for dtype in (np.uint8, np.uint16):
+        np.testing.assert_array_equal(grey(every.astype(dtype))[..., 0], np.rint(every.mean(axis=2)))
+
+
+class Counted:
+    """A network that tells how often it is used."""
+
+    def __init__(self, network):
+        self.network, self.pictures = network, []
+
+    def bands(self, image, *arguments, **options):
+        self.pictures.append(image.shape)
+        return self.network.bands(image, *arguments, **options)
+
+    def __call__(self, image):
+        return self.network(image)
+
+    def __getattr__(self, name):
+        return getattr(self.network, name)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_an_opaque_alpha_costs_nothing_and_stays_opaque(tiny, channels, dtype):
+    pixels = noise(30, 40, channels, dtype)
+    pixels[..., -1] = np.iinfo(dtype).max
+    network = Counted(tiny)
+    result = PictureUpscaler(network)(Picture(pixels)).pixels
+    without = PictureUpscaler(tiny)(Picture(pixels[..., :-1])).pixels
+    np.testing.assert_array_equal(result[..., :-1], without)
+    assert (result[..., -1] == np.iinfo(dtype).max).all()
+    assert network.pictures == [(30, 40, 3)]
+
+
+def test_alpha_goes_through_the_network_or_bicubic(tiny, photograph):
+    pixels = in_mode(photograph, "rgb and alpha")
+    results = {}
+    for alpha, runs in (("network", 2), ("bicubic", 1)):
+        network = Counted(tiny)
+        results[alpha] = PictureUpscaler(network, alpha=alpha)(Picture(pixels)).pixels
+        assert len(network.pictures) == runs
+    np.testing.assert_array_equal(results["network"][..., :3], results["bicubic"][..., :3])
+    image = Image.fromarray(pixels[..., 3].astype(np.float32)).resize((256, 192), Image.Resampling.BICUBIC)
+    assert np.abs(results["bicubic"][..., 3] - np.array(image).clip(0, 255)).max() <= 0.501
+    through = tiny(pixels[..., 3:].repeat(3, axis=2)).mean(axis=2)
+    settled = np.isin(results["network"][..., 3], (0, 255))
+    assert np.abs(results["network"][..., 3] - through)[~settled].max() <= 0.5
+    middle, corner = results["network"][60:130, 90:160, 3], results["network"][:30, :30, 3]
+    assert (middle == 255).all() and not corner.any()
+
+
+@pytest.mark.parametrize("alpha", ["network", "bicubic"])
+@pytest.mark.parametrize("hidden", [(0, 255, 0), (0, 0, 0), (255, 255, 255)], ids=["green", "black", "white"])
+def test_no_halo_appears_at_the_edge(preset, alpha, hidden):
+    """What is seen is red, and before any background the result is nearly that of the picture before it.
+
+    Without `bleed`, what is seen is off by 220, and the composed pictures differ half as much again.
+    """
+    rows, columns = np.mgrid[:64, :64]
+    disk = np.clip(20.5 - np.hypot(rows - 31.5, columns - 31.5), 0, 1)[..., None]
+    red = np.array([220, 30, 30])
+    colours = np.where(disk > 0, red, hidden)
+    pixels = np.concatenate([colours, np.rint(255 * disk)], axis=2).astype(np.uint8)
+    result = PictureUpscaler(preset, alpha=alpha)(Picture(pixels)).pixels.astype(float)
+
+    seen = result[result[..., 3] > 0]
+    assert np.abs(seen[:, :3] - red).max() <= 2
+    for background in ((0, 0, 255), (0, 0, 0), (255, 255, 255)):
+        composed = np.rint(disk * red + (1 - disk) * background).astype(np.uint8)
+        transparency = 1 - result[..., 3:] / 255
+        difference = result[..., :3] * (1 - transparency) + transparency * background - preset(composed)
+        around = slice(32, -32)  # At the picture's border, the network changes a plain background.
+        assert np.abs(difference[around, around]).mean() < (2 if alpha == "network" else 2.6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("mode", MODES)
+def test_colours_do_not_drift(preset, photograph, mode, dtype):
+    pixels = in_mode(photograph, mode, dtype)
+    result = PictureUpscaler(preset)(Picture(pixels)).pixels
+    assert (result.shape, result.dtype) == ((4 * 96, 4 * 128, MODES[mode]), dtype)
+    assert_no_drift(result, pixels)
+
+
+@pytest.mark.parametrize("size", [Size(scale=1.5), Size(scale=0.4), Size(width=199, height=333)])
+def test_colours_do_not_drift_at_other_sizes(preset, photograph, size):
+    for mode in ("rgb", "grey and alpha"):
+        pixels = in_mode(photograph, mode, np.uint16)
+        assert_no_drift(PictureUpscaler(preset, size=size)(Picture(pixels)).pixels, pixels)
+
+
+def assert_no_drift(result, pixels):
+    """As they are seen, the result made as small as the picture and the picture differ by less than 0.5 of 255."""
+    white = float(np.iinfo(pixels.dtype).max)
+    height, width = np.minimum(result.shape[:2], pixels.shape[:2])
+    means = []
+    for values in (result, pixels):
+        values = values / white
+        if values.shape[2] in (2, 4):
+            values[..., :-1] *= values[..., -1:]
+        means.append(resize(values, height, width).mean(axis=(0, 1)))
+    assert np.abs(means[0] - means[1]).max() < 0.5 / 255
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("size", [Size(), Size(scale=1.5), Size(scale=3), Size(scale=0.7), Size(width=99, height=301)])
+def test_rows_of_a_file_give_the_bytes_of_the_whole_picture(tiny, photograph, mode, size):
+    pixels = np.concatenate([in_mode(photograph[::2, ::4], mode)] * 4)
+    expected = PictureUpscaler(tiny, size=size)(Picture(pixels)).pixels
+    rows = Stream((row[None] for row in pixels), pixels.shape, pixels.dtype)
+    in_tiles = Upscaler(tiny._model, precision="float32", tile=30)
+    result = PictureUpscaler(in_tiles, size=size)._upscale(rows, False, 0, None)
+    np.testing.assert_array_equal(np.concatenate(list(bands_of(result))), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("mode", [*MODES, "opaque"])
+def test_a_file_gives_the_pixels_of_the_picture_in_memory(tiny, photograph, tmp_path, mode, dtype):
+    pixels = in_mode(photograph, "rgb and alpha" if mode == "opaque" else mode, dtype)
+    if mode == "opaque":
+        pixels[..., 3] = np.iinfo(dtype).max
+    source, target = tmp_path / "in.png", tmp_path / "out.tif"
+    write_picture(Picture(pixels, Metadata(dpi=(300.0, 300.0))), source)
+    network = Counted(tiny)
+    upscaler = PictureUpscaler(network, size=Size(scale=1.6))
+    assert upscaler.upscale_file(source, target) == (154, 205)
+    result = read_picture(target)
+    expected = PictureUpscaler(tiny, size=Size(scale=1.6))(Picture(pixels)).pixels
+    np.testing.assert_array_equal(result.pixels, expected)
+    assert result.pixels.dtype == dtype
+    assert result.metadata.dpi == pytest.approx((300, 300), abs=0.1)
+    assert len(network.pictures) == (2 if mode.endswith("alpha") else 1)
+    upscaler.upscale_file(source, target, strip_metadata=True)
+    assert read_picture(target).metadata == Metadata()
+
+
+def test_options_reach_the_file(tiny, photograph, tmp_path):
+    write_picture(Picture(photograph), tmp_path / "in.png")
+    sizes = []
+    for quality in (20, 95):
+        target = tmp_path / f"{quality}.jpg"
+        PictureUpscaler(tiny).upscale_file(tmp_path / "in.png", target, quality=quality)
+        sizes.append(target.stat().st_size)
+    assert sizes[0] < sizes[1]
+    with pytest.raises(ValueError, match="max-pixels"):
+        PictureUpscaler(tiny).upscale_file(tmp_path / "in.png", tmp_path / "out.png", max_pixels=100)
+
+
+def test_a_file_that_memory_is_too_little_for_is_refused_before_anything_is_written(tiny, tmp_path):
+    write_picture(Picture(noise(100, 100, 3)), tmp_path / "in.png")
+    with pytest.raises(ValueError, match="`memory` must be at least .* MiB here for a picture of 100 x 100 pixels"):
+        PictureUpscaler(tiny, memory=1).upscale_file(tmp_path / "in.png", tmp_path / "out.png")
+    assert [file.name for file in tmp_path.iterdir()] == ["in.png"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (Size(scale=1.5), (45, 60)),
+        (Size(width=100), (75, 100)),
+        (Size(height=7), (7, 9)),
+        (Size(width=10, height=150), (150, 10)),
+        (Size(max_megapixels=0.001), (27, 36)),
+        (Size(scale=8), (240, 320)),
+        (Size(scale=7), (210, 280)),
+        (Size(scale=1), (30, 40)),
+    ],
+)
+def test_the_size_is_exact(tiny, photograph, mode, size, expected):
+    pixels = in_mode(photograph[:30, :40], mode)
+    assert PictureUpscaler(tiny, size=size)(Picture(pixels)).pixels.shape == (*expected, MODES[mode])
+
+
+def test_a_result_that_is_not_larger_is_resized_only(tiny, photograph):
+    network = Counted(tiny)
+    result = PictureUpscaler(network, size=Size(scale=0.5))(Picture(photograph)).pixels
+    assert not network.pictures
+    assert np.abs(result - resize(photograph, 48, 64).clip(0, 255)).max() <= 0.51
+    same = PictureUpscaler(network, size=Size(scale=1))(Picture(photograph)).pixels
+    np.testing.assert_array_equal(same, photograph)
+
+
+def test_larger_scales_are_the_network_repeated(tiny, photograph):
+    pixels = photograph[:40, :50]
+    result = PictureUpscaler(tiny, size=Size(scale=8))(Picture(pixels)).pixels
+    np.testing.assert_array_equal(result, tiny(tiny(tiny(pixels))))
+    result = PictureUpscaler(tiny, size=Size(scale=3))(Picture(pixels)).pixels
+    assert np.abs(result - resize(tiny(tiny(pixels)), 120, 150).clip(0, 255)).max() <= 0.51
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 40), (40, 1), (2, 3), (14, 16)])
+def test_tiny_pictures_are_continued_by_their_border(photograph, mode, height, width):
+    network = Upscaler(zoo.shallow_edsr(2, attention="esa", num_filters=4, num_blocks=1))
+    assert network.smallest_side == 15
+    pixels = in_mode(photograph, mode)[40 : 40 + height, 60 : 60 + width]
+    result = PictureUpscaler(network)(Picture(pixels)).pixels
+    assert result.shape == (2 * height, 2 * width, MODES[mode])
+    if mode == "rgb":
+        missing = [(0, max(0, 15 - height)), (0, max(0, 15 - width)), (0, 0)]
+        filled_up = network(np.pad(pixels, missing, mode="edge"))
+        np.testing.assert_array_equal(result, filled_up[: 2 * height, : 2 * width])
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 2), (1, 50), (9, 3)])
+@pytest.mark.parametrize("colour", [(220, 30, 30), (255, 255, 255)])
+def test_a_few_pixels_keep_their_colour(preset, height, width, colour):
+    result = PictureUpscaler(preset)(Picture(np.full((height, width, 3), colour, np.uint8))).pixels
+    assert np.abs(result.mean(axis=(0, 1)) - colour).max() < 3
+
+
+@pytest.mark.parametrize("size", [Size(), Size(scale=4), Size(scale=0.5)])
+@pytest.mark.parametrize("mode", ["rgb", "rgb and alpha"])
+def test_progress_counts_the_tiles_of_all_runs(tiny, photograph, size, mode):
+    seen = []
+    network = Upscaler(tiny._model, precision="float32", tile=40)
+    upscaler = PictureUpscaler(network, size=size)
+    upscaler(Picture(in_mode(photograph, mode)), lambda done, total: seen.append((done, total)))
+    sides = [(96 * 2**i, 128 * 2**i) for i in range(size.passes(96, 128, 2))]
+    total = sum(network.count_tiles(*side) for side in sides) * (2 if "alpha" in mode else 1)
+    if not total:
+        assert not seen
+        return
+    assert {every for _, every in seen} == {total}
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert {done for done, _ in seen} == set(range(total + 1))
+
+
+def test_memory_makes_the_tiles_and_too_little_is_refused_before_any_work(tiny, photograph):
+    network, photograph = Counted(tiny), np.tile(photograph, (4, 4, 1))
+    upscaler = PictureUpscaler(network, memory=1)
+    with pytest.raises(ValueError, match=r"`memory` must be at least \d+ MiB .* Received: memory=1 \(") as caught:
+        upscaler(Picture(photograph))
+    assert not network.pictures
+    needed = int(str(caught.value).split("least ")[1].split(" MiB")[0])
+    seen = []
+    upscaler.memory = (needed + 8) * 2**20  # A few pages may have been allocated since.
+    result = upscaler(Picture(photograph), lambda done, total: seen.append(total))
+    np.testing.assert_array_equal(result.pixels, tiny(photograph))
+    upscaler.memory = 2**40
+    upscaler(Picture(photograph), lambda done, total: seen.append(total))
+    assert seen[0] > 1 and seen[-1] == 1
+
+
+def test_whole_pictures_fit_as_memory_allows(tiny):
+    assert PictureUpscaler(tiny).fits(10**6, 10**6)
+    upscaler = PictureUpscaler(tiny, memory=2**33)
+    assert upscaler.fits(2000, 3000) and not upscaler.fits(20_000, 30_000, 4, 16)
+    upscaler.size = Size(width=100)
+    assert upscaler.fits(10_000, 10_000)
+
+
+@pytest.mark.parametrize("memory", [0, -1, 2.5, "2GiB", True])
+def test_wrong_arguments_are_refused(tiny, memory):
+    with pytest.raises(ValueError, match="`memory` must be a positive number of bytes or None. Received: memory="):
+        PictureUpscaler(tiny, memory=memory)
+    with pytest.raises(ValueError, match="`alpha` must be 'network' or 'bicubic'. Received: alpha='nearest'"):
+        PictureUpscaler(tiny, alpha="nearest")
+
+
+def test_absurd_sizes_are_refused(tiny):
+    with pytest.raises(ValueError, match="The result must be at most 256 times as large as the picture"):
+        PictureUpscaler(tiny, size=Size(width=100_000))(Picture(noise(10, 10, 3)))

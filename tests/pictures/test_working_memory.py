@@ -1,0 +1,143 @@
+"""The bound on memory, measured: the largest resident size of processes that upscale pictures."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_lisr import zoo
+from keras_lisr.inference import Upscaler
+from keras_lisr.pictures.working_memory import working_memory
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the largest resident size is read from /proc")
+
+PEAK = """
+import sys
+from pathlib import Path
+import numpy as np
+from keras_lisr import zoo
+from keras_lisr.inference import Upscaler
+from keras_lisr.pictures.picture import Picture
+from keras_lisr.pictures.size import Size
+from keras_lisr.pictures.upscale import PictureUpscaler
+from keras_lisr.runtime.rows import Stream, bands_of
+
+network = Upscaler({network}, precision="float32")
+upscaler = PictureUpscaler(network, memory={memory} * 2**20, size=Size({size}))
+shape, dtype = {shape}, np.dtype("{dtype}")
+
+def bands():
+    random = np.random.default_rng(0)
+    for start in range(0, shape[0], 64):
+        band = (min(64, shape[0] - start), *shape[1:])
+        yield random.integers(0, np.iinfo(dtype).max + 1, band, dtype)
+
+if {whole}:
+    upscaler(Picture(np.concatenate(list(bands()))))
+else:
+    for band in bands_of(upscaler._upscale(Stream(bands(), shape, dtype), False, 0, None)):
+        pass
+(peak,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print(int(peak.split()[1]) / 1024)
+"""
+
+TINY = "zoo.fsrcnn(4, num_filters=8, num_shrunk_filters=4, num_blocks=1)"
+
+
+def peak(network, memory, shape, *, size="", dtype="uint8", whole=False):
+    """MiB that a process held at most which upscaled noise."""
+    code = PEAK.format(network=network, memory=memory, shape=shape, size=size, dtype=dtype, whole=whole)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout)
+
+
+def test_a_bound_is_held():
+    assert peak(TINY, 1000, (1500, 2000, 3)) < 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("network", "memory", "shape", "options"),
+    [
+        ("zoo.from_preset('imdn_x4')", 900, (500, 700, 3), {}),
+        ("zoo.from_preset('imdn_x4')", 1400, (700, 900, 3), {}),
+        ("zoo.edsr_baseline(4)", 1200, (500, 600, 3), {}),
+        ("zoo.carn(4)", 1200, (500, 600, 3), {}),
+        ("zoo.idn(4)", 1200, (400, 500, 3), {}),
+        ("zoo.fsrcnn(4)", 900, (1000, 1500, 4), {"dtype": "uint16", "size": "scale=1.5"}),
+        ("zoo.fsrcnn(4)", 1000, (400, 500, 2), {"size": "scale=7"}),
+        ("zoo.fsrcnn(4)", 1500, (300, 20_000, 3), {}),
+        (TINY, 1000, (1500, 2000, 3), {"whole": True}),
+        (TINY, 1000, (300, 400, 4), {"whole": True, "size": "scale=9"}),
+        (TINY, 900, (12_000, 8000, 3), {"size": "scale=0.1"}),
+        (TINY, 2048, (6000, 4000, 3), {"dtype": "uint16"}),
+    ],
+)
+def test_bounds_are_held_by_every_kind_of_work(network, memory, shape, options):
+    assert peak(network, memory, shape, **options) < memory
+
+
+def test_work_grows_with_the_width_and_not_with_the_height():
+    def of(height, width, channels=4, dtype=np.uint8, scale=0.5):
+        return working_memory((height, width, channels), (int(height * scale), int(width * scale)), np.dtype(dtype))
+
+    assert of(1000, 4000) == of(100_000, 4000)
+    assert of(1000, 4000) < of(1000, 8000)
+    assert of(1000, 4000) < of(1000, 4000, dtype=np.uint16)
+    assert of(1000, 4000, channels=3) < of(1000, 4000)
+    assert of(1000, 4000, scale=1) < of(1000, 4000)
+
+
+FILE = """
+import sys
+from pathlib import Path
+from keras_lisr import zoo
+from keras_lisr.inference import Upscaler
+from keras_lisr.pictures.upscale import PictureUpscaler
+import keras
+
+keras.utils.set_random_seed(0)
+source, target, memory, network = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) * 2**20, sys.argv[4]
+upscaler = PictureUpscaler(Upscaler(eval(network), precision="float32"), memory=memory)
+assert not upscaler.fits(*map(int, sys.argv[5:7]))
+print(*upscaler.upscale_file(source, target))
+(peak,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print(int(peak.split()[1]) / 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("network", "height", "width"), [("zoo.fsrcnn(4)", 4000, 6000), (TINY.replace("(4", "(2"), 10_000, 10_000)]
+)
+def test_large_files_go_through_in_2_gib_and_are_what_the_whole_would_be(tmp_path, network, height, width):
+    tile = np.random.default_rng(0).integers(0, 256, (500, 600, 3), dtype=np.uint8)
+    pixels = np.tile(tile, (-(-height // 500), -(-width // 600), 1))[:height, :width]
+    Image.fromarray(pixels).save(tmp_path / "in.tif", compression="tiff_lzw")
+    files = [tmp_path / "in.tif", tmp_path / "out.tif"]
+    command = [sys.executable, "-c", FILE, *files, 2048, network, height, width]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    size, largest = done.stdout.splitlines()
+    keras.utils.set_random_seed(0)
+    upscaler = Upscaler(eval(network, {"zoo": zoo}), precision="float32")
+    scale = upscaler.scale
+    assert size == f"{height * scale} {width * scale}"
+    assert float(largest) < 2048
+
+    pyvips = pytest.importorskip("pyvips")
+    result = pyvips.Image.new_from_file(str(tmp_path / "out.tif"))
+    assert (result.height, result.width, result.bands) == (height * scale, width * scale, 3)
+    halo, side = upscaler.halo, 300
+    for top, left in [(0, 0), (height // 2, width // 3), (height - side, width - side)]:
+        around = [slice(max(0, start - halo), start + side + halo) for start in (top, left)]
+        expected = upscaler(pixels[tuple(around)])
+        rows, columns = ((start - part.start) * scale for start, part in zip((top, left), around, strict=True))
+        expected = expected[rows : rows + side * scale, columns : columns + side * scale]
+        crop = result.crop(left * scale, top * scale, side * scale, side * scale).numpy()
+        difference = np.abs(crop.astype(int) - expected)
+        assert difference.max() <= 1 and (difference > 0).mean() < 1e-4  # Floats between two bytes fall to either side.

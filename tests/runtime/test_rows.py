@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from keras_lisr.runtime.rows import BAND, Stream, bands_of, mapped, whole
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (200, 5, 3), dtype=np.uint8)
+
+
+def stream(image, lengths):
+    cuts = np.cumsum([0, *lengths])
+    return Stream((image[a:b] for a, b in zip(cuts, cuts[1:], strict=False)), image.shape, image.dtype)
+
+
+@pytest.mark.parametrize("lengths", [[200], [1] * 200, [70, 0, 70, 60], [199, 1]])
+def test_a_stream_gives_the_rows_of_its_bands(image, lengths):
+    rows = stream(image, lengths)
+    assert (rows.shape, rows.dtype) == (image.shape, image.dtype)
+    for start, stop in [(0, 1), (0, 90), (20, 20), (20, 90), (60, 150), (150, 200), (190, 999)]:
+        np.testing.assert_array_equal(rows[start:stop], image[start:stop])
+
+
+def test_a_stream_asks_for_a_band_when_it_is_needed_and_lets_go_what_is_past(image):
+    asked = []
+
+    def bands():
+        for start in range(0, 200, 10):
+            asked.append(start)
+            yield image[start : start + 10]
+
+    rows = Stream(bands(), image.shape, image.dtype)
+    assert not asked
+    rows[0:10], rows[5:15]
+    assert asked == [0, 10]
+    rows[100:101]
+    assert len(rows._held) == 1
+    with pytest.raises(IndexError, match="must not be above those let go. Received: 99, below 100"):
+        rows[99:120]
+
+
+def test_a_stream_that_ends_too_soon_is_an_error(image):
+    rows = stream(image[:150], [150])
+    rows.shape = image.shape
+    with pytest.raises(IndexError, match="must end where the bands do, at 150. Received: 151"):
+        rows[0:151]
+
+
+def test_bands_are_the_rows_in_order_and_make_the_picture(image):
+    assert [len(band) for band in bands_of(image)] == [BAND, BAND, BAND, 200 - 3 * BAND]
+    np.testing.assert_array_equal(whole(bands_of(image), image.shape, image.dtype), image)
+
+
+def test_something_is_done_to_every_pixel(image):
+    inverted = mapped(lambda band: 255 - band[..., :2], image, 2)
+    assert inverted.shape == (200, 5, 2)
+    np.testing.assert_array_equal(inverted[10:190], 255 - image[10:190, :, :2])
