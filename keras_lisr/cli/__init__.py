@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import keras_lisr
-from keras_lisr.cli import analyse, evaluate, export, import_checkpoint, models, train, upscale
+from keras_lisr.cli import analyse, demo, evaluate, export, import_checkpoint, models, train, upscale
 from keras_lisr.interruption import exit_code_of, raising_on_sigterm
 from keras_lisr.parser import Parser
 
@@ -43,6 +43,6 @@ def make_parser() -> Parser:
     parser = Parser(prog="keras-lisr", description="Lightweight image super-resolution.")
     parser.add_argument("--version", action="version", version=f"keras-lisr {keras_lisr.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (upscale, train, evaluate, export, import_checkpoint, analyse, models):
+    for command in (upscale, train, evaluate, export, import_checkpoint, analyse, models, demo):
         command.add_to(commands)
     return parser
