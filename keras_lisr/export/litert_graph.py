@@ -96,18 +96,12 @@ class Bounded(keras.layers.Layer):
 
 
 class ResizingSpatialAttention(EnhancedSpatialAttention):
-    """Enhanced spatial attention whose map TensorFlow resizes: bilinear, between half-pixel centres, as the layer."""
+    """Enhanced spatial attention whose map TensorFlow resizes."""
 
-    def call(self, features):
+    def resize(self, coarse, skip):
         import tensorflow as tf
 
-        reduced = self.reduce(features)
-        coarse = keras.ops.max_pool(self.stride(reduced), 7, strides=3)
-        for layer in self.coarse:
-            coarse = layer(coarse)
-        skip = self.skip(reduced)
-        resized = tf.image.resize(coarse, tf.shape(skip)[1:3])
-        return features * keras.ops.sigmoid(self.expand(skip + tf.ensure_shape(resized, skip.shape)))
+        return tf.ensure_shape(tf.image.resize(coarse, tf.shape(skip)[1:3]), skip.shape)
 
 
 def bicubic_phases(image, layer: BicubicUpsample):

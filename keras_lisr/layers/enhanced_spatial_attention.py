@@ -76,9 +76,13 @@ class EnhancedSpatialAttention(keras.layers.Layer):
         coarse = keras.ops.max_pool(self.stride(reduced), 7, strides=3)
         for layer in self.coarse:
             coarse = layer(coarse)
-        _, height, width, _ = keras.ops.shape(features)
-        attention = resize_bilinear(coarse, height, width) + self.skip(reduced)
-        return features * keras.ops.sigmoid(self.expand(attention))
+        skip = self.skip(reduced)
+        return features * keras.ops.sigmoid(self.expand(self.resize(coarse, skip) + skip))
+
+    def resize(self, coarse, skip):
+        """Resizes a coarse map to the height and width of another one: bilinear, between half-pixel centres."""
+        _, height, width, _ = keras.ops.shape(skip)
+        return resize_bilinear(coarse, height, width)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -39,6 +39,8 @@ class LiteRTUpscaler:
 
     Pictures of 16 bits need a file that takes and returns floats.
 
+    An upscaler serves one thread at a time: LiteRT keeps the tensors of a run in the network.
+
     Args:
         path: The `.tflite` file, with its sidecar beside it.
         tile: Side of a tile, at most, in low-resolution pixels and without the halo; by default, the whole picture
