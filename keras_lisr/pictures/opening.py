@@ -35,6 +35,7 @@ MOST_SCANS = 500
 # Bytes of a value, by the type that a tag of a TIFF says.
 TYPE_SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8, 0], float)
 MOST_TAGS = 2**16
+MOST_DIRECTORIES = 1000  # Pages of a TIFF; each may ask for all of its tags to be read.
 # A stream that cannot be searched is kept in memory: pixels in 16 bits without compression, and what stands beside.
 BYTES_PER_PIXEL, BYTES_BESIDE = 8, 2**26
 
@@ -204,6 +205,8 @@ def check_tags(stream: BinaryIO) -> None:
     total, seen = 0.0, set()
     while position not in seen and 0 < position < length:
         seen.add(position)
+        if len(seen) > MOST_DIRECTORIES:
+            raise ValueError(f"it has more than {MOST_DIRECTORIES} pages")
         stream.seek(position)
         count = np.frombuffer(stream.read(np.dtype(count_type).itemsize).ljust(8, b"\0"), count_type, 1)[0]
         content = stream.read(min(int(count), MOST_TAGS) * entry.itemsize)

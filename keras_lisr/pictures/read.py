@@ -19,7 +19,7 @@ GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
 # Their further frames are depth maps, layers, or other sizes of the first one.
 FIRST_FRAME_ONLY = ("MPO", "PSD", "ICO", "ICNS")
 BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC = 258, 259, 262  # Tags of TIFF.
-JPEG, YCBCR = 7, 6
+WHITE_IS_ZERO, JPEG, YCBCR = 0, 7, 6
 
 
 class Header(NamedTuple):
@@ -251,6 +251,8 @@ def pixels_of(image: Image.Image) -> np.ndarray:
     """The pixels of a file as Pillow reads them, `(height, width, channels)`."""
     if image.mode in ("I", "I;16", "I;16L", "I;16B", "I;16N"):
         grey = np.array(image).astype(np.uint16)[..., None]
+        if getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:  # Pillow inverts 8 bits only.
+            grey = 65535 - grey
         transparent = image.info.get("transparency")
         if transparent is None:
             return grey

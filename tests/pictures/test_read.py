@@ -1,5 +1,6 @@
 import io
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -208,3 +209,25 @@ def test_without_pyvips_only_16_bits_in_colour_are_refused(tmp_path, monkeypatch
     write_picture(grey, tmp_path / "grey.png")
     np.testing.assert_array_equal(read_picture(tmp_path / "grey.png").pixels, grey.pixels)
     write_picture(deep, tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_grey_tiff_of_16_bits_where_white_is_zero(order, tmp_path):
+    values = np.array([[0, 1000, 65535]], f"{order}u2")
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    # Width, height, bits, no compression, WhiteIsZero, where the pixels are, channels, rows, bytes of the pixels.
+    tags = [(256, 3), (257, 1), (258, 16), (259, 1), (262, 0), (273, 8), (277, 1), (278, 1), (279, 6)]
+    directory = struct.pack(f"{order}H", len(tags)) + b"".join(
+        struct.pack(f"{order}HHIH2x", tag, 3, 1, value) for tag, value in tags
+    )
+    content = magic + struct.pack(f"{order}I", 14) + values.tobytes() + directory + bytes(4)
+    (tmp_path / "a.tif").write_bytes(content)
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.tif").pixels[..., 0], [[65535, 64535, 0]])
+
+
+def test_a_tiff_of_endless_directories_is_refused_at_once(tmp_path):
+    count = 2000
+    directories = b"".join(struct.pack("<HI", 0, 8 + 6 * (i + 1)) for i in range(count))
+    (tmp_path / "a.tif").write_bytes(b"II*\0" + struct.pack("<I", 8) + directories + bytes(8))
+    with pytest.raises(ValueError, match="more than 1000 pages"):
+        read_picture(tmp_path / "a.tif")
