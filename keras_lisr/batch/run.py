@@ -17,7 +17,7 @@ def run_jobs(
     large picture has the memory for itself. One that fails does not keep the others from being done.
 
     Where the iterator is closed, or Ctrl-C interrupts it, the picture that is being upscaled is discarded, and the one
-    that is being written is finished first: there is never half a file.
+    that is being written is finished first, and told: there is never half a file.
 
     Args:
         jobs: What is to be done.
@@ -36,19 +36,24 @@ def run_jobs(
         reading: Iterator[Future[Task]] = (reader.submit(worker.read, job) for job in jobs)
         writing: Future[Task] | None = None
         upcoming = next(reading, None)
-        while upcoming:
-            task = upcoming.result()
-            if task.is_alone:
+        try:
+            while upcoming:
+                task = upcoming.result()
+                if task.is_alone:
+                    if writing:
+                        yield writing.result()
+                    writing = None
+                    worker.compute(task, progress)
+                    upcoming = next(reading, None)
+                else:
+                    upcoming = next(reading, None)
+                    worker.compute(task, progress)
                 if writing:
                     yield writing.result()
-                writing = None
-                worker.compute(task, progress)
-                upcoming = next(reading, None)
-            else:
-                upcoming = next(reading, None)
-                worker.compute(task, progress)
+                writing = writer.submit(worker.write, task)
+        except KeyboardInterrupt:
             if writing:
                 yield writing.result()
-            writing = writer.submit(worker.write, task)
+            raise
         if writing:
             yield writing.result()

@@ -9,7 +9,17 @@ from typing import Any
 
 from keras_lisr.batch.jobs import Job
 from keras_lisr.pictures import Animation, Picture, PictureUpscaler
-from keras_lisr.pictures.formats import check_output, check_output_size
+from keras_lisr.pictures.formats import (
+    check_output,
+    check_output_animation,
+    check_output_channels,
+    check_output_size,
+    check_quality,
+    format_of,
+    is_opaque,
+    losses,
+    metadata_losses,
+)
 from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS, Header, picture_size, read_animation, read_picture
 from keras_lisr.pictures.write import write_animation, write_picture
 
@@ -82,7 +92,7 @@ class Worker:
         upscaler: What upscales one picture. Where it has a bound on memory, pictures that do not fit go from file to
             file in strips.
         max_pixels: Pixels of a source, at most.
-        quality: Of JPEG, WebP and AVIF, from 1 to 100.
+        quality: Of results that are JPEG, WebP or AVIF, from 1 to 100.
         strip_metadata: Whether results get nothing but their pixels.
         skip_existing: Whether a picture whose target exists is left alone.
 
@@ -104,7 +114,8 @@ class Worker:
         self.upscaler = upscaler
         self.max_pixels = max_pixels
         self.skip_existing = skip_existing
-        self._options: dict[str, Any] = {"quality": quality, "strip_metadata": strip_metadata}
+        self.quality = quality
+        self.strip_metadata = strip_metadata
         self._shared_upscaler, self._share = upscaler, SHARED_MEMORY
         if upscaler.memory:
             self._share = upscaler.memory // SHARED_PART
@@ -127,13 +138,16 @@ class Worker:
             if self.skip_existing and os.path.lexists(job.target):
                 task.status = SKIPPED
                 return task
-            task.header = header = picture_size(job.source)
+            task.header = header = picture_size(job.source, max_pixels=self.max_pixels)
+            if header.frames > 1:
+                check_output_animation(job.target)
+            check_quality(job.target, self._options(job)["quality"])
             size, network = self.upscaler.size, self.upscaler.network
             sides = header.height, header.width
             task.target_size = size.of(*sides, network.scale)
             check_output_size(job.target, *task.target_size)
             task.description = size.note(*sides, network.scale)
-            task.notes = tuple(self._notes(*sides, size.passes(*sides, network.scale)))
+            task.notes = (*self._notes(*sides, size.passes(*sides, network.scale)), *losses(job.target, header.depth))
             task.is_alone = bytes_held(task) > self._share
         return task
 
@@ -170,9 +184,9 @@ class Worker:
         with task.step():
             if not task.status:
                 if isinstance(task.picture, Animation):
-                    write_animation(task.picture, task.job.target, **self._options)
+                    write_animation(task.picture, task.job.target, **self._options(task.job))
                 elif task.picture:
-                    write_picture(task.picture, task.job.target, **self._options)
+                    write_picture(task.picture, task.job.target, **self._options(task.job))
                 task.status = WRITTEN
         task.picture = None
         return task
@@ -191,15 +205,27 @@ class Worker:
                 f"{header.height} pixels. Received: memory={self.upscaler.memory}"
             )
         else:
+            options = self._options(task.job)
             self.upscaler.upscale_file(
-                task.job.source, task.job.target, max_pixels=self.max_pixels, progress=tell, **self._options
+                task.job.source, task.job.target, max_pixels=self.max_pixels, progress=tell, **options
             )
             task.status = WRITTEN
 
     def load(self, task: Task) -> Picture | Animation:
-        """What the source holds."""
+        """What the source holds, if the target can hold it too."""
         load = read_animation if task.header and task.header.frames > 1 else read_picture
-        return load(task.job.source, max_pixels=self.max_pixels)
+        found = load(task.job.source, max_pixels=self.max_pixels)
+        frames = found.frames if isinstance(found, Animation) else [found]
+        if not all(is_opaque(frame.pixels) for frame in frames):
+            check_output_channels(task.job.target, frames[0].pixels.shape[2])
+        if not self.strip_metadata:
+            task.notes += metadata_losses(task.job.target, frames[0].metadata)
+        return found
+
+    def _options(self, job: Job) -> dict[str, Any]:
+        """How a result is to be written: with a quality, if its format has one."""
+        quality = self.quality if format_of(job.target).quality else None
+        return {"quality": quality, "strip_metadata": self.strip_metadata}
 
     def _notes(self, height: int, width: int, passes: int) -> Iterator[str]:
         """What is worth knowing of the result of a picture of that size."""

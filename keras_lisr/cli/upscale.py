@@ -201,10 +201,17 @@ def name_results(sources: "list[Source]", files: Files, arguments: argparse.Name
     """
     from keras_lisr.batch.jobs import check_free, name_targets
     from keras_lisr.cli.comparison import check_comparison
+    from keras_lisr.pictures.formats import format_of
 
     jobs = name_targets(sources, files.inputs, files.output, suffix=suffix, ext=files.ext)
     if not (arguments.overwrite or arguments.skip_existing):
         check_free(jobs)
+    if arguments.quality and not any(format_of(job.target).quality for job in jobs):
+        names = ", ".join(sorted({job.target.suffix for job in jobs}))
+        raise ValueError(
+            f"`quality` must be absent where no result is JPEG, WebP or AVIF. "
+            f"Received: quality={arguments.quality}, for {names}"
+        )
     if arguments.compare:
         check_comparison(arguments.compare, jobs, arguments.overwrite)
     return jobs

@@ -16,7 +16,7 @@ from keras_lisr.inference.engines import (
     resolve_precision,
 )
 from keras_lisr.inference.memory import MEMORY_OVERHEAD, MOST_VALUES, bytes_per_pixel, values_per_pixel
-from keras_lisr.runtime.rows import Progress, Rows, whole
+from keras_lisr.runtime.rows import PictureNetwork, Progress, Rows
 from keras_lisr.runtime.tiling import (
     BLENDED_HALO,
     DEFAULT_MEMORY,
@@ -41,7 +41,7 @@ class Compiled(NamedTuple):
     pixel_memory: int
 
 
-class Upscaler:
+class Upscaler(PictureNetwork):
     """Upscales pictures of any size with a network, in tiles, as one function compiled once.
 
     The tiles of a network without pooling over the picture are exact: the halo around each is the radius of its
@@ -107,22 +107,6 @@ class Upscaler:
         self.memory = memory
         self._most_pixels = MOST_VALUES // values_per_pixel(model)
         self._compile(np.uint8)
-
-    def __call__(self, image: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-        """Upscales a picture.
-
-        Args:
-            image: uint8 or uint16 RGB, `(height, width, 3)`.
-            progress: Called with the number of finished tiles and that of all.
-
-        Returns:
-            RGB of the same type, `(height * scale, width * scale, 3)`.
-
-        Raises:
-            ValueError: As `bands`.
-        """
-        bands = self.bands(image, progress)
-        return whole(bands, (image.shape[0] * self.scale, image.shape[1] * self.scale, 3), image.dtype)
 
     def bands(
         self, image: Rows, progress: Progress | None = None, *, memory: int | None = None

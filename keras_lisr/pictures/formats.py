@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_lisr.pictures.picture import Picture
+from keras_lisr.pictures.picture import Metadata, Picture
 from keras_lisr.whole_files import reason
 
 
@@ -53,6 +53,8 @@ FORMATS = {
 }
 # Suffixes that files with pictures usually have; what a file is, its content tells.
 READABLE = (*FORMATS, ".jfif", ".mpo", ".dib", ".psd", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".tga", ".qoi")
+# One segment of a JPEG, without what marks it as EXIF or as XMP.
+LARGEST_EXIF, LARGEST_XMP = 65_533 - 6, 65_533 - 29
 LARGEST_BMP = 2**32 - 2**10  # Bytes: its header counts them in 32 bits.
 
 
@@ -129,6 +131,20 @@ def check_output_channels(path: str | Path, channels: int) -> None:
         )
 
 
+def check_output_animation(path: str | Path) -> None:
+    """Checks that the format of a file can hold several frames and their timing.
+
+    Raises:
+        ValueError: If it cannot, or the suffix is unknown.
+    """
+    picture_format = format_of(path)
+    if not picture_format.animation:
+        raise ValueError(
+            f"`path` must have a format for animations (.gif, .webp, .png); {picture_format.name} has none. "
+            f"Received: path={str(path)!r}"
+        )
+
+
 def check_output_picture(path: str | Path, picture: Picture) -> None:
     """Checks that the format of a file can hold a picture: its size, and its transparency if it hides anything.
 
@@ -158,13 +174,12 @@ def check_quality(path: str | Path, quality: int | None) -> None:
         )
 
 
-def losses(path: str | Path, depth: int, animation: bool = False) -> tuple[str, ...]:
-    """What a file in that format cannot keep of a picture or animation that it can hold, one sentence each.
+def losses(path: str | Path, depth: int) -> tuple[str, ...]:
+    """What a file in that format cannot keep of the pixels of a picture that it can hold, one sentence each.
 
     Args:
         path: File to write.
         depth: Bits of each channel.
-        animation: Whether there are several frames.
 
     Raises:
         ValueError: If the suffix is unknown.
@@ -180,8 +195,31 @@ def losses(path: str | Path, depth: int, animation: bool = False) -> tuple[str, 
         found.append(f"{picture_format.name} holds {picture_format.depth} bits per channel: {depth} were rounded")
     if picture_format.name == "GIF":
         found.append("GIF holds 256 colours a frame, and pixels that are either opaque or transparent")
-    if animation and not picture_format.animation:
-        found.append(f"{picture_format.name} holds no animation")
+    return tuple(found)
+
+
+def metadata_losses(path: str | Path, metadata: Metadata) -> tuple[str, ...]:
+    """What a file in that format cannot keep of what is known of a picture, one sentence each.
+
+    Args:
+        path: File to write.
+        metadata: What is known.
+
+    Raises:
+        ValueError: If the suffix is unknown.
+
+    Example:
+
+    >>> metadata_losses("large.bmp", Metadata(xmp=b"<x/>"))
+    ('BMP holds no EXIF and no XMP: they were left out',)
+    """
+    picture_format = format_of(path)
+    if not picture_format.icc and (metadata.exif or metadata.xmp):
+        return (f"{picture_format.name} holds no EXIF and no XMP: they were left out",)
+    found = []
+    for name, block, most in (("EXIF", metadata.exif, LARGEST_EXIF), ("XMP", metadata.xmp, LARGEST_XMP)):
+        if picture_format is JPEG and len(block) > most:
+            found.append(f"JPEG holds {most} bytes of {name}: {len(block)} were left out")
     return tuple(found)
 
 

@@ -4,6 +4,7 @@ import ctypes
 import functools
 import io
 import logging
+import mmap
 import os
 import re
 import threading
@@ -32,6 +33,10 @@ TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 GIF_MAGIC = b"GIF8"
 # A progressive picture has about ten. Each takes time for all pixels, even if it is a few bytes long.
 MOST_SCANS = 500
+MOST_SEGMENTS = 10_000
+# A marker of a JPEG that is no restart within a scan; in a scan, 0 stands behind a byte of 255 that is none.
+MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
+START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = 0xD8, 0xD9, 0xDA
 # Bytes of a value, by the type that a tag of a TIFF says.
 TYPE_SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8, 0], float)
 MOST_TAGS = 2**16
@@ -50,6 +55,10 @@ class Opened(NamedTuple):
 
     stream: BinaryIO
     image: Any
+
+
+class TooManyPixels(Image.DecompressionBombError):
+    """More pixels than were allowed, by a limit of ours; the message begins with their number."""
 
 
 class PillowLimits:
@@ -130,7 +139,9 @@ def opened(file: File, max_pixels: int) -> Iterator[Opened]:
             yield Opened(stream, image)
     except Image.DecompressionBombError as error:
         pixels = int(re.search(r"\d+", str(error)).group())  # type: ignore[union-attr]
-        raise ValueError(too_large(name, pixels, max_pixels)) from error
+        # What Pillow itself refuses of a GIF stays refused.
+        is_fixed = start == GIF_MAGIC and pixels > DEFAULT_MAX_PIXELS and not isinstance(error, TooManyPixels)
+        raise ValueError(too_large(name, pixels, max_pixels, is_fixed)) from error
     except Exception as error:  # Decoders raise a dozen types for broken files.
         raise unreadable(name, error) from error
 
@@ -181,12 +192,39 @@ def seekable(stream: BinaryIO, max_pixels: int) -> BinaryIO:
 def check_scans(stream: BinaryIO) -> None:
     """Checks that a JPEG does not ask for endless work in a few bytes.
 
+    Only what a decoder follows is counted: neither what segments hold, such as thumbnails, nor what stands behind the
+    end, such as a phone's video.
+
     Raises:
-        ValueError: If it has too many scans.
+        ValueError: If it has too many scans or segments.
     """
-    stream.seek(0)
-    if sum(block.count(b"\xff\xda") for block in iter(lambda: stream.read(2**20), b"")) > MOST_SCANS:
-        raise ValueError(f"it has more than {MOST_SCANS} scans")
+    scans = 0
+    with content_of(stream) as content:
+        position = 0
+        for _ in range(MOST_SEGMENTS):
+            marker = MARKER.search(content, position)
+            if marker is None or marker[0][1] == END_OF_IMAGE:
+                return
+            scans += marker[0][1] == START_OF_SCAN
+            if scans > MOST_SCANS:
+                raise ValueError(f"it has more than {MOST_SCANS} scans")
+            position = marker.end()
+            if marker[0][1] != START_OF_IMAGE:
+                position += int.from_bytes(content[position : position + 2], "big")
+    raise ValueError(f"it has more than {MOST_SEGMENTS} segments")
+
+
+@contextmanager
+def content_of(stream: BinaryIO) -> Iterator[bytes | mmap.mmap]:
+    """What a stream holds, without reading a file into memory."""
+    try:
+        descriptor = stream.fileno()
+    except OSError:  # A stream in memory.
+        stream.seek(0)
+        yield stream.read()
+        return
+    with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as content:
+        yield content
 
 
 def check_tags(stream: BinaryIO) -> None:
@@ -217,11 +255,12 @@ def check_tags(stream: BinaryIO) -> None:
         position = int(np.frombuffer(stream.read(8).ljust(8, b"\0"), integer, 1)[0])
 
 
-def too_large(name: object, pixels: int, max_pixels: int) -> str:
-    """What to say of a picture with too many pixels."""
+def too_large(name: object, pixels: int, max_pixels: int, is_fixed: bool) -> str:
+    """What to say of a picture with too many pixels, where the limit can be lifted and where not."""
     return (
-        f"`file` must be a picture of at most {max_pixels / 1e6:g} megapixels. Received: file={str(name)!r}, "
-        f"{pixels / 1e6:g} megapixels; --max-pixels {pixels} lifts the limit"
+        f"`file` must be a picture of at most {max_pixels / 1e6:g} megapixels{', as a GIF' if is_fixed else ''}. "
+        f"Received: file={str(name)!r}, {pixels / 1e6:g} megapixels"
+        f"{'' if is_fixed else f'; --max-pixels {pixels} lifts the limit'}"
     )
 
 

@@ -10,7 +10,7 @@ from keras_lisr.pictures.animation import Animation
 from keras_lisr.pictures.color import rgb_of
 from keras_lisr.pictures.metadata import UPRIGHT, as_bytes, dots_per_inch, metadata_of, profile_of, upright
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
-from keras_lisr.pictures.opening import File, Opened, opened
+from keras_lisr.pictures.opening import File, Opened, TooManyPixels, opened
 from keras_lisr.pictures.picture import Metadata, Picture
 from keras_lisr.pictures.tiff_exif import read_exif
 
@@ -18,8 +18,10 @@ ANY_SIZE = 2**62
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
 # Their further frames are depth maps, layers, or other sizes of the first one.
 FIRST_FRAME_ONLY = ("MPO", "PSD", "ICO", "ICNS")
-BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC = 258, 259, 262  # Tags of TIFF.
-WHITE_IS_ZERO, JPEG, YCBCR = 0, 7, 6
+BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, SAMPLE_FORMAT = 258, 259, 262, 339  # Tags of TIFF.
+WHITE_IS_ZERO, JPEG, YCBCR, SIGNED = 0, 7, 6, 2
+# What Pillow multiplies grey of few bits by, and forgets for the one that is transparent.
+FEW_BITS = {"L;2": 85, "L;4": 17}
 
 
 class Header(NamedTuple):
@@ -42,17 +44,22 @@ class Header(NamedTuple):
     format: str
 
 
-def picture_size(file: File) -> Header:
-    """Reads the header of a picture of any size.
+def picture_size(file: File, *, max_pixels: int = ANY_SIZE) -> Header:
+    """Reads the header of a picture, or of an animation.
 
     Args:
         file: Path, or stream from its beginning.
+        max_pixels: Height times width times frames, at most.
 
     Raises:
-        ValueError: If it cannot be read, or holds values that are not of 8 or 16 bits.
+        ValueError: If it cannot be read, is too large, has several pages, or holds values that are not of 8 or 16 bits.
     """
-    with opened(file, ANY_SIZE) as found:
-        return header_of(found)
+    with opened(file, max_pixels) as found:
+        header = header_of(found)
+        check_pixels(header.height * header.width * header.frames, max_pixels)
+        if header.frames > 1 and header.format == "TIFF":
+            raise ValueError(f"it has {header.frames} pages")
+        return header
 
 
 def read_picture(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
@@ -156,9 +163,10 @@ def depth_of(stream: BinaryIO, image: Any) -> int:
         ValueError: If they are neither 8 nor 16, or 16 in a format that can be read with 8 only.
     """
     kind = image.format
-    bits = 8
+    bits, is_signed = 8, False
     if kind == "TIFF":
         bits = max(image.tag_v2.get(BITS_PER_SAMPLE, (1,)))
+        is_signed = SIGNED in image.tag_v2.get(SAMPLE_FORMAT, ())
     elif kind in ("PNG", "SGI"):
         bits = 16 if any(";16" in str(tile.args) or tile.codec_name == "SGI16" for tile in image.tile) else 8
     elif kind == "PPM":
@@ -168,7 +176,7 @@ def depth_of(stream: BinaryIO, image: Any) -> int:
         bits = 16 if is_deep_avif(stream) else 8
     elif kind == "JPEG2000":
         bits = 16 if is_deep_jpeg_2000(stream) else 8
-    if image.mode == "F" or (image.mode == "I" and kind != "PPM") or bits > 8 and bits != 16:
+    if is_signed or image.mode == "F" or (image.mode == "I" and kind != "PPM") or bits > 8 and bits != 16:
         raise ValueError(f"its values have {bits} bits, or are signed or not whole; 8 and 16 bits can be read")
     if bits == 16 and not is_grey(image) and kind not in vips.LOADERS:
         raise ValueError(f"it has more than 8 bits per channel, which can be read of PNG, TIFF and AVIF, not of {kind}")
@@ -247,7 +255,7 @@ def deep_pixels(found: Opened, header: Header) -> np.ndarray:
     return vips.to_array(deep)
 
 
-def pixels_of(image: Image.Image) -> np.ndarray:
+def pixels_of(image: Any) -> np.ndarray:
     """The pixels of a file as Pillow reads them, `(height, width, channels)`."""
     if image.mode in ("I", "I;16", "I;16L", "I;16B", "I;16N"):
         grey = np.array(image).astype(np.uint16)[..., None]
@@ -260,6 +268,8 @@ def pixels_of(image: Image.Image) -> np.ndarray:
     if image.mode in ("CMYK", "LAB"):
         return np.array(rgb_of(image))
     mode = ("L" if is_grey(image) else "RGB") + ("A" if image.has_transparency_data else "")
+    if image.format == "PNG" and image.mode == "L" and image.tile and "transparency" in image.info:
+        image.info["transparency"] *= FEW_BITS.get(image.tile[0].args, 1)
     pixels = np.array(image.convert(mode))
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
@@ -292,7 +302,7 @@ def check_pixels(pixels: int, max_pixels: int) -> None:
     """Checks that there are not too many.
 
     Raises:
-        DecompressionBombError: If there are; `opened` says it in full.
+        TooManyPixels: If there are; `opened` says it in full.
     """
     if pixels > max_pixels:
-        raise Image.DecompressionBombError(f"{pixels} pixels")
+        raise TooManyPixels(f"{pixels} pixels")

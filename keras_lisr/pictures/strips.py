@@ -30,11 +30,14 @@ from keras_lisr.whole_files import PARTIAL, written_whole
 class StripReader:
     """Rows of a picture in a file, decoded when they are asked for; a context manager.
 
+    `decoder_memory` is what its decoder holds besides, in bytes: WebP, AVIF, progressive JPEG and interlaced PNG are
+    decoded as a whole.
+
     The pixels are those of `read_picture`, except that libvips decodes them all: JPEG and CMYK may differ by a step. A
     picture that is not upright is unpacked to a temporary file first.
 
     Args:
-        path: TIFF, PNG or JPEG; WebP and AVIF can only be decoded as a whole.
+        path: TIFF, PNG, JPEG, WebP or AVIF.
         max_pixels: Height times width, at most.
 
     Raises:
@@ -52,6 +55,8 @@ class StripReader:
             if header.frames > 1:
                 raise ValueError(f"it has {header.frames} frames or pages")
             self.metadata, orientation = description(found, header)
+            pixels = header.height * header.width * header.channels * header.depth // 8
+            self.decoder_memory = decoder_bytes(found.image) * pixels
             access = "sequential" if orientation == UPRIGHT else "random"
             image = turned(load_deep(found, access, header.channels), orientation)
             self.shape = (header.height, header.width, header.channels)
@@ -89,6 +94,20 @@ class StripReader:
             except pyvips.Error as error:
                 raise unreadable(self._path, error) from error
             yield np.frombuffer(content, self.dtype).reshape(count, width, channels)
+
+
+def decoder_bytes(image: Any) -> int:
+    """Bytes that libvips holds for each byte of pixels while it decodes a file; none where it goes by rows.
+
+    Args:
+        image: Pillow's image of the file; None for a TIFF that Pillow does not know.
+    """
+    kind = image.format if image else "TIFF"
+    if kind in ("WEBP", "AVIF"):
+        return 3
+    if kind in ("JPEG", "MPO") and image.info.get("progressive"):
+        return 2  # Coefficients have 16 bits.
+    return 1 if kind == "PNG" and image.info.get("interlace") else 0
 
 
 class StripWriter:

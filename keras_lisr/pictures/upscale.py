@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from keras_lisr.pictures.alpha import bled, settled
+from keras_lisr.pictures.formats import format_of, is_opaque
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS
 from keras_lisr.pictures.picture import Picture
 from keras_lisr.pictures.resize import bicubic, resized
@@ -78,8 +79,8 @@ class PictureUpscaler:
                 little for it.
         """
         pixels = picture.pixels
-        is_opaque = picture.has_alpha and bool((pixels[..., -1] == np.iinfo(pixels.dtype).max).all())
-        rows = self._upscale(pixels, is_opaque, self._bytes_of_result(pixels), progress)
+        hides_nothing = picture.has_alpha and is_opaque(pixels)
+        rows = self._upscale(pixels, hides_nothing, self._bytes_of_result(pixels), progress)
         return Picture(whole(bands_of(rows), rows.shape, rows.dtype), picture.metadata)
 
     def upscale_file(
@@ -112,13 +113,14 @@ class PictureUpscaler:
         from keras_lisr.pictures.strips import StripReader, StripWriter
 
         with StripReader(source, max_pixels) as reader:
-            metadata = reader.metadata
-            is_opaque = reader.shape[2] in (2, 4) and all(
-                (band[..., -1] == np.iinfo(band.dtype).max).all() for band in bands_of(reader)
-            )
+            metadata, held = reader.metadata, reader.decoder_memory
+            hides_nothing = reader.shape[2] in (2, 4) and all(is_opaque(band) for band in bands_of(reader))
         with StripReader(source, max_pixels) as reader:
             source_rows = Stream(bands_of(reader), reader.shape, reader.dtype)
-            rows = self._upscale(source_rows, is_opaque, 0, progress)
+            if hides_nothing and not format_of(target).alpha:
+                source_rows = mapped(lambda band: band[..., :-1], source_rows, reader.shape[2] - 1)
+                hides_nothing = False
+            rows = self._upscale(source_rows, hides_nothing, held, progress)
             height, width, channels = rows.shape
             with StripWriter(target, height, width, channels, rows.dtype, metadata, quality, strip_metadata) as writer:
                 for band in bands_of(rows):
@@ -139,12 +141,12 @@ class PictureUpscaler:
         result_height, result_width = self.size.of(height, width, self.network.scale)
         return copied * (height * width + result_height * result_width) <= (self.memory - resident_size()) // 2
 
-    def _upscale(self, rows: Rows, is_opaque: bool, held: int, progress: Progress | None) -> Rows:
+    def _upscale(self, rows: Rows, hides_nothing: bool, held: int, progress: Progress | None) -> Rows:
         """The whole way of a picture, as rows of the result that are made when they are asked for.
 
         Args:
             rows: The picture.
-            is_opaque: Whether there is an alpha channel that hides nothing.
+            hides_nothing: Whether there is an alpha channel, which is opaque everywhere.
             held: Bytes of memory that will be held besides.
             progress: As for `__call__`.
         """
@@ -153,12 +155,12 @@ class PictureUpscaler:
         size = self.size.of(height, width, scale)
         passes = [(height * scale**i, width * scale**i) for i in range(self.size.passes(height, width, scale))]
         has_alpha = channels in (2, 4)
-        runs = 2 if has_alpha and not is_opaque and self.alpha == "network" else 1
+        runs = 2 if has_alpha and not hides_nothing and self.alpha == "network" else 1
         memory = self._memory_of_a_run(rows, passes, runs, held)
         totals = [self._tiles(side, rows.dtype, memory) for side in passes for _ in range(runs)]
         tell = shared_progress(progress, totals)
 
-        if has_alpha and is_opaque:
+        if has_alpha and hides_nothing:
             rows = mapped(lambda band: band[..., :-1], rows, channels - 1)
         elif has_alpha and passes:
             rows = bled(rows)
@@ -166,7 +168,7 @@ class PictureUpscaler:
             rows = self._enlarge(rows, memory, tell)
         if rows.shape[:2] != size:
             rows = resized(rows, *size)
-        return mapped(with_opaque_alpha, rows, channels) if has_alpha and is_opaque else rows
+        return mapped(with_opaque_alpha, rows, channels) if has_alpha and hides_nothing else rows
 
     def _enlarge(self, rows: Rows, memory: int | None, tell: Callable[[], Progress]) -> Rows:
         """A picture enlarged once, with alpha if it has it."""

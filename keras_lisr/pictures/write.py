@@ -13,8 +13,11 @@ from keras_lisr.pictures import vips
 from keras_lisr.pictures.animation import Animation
 from keras_lisr.pictures.color import to_srgb
 from keras_lisr.pictures.formats import (
+    LARGEST_EXIF,
+    LARGEST_XMP,
     Format,
     check_output,
+    check_output_animation,
     check_output_picture,
     check_quality,
     format_of,
@@ -28,8 +31,6 @@ from keras_lisr.whole_files import written_whole
 
 XMP_TAG = 700
 BYTE = 1
-# One segment of a JPEG, without what marks it as EXIF or as XMP.
-LARGEST_EXIF, LARGEST_XMP = 65_533 - 6, 65_533 - 29
 
 
 def write_picture(
@@ -39,8 +40,8 @@ def write_picture(
 
     An existing file is replaced. JPEG, WebP and AVIF have quality 95 if not asked otherwise, JPEG and AVIF without
     chroma subsampling. Colours whose profile is not written are converted to sRGB, and 16 bits are rounded to 8 where
-    the format has no more; `keras_lisr.pictures.formats.losses` says so before. An alpha channel that hides nothing is
-    left out where the format has none.
+    the format has no more. What else a format cannot keep is left out: `losses` and `metadata_losses` of
+    `keras_lisr.pictures.formats` tell beforehand. So is an alpha channel that hides nothing, where there is none.
 
     Args:
         picture: Any.
@@ -102,11 +103,7 @@ def write_animation(
     path = Path(file)
     check_output(path)
     picture_format = format_of(path)
-    if not picture_format.animation:
-        raise ValueError(
-            f"`path` must have a format for animations (.gif, .webp, .png); {picture_format.name} has none. "
-            f"Received: path={str(path)!r}"
-        )
+    check_output_animation(path)
     check_output_picture(path, first)
     check_quality(path, quality)
     images: list[Image.Image] = []

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from keras_lisr.runtime.litert_memory import MEMORY_OVERHEAD, bytes_per_pixel
 from keras_lisr.runtime.litert_network import LiteRTNetwork
-from keras_lisr.runtime.rows import Progress, Rows, Stream, bands_of, whole
+from keras_lisr.runtime.rows import PictureNetwork, Progress, Rows, Stream, bands_of
 from keras_lisr.runtime.sidecar import read_sidecar
 from keras_lisr.runtime.tiling import (
     BLENDED_HALO,
@@ -25,7 +25,7 @@ from keras_lisr.runtime.tiling import (
 )
 
 
-class LiteRTUpscaler:
+class LiteRTUpscaler(PictureNetwork):
     """Upscales pictures of any size with a LiteRT file that `keras-lisr export` wrote, in tiles.
 
     The sidecar beside the file says what halo makes the tiles exact, as those of `keras_lisr.inference.Upscaler` are.
@@ -86,22 +86,6 @@ class LiteRTUpscaler:
         self._pixel_memory = 0 if self.shape else math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(path))
         self._input, self._output = sidecar.input, sidecar.output
         self._takes_16_bits = "float32" == sidecar.input["dtype"] == sidecar.output["dtype"]
-
-    def __call__(self, image: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-        """Upscales a picture.
-
-        Args:
-            image: uint8 or uint16 RGB, `(height, width, 3)`.
-            progress: Called with the number of finished tiles and that of all.
-
-        Returns:
-            RGB of the same type, `(height * scale, width * scale, 3)`.
-
-        Raises:
-            ValueError: As `bands`.
-        """
-        bands = self.bands(image, progress)
-        return whole(bands, (image.shape[0] * self.scale, image.shape[1] * self.scale, 3), image.dtype)
 
     def bands(
         self, image: Rows, progress: Progress | None = None, *, memory: int | None = None

@@ -39,7 +39,20 @@ class PictureNetwork(Protocol):
     memory: int
 
     def __call__(self, image: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-        """The result as one array."""
+        """Upscales a picture.
+
+        Args:
+            image: uint8 or uint16 RGB, `(height, width, 3)`.
+            progress: Called with the number of finished tiles and that of all.
+
+        Returns:
+            RGB of the same type, `(height * scale, width * scale, 3)`.
+
+        Raises:
+            ValueError: As `bands`.
+        """
+        bands = self.bands(image, progress)
+        return whole(bands, (image.shape[0] * self.scale, image.shape[1] * self.scale, 3), image.dtype)
 
     def bands(
         self, image: Rows, progress: Progress | None = None, *, memory: int | None = None

@@ -62,30 +62,20 @@ def upscale_in_tiles(
     image: np.ndarray,
     *,
     scale: int,
-    tile: int | tuple[int, int],
-    halo: int,
-    fixed: bool = False,
-    blend: bool = False,
-    progress: Progress | None = None,
+    **options: Any,
 ) -> np.ndarray:
     """Upscales a picture window by window, every window of one shape.
 
     Args:
         upscale: As for `bands_in_tiles`.
         image: `(height, width, channels)`.
-        scale: As for `bands_in_tiles`, like all that follows.
-        tile: Pixels, at most, by which a window moves on; height and width if they differ.
-        halo: Pixels on each side of an inner tile that only give context.
-        fixed: Whether `upscale` takes windows of `tile + 2 * halo` pixels only.
-        blend: Whether neighbours fade into one another.
-        progress: Called with the number of finished windows and that of all.
+        scale: As for `bands_in_tiles`.
+        **options: What else `bands_in_tiles` takes.
 
     Returns:
         `(height * scale, width * scale, channels)`, of the type of `image`.
     """
-    bands = bands_in_tiles(
-        upscale, image, scale=scale, tile=tile, halo=halo, fixed=fixed, blend=blend, progress=progress
-    )
+    bands = bands_in_tiles(upscale, image, scale=scale, **options)
     height, width, channels = image.shape
     return whole(bands, (height * scale, width * scale, channels), image.dtype)
 

@@ -88,8 +88,11 @@ def test_what_is_stopped_leaves_no_half_file(jobs, upscaler):
         if job == jobs[1] and done == total:
             raise KeyboardInterrupt
 
+    told = []
     with pytest.raises(KeyboardInterrupt):
-        list(run_jobs(jobs, Slow(upscaler), interrupt))
+        for task in run_jobs(jobs, Slow(upscaler), interrupt):
+            told.append(task.status)
+    assert told == ["written"]
     assert [job.target.exists() for job in jobs] == [True, False, False]  # The first was being written.
     np.testing.assert_array_equal(read_picture(jobs[0].target).pixels, upscaler(read_picture(jobs[0].source)).pixels)
     assert not list(jobs[0].target.parent.rglob(PARTIAL))

@@ -6,7 +6,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from keras_lisr.batch import Job, Worker
-from keras_lisr.pictures import Picture, PictureUpscaler, read_picture, write_picture
+from keras_lisr.pictures import Metadata, Picture, PictureUpscaler, read_picture, write_picture
 from keras_lisr.pictures.read import read_animation
 from keras_lisr.runtime.memory import resident_size
 
@@ -123,3 +123,52 @@ def test_unexpected_errors_are_the_pictures_own(job, network):
 
     task = Worker(Broken(network))(job)
     assert (task.status, task.error) == ("failed", "RuntimeError: of TensorFlow")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "options", "error"),
+    [
+        ("a.gif", "out.jpg", {}, "must have a format for animations"),
+        ("a.tif", "out.tif", {}, "it has 2 pages"),
+        ("a.png", "out.png", {"max_pixels": 199}, "--max-pixels 200 lifts the limit"),
+        ("a.png", "out.jpg", {"quality": 101}, "`quality` must be from 1 to 100"),
+    ],
+)
+def test_what_the_header_tells_is_refused_by_it(tmp_path, upscaler, source, target, options, error):
+    first, second = (Image.new("RGB", (20, 10), color) for color in ("red", "blue"))
+    first.save(tmp_path / "a.png")
+    for name in ("a.gif", "a.tif"):
+        first.save(tmp_path / name, save_all=True, append_images=[second])
+    task = Worker(upscaler, **options).examine(Job(tmp_path / source, tmp_path / target))
+    assert task.status == "failed" and error in task.error
+
+
+def test_transparency_is_refused_before_it_is_computed_and_dropped_where_it_hides_nothing(tmp_path, upscaler):
+    for name, alpha in (("hides", 100), ("opaque", 255)):
+        Image.new("RGBA", (20, 10), (1, 2, 3, alpha)).save(tmp_path / f"{name}.png")
+    task = Worker(upscaler).read(Job(tmp_path / "hides.png", tmp_path / "hides.jpg"))
+    assert task.status == "failed" and "must have a format for transparency" in task.error
+    job = Job(tmp_path / "opaque.png", tmp_path / "opaque.jpg")
+    assert Worker(upscaler)(job).status == "written"
+    whole = read_picture(job.target).pixels
+    upscaler.upscale_file(job.source, job.target)
+    assert whole.shape == read_picture(job.target).pixels.shape == (20, 40, 3)
+
+
+def test_quality_is_for_formats_that_have_one(album, tmp_path, upscaler):
+    worker = Worker(upscaler, quality=20)
+    for suffix in (".png", ".tif", ".jpg"):
+        assert worker(Job(album / "a.png", tmp_path / f"out{suffix}")).error == ""
+
+
+def test_losses_are_noted(tmp_path, upscaler):
+    deep = np.random.default_rng(0).integers(0, 65536, (10, 20, 3), dtype=np.uint16)
+    write_picture(Picture(deep, Metadata(xmp=b"<x/>" * 20_000)), tmp_path / "a.png")
+    task = Worker(upscaler)(Job(tmp_path / "a.png", tmp_path / "a.jpg"))
+    assert task.status == "written"
+    assert [note.split(":")[0] for note in task.notes] == [
+        "JPEG holds 8 bits per channel",
+        "JPEG holds 65504 bytes of XMP",
+    ]
+    assert Worker(upscaler)(Job(tmp_path / "a.png", tmp_path / "b.png")).notes == ()
+    assert len(Worker(upscaler, strip_metadata=True)(Job(tmp_path / "a.png", tmp_path / "a.jpg")).notes) == 1

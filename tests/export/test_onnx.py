@@ -13,7 +13,7 @@ from keras_lisr.export.onnx import onnx_network, write_onnx
 NAMES = [pytest.param(name, marks=[pytest.mark.slow] * name.endswith("-esa")) for name in EXPORTED]
 
 
-def agree(path, model):
+def assert_agrees(path, model):
     network = onnx_network(path)
     for low_resolution in LOW_RESOLUTION:
         assert_close(network(low_resolution), model(low_resolution, training=False), atol=1e-4)
@@ -23,7 +23,7 @@ def agree(path, model):
 def test_agrees_with_keras(name, tmp_path):
     model = build(name)
     write_onnx(model, tmp_path / "network.onnx")
-    agree(tmp_path / "network.onnx", model)
+    assert_agrees(tmp_path / "network.onnx", model)
 
 
 @pytest.mark.slow
@@ -32,7 +32,7 @@ def test_full_width_agrees_with_keras(architecture, tmp_path):
     model = architecture.build(**STRATEGIES[architecture.strategies[-1]])
     assign_waves(model)
     write_onnx(model, tmp_path / "network.onnx")
-    agree(tmp_path / "network.onnx", model)
+    assert_agrees(tmp_path / "network.onnx", model)
 
 
 def test_names_types_and_sizes(tmp_path):

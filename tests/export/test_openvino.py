@@ -10,7 +10,7 @@ from reference import assert_close, assign_waves
 from keras_lisr.export.openvino import import_openvino, openvino_network, write_openvino
 
 
-def agree(path, model):
+def assert_agrees(path, model):
     network = openvino_network(path)
     for low_resolution in LOW_RESOLUTION:
         assert_close(network(low_resolution), model(low_resolution, training=False), atol=1e-4)
@@ -20,7 +20,7 @@ def agree(path, model):
 def test_agrees_with_keras(name, tmp_path):
     model = build(name)
     write_openvino(model, tmp_path / "network.xml")
-    agree(tmp_path / "network.xml", model)
+    assert_agrees(tmp_path / "network.xml", model)
 
 
 @pytest.mark.slow
@@ -29,7 +29,7 @@ def test_full_width_agrees_with_keras(architecture, tmp_path):
     model = architecture.build(**STRATEGIES[architecture.strategies[-1]])
     assign_waves(model)
     write_openvino(model, tmp_path / "network.xml")
-    agree(tmp_path / "network.xml", model)
+    assert_agrees(tmp_path / "network.xml", model)
 
 
 def test_names_types_and_sizes(tmp_path):

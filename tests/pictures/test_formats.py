@@ -5,9 +5,11 @@ import tempfile
 import numpy as np
 import pytest
 
-from keras_lisr.pictures import Picture
+from keras_lisr.pictures import Metadata, Picture
 from keras_lisr.pictures.formats import (
     FORMATS,
+    LARGEST_EXIF,
+    LARGEST_XMP,
     READABLE,
     check_output,
     check_output_channels,
@@ -17,6 +19,7 @@ from keras_lisr.pictures.formats import (
     format_of,
     is_opaque,
     losses,
+    metadata_losses,
     rounded_to_8_bits,
 )
 
@@ -99,7 +102,16 @@ def test_rounding_is_to_the_nearest():
 
 
 def test_losses_are_told():
-    assert losses("a.png", 16) == losses("a.tif", 16) == losses("a.jpg", 8) == losses("a.webp", 8, animation=True) == ()
+    assert losses("a.png", 16) == losses("a.tif", 16) == losses("a.jpg", 8) == losses("a.webp", 8) == ()
     assert losses("a.webp", 16) == ("WEBP holds 8 bits per channel: 16 were rounded",)
-    assert losses("a.tif", 8, animation=True) == ("TIFF holds no animation",)
-    assert len(losses("a.gif", 16, animation=True)) == 2
+    assert len(losses("a.gif", 16)) == 2
+
+
+def test_metadata_that_a_format_cannot_keep_is_named():
+    long = Metadata(exif=bytes(70_000), xmp=bytes(70_000))
+    assert [loss.split(":")[0] for loss in metadata_losses("a.jpg", long)] == [
+        f"JPEG holds {LARGEST_EXIF} bytes of EXIF",
+        f"JPEG holds {LARGEST_XMP} bytes of XMP",
+    ]
+    assert metadata_losses("a.gif", Metadata(exif=b"e")) == ("GIF holds no EXIF and no XMP: they were left out",)
+    assert metadata_losses("a.png", long) == metadata_losses("a.bmp", Metadata(dpi=(72, 72))) == ()

@@ -24,7 +24,7 @@ edit = st.tuples(st.sampled_from(KINDS), st.floats(0, 1), st.integers(0, 2**16 -
 early_edit = st.tuples(st.sampled_from(KINDS[:3]), st.floats(0, 0.3), st.integers(0, 2**16 - 1))
 
 
-def check(content):
+def assert_read_or_refused(content):
     """Reads a file in every way; memory is bounded by what is allowed to be allocated."""
     bounded = {"max_pixels": 2**20}
     for read, options in ((picture_size, {}), (read_picture, bounded), (read_animation, bounded)):
@@ -47,19 +47,19 @@ def test_whole_files_are_read(name):
 def test_cut_off_files(name):
     content = SAMPLES[name]
     for length in sorted({*range(0, 40), *range(0, len(content), max(1, len(content) // 40))}):
-        check(content[:length])
+        assert_read_or_refused(content[:length])
 
 
 @settings(max_examples=2500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(SAMPLES)), st.lists(st.one_of(edit, early_edit), min_size=1, max_size=4))
 def test_damaged_files(name, edits):
-    check(mutated(SAMPLES[name], edits))
+    assert_read_or_refused(mutated(SAMPLES[name], edits))
 
 
 @settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", b"MM\0+", b"BM"]), st.binary(max_size=300))
 def test_arbitrary_content(magic, content):
-    check(magic + content)
+    assert_read_or_refused(magic + content)
 
 
 BOUNDED = """

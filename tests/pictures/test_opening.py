@@ -1,9 +1,11 @@
 import io
 import os
+import struct
 
 import pytest
 from PIL import Image
 
+from keras_lisr.pictures import read_picture
 from keras_lisr.pictures.opening import check_scans, check_tags, one_line, open_file, opened, pillow_limits, seekable
 
 
@@ -65,9 +67,34 @@ def test_streams_that_cannot_be_searched_are_bounded():
 
 
 def test_pictures_of_many_scans_are_refused():
-    check_scans(io.BytesIO(b"\xff\xda" * 500))
+    scan = b"\xff\xda\0\2"
+    check_scans(io.BytesIO(b"\xff\xd8" + scan * 500))
     with pytest.raises(ValueError, match="it has more than 500 scans"):
-        check_scans(io.BytesIO(b"\xff\xda" * 501))
+        check_scans(io.BytesIO(b"\xff\xd8" + scan * 501))
+    with pytest.raises(ValueError, match="it has more than 10000 segments"):
+        check_scans(io.BytesIO(b"\xff\xd8" + b"\xff\xfe\0\2" * 10_001))
+
+
+def test_only_scans_that_a_decoder_follows_are_counted(tmp_path):
+    stream = io.BytesIO()
+    # What looks like scans stands in a comment and, as a phone's video may, behind the end.
+    Image.new("RGB", (40, 40)).save(stream, "JPEG", comment=b"\xff\xda" * 600)
+    content = stream.getvalue() + b"\xff\xda" * 600
+    (tmp_path / "a.jpg").write_bytes(content)
+    for file in (tmp_path / "a.jpg", io.BytesIO(content)):
+        with opened(file, 1600) as found:
+            assert found.image.size == (40, 40)
+
+
+def test_the_limit_of_a_gif_is_fixed_only_where_it_is():
+    stream = io.BytesIO()
+    Image.new("P", (200, 200)).save(stream, "GIF")
+    small = stream.getvalue()
+    large = small[:6] + struct.pack("<HH", 20_000, 20_000) + small[10:]
+    with pytest.raises(ValueError, match="at most 200 megapixels, as a GIF.*400 megapixels$"):
+        read_picture(io.BytesIO(large), max_pixels=10**9)
+    with pytest.raises(ValueError, match="--max-pixels 40000 lifts the limit"):
+        read_picture(io.BytesIO(small), max_pixels=10_000)
 
 
 def test_tags_of_many_pages_may_be_as_long_as_the_file():

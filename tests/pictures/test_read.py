@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -231,3 +232,41 @@ def test_a_tiff_of_endless_directories_is_refused_at_once(tmp_path):
     (tmp_path / "a.tif").write_bytes(b"II*\0" + struct.pack("<I", 8) + directories + bytes(8))
     with pytest.raises(ValueError, match="more than 1000 pages"):
         read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("bits", "row", "transparent", "alpha"),
+    [
+        (1, b"\x1b", 1, [255, 255, 255, 0, 0, 255, 0, 0]),
+        (2, b"\x1b", 1, [255, 0, 255, 255]),
+        (4, b"\x05\xaf", 15, [255, 255, 255, 0]),
+        (8, b"\x00\x05\x0f\xff", 15, [255, 255, 0, 255]),
+    ],
+)
+def test_the_transparent_value_of_grey_of_few_bits(bits, row, transparent, alpha):
+    def chunk(kind, content):
+        checksum = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", len(alpha), 1, bits, 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"tRNS", struct.pack(">H", transparent)), (b"IDAT", zlib.compress(b"\0" + row))]
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in (*chunks, (b"IEND", b"")))
+    assert read_picture(io.BytesIO(content)).pixels[0, :, 1].tolist() == alpha
+
+
+def test_signed_values_of_8_bits_are_refused(tmp_path, colours):
+    with_format = Image.fromarray(colours)
+    with_format.save(tmp_path / "a.tif", tiffinfo={339: (2, 2, 2)})
+    with pytest.raises(ValueError, match="signed"):
+        read_picture(tmp_path / "a.tif")
+
+
+def test_the_header_is_checked_against_a_limit_and_for_pages(tmp_path):
+    images = [Image.new("RGB", (20, 10), color) for color in ("red", "blue")]
+    images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:])
+    assert picture_size(tmp_path / "a.gif", max_pixels=400).frames == 2
+    with pytest.raises(ValueError, match="--max-pixels 400 lifts the limit"):
+        picture_size(tmp_path / "a.gif", max_pixels=399)
+    images[0].save(tmp_path / "a.tif", save_all=True, append_images=images[1:])
+    with pytest.raises(ValueError, match="it has 2 pages"):
+        picture_size(tmp_path / "a.tif")

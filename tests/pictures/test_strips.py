@@ -245,3 +245,20 @@ def test_a_large_picture_that_is_not_upright_is_unpacked_to_a_file(tmp_path):
         top = rows[0:2]
     x, y = np.mgrid[:2, :5000]
     np.testing.assert_array_equal(top, np.dstack([x, 4999 - y, np.full_like(x, 17)]).clip(0, 255))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "least"),
+    [
+        ("PNG", {}, 0),
+        ("TIFF", {}, 0),
+        ("JPEG", {}, 0),
+        ("JPEG", {"progressive": True}, 2),
+        ("WEBP", {}, 3),
+    ],
+)
+def test_what_a_decoder_holds_is_in_the_budget(tmp_path, colours, kind, options, least):
+    image = Image.fromarray(colours)
+    image.save(tmp_path / "a", kind, **options)
+    with StripReader(tmp_path / "a") as reader:
+        assert reader.decoder_memory == least * colours.size

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import keras
@@ -342,3 +343,14 @@ def test_wrong_arguments_are_refused(tiny, memory):
 def test_absurd_sizes_are_refused(tiny):
     with pytest.raises(ValueError, match="The result must be at most 256 times as large as the picture"):
         PictureUpscaler(tiny, size=Size(width=100_000))(Picture(noise(10, 10, 3)))
+
+
+def test_what_a_decoder_holds_is_asked_for(tiny, tmp_path):
+    picture = Picture(np.zeros((2000, 2000, 3), np.uint8))
+    least = []
+    for name in ("in.png", "in.webp"):
+        write_picture(picture, tmp_path / name)
+        with pytest.raises(ValueError, match="`memory` must be at least") as error:
+            PictureUpscaler(tiny, memory=1).upscale_file(tmp_path / name, tmp_path / "out.png")
+        least.append(int(re.search(r"(\d+) MiB", str(error.value))[1]))
+    assert least[1] - least[0] == pytest.approx(3 * picture.pixels.size / 2**20, abs=10)
