@@ -28,3 +28,8 @@ def start(*arguments):
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def in_own_process(*arguments, **options):
+    """The finished command, with bytes in and out."""
+    return subprocess.run([sys.executable, "-c", COMMAND, *map(str, arguments)], capture_output=True, **options)

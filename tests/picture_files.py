@@ -9,6 +9,8 @@ import pyvips
 from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 
+from keras_lisr.pictures import Picture, read_picture, write_picture
+
 SRGB = ImageCms.createProfile("sRGB")
 
 
@@ -59,3 +61,14 @@ def exif_with(orientation):
 
 def png_chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def noise(path, height, width, channels=3):
+    """Writes a picture of random bytes, the same ones every time."""
+    shape = (height, width, channels)
+    write_picture(Picture(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)), path)
+
+
+def pixels(path):
+    """What a file holds, without its metadata."""
+    return read_picture(path).pixels

@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_lisr.batch import Job
 from keras_lisr.batch.jobs import check_free, is_same
-from keras_lisr.pictures.formats import check_output
+from keras_lisr.pictures.formats import check_output, rounded_to_8_bits
 
 
 def check_comparison(comparison: Path, jobs: list[Job], overwrite: bool) -> None:
@@ -44,6 +44,4 @@ def write_comparison(job: Job, comparison: Path, label: str, max_pixels: int) ->
 def rgb(pixels: np.ndarray) -> np.ndarray:
     """The colours of a picture in 8 bits, without its transparency."""
     colours = pixels[..., : 1 if pixels.shape[2] <= 2 else 3]
-    if colours.dtype == np.uint16:
-        colours = ((colours.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return np.repeat(colours, 3 // colours.shape[2], axis=2)
+    return np.repeat(rounded_to_8_bits(colours), 3 // colours.shape[2], axis=2)

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from litert_files import write_litert
+from picture_files import noise
 
 from keras_lisr import preset_index, zoo
 from keras_lisr.pictures import Picture, write_picture
@@ -39,3 +41,25 @@ def picture(tmp_path, index, monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     write_picture(Picture(pixels), tmp_path / "in.png")
     return tmp_path / "in.png"
+
+
+@pytest.fixture(scope="module")
+def exported(models, tmp_path_factory):
+    """Folder with the tiny network as LiteRT files: for any size, for one size, and without a sidecar."""
+    folder = tmp_path_factory.mktemp("exported")
+    network = zoo.presets.from_preset(models / "tiny.npz")
+    write_litert(network, folder / "any.tflite")
+    write_litert(network, folder / "static.tflite", shape=(24, 28))
+    (folder / "alone.tflite").write_bytes((folder / "any.tflite").read_bytes())
+    return folder
+
+
+@pytest.fixture
+def album(picture):
+    """Folder with `picture` and four more, one of them in a folder within, one with a name that is hard to print."""
+    folder = picture.parent / "album"
+    (folder / "Reise").mkdir(parents=True)
+    for i, name in enumerate(("a.png", "b.png", "Reise/über\nall.png", "zz.png")):
+        noise(folder / name, 12 + i, 16)
+    picture.rename(folder / "in.png")
+    return folder
