@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -53,11 +54,11 @@ def forecast(jobs: Iterable[Job], worker: Worker) -> Forecast:
     start = time.monotonic()
     result = upscaler(sample)
     seconds = (time.monotonic() - start) / (sample.pixels[..., 0].size * (2 if sample.has_alpha else 1))
-    disk = {suffix: bytes_per_pixel(result, suffix) for suffix in {task.job.target.suffix.lower() for task in left}}
+    disk = {suffix: bytes_per_pixel(result, suffix) for suffix in {suffix_of(task) for task in left}}
     return Forecast(
         tasks,
         seconds=seconds * sum(pixels_to_enlarge(task, worker.upscaler) for task in left),
-        disk=sum(disk[task.job.target.suffix.lower()] * pixels_of_result(task) for task in left),
+        disk=sum(disk[suffix_of(task)] * pixels_of_result(task) for task in left),
         memory=worker.upscaler.memory or worker.upscaler.network.memory + pictures_at_once(left),
     )
 
@@ -84,6 +85,11 @@ def bytes_per_pixel(picture: Picture, suffix: str) -> float:
         return len(encode_picture(picture, suffix)) / picture.pixels[..., 0].size
     except ValueError:
         return 0.0
+
+
+def suffix_of(task: Task) -> str:
+    """The ending that says a result's format."""
+    return Path(task.job.target).suffix.lower()
 
 
 def pixels_to_enlarge(task: Task, upscaler: PictureUpscaler) -> int:

@@ -1,4 +1,4 @@
-"""Which pictures are upscaled, and what their results are called."""
+"""Which pictures are upscaled, and what their results are called: files, or URLs of storage that fsspec knows."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_lisr.pictures.formats import FORMATS, READABLE, check_output
+from keras_lisr.batch.storage import File, Url, existing, files_below, kind_of, parse
+from keras_lisr.pictures.formats import FORMATS, READABLE, check_output, format_of
 
 AS_INPUT = "auto"
 
@@ -16,12 +17,12 @@ class Job:
     """One picture to upscale.
 
     Args:
-        source: File to read.
-        target: File to write, in the format of its suffix.
+        source: File to read: a path, or the URL of one that `StoredWorker` fetches.
+        target: File to write, in the format of its suffix; likewise.
     """
 
-    source: Path
-    target: Path
+    source: File
+    target: File
 
 
 class Source(NamedTuple):
@@ -33,7 +34,7 @@ class Source(NamedTuple):
         found: Whether it was found in a folder.
     """
 
-    path: Path
+    path: File
     name: Path
     found: bool
 
@@ -52,7 +53,7 @@ def find_jobs(
     folders are followed, each folder once. A link to a file is read, and its result has the link's name.
 
     Args:
-        inputs: Files and folders.
+        inputs: Files and folders, or URLs of such.
         output: Folder for the results, in which the tree below each input folder is kept; with a single input file, the
             file to write unless it is a folder or ends in a slash. By default, results lie beside their sources.
         recursive: Whether folders within folders are searched too.
@@ -89,13 +90,13 @@ def find_sources(
         ValueError: If there is no such file or folder, or no picture.
         OSError: If a folder cannot be read.
     """
-    sources: dict[tuple[Path, Path], Source] = {}
-    for given in map(Path, inputs):
-        if given.is_dir():
-            for file in pictures_below(given, recursive, output):
-                name = file.relative_to(given)
+    sources: dict[tuple[File, Path], Source] = {}
+    for given in (as_file(given) for given in inputs):
+        kind = kind_of(given)
+        if kind == "directory":
+            for file, name in pictures_in(given, recursive, output):
                 sources.setdefault((file, name), Source(file, name, found=True))
-        elif given.exists():
+        elif kind:
             name = Path(given.name)
             sources[given, name] = Source(given, name, found=False)
         else:
@@ -111,13 +112,33 @@ def find_sources(
     return list(sources.values())
 
 
+def as_file(given: str | Path) -> File:
+    """The path or the URL that somebody gave."""
+    found = parse(given)
+    return found if isinstance(found, Url) else Path(found)
+
+
+def pictures_in(folder: File, recursive: bool, output: str | Path | None) -> Iterator[tuple[File, Path]]:
+    """The files in a folder that have a picture's suffix, and their paths from there on: as `find_jobs` says."""
+    if isinstance(folder, Url):
+        for name in files_below(folder, recursive):
+            file, path = folder / name, Path(name)
+            is_hidden = any(part.startswith(".") for part in path.parts)
+            is_result = output is not None and not is_same(folder, output) and is_within(file, output)
+            if path.suffix.lower() in READABLE and not is_hidden and not is_result:
+                yield file, path
+    else:
+        for found in pictures_below(folder, recursive, output):
+            yield found, found.relative_to(folder)
+
+
 def pictures_below(folder: Path, recursive: bool, output: str | Path | None) -> Iterator[Path]:
-    """The files in a folder that have a picture's suffix, and those of folders within: as `find_jobs` says."""
+    """The files in a local folder that have a picture's suffix, and those of folders within: as `find_jobs` says."""
 
     def refuse(error: OSError) -> None:
         raise OSError(f"IN must be folders that can be read. Received: {error.filename!r} ({error.strerror})")
 
-    seen = set() if output is None or is_same(folder, output) else {os.path.realpath(output)}
+    seen = set() if output is None or is_same(folder, output) else {identity(output)}
     for parent, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
         real = os.path.realpath(parent)
         folders[:] = sorted(name for name in folders if recursive and real not in seen and not name.startswith("."))
@@ -130,15 +151,26 @@ def pictures_below(folder: Path, recursive: bool, output: str | Path | None) -> 
                 yield path
 
 
+def identity(given: str | Path) -> str:
+    """What all names of one place share: the path without links, or the URL."""
+    found = parse(given)
+    return found.rstrip("/") if isinstance(found, Url) else os.path.realpath(found)
+
+
 def is_same(path: str | Path, other: str | Path) -> bool:
-    """Whether two paths lead to one place."""
-    return os.path.realpath(path) == os.path.realpath(other)
+    """Whether two names lead to one place."""
+    return identity(path) == identity(other)
+
+
+def is_within(file: Url, folder: str | Path) -> bool:
+    """Whether a file lies in a folder or below it."""
+    return file.startswith(f"{identity(folder)}/")
 
 
 def is_folder(output: str | Path, inputs: Sequence[str | Path]) -> bool:
     """Whether `output` means a folder for the results, rather than the one file to write."""
-    single = len(inputs) == 1 and not os.path.isdir(inputs[0])
-    return not single or os.path.isdir(output) or str(output).endswith(("/", os.sep))
+    single = len(inputs) == 1 and kind_of(as_file(inputs[0])) != "directory"
+    return not single or str(output).endswith(("/", os.sep)) or kind_of(as_file(output)) == "directory"
 
 
 def name_targets(
@@ -167,37 +199,59 @@ def name_targets(
                 f"`suffix` and `ext` must be absent where OUT is a file. Received: {str(output)!r}, suffix={suffix!r}, "
                 f"ext={ext!r}"
             )
-        check_output(output)
-        jobs = [Job(sources[0].path, Path(output))]
+        jobs = [Job(sources[0].path, as_file(output))]
+        check_target(jobs[0].target)
     else:
-        if output is not None and os.path.exists(output) and not os.path.isdir(output):
+        folder = None if output is None else as_file(output)
+        if folder is not None and kind_of(folder) == "file":
             raise OSError(f"OUT must be a folder for several pictures. Received: {str(output)!r} (it is a file)")
-        jobs = [Job(source.path, target_of(source, output, suffix, ext)) for source in sources]
-        # Folders are made when something is put into them.
-        there = next(folder for folder in jobs[0].target.absolute().parents if folder.is_dir())
-        check_output(there / jobs[0].target.name)
+        jobs = [Job(source.path, target_of(source, folder, suffix, ext)) for source in sources]
+        check_target(jobs[0].target, makes_folders=True)
     check_distinct(jobs)
-    made = {os.path.realpath(job.target) for job in jobs}
+    made = {identity(job.target) for job in jobs}
     kept = []
     for source, job in zip(sources, jobs, strict=True):
-        if os.path.realpath(source.path) not in made:
+        if identity(source.path) not in made:
             kept.append(job)
         elif not source.found or is_same(source.path, job.target):
             raise ValueError(f"OUT must be another file than IN. Received: {str(source.path)!r}")
     return kept
 
 
-def target_of(source: Source, output: str | Path | None, suffix: str, ext: str | None) -> Path:
-    """Where the result of one picture goes.
+def check_target(target: File, makes_folders: bool = False) -> None:
+    """Checks that a result can be written, as far as that can be told before there is one.
+
+    Args:
+        target: Where it is to be written. A storage shows only then whether it takes it.
+        makes_folders: Whether missing folders will be made.
+
+    Raises:
+        ValueError: If its format is unknown.
+        OSError: If it cannot be written.
+    """
+    if isinstance(target, Url):
+        format_of(target)
+    elif makes_folders:
+        there = next(folder for folder in target.absolute().parents if folder.is_dir())
+        check_output(there / target.name)
+    else:
+        check_output(target)
+
+
+def target_of(source: Source, output: File | None, suffix: str, ext: str | None) -> File:
+    """Where the result of one picture goes: beside it, or into the folder for all.
 
     Raises:
         ValueError: If a link in the output folder leads out of it.
     """
-    folder, name = (source.path.parent, Path(source.path.name)) if output is None else (Path(output), source.name)
+    folder, name = (source.path.parent, Path(source.path.name)) if output is None else (output, source.name)
     ending = f".{ext or 'png'}"
     if ext == AS_INPUT:
         ending = name.suffix if name.suffix.lower() in FORMATS else ".png"
-    target = folder / name.with_name(f"{name.stem}{suffix}{ending}")
+    name = name.with_name(f"{name.stem}{suffix}{ending}")
+    if isinstance(folder, Url):
+        return folder / name.as_posix()
+    target = folder / name
     if not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(folder)):
         raise ValueError(
             f"Results must lie in the folder for them. Received: {str(target)!r}, which is a link to "
@@ -212,9 +266,9 @@ def check_distinct(jobs: Sequence[Job]) -> None:
     Raises:
         ValueError: If two have the same.
     """
-    sources: dict[str, Path] = {}
+    sources: dict[str, File] = {}
     for job in jobs:
-        other = sources.setdefault(os.path.realpath(job.target), job.source)
+        other = sources.setdefault(identity(job.target), job.source)
         if other is not job.source:
             raise ValueError(
                 f"Results must have names of their own; `ext` auto keeps endings apart. "
@@ -227,11 +281,12 @@ def check_free(jobs: Sequence[Job]) -> None:
 
     Raises:
         ValueError: If a target exists.
+        OSError: If a storage cannot be reached.
     """
-    existing = [job.target for job in jobs if os.path.lexists(job.target)]
-    if existing:
-        others = f" and {len(existing) - 1} more" if existing[1:] else ""
+    there = existing(job.target for job in jobs)
+    if there:
+        first = next(job.target for job in jobs if job.target in there)
+        others = f" and {len(there) - 1} more" if len(there) > 1 else ""
         raise ValueError(
-            "OUT must not exist yet, or --overwrite or --skip-existing be given. "
-            f"Received: {str(existing[0])!r}{others}"
+            f"OUT must not exist yet, or --overwrite or --skip-existing be given. Received: {str(first)!r}{others}"
         )

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from keras_lisr.batch.jobs import Job
@@ -86,7 +87,7 @@ class Task:
 
 
 class Worker:
-    """Upscales pictures from file to file; one after the other when called, or in steps that may overlap.
+    """Upscales pictures from local file to local file; one after the other when called, or in steps that may overlap.
 
     Args:
         upscaler: What upscales one picture. Where it has a bound on memory, pictures that do not fit go from file to
@@ -156,7 +157,7 @@ class Worker:
         task = self.examine(job)
         with task.step():
             if not task.status:
-                job.target.parent.mkdir(parents=True, exist_ok=True)
+                Path(job.target).parent.mkdir(parents=True, exist_ok=True)
                 check_output(job.target)
                 if not task.is_alone:
                     task.picture = self.load(task)

@@ -1,9 +1,11 @@
+import fsspec
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from keras_lisr import zoo
+from keras_lisr.batch import Url
 from keras_lisr.inference import Upscaler
 from keras_lisr.pictures import PictureUpscaler
 
@@ -17,6 +19,17 @@ def network():
 @pytest.fixture
 def upscaler(network):
     return PictureUpscaler(network)
+
+
+@pytest.fixture
+def memory_storage():
+    """The storage memory://, empty before and afterwards."""
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    system.pseudo_dirs[:] = [""]
+    yield Url("memory://")
+    system.store.clear()
+    system.pseudo_dirs[:] = [""]
 
 
 @pytest.fixture

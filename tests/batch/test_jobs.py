@@ -1,9 +1,11 @@
 import os
 
+import fsspec
 import pytest
 
-from keras_lisr.batch import Job, find_jobs
+from keras_lisr.batch import Job, Url, find_jobs
 from keras_lisr.batch.jobs import check_free
+from keras_lisr.batch.storage import put
 
 
 @pytest.fixture
@@ -158,3 +160,70 @@ def test_existing_results_are_told(album, tmp_path):
     jobs[0].target.symlink_to("nowhere")
     with pytest.raises(ValueError, match=r"Received: '.*a\.png' and 1 more$"):
         check_free(jobs)
+
+
+@pytest.fixture
+def bucket(memory_storage, tmp_path):
+    """A storage with pictures, by name, in two levels, and what is to be left out."""
+    (tmp_path / "empty").touch()
+    for name in ("b.jpg", "a 100%.PNG", "2024/ä.tif", "notes.txt", ".hidden.png", ".thumbnails/a.png", "2024/.x/a.png"):
+        put(tmp_path / "empty", memory_storage / "bucket" / name)
+    return memory_storage / "bucket"
+
+
+def test_storage_is_searched_as_folders_are(bucket, memory_storage):
+    out = memory_storage / "large"
+    assert find_jobs([bucket], out) == [
+        Job(bucket / "a 100%.PNG", out / "a 100%.png"),
+        Job(bucket / "b.jpg", out / "b.png"),
+    ]
+    assert find_jobs([bucket], out, recursive=True, suffix="_x4", ext="auto")[0] == Job(
+        bucket / "2024/ä.tif", out / "2024/ä_x4.tif"
+    )
+    assert find_jobs([bucket / "b.jpg"], suffix="_x4") == [Job(bucket / "b.jpg", bucket / "b_x4.png")]
+
+
+def test_storage_and_folders_mix(bucket, memory_storage, album, tmp_path):
+    assert find_jobs([bucket / "2024/ä.tif"], tmp_path) == [Job(bucket / "2024/ä.tif", tmp_path / "ä.png")]
+    assert find_jobs([bucket / "b.jpg"], memory_storage / "c.png") == [Job(bucket / "b.jpg", memory_storage / "c.png")]
+    assert find_jobs([bucket / "b.jpg"], Url("memory://new/"))[0].target == "memory://new/b.png"
+    jobs = find_jobs([album, f"file://{album}/2024", bucket / "2024"], memory_storage / "out")
+    assert [job.target for job in jobs] == [
+        memory_storage / "out" / name for name in ("a.png", "b.png", "c.png", "ä.png")
+    ]
+
+
+def test_results_in_storage_are_not_pictures(bucket, tmp_path):
+    for output, suffix in ((bucket, "_x4"), (bucket / "large", "")):
+        before = find_jobs([bucket], output, recursive=True, suffix=suffix)
+        for job in before:
+            put(tmp_path / "empty", job.target)
+        assert find_jobs([bucket], output, recursive=True, suffix=suffix) == before
+        with pytest.raises(ValueError, match=r"Received: 'memory://.*' and 2 more$"):
+            check_free(before)
+        for job in before:
+            fsspec.filesystem("memory").rm(job.target)
+    with pytest.raises(ValueError, match=r"OUT must be another file than IN\. Received: 'memory://bucket/b\.jpg'"):
+        find_jobs([bucket / "b.jpg"], bucket / "b.jpg")
+    with pytest.raises(ValueError, match="OUT must be another file than IN"):
+        find_jobs([bucket], bucket, ext="auto")
+
+
+def test_what_storage_cannot_take_is_refused(bucket, memory_storage, tmp_path):
+    for inputs, message in (
+        ([bucket / "missing.png"], r"IN must be an existing file or folder\. Received: 'memory://bucket/missing\.png'"),
+        ([bucket / "2024/.x"], None),
+        ([memory_storage / "bucket/.thumbnails"], None),
+    ):
+        if message:
+            with pytest.raises(ValueError, match=message):
+                find_jobs(inputs, tmp_path)
+        else:
+            assert len(find_jobs(inputs, tmp_path)) == 1  # It was named.
+    with pytest.raises(ValueError, match="`path` must end in one of"):
+        find_jobs([bucket / "b.jpg"], bucket / "b.doc")
+    with pytest.raises(OSError, match="OUT must be a folder for several pictures"):
+        find_jobs([bucket], bucket / "b.jpg")
+    put(tmp_path / "empty", bucket / "b.png")
+    with pytest.raises(ValueError, match=r"names of their own.*'memory://bucket/b\.jpg' and 'memory://bucket/b\.png'"):
+        find_jobs([bucket], memory_storage / "out")

@@ -1,0 +1,259 @@
+"""Files wherever they are: local paths, and URLs of what fsspec knows, such as s3://bucket/photos/a.png.
+
+A URL is taken literally: nothing in it is decoded, and no `::` chains one storage to another, so that any name that a
+listing tells is the name of that file.
+"""
+
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from keras_lisr.whole_files import PARTIAL, written_whole
+
+PROTOCOL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # Two letters: one is a drive of Windows.
+LOCAL = ("file", "local")
+# Where a file is there when all of it has arrived. Elsewhere it gets another name first.
+OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az")
+
+
+class Url(str):
+    """Where a file or a folder lies in a storage that fsspec knows.
+
+    Example:
+
+    >>> photo = Url("s3://bucket/photos") / "100 %/ä.png"
+    >>> photo.name, photo.parent
+    ('ä.png', 's3://bucket/photos/100 %')
+    """
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """What stands behind the last slash."""
+        return self.rpartition("/")[2]
+
+    @property
+    def parent(self) -> "Url":
+        """The folder in which it lies."""
+        return Url(self.rpartition("/")[0])
+
+    def __truediv__(self, name: str) -> "Url":
+        return Url(f"{self}{name}" if self.endswith("://") else f"{self.rstrip('/')}/{name}")
+
+
+File = Path | Url
+
+
+def parse(text: str | Path) -> str | Url:
+    """What a user's name of a file means: a URL, or a path; file:// and local:// are paths, too.
+
+    A slash at the end is kept, because it says that a folder is meant.
+
+    Example:
+
+    >>> parse("file:///photos/"), parse("photos"), type(parse("s3://bucket/photos")).__name__
+    ('/photos/', 'photos', 'Url')
+    """
+    text = text if isinstance(text, Url) else str(text)
+    found = PROTOCOL.match(text)
+    if not found:
+        return text
+    return text[found.end() :] if found[1] in LOCAL else Url(text)
+
+
+def filesystem(url: Url) -> tuple[Any, str]:
+    """What fsspec reaches a URL by, and the path that the URL has there.
+
+    Raises:
+        ValueError: If fsspec, or what it needs for this protocol, is not installed, or it knows no such protocol.
+        OSError: If the storage cannot be reached.
+    """
+    try:
+        from fsspec import filesystem as make
+        from fsspec import get_filesystem_class
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"fsspec must be installed for URLs: pip install 'keras_lisr[ray]'. Received: {str(url)!r} ({error})"
+        ) from error
+    protocol = url.partition("://")[0]
+    try:
+        kind = get_filesystem_class(protocol)
+    except (ValueError, ImportError) as error:
+        raise ValueError(
+            f"URLs must be of a storage that fsspec knows and that is installed (s3://: pip install s3fs, gs://: "
+            f"pip install gcsfs). Received: {str(url)!r} ({error})"
+        ) from error
+    with naming(url):
+        return make(protocol, **kind._get_kwargs_from_urls(url)), kind._strip_protocol(url)
+
+
+@contextmanager
+def naming(file: File) -> Iterator[None]:
+    """Makes one error of whatever a storage raises, with the file's name in it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If anything else is wrong.
+    """
+    try:
+        yield
+    except Exception as error:  # Every library behind fsspec has types of its own.
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else OSError
+        detail = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        detail = "no such file" if isinstance(error, FileNotFoundError) else " ".join(detail.split())
+        raise kind(f"`path` must be one that can be reached. Received: path={str(file)!r} ({detail})") from error
+
+
+def kind_of(file: File) -> str:
+    """What lies there now: "file", "directory", or "" for nothing.
+
+    Raises:
+        ValueError: As `filesystem`.
+        OSError: If the storage cannot be reached.
+    """
+    if isinstance(file, Path):
+        return "directory" if file.is_dir() else "file" if file.exists() else ""
+    system, path = filesystem(file)
+    with suppress(FileNotFoundError), naming(file):
+        system.invalidate_cache()
+        return system.info(path)["type"]
+    return ""
+
+
+def files_below(folder: Url, recursive: bool) -> list[str]:
+    """The files in a folder and, if asked, those below it: their paths from there on, sorted.
+
+    Raises:
+        ValueError: As `filesystem`, or if a name leads elsewhere, as `../a.png` and `/a.png` do, which object stores
+            allow.
+        OSError: If the folder cannot be listed.
+    """
+    system, path = filesystem(folder)
+    with naming(folder):
+        system.invalidate_cache()
+        if recursive:
+            paths = system.find(path)
+        else:
+            paths = [found["name"] for found in system.ls(path, detail=True) if found["type"] == "file"]
+    start = f"{path.rstrip('/')}/"
+    names = sorted(found.removeprefix(start) for found in paths if found.startswith(start) and found != start)
+    for name in names:
+        leads_elsewhere = {"", ".", ".."} & set(name.split("/")) or "\0" in name or (os.sep != "/" and os.sep in name)
+        if leads_elsewhere or filesystem(folder / name)[1] != start + name:
+            raise ValueError(f"Files must have names that stay in their folder. Received: {name!r} in {str(folder)!r}")
+    return names
+
+
+def existing(files: Iterable[File]) -> set[File]:
+    """Those of some files that are there. Folders in storage are listed, so that not every file is asked for.
+
+    Raises:
+        ValueError: As `filesystem`.
+        OSError: If a storage cannot be reached.
+    """
+    there: set[File] = set()
+    folders: dict[Url, list[Url]] = {}
+    for file in files:
+        if isinstance(file, Url):
+            folders.setdefault(file.parent, []).append(file)
+        elif os.path.lexists(file):
+            there.add(file)
+    for folder, urls in folders.items():
+        if len(urls) == 1:
+            there.update(url for url in urls if kind_of(url))
+            continue
+        system, path = filesystem(folder)
+        with suppress(FileNotFoundError), naming(folder):
+            system.invalidate_cache()
+            names = {found.rstrip("/").rpartition("/")[2] for found in system.ls(path, detail=False)}
+            there.update(url for url in urls if url.name in names)
+    return there
+
+
+def fetch(url: Url, local: Path) -> None:
+    """Copies a file from storage.
+
+    Raises:
+        ValueError: As `filesystem`.
+        OSError: If it is not there, or cannot be read or written.
+    """
+    system, path = filesystem(url)
+    with naming(url):
+        system.get_file(path, str(local))
+
+
+def put(local: Path, target: File, mark: str = "") -> None:
+    """Copies a local file to where it is wanted: it is there as a whole or not at all, in place of what was there.
+
+    Args:
+        local: File to copy.
+        target: Where to.
+        mark: Part of the name that the copy has on its way, by which `remove_leftovers` knows it.
+
+    Raises:
+        ValueError: As `filesystem`.
+        OSError: If it cannot be written.
+    """
+    if isinstance(target, Path):
+        with written_whole(target, mark) as partial:
+            shutil.copyfile(local, partial)
+        return
+    system, path = filesystem(target)
+    with naming(target):
+        if target.partition("://")[0] in OBJECT_STORES:
+            system.put_file(str(local), path)
+            return
+        folder, _, name = path.rpartition("/")
+        system.makedirs(folder or "/", exist_ok=True)
+        partial_path = f"{folder}/{PARTIAL[:-1]}{mark}{uuid.uuid4().hex}{Path(name).suffix}"
+        try:
+            system.put_file(str(local), partial_path)
+            move(system, partial_path, path)
+        except BaseException:
+            with suppress(Exception):
+                system.rm_file(partial_path)
+            raise
+
+
+def move(system: Any, path: str, target: str) -> None:
+    """Renames a file; a file system that cannot has a copy of it made."""
+    from fsspec import AbstractFileSystem
+
+    if type(system).mv is AbstractFileSystem.mv:  # It would take an asterisk in a folder's name for a pattern.
+        system.cp_file(path, target)
+        system.rm_file(path)
+    else:
+        system.mv(path, target)
+
+
+def remove_leftovers(target: File, mark: str) -> None:
+    """Removes what a process that was killed while it `put` a file left beside it.
+
+    Args:
+        target: Where the file was to go.
+        mark: That of the interrupted `put`; not empty.
+
+    Raises:
+        ValueError: As `filesystem`.
+        OSError: If the storage cannot be reached.
+    """
+    start = f"{PARTIAL[:-1]}{mark}"
+    if isinstance(target, Path):
+        for name in os.listdir(target.resolve().parent) if target.resolve().parent.is_dir() else ():
+            if name.startswith(start):
+                (target.resolve().parent / name).unlink(missing_ok=True)
+        return
+    if target.partition("://")[0] in OBJECT_STORES:
+        return
+    system, path = filesystem(target.parent)
+    with suppress(FileNotFoundError), naming(target):
+        system.invalidate_cache()
+        for found in system.ls(path, detail=False):
+            if found.rpartition("/")[2].startswith(start):
+                system.rm_file(found)

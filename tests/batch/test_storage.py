@@ -1,0 +1,142 @@
+import os
+import sys
+from pathlib import Path
+
+import fsspec
+import pytest
+from fsspec.implementations.memory import MemoryFile
+
+from keras_lisr.batch import storage
+from keras_lisr.batch.storage import (
+    Url,
+    existing,
+    fetch,
+    files_below,
+    filesystem,
+    kind_of,
+    parse,
+    put,
+    remove_leftovers,
+)
+from keras_lisr.whole_files import PARTIAL
+
+STRANGE = ("100 %41.png", "a b.png", "ä\u0301é.png", "a*[b]?.png", "q?x=1#f.png", "a\nb.png", "~.png")
+
+
+@pytest.fixture
+def bucket(memory_storage):
+    return memory_storage / "bucket"
+
+
+def stored(bucket):
+    return sorted(fsspec.filesystem("memory").find(str(bucket)))
+
+
+def test_what_names_mean():
+    assert isinstance(parse("s3://bucket/a%20b/"), Url) and parse("s3://bucket/a%20b/") == "s3://bucket/a%20b/"
+    assert [parse(name) for name in ("file:///a b/", "local:///a", "c:/a", Path("a"))] == ["/a b/", "/a", "c:/a", "a"]
+    assert not isinstance(parse("photos/s3://b"), Url)
+    assert Url("memory://") / "a.png" == "memory://a.png"
+    assert Url("s3://b/") / "a.png" == "s3://b/a.png" and (Url("s3://b") / "x/a.png").parent == "s3://b/x"
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_names_are_taken_literally(bucket, tmp_path, name):
+    (tmp_path / "in").write_text(name)
+    folder = bucket / "d*[x] %2F"
+    put(tmp_path / "in", folder / name)
+    assert files_below(folder, recursive=False) == files_below(folder, recursive=True) == [name]
+    fetch(folder / name, tmp_path / "out")
+    assert (tmp_path / "out").read_text() == name
+    assert existing([folder / name, folder / "other", folder / "third"]) == {folder / name}
+
+
+def test_folders_are_listed_with_and_without_those_within(bucket, tmp_path):
+    (tmp_path / "in").touch()
+    for name in ("b.png", "within/a.png", "a.png"):
+        put(tmp_path / "in", bucket / name)
+    put(tmp_path / "in", Url(f"{bucket}2") / "other.png")
+    assert files_below(bucket, recursive=False) == ["a.png", "b.png"]
+    assert files_below(bucket, recursive=True) == ["a.png", "b.png", "within/a.png"]
+    assert [kind_of(bucket / name) for name in ("a.png", "within", "c.png")] == ["file", "directory", ""]
+
+
+@pytest.mark.parametrize("name", ["../a.png", "x/../../a.png", "/etc/a.png", "x//a.png", "./a.png", "a\0.png"])
+def test_names_that_lead_elsewhere_are_refused(bucket, name):
+    system = filesystem(bucket)[0]
+    system.store[f"/bucket/{name}"] = MemoryFile(system, name)
+    with pytest.raises(ValueError, match=r"Files must have names that stay in their folder\. Received: '"):
+        files_below(bucket, recursive=True)
+
+
+def test_a_put_file_is_whole_or_absent(bucket, tmp_path, monkeypatch):
+    """What has its name was complete before; what fails on its way leaves nothing."""
+    system = filesystem(bucket)[0]
+    (tmp_path / "in").write_text("new")
+    target = bucket / "x" / "a.png"
+    put(tmp_path / "in", target)
+    seen = []
+
+    def move(self, path, target_path):
+        seen.append((Path(path).name, self.cat(path), self.cat(target_path)))
+        raise OSError("out of space")
+
+    monkeypatch.setattr(storage, "move", move)
+    (tmp_path / "in").write_text("newer")
+    with pytest.raises(OSError, match=r"Received: path='memory://bucket/x/a.png' \(OSError: out of space\)"):
+        put(tmp_path / "in", target, mark="abc")
+    ((name, partial, there),) = seen
+    assert Path(name).match(PARTIAL) and "abc" in name and (partial, there) == (b"newer", b"new")
+    assert system.cat("/bucket/x/a.png") == b"new"
+    assert stored(bucket) == ["/bucket/x/a.png"]
+
+
+def test_object_stores_get_one_put(bucket, tmp_path, monkeypatch):
+    put_names = []
+    kind = type(filesystem(bucket)[0])
+    monkeypatch.setattr(kind, "put_file", lambda self, local, path: put_names.append(path))
+    monkeypatch.setattr(storage, "OBJECT_STORES", ("memory",))
+    put(tmp_path, bucket / "a.png")
+    assert put_names == ["/bucket/a.png"]
+
+
+def test_file_systems_that_rename_are_asked_to(bucket):
+    class Renaming(fsspec.AbstractFileSystem):
+        def mv(self, path, target):
+            self.moved = path, target
+
+    system = Renaming()
+    storage.move(system, "/a", "/b")
+    assert system.moved == ("/a", "/b")
+
+
+def test_leftovers_are_known_by_their_mark(bucket, tmp_path):
+    (tmp_path / "in").touch()
+    for folder in (tmp_path, bucket):
+        target = folder / "a.png"
+        partials = [f"{PARTIAL[:-1]}{mark}0123.png" for mark in ("mine", "other")]
+        for name in partials:
+            put(tmp_path / "in", folder / name)
+        remove_leftovers(target, "mine")
+        assert [name for name in partials if existing([folder / name])] == partials[1:]
+    remove_leftovers(bucket / "missing" / "a.png", "mine")
+    remove_leftovers(tmp_path / "missing" / "a.png", "mine")
+
+
+def test_local_files_are_put_as_all_are_written(tmp_path):
+    (tmp_path / "in").write_text("new")
+    put(tmp_path / "in", tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "new"
+    with pytest.raises(OSError, match="`path` could not be written"):
+        put(tmp_path / "missing", tmp_path / "out")
+    assert sorted(os.listdir(tmp_path)) == ["in", "out"]
+
+
+def test_what_cannot_be_reached_is_one_error(bucket, tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match=r"Received: path='memory://bucket/a.png' \(no such file\)"):
+        fetch(bucket / "a.png", tmp_path / "a.png")
+    with pytest.raises(ValueError, match="URLs must be of a storage that fsspec knows"):
+        kind_of(Url("nosuch://a/b.png"))
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(ValueError, match=r"fsspec must be installed for URLs: pip install 'keras_lisr\[ray\]'"):
+        kind_of(bucket)
