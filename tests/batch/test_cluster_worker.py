@@ -1,0 +1,80 @@
+import os
+import subprocess
+import sys
+import tempfile
+
+import pytest
+from litert_files import write_litert
+
+from keras_lisr import zoo
+from keras_lisr.batch import Plan, ShippedModel, find_jobs
+from keras_lisr.batch.cluster_worker import ClusterWorker, bounded, environment_here, make_folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "tiny.tflite"
+    write_litert(zoo.fsrcnn(2, num_filters=4, num_shrunk_filters=2, num_blocks=1), path)
+    return ShippedModel.of(str(path))
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path, monkeypatch):
+    """Where workers make their folders; the environment is restored afterwards."""
+    for name in bounded(1):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    return tmp_path / "tmp"
+
+
+def test_a_worker_does_one_batch_after_the_other(album, model, folders, tmp_path):
+    worker = ClusterWorker()
+    assert worker.load(model, Plan(), 2, "run", {"KERAS_LISR_TEST": "1"}) == ""
+    assert os.environ.pop("KERAS_LISR_TEST") == "1" and os.environ["OMP_NUM_THREADS"] == "2"
+    jobs = find_jobs([album], tmp_path / "out", recursive=True)
+    for batch, redoing in ((jobs[:2], False), (jobs[2:], False), (jobs[:1], True)):
+        told = [worker.begin(batch, redoing)]
+        while told[-1]:
+            told.append(worker.next())
+        assert [(task.job, task.status) for task in told[:-1]] == [(job, "written") for job in batch]
+    assert all(job.target.exists() for job in jobs)
+    worker.close()
+    assert os.listdir(folders) == []
+
+
+def test_a_stopped_worker_begins_nothing_more(album, model, tmp_path):
+    worker = ClusterWorker()
+    worker.load(model, Plan(), 1, "run", {})
+    worker.stop()
+    assert worker.begin(find_jobs([album], tmp_path / "out", recursive=True), False) is None
+    assert not list(tmp_path.glob("out/*.png"))
+    worker.close()
+
+
+def test_what_cannot_be_loaded_is_one_line(model, folders):
+    broken = ShippedModel(model.name, {"tiny.tflite": b""}, model.checksums)
+    error = ClusterWorker().load(broken, Plan(), 1, "run", {})
+    assert error.startswith("tiny.tflite must arrive with SHA-256") and "\n" not in error
+    assert "must be a positive integer" in ClusterWorker().load(model, Plan(tile=-1), 1, "run", {})
+    assert os.listdir(folders) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere, processes cannot be asked whether they are there")
+def test_folders_of_dead_workers_are_removed_and_others_kept(folders):
+    script = f"import tempfile; tempfile.tempdir = {str(folders)!r}\n"
+    script += "from keras_lisr.batch.cluster_worker import make_folder; print(make_folder())"
+    dead = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+    other = folders / "keras-lisr-other.host-1-abc"
+    other.mkdir()
+    assert os.path.isdir(dead)
+    mine = make_folder()
+    assert sorted(folders.iterdir()) == sorted([mine, other])
+    another = make_folder()
+    assert sorted(folders.iterdir()) == sorted([mine, another, other])
+
+
+def test_workers_compute_as_this_process_would(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    assert environment_here() == {"KERAS_BACKEND": "jax", "TF_ENABLE_ONEDNN_OPTS": "1"}
