@@ -12,8 +12,8 @@ from keras_lisr.cli.standard_streams import Files, streams_as_files
 from keras_lisr.preset_index import DEFAULT_PRESET, LITERT, choose_model, find_preset, presets
 
 if TYPE_CHECKING:
-    from keras_lisr.batch.jobs import Job, Source
-    from keras_lisr.pictures import PictureUpscaler
+    from keras_lisr.batch import Job, Plan
+    from keras_lisr.batch.jobs import Source
     from keras_lisr.runtime.rows import PictureNetwork
 
 
@@ -21,13 +21,15 @@ def add_to(commands) -> None:
     """Declares the command."""
     command = commands.add_parser("upscale", help="upscale pictures")
     command.set_defaults(run=upscale)
-    command.add_argument("pictures", nargs="*", metavar="IN", help="pictures, or folders of some; - is standard input")
+    command.add_argument(
+        "pictures", nargs="*", metavar="IN", help="pictures, folders of some, or URLs; - is standard input"
+    )
     command.add_argument("-i", "--input", nargs="+", action="extend", default=[], metavar="IN", help="the same")
     command.add_argument(
         "-o",
         "--output",
         metavar="OUT",
-        help="file or folder to write; - is standard output (default: IN_x4.png beside IN)",
+        help="file, folder or URL to write; - is standard output (default: IN_x4.png beside IN)",
     )
     command.add_argument(
         "-n",
@@ -60,6 +62,14 @@ def add_to(commands) -> None:
     files.add_argument("--strip-metadata", action="store_true", help="write no EXIF, XMP and resolution")
     files.add_argument("--compare", type=Path, metavar="FILE", help="also write the result beside bicubic's")
 
+    machines = command.add_argument_group(
+        "many machines", "Every node must see the files under the same paths, or they are URLs (s3://, gs://, ...)."
+    )
+    machines.add_argument(
+        "--ray", metavar="ADDRESS", help="work on a Ray cluster: auto, local (this machine), host:port, ray://host:port"
+    )
+    machines.add_argument("--workers", type=int, metavar="N", help="how many (default: one for 4 processors of a node)")
+
     limits = command.add_argument_group("limits")
     limits.add_argument("--memory", type=parse_memory, metavar="SIZE", help="most to take, such as 2GiB")
     limits.add_argument("--max-pixels", type=int, metavar="PIXELS", help="largest picture to open")
@@ -68,28 +78,35 @@ def add_to(commands) -> None:
 def upscale(arguments: argparse.Namespace) -> int:
     """Runs the command."""
     from keras_lisr.batch.jobs import find_sources
-    from keras_lisr.pictures import PictureUpscaler, Size
+    from keras_lisr.cli.upscale_stored import check_stored_options, is_stored, upscale_stored
     from keras_lisr.pictures.read import picture_size
 
     model_name, scale = choose(arguments)
     check_options(arguments, model_name)
-    size = Size(arguments.scale, arguments.width, arguments.height, arguments.max_megapixels)
+    check_stored_options(arguments)
+    plan = plan_of(arguments)
+    network = None
     with streams_as_files([*arguments.input, *arguments.pictures], arguments.output, arguments.ext) as files:
         sources = find_sources(files.inputs, files.output, recursive=arguments.recursive)
-        if len(sources) == 1:
+        if len(sources) == 1 and isinstance(sources[0].path, Path):
             picture_size(sources[0].path)  # What is no picture is told before Keras starts.
         suffix = choose_suffix(arguments, files, scale)
-        jobs = None if suffix is None else name_results(sources, files, arguments, suffix)
-        with silent_start():
-            network = load_network(model_name, arguments)
-        if jobs is None:
-            jobs = name_results(sources, files, arguments, f"_x{network.scale}")
-        upscaler = PictureUpscaler(network, size=size, alpha=arguments.alpha, memory=arguments.memory)
-        return upscale_all(jobs, upscaler, arguments, model_name, files.lines)
+        if suffix is None:
+            network = load(model_name, plan)
+            suffix = f"_x{network.scale}"
+        jobs = name_results(sources, files, arguments, suffix)
+        if arguments.ray or is_stored(jobs):
+            return upscale_stored(jobs, network, plan, arguments, model_name, files.lines)
+        return upscale_all(jobs, network or load(model_name, plan), plan, arguments, model_name, files.lines)
 
 
 def upscale_all(
-    jobs: "list[Job]", upscaler: "PictureUpscaler", arguments: argparse.Namespace, model_name: str, lines: TextIO
+    jobs: "list[Job]",
+    network: "PictureNetwork",
+    plan: "Plan",
+    arguments: argparse.Namespace,
+    model_name: str,
+    lines: TextIO,
 ) -> int:
     """Does what is to be done, or says what it would take.
 
@@ -99,20 +116,12 @@ def upscale_all(
     Raises:
         ValueError: If the only picture failed.
     """
-    from keras_lisr.batch import Worker, run_jobs
+    from keras_lisr.batch import run_jobs
     from keras_lisr.batch.forecast import forecast
     from keras_lisr.cli.comparison import write_comparison
     from keras_lisr.cli.upscale_report import Report, tell_forecast
-    from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS
 
-    max_pixels = arguments.max_pixels or DEFAULT_MAX_PIXELS
-    worker = Worker(
-        upscaler,
-        max_pixels=max_pixels,
-        quality=arguments.quality,
-        strip_metadata=arguments.strip_metadata,
-        skip_existing=arguments.skip_existing,
-    )
+    worker = plan.worker(network, skip_existing=arguments.skip_existing)
     if arguments.dry_run:
         return tell_forecast(forecast(jobs, worker), lines)
     with Report(len(jobs), model_name, log=arguments.json, lines=lines) as report:
@@ -121,9 +130,42 @@ def upscale_all(
                 report.tell(task)
         code = report.end()
     if arguments.compare:
-        write_comparison(jobs[0], arguments.compare, Path(model_name).name, max_pixels)
+        write_comparison(jobs[0], arguments.compare, Path(model_name).name, plan.max_pixels)
         print(f"{arguments.compare}: beside bicubic", file=lines)
     return code
+
+
+def plan_of(arguments: argparse.Namespace) -> "Plan":
+    """How the arguments say that pictures are to be upscaled.
+
+    Raises:
+        ValueError: If the size of the result is out of its range.
+    """
+    from keras_lisr.batch import Plan
+    from keras_lisr.pictures import Size
+    from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS
+
+    return Plan(
+        tile=arguments.tile,
+        precision=arguments.precision or "auto",
+        size=Size(arguments.scale, arguments.width, arguments.height, arguments.max_megapixels),
+        alpha=arguments.alpha,
+        memory=arguments.memory,
+        max_pixels=arguments.max_pixels or DEFAULT_MAX_PIXELS,
+        quality=arguments.quality,
+        strip_metadata=arguments.strip_metadata,
+        replaces=arguments.overwrite,
+    )
+
+
+def load(model_name: str, plan: "Plan") -> "PictureNetwork":
+    """What upscales with the model, loaded without a word of TensorFlow.
+
+    Raises:
+        ValueError: If the model cannot be loaded, or what it needs is not installed.
+    """
+    with silent_start():
+        return plan.load(model_name)
 
 
 def choose(arguments: argparse.Namespace) -> tuple[str, int | None]:
@@ -207,7 +249,7 @@ def name_results(sources: "list[Source]", files: Files, arguments: argparse.Name
     if not (arguments.overwrite or arguments.skip_existing):
         check_free(jobs)
     if arguments.quality and not any(format_of(job.target).quality for job in jobs):
-        names = ", ".join(sorted({job.target.suffix for job in jobs}))
+        names = ", ".join(sorted({Path(job.target).suffix for job in jobs}))
         raise ValueError(
             f"`quality` must be absent where no result is JPEG, WebP or AVIF. "
             f"Received: quality={arguments.quality}, for {names}"
@@ -215,24 +257,3 @@ def name_results(sources: "list[Source]", files: Files, arguments: argparse.Name
     if arguments.compare:
         check_comparison(arguments.compare, jobs, arguments.overwrite)
     return jobs
-
-
-def load_network(model_name: str, arguments: argparse.Namespace) -> "PictureNetwork":
-    """What upscales with the model: without Keras if it is exported.
-
-    Raises:
-        ValueError: If the model cannot be loaded, or what it needs is not installed.
-    """
-    if model_name.endswith(LITERT):
-        from keras_lisr.runtime import LiteRTUpscaler
-
-        return LiteRTUpscaler(model_name, tile=arguments.tile)
-    try:
-        from keras_lisr.inference.upscaler import Upscaler
-        from keras_lisr.zoo import load_model
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"Keras and its backend must be installed for this model, or an exported .tflite file be given by -n. "
-            f"Received: model={model_name!r} ({error})"
-        ) from error
-    return Upscaler(load_model(model_name), tile=arguments.tile, precision=arguments.precision or "auto")

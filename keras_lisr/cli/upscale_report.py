@@ -12,10 +12,11 @@ from tqdm import tqdm
 
 from keras_lisr.batch import Job, Task
 from keras_lisr.batch.forecast import Forecast
+from keras_lisr.batch.storage import File
 from keras_lisr.cli.memory_size import format_memory
 
 
-def printable(path: Path) -> str:
+def printable(path: File) -> str:
     """A file's name as one line of any encoding."""
     name = str(path)
     return name if name.isprintable() else repr(name)
@@ -69,7 +70,7 @@ class Report:
         for note in task.notes:
             if note not in self._noted:
                 self._noted.add(note)
-                self._error(f"note: {note}")
+                self.note(note)
         target = printable(task.job.target)
         if task.status == "written":
             height, width = task.target_size or (0, 0)
@@ -83,6 +84,10 @@ class Report:
             if self._count > 1:
                 self._error(f"failed: {self._failed[-1]}")
         self._write_log(task.record())
+
+    def note(self, text: str) -> None:
+        """Tells of something that is no picture's failure."""
+        self._error(f"note: {text}")
 
     def end(self) -> int:
         """Tells of all pictures.

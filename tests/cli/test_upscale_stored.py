@@ -1,0 +1,140 @@
+import json
+import socket
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+from command_line import run
+from picture_files import pixels
+
+from keras_lisr.batch import Url
+from keras_lisr.batch.storage import fetch, put
+from keras_lisr.cli.upscale_report import Report
+from keras_lisr.whole_files import PARTIAL
+
+
+@pytest.fixture
+def bucket(album):
+    """The pictures of the album in a storage."""
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    for file in album.rglob("*.png"):
+        put(file, Url("memory://in") / file.relative_to(album).as_posix())
+    yield "memory://in"
+    system.store.clear()
+
+
+def stored(folder):
+    system = fsspec.filesystem("memory")
+    return sorted(path.removeprefix(f"/{folder}/") for path in system.find(f"/{folder}"))
+
+
+def test_a_folder_in_storage_is_upscaled_as_a_local_one(album, bucket, tmp_path, capsys):
+    assert run("upscale", album, "-r", "-o", tmp_path / "out", "-n", "tiny_x2", "--ext", "bmp") == 0
+    capsys.readouterr()
+    log = tmp_path / "log.jsonl"
+    command = ["upscale", bucket, "-r", "-n", "tiny_x2", "--ext", "bmp", "--json", log]
+    assert run(*command, "-o", "memory://out/large") == 0
+    names = ["Reise/über\nall.bmp", "a.bmp", "b.bmp", "in.bmp", "zz.bmp"]
+    assert stored("out/large") == names
+    for name in names:
+        fetch(Url(f"memory://out/large/{name}"), tmp_path / "fetched")
+        assert (tmp_path / "fetched").read_bytes() == (tmp_path / "out" / name).read_bytes()
+    printed, errors = capsys.readouterr()
+    assert "memory://out/large/in.bmp: 60 x 40 pixels by tiny_x2 in " in printed
+    assert printed.endswith(": 5 written\n") and not errors
+    *records, summary = map(json.loads, log.read_text().splitlines())
+    assert [record["source"] for record in records][1] == "memory://in/a.png"
+    assert (summary["written"], summary["model"]) == (5, "tiny_x2")
+
+    assert run(*command, "-o", tmp_path / "here") == 0
+    assert (tmp_path / "here" / "zz.bmp").read_bytes() == (tmp_path / "out" / "zz.bmp").read_bytes()
+
+
+def test_results_lie_beside_their_sources_by_default(bucket, models, tmp_path):
+    before = stored("in")
+    for _ in range(2):  # Those of the first run are no pictures of the second.
+        assert run("upscale", bucket, "-r", "-n", models / "tiny.keras", "--skip-existing") == 0
+        assert stored("in") == sorted([*before, *(f"{name[:-4]}_x2.png" for name in before)])
+
+
+def test_existing_results_are_refused_skipped_or_replaced(bucket, tmp_path, capsys):
+    (tmp_path / "mine").write_text("mine")
+    target = Url("memory://out/b.png")
+    put(tmp_path / "mine", target)
+    command = ["upscale", bucket, "-o", "memory://out", "-n", "tiny_x2"]
+    assert run(*command) == 2
+    assert "OUT must not exist yet" in capsys.readouterr().err
+    assert stored("out") == ["b.png"]
+
+    assert run(*command, "--skip-existing") == 0
+    fetch(target, tmp_path / "fetched")
+    assert (tmp_path / "fetched").read_text() == "mine"
+    printed = capsys.readouterr().out
+    assert "memory://out/b.png: exists, skipped\n" in printed and printed.endswith(": 3 written, 1 skipped\n")
+    assert run(*command, "--skip-existing") == 0
+    assert capsys.readouterr().out.endswith(": 4 skipped\n")
+
+    assert run(*command, "--overwrite") == 0
+    fetch(target, tmp_path / "fetched.png")
+    assert pixels(tmp_path / "fetched.png").shape == (26, 32, 3)
+
+
+def test_a_bad_file_is_told_twice_and_the_rest_goes_on(bucket, tmp_path, capsys):
+    (tmp_path / "bad").write_text("no picture")
+    put(tmp_path / "bad", Url("memory://in/a.png"))
+    assert run("upscale", bucket, "-o", "memory://out", "-n", "tiny_x2") == 1
+    assert stored("out") == ["b.png", "in.png", "zz.png"]
+    printed, errors = capsys.readouterr()
+    assert printed.endswith(": 3 written, 1 failed\n")
+    assert errors.count("memory://in/a.png") == 4 and errors.count("\n") == 3
+    assert run("upscale", "memory://in/a.png", "-o", "memory://out/a.png", "-n", "tiny_x2") == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith("keras-lisr: error: ") and "memory://in/a.png" in errors and errors.count("\n") == 1
+
+
+def test_a_file_url_is_a_path(picture, capsys):
+    assert run("upscale", f"file://{picture}", "-o", f"file://{picture.parent}/large.png", "-n", "tiny_x2") == 0
+    np.testing.assert_array_equal(pixels(picture.with_name("large.png")).shape, (40, 60, 3))
+    assert capsys.readouterr().out.startswith(f"{picture.parent}/large.png: ")
+
+
+def test_ctrl_c_leaves_nothing_half(bucket, monkeypatch, capsys):
+    def interrupt(self, job, done, total):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Report, "progress", interrupt)
+    assert run("upscale", bucket, "-o", "memory://out", "-n", "tiny_x2") == 130
+    assert stored("out") == [] and not list(Path().glob(PARTIAL))
+    assert capsys.readouterr().err == "\nkeras-lisr: interrupted\n"
+
+
+def test_errors_are_one_line_and_exit_code_2(bucket, album, models, capsys):
+    picture = album / "in.png"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = f"127.0.0.1:{server.getsockname()[1]}"
+    out = picture.parent / "out.png"
+    for arguments, message in (
+        (["memory://in/missing.png"], "IN must be an existing file or folder. Received: 'memory://in/missing.png'"),
+        (["nosuch://a/b.png"], "URLs must be of a storage that fsspec knows and that is installed"),
+        ([picture, "-o", "memory://out/a.doc"], "`path` must end in one of"),
+        (["memory://in/in.png", "-o", "memory://in/in.png"], "OUT must be another file than IN"),
+        ([bucket, "-o", "memory://out", "--dry-run"], "`dry_run` must be absent where files are URLs or work is on a"),
+        ([bucket, "--compare", out], "`compare` must be absent where files are URLs or work is on a cluster."),
+        ([picture, "-o", out, "--workers", "2"], "`workers` must be a positive integer beside --ray."),
+        ([picture, "-o", out, "--ray", "local", "--workers", "0"], "`workers` must be a positive integer beside --ray"),
+        ([picture, "-o", out, "--ray", "here"], "`ray` must be auto, local, host:port or ray://host:port."),
+        ([picture, "-o", out, "--ray", free], "`ray` must be the address of a Ray cluster. Received: ray='127.0.0.1"),
+        (["-", "--ray", "local"], "IN and OUT must be files that all nodes see."),
+    ):
+        assert run("upscale", *arguments, "-n", models / "tiny.npz") == 2, arguments
+        printed, errors = capsys.readouterr()
+        assert not printed and message in errors and errors.count("\n") == 1
+    assert not out.exists()
+
+
+def test_what_is_not_installed_is_named(picture, monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert run("upscale", picture, "--ray", "auto") == 2
+    assert "pip install 'keras_lisr[ray]'" in capsys.readouterr().err
