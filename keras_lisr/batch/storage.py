@@ -142,7 +142,8 @@ def files_below(folder: Url, recursive: bool) -> list[str]:
         else:
             paths = [found["name"] for found in system.ls(path, detail=True) if found["type"] == "file"]
     start = f"{path.rstrip('/')}/"
-    names = sorted(found.removeprefix(start) for found in paths if found.startswith(start) and found != start)
+    # Object stores have no folders; what ends in a slash is an object that stands for one.
+    names = sorted(found.removeprefix(start) for found in paths if found.startswith(start) and found[-1] != "/")
     for name in names:
         leads_elsewhere = {"", ".", ".."} & set(name.split("/")) or "\0" in name or (os.sep != "/" and os.sep in name)
         if leads_elsewhere or filesystem(folder / name)[1] != start + name:

@@ -75,7 +75,8 @@ def upscale_stored(
                 report.tell(Task(job, SKIPPED))
         if left and arguments.ray:
             model = ShippedModel.of(model_name)
-            stack.enter_context(connected(arguments.ray))
+            with silent_start():  # A port that is another one of Ray's is told by C++, too.
+                stack.enter_context(connected(arguments.ray))
             tasks = run_on_ray(left, model, plan, workers=arguments.workers, note=report.note)
             tell_all(tasks, report)
         elif left:
