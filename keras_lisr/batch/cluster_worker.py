@@ -40,6 +40,8 @@ class ClusterWorker:
         try:
             os.environ.update(environment | bounded(threads))
             self._folder = make_folder()
+            if self._stopped.is_set():  # `close` came before there was a folder to remove.
+                raise InterruptedError("the work was ended")
             network = plan.load(model.unpack(self._folder), threads)
             self._worker: StoredWorker = plan.stored_worker(network, self._folder, run)
         except Exception as error:  # Whatever Keras, TensorFlow and LiteRT raise.
@@ -75,7 +77,8 @@ class ClusterWorker:
         self._stopped.set()
 
     def close(self) -> None:
-        """Removes the worker's folder, and those of workers that were killed."""
+        """Ends the work, and removes the worker's folder and those of workers that were killed."""
+        self.stop()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
         remove_abandoned_folders()

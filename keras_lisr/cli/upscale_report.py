@@ -30,13 +30,15 @@ class Report:
         model_name: The model's name.
         log: File that gets a line of JSON for each picture, and one for all.
         lines: Where the lines on results go; errors and bars go to standard error.
+        tiles: Whether to show the tiles of one picture at a time.
     """
 
-    def __init__(self, count: int, model_name: str, *, log: Path | None, lines: TextIO):
+    def __init__(self, count: int, model_name: str, *, log: Path | None, lines: TextIO, tiles: bool = True):
         self._count = count
         self._model_name = model_name
         self._log_path = log
         self._lines = lines
+        self._shows_tiles = tiles
         self._failed: list[str] = []
         self._statuses: Counter[str] = Counter()
         self._noted: set[str] = set()
@@ -45,10 +47,11 @@ class Report:
 
     def __enter__(self) -> "Report":
         self._log = self._close.enter_context(self._log_path.open("a", encoding="utf-8")) if self._log_path else None
-        bars: dict[str, Any] = {"disable": None, "leave": self._count == 1}  # None: on terminals.
+        bars: dict[str, Any] = {"disable": None if self._shows_tiles else True, "leave": self._count == 1}
         # With several pictures, the bar of all of them stands above.
         self._bar = self._close.enter_context(
-            tqdm(total=self._count, unit=" pictures", disable=True if self._count == 1 else None)
+            # None: on terminals.
+            tqdm(total=self._count, unit=" pictures", disable=True if self._count == 1 and self._shows_tiles else None)
         )
         self._tiles = self._close.enter_context(tqdm(unit=" tiles", **bars))
         return self

@@ -69,7 +69,8 @@ def upscale_stored(
     there = existing(job.target for job in jobs) if arguments.skip_existing else set()
     left = [job for job in jobs if job.target not in there]
     with ExitStack() as stack:
-        report = stack.enter_context(Report(len(jobs), model_name, log=arguments.json, lines=lines))
+        tiles = not arguments.ray  # Those of several workers would say nothing.
+        report = stack.enter_context(Report(len(jobs), model_name, log=arguments.json, lines=lines, tiles=tiles))
         for job in jobs:
             if job.target in there:
                 report.tell(Task(job, SKIPPED))

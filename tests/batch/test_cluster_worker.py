@@ -52,6 +52,13 @@ def test_a_stopped_worker_begins_nothing_more(album, model, tmp_path):
     worker.close()
 
 
+def test_a_worker_that_is_closed_while_it_starts_leaves_nothing(model, folders):
+    worker = ClusterWorker()
+    worker.close()
+    assert worker.load(model, Plan(), 1, "run", {}) == "the work was ended"
+    assert os.listdir(folders) == []
+
+
 def test_what_cannot_be_loaded_is_one_line(model, folders):
     broken = ShippedModel(model.name, {"tiny.tflite": b""}, model.checksums)
     error = ClusterWorker().load(broken, Plan(), 1, "run", {})

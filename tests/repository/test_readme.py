@@ -61,6 +61,8 @@ def test_commands_of_docs_are_known():
     text = re.sub(r"\n {14}(?=--)", " ", text)  # YAML folds lines.
     commands = re.findall(r"keras-lisr train \S*training/(\w+\.py) (--[^\n&]*)", text)
     assert len(commands) == 4
+    for line in re.findall(r"^keras-lisr upscale .*$", text, re.MULTILINE):
+        make_parser().parse_args(shlex.split(line, comments=True)[1:])
     for recipe, flags in commands:
         arguments = shlex.split(flags.replace("'", ""))
         make_parser().parse_args(["train", f"training/{recipe}", *arguments])
