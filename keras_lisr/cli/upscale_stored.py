@@ -40,6 +40,10 @@ def check_stored_options(arguments: argparse.Namespace) -> None:
     if arguments.ray:
         if STREAM in given:
             raise ValueError(f"IN and OUT must be files that all nodes see. Received: - and ray={arguments.ray!r}")
+        if own := [url for url in urls if url.startswith("memory://")]:
+            raise ValueError(
+                f"IN and OUT must be files that all nodes see; each has a memory of its own. Received: {own[0]}"
+            )
         check_ray()
         check_address(arguments.ray)
 

@@ -127,6 +127,7 @@ def test_errors_are_one_line_and_exit_code_2(bucket, album, models, capsys):
         ([picture, "-o", out, "--ray", "here"], "`ray` must be auto, local, host:port or ray://host:port."),
         ([picture, "-o", out, "--ray", free], "`ray` must be the address of a Ray cluster. Received: ray='127.0.0.1"),
         (["-", "--ray", "local"], "IN and OUT must be files that all nodes see."),
+        ([bucket, "--ray", "local"], "IN and OUT must be files that all nodes see; each has a memory of its own."),
     ):
         assert run("upscale", *arguments, "-n", models / "tiny.npz") == 2, arguments
         printed, errors = capsys.readouterr()
