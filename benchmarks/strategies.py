@@ -22,6 +22,7 @@ from keras_lisr import zoo
 from keras_lisr.export import fold, write_litert, write_openvino
 from keras_lisr.export.openvino import openvino_network
 from keras_lisr.runtime import LiteRTNetwork
+from keras_lisr.zoo.cast import in_precision
 
 HEIGHT, WIDTH = 180, 320
 THREADS = 2
@@ -37,26 +38,29 @@ def litert(model: keras.Model, folder: Path, quantize: str) -> Callable[[np.ndar
     return LiteRTNetwork(path, threads=THREADS)
 
 
-def tensorflow(model: keras.Model, folder: Path) -> Callable[[np.ndarray], object]:
+def tensorflow(model: keras.Model, folder: Path, precision: str) -> Callable[[np.ndarray], object]:
     """The network as a TensorFlow function."""
     import tensorflow as tf
 
+    model = in_precision(model, precision)
     function = tf.function(lambda picture: model(picture, training=False), jit_compile=False)
     return lambda picture: function(tf.constant(picture)).numpy()
 
 
-def openvino(model: keras.Model, folder: Path) -> Callable[[np.ndarray], object]:
+def openvino(model: keras.Model, folder: Path, precision: str) -> Callable[[np.ndarray], object]:
     """An OpenVINO file's network."""
     path = folder / "network.xml"
     write_openvino(model, path)
-    return openvino_network(path)
+    return openvino_network(path, precision)
 
 
 ENGINES: dict[str, Engine] = {
     "LiteRT float32": partial(litert, quantize="none"),
     "LiteRT int8": partial(litert, quantize="int8"),
-    "TensorFlow float32": tensorflow,
-    "OpenVINO float32": openvino,
+    "TensorFlow float32": partial(tensorflow, precision="float32"),
+    "TensorFlow bfloat16": partial(tensorflow, precision="bfloat16"),
+    "OpenVINO float32": partial(openvino, precision="float32"),
+    "OpenVINO bfloat16": partial(openvino, precision="bfloat16"),
 }
 
 

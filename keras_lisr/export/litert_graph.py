@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.export.depthwise_strips import in_strips, is_large
+from keras_lisr.export.dilated_depthwise import dilated_sum, is_large
 from keras_lisr.export.transposed_convolution import is_upsampling, sub_pixel
 from keras_lisr.layers.bicubic_upsample import RADIUS, BicubicUpsample, phase_kernel
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
@@ -50,7 +50,7 @@ def litert_graph(model: keras.Model, *, bounded: bool = False) -> keras.Model:
         if is_upsampling(original):
             return rearrange(sub_pixel(original, args[0]), original.strides[0])
         if is_large(original):
-            return in_strips(original, args[0])
+            return dilated_sum(original, args[0])
         if isinstance(original, BicubicUpsample):
             return rearrange(bicubic_phases(args[0], original), original.scale)
         if kind(original) == "DepthToSpace":

@@ -61,11 +61,12 @@ def check_weights(path: str | Path) -> None:
         )
 
 
-def openvino_network(path: str | Path) -> Network:
-    """An OpenVINO file as a function on arrays, run on the processor in float32.
+def openvino_network(path: str | Path, precision: str = "float32") -> Network:
+    """An OpenVINO file as a function on arrays, run on the processor.
 
     Args:
         path: What `write_openvino` wrote.
+        precision: "float32", or "bfloat16" where the processor has it.
 
     Returns:
         Function from float32 in [0, 1], `(batch, height, width, 3)`, to the same `scale` times as large.
@@ -74,7 +75,8 @@ def openvino_network(path: str | Path) -> Network:
         ValueError: If OpenVINO is not installed.
     """
     path = Path(path).resolve()  # Where the weights are.
-    compiled = import_openvino().Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
+    compiled = import_openvino().Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": hint})
 
     def network(low_resolution):
         return compiled(low_resolution)[0]

@@ -53,7 +53,8 @@ def test_weights_are_stored_once_and_in_float32(tmp_path):
     assert not [constant for constant in constants if constant.get("element_type") in ("f16", "bf16")]
 
 
-def test_the_runner_asks_for_float32(monkeypatch, tmp_path):
+@pytest.mark.parametrize(("precision", "hint"), [("float32", "f32"), ("bfloat16", "bf16")])
+def test_the_runner_asks_for_a_precision(monkeypatch, tmp_path, precision, hint):
     """Where a processor is faster so, OpenVINO computes in bfloat16 by itself, and is then a hundredth away."""
     openvino, asked = import_openvino(), []
 
@@ -64,8 +65,8 @@ def test_the_runner_asks_for_float32(monkeypatch, tmp_path):
 
     monkeypatch.setattr(openvino, "Core", Core)
     write_openvino(build("edsr_baseline-plain"), tmp_path / "network.xml")
-    assert openvino_network(tmp_path / "network.xml")(LOW_RESOLUTION[0]).dtype == np.float32
-    assert asked == [{"INFERENCE_PRECISION_HINT": "f32"}]
+    assert openvino_network(tmp_path / "network.xml", precision)(LOW_RESOLUTION[0]).dtype == np.float32
+    assert asked == [{"INFERENCE_PRECISION_HINT": hint}]
 
 
 def test_the_name_must_be_that_of_a_graph(tmp_path):
