@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export KERAS_LISR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup upscale test test-slow test-backends test-addons lint format clean
+.PHONY: setup upscale test test-slow test-backends test-addons test-demo lint format clean
 
 # `pip` runs again only when the dependencies or the wanted extras change.
 $(VENV)/.%: setup.cfg pyproject.toml
@@ -21,7 +21,7 @@ upscale: setup
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-test-slow: $(VENV)/.test
+test-slow: $(VENV)/.test test-demo
 	$(BIN)/python -m pytest -m slow
 
 # Environments of the other backends, without TensorFlow. TORCH=torch==2.13.0 picks a certain build.
@@ -56,6 +56,15 @@ test-addons: $(VENV)/.test .venv-addons/.installed
 	folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT \
 	&& PYTHONPATH=tests $(BIN)/python tests/addons/export_networks.py "$$folder" \
 	&& .venv-addons/bin/python tests/addons/run_beside_addons.py "$$folder"
+
+# Gradio demands an older Pillow than the rest of the tests run on. The tests of the page drive Debian's chromium.
+.venv-demo/.installed: setup.cfg
+	test -x .venv-demo/bin/python || $(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,litert,pictures]' pytest pytest-xdist 'selenium>=4'
+	touch $@
+
+test-demo: .venv-demo/.installed
+	.venv-demo/bin/python -m pytest -m 'slow or not slow' tests/demo tests/cli/test_demo.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
