@@ -30,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print("keras-lisr: error:", " ".join(str(error).split()), file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        print(f"keras-lisr: error: {error.name} must be installed for this. Received: {error}", file=sys.stderr)
+        return 2
     except MemoryError as error:
         print("keras-lisr: error: out of memory;", " ".join(str(error).split()), file=sys.stderr)
         return 2
