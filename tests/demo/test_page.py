@@ -1,6 +1,6 @@
 """The page in a browser: Debian's Chromium, without a window.
 
-KERAS_LISR_SCREENSHOT=docs/demo.png .venv-demo/bin/python -m pytest -m slow tests/demo/test_page.py writes docs/demo.png.
+KERAS_LISR_SCREENSHOT=docs/demo.png .venv-demo/bin/python -m pytest -m slow tests/demo/test_page.py makes it.
 """
 
 import io
