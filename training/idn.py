@@ -3,9 +3,8 @@
 DIV2K 1-800, 500,000 steps of 16 patches of 192 high-resolution pixels, L1, Adam 2e-4 halved after each fifth of the
 run (Zheng222/IDN-tensorflow, with Pillow's bicubic in place of MATLAB's).
 
-Flips and quarter turns, gradients not clipped. Initialization: kernels uniform with variance 1 / (3 x fan-in), biases
-at 0; the official ones are Glorot's. What is validated and kept is the moving average of the weights (momentum 0.999),
-which the official code does not have.
+Flips and quarter turns, gradients not clipped. Initialization: Glorot's uniform kernels, biases at 0. What is validated
+and kept is the moving average of the weights (momentum 0.999), which the official code does not have.
 
 Published at x4: Set5 31.76 dB; with both strategies 31.85 (Du et al., Table 2). Not yet run to the end by this
 project.
