@@ -99,28 +99,12 @@ def export_model(
     """
     format = check_options(path, format=format, quantize=quantize, shape=shape, representative=representative, io=io)
     path = Path(path).resolve()  # What a link points to is replaced, not the link.
-    if format == "saved_model":
-        check_folder(path)
-    if format == "openvino":
-        check_weights(path)
-    if sidecar_path(path).is_dir():
-        raise ValueError(
-            f"`path` must be a name beside which {sidecar_path(path).name} is no folder. Received: path={str(path)!r}"
-        )
+    check_target(path, format)
     folders = [find_benchmark_set(name) for name in evaluate]
     traits = traits_of(model)
+    if shape:
+        check_shape(shape, traits, is_measured=bool(folders))
     model = in_precision(model, "float32")
-    if shape and min(shape) < traits.smallest_side:
-        raise ValueError(
-            f"`shape` must be at least {traits.smallest_side} pixels on each side for this network. "
-            f"Received: shape={shape}"
-        )
-    around = BLENDED_HALO if traits.halo is None else traits.halo
-    if shape and folders and min(shape) <= 2 * around:
-        raise ValueError(
-            f"`shape` must be more than {2 * around} pixels on each side for tiles of this network, without which "
-            f"`evaluate` cannot measure larger pictures. Received: shape={shape}"
-        )
     folded = folding(model)
     with folder_beside(path) as temporary:
         new, old = Path(temporary) / "new", Path(temporary) / "old"
@@ -161,6 +145,41 @@ def export_model(
             write_sidecar(sidecar, partial)
         move(new, path, old)
     return sidecar
+
+
+def check_target(path: Path, format: str) -> None:
+    """Checks that nothing of others would be replaced.
+
+    Raises:
+        ValueError: If something would.
+    """
+    if format == "saved_model":
+        check_folder(path)
+    if format == "openvino":
+        check_weights(path)
+    if sidecar_path(path).is_dir():
+        raise ValueError(
+            f"`path` must be a name beside which {sidecar_path(path).name} is no folder. Received: path={str(path)!r}"
+        )
+
+
+def check_shape(shape: tuple[int, int], traits: Traits, *, is_measured: bool) -> None:
+    """Checks that a file for one size is large enough for the network, and for tiles if it is measured.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if min(shape) < traits.smallest_side:
+        raise ValueError(
+            f"`shape` must be at least {traits.smallest_side} pixels on each side for this network. "
+            f"Received: shape={shape}"
+        )
+    around = BLENDED_HALO if traits.halo is None else traits.halo
+    if is_measured and min(shape) <= 2 * around:
+        raise ValueError(
+            f"`shape` must be more than {2 * around} pixels on each side for tiles of this network, without which "
+            f"`evaluate` cannot measure larger pictures. Received: shape={shape}"
+        )
 
 
 def traits_of(model: keras.Model) -> Traits:
