@@ -21,7 +21,7 @@ upscale: setup
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-test-slow: $(VENV)/.test test-demo
+test-slow: $(VENV)/.test-slow test-demo
 	$(BIN)/python -m pytest -m slow
 
 # Environments of the other backends, without TensorFlow. TORCH=torch==2.13.0 picks a certain build.

@@ -4,6 +4,7 @@ A value that is rounded to steps of a certain size is off by a twelfth of the st
 makes of it follows from gradients, which are measured on pictures: no file has to be written to tell what matters.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -108,32 +109,35 @@ def measure(model: keras.Model, patches: Sequence[np.ndarray], seed: int = 0) ->
 
     outputs = [call.outputs for call in calls(model)]
     probe = keras.Model(model.input, [tensor for tensors in outputs for tensor in tensors])
-    random = np.random.default_rng(seed)
-    parts = []
-    for start in range(0, len(patches), BATCH):
+
+    @tf.function  # Each tensor is let go once it is summarized: those of RCAN and their gradients take gigabytes.
+    def summaries(pictures, state):
         with tf.GradientTape() as tape:
-            values = probe(np.stack(patches[start : start + BATCH]), training=False)
-            signs = random.choice([-1.0, 1.0], values[-1].shape).astype(np.float32)
+            values = probe(pictures, training=False)
+            signs = tf.sign(tf.random.stateless_uniform(tf.shape(values[-1]), state, -1, 1))
             total = tf.reduce_sum(values[-1] * signs)
         gradients = tape.gradient(total, values, unconnected_gradients="zero")
-        parts.append([summarize(*pair) for pair in zip(values, gradients, strict=True)])
-    # Values of a small tensor stand for all outputs that see them.
-    output_size = np.prod(values[-1].shape[1:])
+        # Values of a small tensor stand for all outputs that see them.
+        shares = [math.prod(value.shape[1:-1]) / math.prod(values[-1].shape[1:]) for value in values]
+        return [summarize(*each) for each in zip(values, gradients, shares, strict=True)]
+
+    parts = [
+        summaries(np.stack(patches[start : start + BATCH]), tf.constant([seed, start]))
+        for start in range(0, len(patches), BATCH)
+    ]
     summary = []
-    for value, of_tensor in zip(values, zip(*parts, strict=True), strict=True):
+    for of_tensor in zip(*parts, strict=True):
         low, high, power, gain = map(np.stack, zip(*of_tensor, strict=True))
-        share = np.float32(np.prod(value.shape[1:-1]) / output_size)
-        low, high = np.minimum(low.min(0), 0), np.maximum(high.max(0), 0)
-        summary.append(Statistics(low, high, power.mean(0), gain.mean(0) * share))
+        summary.append(Statistics(np.minimum(low.min(0), 0), np.maximum(high.max(0), 0), power.mean(0), gain.mean(0)))
     iterator = iter(summary)
     return [[next(iterator) for _ in tensors] for tensors in outputs]
 
 
-def summarize(value: Any, gradient: Any) -> tuple[np.ndarray, ...]:
-    """Smallest and largest values of each channel, its mean square and that of its gradient."""
-    value, gradient = (keras.ops.convert_to_numpy(tensor) for tensor in (value, gradient))
-    axes = tuple(range(value.ndim - 1))
-    return value.min(axes), value.max(axes), np.square(value).mean(axes), np.square(gradient).mean(axes)
+def summarize(value: Any, gradient: Any, share: float) -> tuple[Any, ...]:
+    """Smallest and largest values of each channel, its mean square and that of its gradient, times the share."""
+    axes, square = tuple(range(len(value.shape) - 1)), keras.ops.square
+    low, high = keras.ops.min(value, axes), keras.ops.max(value, axes)
+    return low, high, keras.ops.mean(square(value), axes), keras.ops.mean(square(gradient), axes) * share
 
 
 def features_of(graph: Sequence[Call], statistics: Sequence[Sequence[Statistics]]) -> Features:

@@ -1,6 +1,6 @@
 """`keras-lisr upscale` from bucket to bucket: s3fs against a real server of S3's protocol, moto's, on this machine.
 
-pip install s3fs 'moto[server]'
+`make test-slow` installs both.
 """
 
 import importlib.util
