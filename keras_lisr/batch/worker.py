@@ -21,6 +21,7 @@ from keras_lisr.pictures.formats import (
     losses,
     metadata_losses,
 )
+from keras_lisr.pictures.picture import Metadata
 from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS, Header, picture_size, read_animation, read_picture
 from keras_lisr.pictures.write import write_animation, write_picture
 
@@ -206,6 +207,10 @@ class Worker:
                 f"{header.height} pixels. Received: memory={self.upscaler.memory}"
             )
         else:
+            from keras_lisr.pictures.strips import StripReader
+
+            with StripReader(task.job.source, self.max_pixels) as reader:
+                self._note_losses(task, reader.metadata)
             options = self._options(task.job)
             self.upscaler.upscale_file(
                 task.job.source, task.job.target, max_pixels=self.max_pixels, progress=tell, **options
@@ -219,9 +224,13 @@ class Worker:
         frames = found.frames if isinstance(found, Animation) else [found]
         if not all(is_opaque(frame.pixels) for frame in frames):
             check_output_channels(task.job.target, frames[0].pixels.shape[2])
-        if not self.strip_metadata:
-            task.notes += metadata_losses(task.job.target, frames[0].metadata)
+        self._note_losses(task, frames[0].metadata)
         return found
+
+    def _note_losses(self, task: Task, metadata: Metadata) -> None:
+        """Tells what the target cannot keep of what is known of a picture."""
+        if not self.strip_metadata:
+            task.notes += metadata_losses(task.job.target, metadata)
 
     def _options(self, job: Job) -> dict[str, Any]:
         """How a result is to be written: with a quality, if its format has one."""

@@ -2,11 +2,11 @@
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple, TextIO
+from typing import Any, BinaryIO, NamedTuple, TextIO, cast
 
 STREAM = "-"
 
@@ -28,7 +28,9 @@ class Files(NamedTuple):
 
 
 @contextmanager
-def streams_as_files(inputs: Sequence[str], output: str | None, ext: str | None) -> Iterator[Files]:
+def streams_as_files(
+    inputs: Sequence[str], output: str | None, ext: str | None, max_pixels: int | None = None
+) -> Iterator[Files]:
     """Puts a temporary file in the place of each `-`: with what comes in, and for what goes out in the end.
 
     So a picture beyond memory goes through a pipe, too, and nothing goes out unless it is whole.
@@ -37,9 +39,11 @@ def streams_as_files(inputs: Sequence[str], output: str | None, ext: str | None)
         inputs: Files and folders; `-` is standard input, and then the only one.
         output: File or folder; `-` is standard output, where standard input goes by default.
         ext: Format of the output, PNG by default.
+        max_pixels: Pixels of a picture, at most: more bytes than they could take are not taken in.
 
     Raises:
-        ValueError: If `-` stands beside other inputs, or standard output is a terminal.
+        ValueError: If `-` stands beside other inputs, standard output is a terminal, or standard input holds too much.
+            In errors from within, `-` stands for the temporary files, too.
     """
     if STREAM in inputs and len(inputs) > 1:
         raise ValueError(f"IN must be - alone, for standard input, or files. Received: {', '.join(inputs)}")
@@ -51,13 +55,58 @@ def streams_as_files(inputs: Sequence[str], output: str | None, ext: str | None)
         sent = Path(folder, f"stdout.{'png' if ext in (None, 'auto') else ext}")
         if STREAM in inputs:
             with received.open("wb") as file:
-                shutil.copyfileobj(sys.stdin.buffer, file)
+                take_in(file, max_pixels)
             inputs = [str(received)]
-        if not to_stdout:
-            yield Files(inputs, output, ext, sys.stdout)
-            return
-        yield Files(inputs, str(sent), None, sys.stderr)
+        named = {str(received): STREAM, str(sent): STREAM}
+        try:
+            if not to_stdout:
+                yield Files(inputs, output, ext, sys.stdout)
+                return
+            yield Files(inputs, str(sent), None, cast(TextIO, Renamed(sys.stderr, named)))
+        except (ValueError, OSError) as error:
+            raise type(error)(renamed(str(error), named)) from error
         if sent.exists():
             with sent.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.buffer.flush()
+
+
+def take_in(file: BinaryIO, max_pixels: int | None) -> None:
+    """Copies standard input.
+
+    Raises:
+        ValueError: If it is longer than a picture can be.
+    """
+    from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, copy_picture
+
+    try:
+        copy_picture(sys.stdin.buffer, file, max_pixels or DEFAULT_MAX_PIXELS)
+    except ValueError as error:
+        raise ValueError(f"IN must be a readable picture. Received: {STREAM!r} ({error})") from error
+
+
+class Renamed:
+    """A text stream to which files are told by other names.
+
+    Args:
+        stream: Where the text goes.
+        names: Other names, by path.
+    """
+
+    def __init__(self, stream: TextIO, names: Mapping[str, str]):
+        self._stream = stream
+        self._names = names
+
+    def write(self, text: str) -> int:
+        """Writes the text with the other names."""
+        return self._stream.write(renamed(text, self._names))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """The text with other names for some files."""
+    for path, name in names.items():
+        text = text.replace(path, name)
+    return text

@@ -86,7 +86,8 @@ def upscale(arguments: argparse.Namespace) -> int:
     check_stored_options(arguments)
     plan = plan_of(arguments)
     network = None
-    with streams_as_files([*arguments.input, *arguments.pictures], arguments.output, arguments.ext) as files:
+    inputs = [*arguments.input, *arguments.pictures]
+    with streams_as_files(inputs, arguments.output, arguments.ext, arguments.max_pixels) as files:
         sources = find_sources(files.inputs, files.output, recursive=arguments.recursive)
         if len(sources) == 1 and isinstance(sources[0].path, Path):
             picture_size(sources[0].path)  # What is no picture is told before Keras starts.

@@ -41,8 +41,9 @@ START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = 0xD8, 0xD9, 0xDA
 TYPE_SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8, 0], float)
 MOST_TAGS = 2**16
 MOST_DIRECTORIES = 1000  # Pages of a TIFF; each may ask for all of its tags to be read.
-# A stream that cannot be searched is kept in memory: pixels in 16 bits without compression, and what stands beside.
+# A stream that cannot be searched is copied: pixels in 16 bits without compression, and what stands beside.
 BYTES_PER_PIXEL, BYTES_BESIDE = 8, 2**26
+COPIED_AT_ONCE = 2**20
 
 
 class Opened(NamedTuple):
@@ -182,11 +183,24 @@ def seekable(stream: BinaryIO, max_pixels: int) -> BinaryIO:
     """
     if stream.seekable():
         return stream
-    most = max_pixels * BYTES_PER_PIXEL + BYTES_BESIDE
-    content = stream.read(most + 1)
-    if len(content) > most:
-        raise ValueError(f"it is longer than {most} bytes")
-    return io.BytesIO(content)
+    content = io.BytesIO()
+    copy_picture(stream, content, max_pixels)
+    content.seek(0)
+    return content
+
+
+def copy_picture(stream: BinaryIO, target: BinaryIO, max_pixels: int) -> None:
+    """Copies what a stream holds, if a picture can be that long.
+
+    Raises:
+        ValueError: If it holds more.
+    """
+    most = left = max_pixels * BYTES_PER_PIXEL + BYTES_BESIDE
+    while content := stream.read(min(COPIED_AT_ONCE, left + 1)):
+        left -= len(content)
+        if left < 0:
+            raise ValueError(f"it is longer than {most} bytes")
+        target.write(content)
 
 
 def check_scans(stream: BinaryIO) -> None:

@@ -116,6 +116,16 @@ def test_a_picture_beyond_memory_goes_in_strips(tmp_path, network):
     assert np.abs(difference).max() <= 1
 
 
+def test_what_strips_cannot_keep_is_told(tmp_path, network):
+    xmp = b"<x/>" * 20_000
+    noise = np.random.default_rng(0).integers(0, 256, (2000, 2000, 3), dtype=np.uint8)
+    write_picture(Picture(noise, Metadata(xmp=xmp)), tmp_path / "in.tif")
+    upscaler = PictureUpscaler(network, memory=resident_size() + 250 * 2**20)
+    job = Job(tmp_path / "in.tif", tmp_path / "out.jpg")
+    assert [note for note in Worker(upscaler)(job).notes if "bytes of XMP" in note]
+    assert not Worker(upscaler, strip_metadata=True)(job).notes
+
+
 def test_unexpected_errors_are_the_pictures_own(job, network):
     class Broken(PictureUpscaler):
         def __call__(self, picture, progress=None):

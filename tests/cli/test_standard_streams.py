@@ -37,8 +37,32 @@ def test_nothing_is_left_behind(monkeypatch):
         (received,) = files.inputs
         with open(received, "rb") as file:
             assert file.read() == b"picture"
-        assert (files.output.endswith(".jpg"), files.ext, files.lines) == (True, None, sys.stderr)
+        assert (files.output.endswith(".jpg"), files.ext) == (True, None)
         with open(files.output, "wb") as file:
             file.write(b"result")
     assert sent.buffer.getvalue() == b"result"
     assert not os.path.exists(received)
+
+
+def test_messages_say_what_was_given(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"picture")))
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO()))
+    with pytest.raises(OSError, match=r"^no room for -, made of -$"), streams_as_files(["-"], "-", None) as files:
+        print(f"{files.output}: 4 x 2 pixels", file=files.lines)
+        raise OSError(f"no room for {files.output}, made of {files.inputs[0]}")
+    assert capsys.readouterr().err == "-: 4 x 2 pixels\n"
+
+
+def test_endless_input_is_not_taken_in(monkeypatch):
+    class Endless(io.RawIOBase):
+        taken = 0
+
+        def read(self, count):
+            self.taken += count
+            return b"0" * count
+
+    endless = Endless()
+    monkeypatch.setattr("sys.stdin", type("Input", (), {"buffer": endless}))
+    with pytest.raises(ValueError, match=r"IN must be a readable picture. Received: '-' \(it is longer than \d+ bytes"):
+        streams_as_files(["-"], "out.png", None, 1000).__enter__()
+    assert endless.taken < 2**27
