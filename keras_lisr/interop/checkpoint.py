@@ -1,23 +1,28 @@
 """An official checkpoint in, a Keras model out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_lisr import zoo
-from keras_lisr.interop.official import ARCHITECTURES, LAYOUTS, Convolution, Layout
+from keras_lisr.interop.official import ARCHITECTURES, LAYOUTS, Convolution, Layout, names_of
 from keras_lisr.interop.pytorch import read_state_dict
 from keras_lisr.zoo.skeleton import DIV2K_MEAN, SCALES
+
+ROUNDING = 1e-7  # Of a mean colour in float32, in units of white.
+LARGEST_CONDITION = 1e3  # Of the matrix of a mean shift; beyond, its inverse would be one of rounding.
 
 
 def load(file: str | Path, architecture: str, scale: int) -> keras.Model:
     """Builds a network with the weights that its original authors published for PyTorch.
 
     Every tensor of the file is used and every weight of the network set. What differs between the two goes into the
-    weights, exactly: the order of channels in which pixels are shuffled, and the range [0, 255] of the RGB of EDSR and
-    RCAN. The network has as many filters and blocks as the file.
+    weights, exactly: the order of channels in which pixels are shuffled, the range [0, 255] of the RGB of EDSR and
+    RCAN, and what has become of their and CARN's mean shifts in training. The network has as many filters and blocks as
+    the file, and its mean colour.
 
     Args:
         file: What `torch.save` wrote of the official network's state dict.
@@ -29,7 +34,7 @@ def load(file: str | Path, architecture: str, scale: int) -> keras.Model:
 
     Raises:
         ValueError: If `architecture` or `scale` is none of those named, `file` is not such a file, or it is one of
-            another network, scale or mean colour.
+            another network or scale.
 
     Example:
 
@@ -46,8 +51,13 @@ def load(file: str | Path, architecture: str, scale: int) -> keras.Model:
     layout = LAYOUTS[architecture](tensors, scale)
     try:
         check_names(tensors, layout)
-        check_mean(tensors, layout)
-        model = getattr(zoo, architecture)(scale, **layout.arguments)
+        arguments: dict[str, Any] = dict(layout.arguments)
+        if layout.mean_shifts:
+            arguments["mean_colour"] = mean_colour(tensors, layout)
+        model = getattr(zoo, architecture)(scale, **arguments)
+        check_shapes(model, tensors, layout)
+        if layout.mean_shifts:
+            tensors = absorb_mean_shifts(tensors, layout, arguments["mean_colour"])
         assign(model, tensors, layout)
     except ValueError as error:  # Of builders, too, for sizes that make no sense.
         raise ValueError(
@@ -62,7 +72,7 @@ def check_names(tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
     for name in needed:
         if name not in tensors:
             raise ValueError(f"without {name!r}")
-    known = {*needed, *(name for shift in layout.mean_shifts for name in Convolution("", shift).tensors)}
+    known = {*needed, *(name for shift in layout.mean_shifts for name in names_of(shift))}
     for name, tensor in tensors.items():
         if name not in known and not name.startswith(layout.unused):
             raise ValueError(f"with {name!r} of shape {tensor.shape}, which it has no place for")
@@ -70,45 +80,91 @@ def check_names(tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
             raise ValueError(f"with {name!r}, which is not finite")
 
 
-def check_mean(tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
-    """Raises a ValueError unless the mean colour, where the file has it, is the one that networks are built with."""
-    for shift, factor in layout.mean_shifts.items():
-        weight, bias = Convolution("", shift).tensors
-        expected = {weight: np.eye(3)[:, :, None, None], bias: factor * np.array(DIV2K_MEAN)}
-        for name, values in expected.items():
-            tensor = tensors.get(name, values)
-            if tensor.shape != values.shape or not np.allclose(tensor, values, rtol=1e-5, atol=1e-6):
-                raise ValueError(
-                    f"with another mean colour: {name!r} is {written(tensor)} in place of {written(values)}"
-                )
+def mean_colour(tensors: Mapping[str, np.ndarray], layout: Layout) -> tuple[float, ...]:
+    """What a network takes from RGB in [0, 1] before it does anything else.
+
+    Raises:
+        ValueError: If its mean shift has another shape, or loses colours.
+    """
+    matrix, offset = mean_shift(tensors, layout, after=False)
+    if np.linalg.cond(matrix) > LARGEST_CONDITION:
+        raise ValueError(f"with {names_of(layout.mean_shifts[0])[0]!r}, which loses colours")
+    colour = -np.linalg.solve(matrix, offset)
+    return DIV2K_MEAN if np.allclose(colour, DIV2K_MEAN, rtol=0, atol=ROUNDING) else tuple(colour.tolist())
 
 
-def assign(model: keras.Model, tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
-    """Sets every weight of a model from the convolutions of its layout.
+def absorb_mean_shifts(
+    tensors: Mapping[str, np.ndarray], layout: Layout, colour: tuple[float, ...]
+) -> dict[str, np.ndarray]:
+    """Moves the range of RGB and the mean shifts into the convolutions beside them, but for the mean colour itself.
+
+    The shifts are not always what they were built as: RCAN's authors mean to freeze them, and train them.
+
+    Args:
+        tensors: Those of the file.
+        layout: One with `mean_shifts`.
+        colour: What `mean_colour` found. It stays a subtraction, because the convolution behind it pads with zeros.
+
+    Returns:
+        The tensors of the equal network on RGB in [0, 1] that takes the colour away and adds it again.
+    """
+    (before, _), (after, offset) = (mean_shift(tensors, layout, after=after) for after in (False, True))
+    first, last = (layout.convolutions[place].tensors for place in (0, -1))
+    return {
+        **tensors,
+        first[0]: layout.white * np.einsum("fc...,ci->fi...", tensors[first[0]], before),
+        last[0]: np.einsum("oc,cf...->of...", after, tensors[last[0]]) / layout.white,
+        last[1]: after @ tensors[last[1]] / layout.white + offset - colour,
+    }
+
+
+def mean_shift(tensors: Mapping[str, np.ndarray], layout: Layout, *, after: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The matrix and the offset, in units of white, of one of the 1x1 convolutions on RGB; its default if not stored.
 
     Raises:
         ValueError: If a tensor has another shape.
     """
+    weight, bias = names_of(layout.mean_shifts[after])
+    default = np.array(DIV2K_MEAN) * (1 if after else -1) * layout.white
+    matrix = tensors.get(weight, np.eye(3)[:, :, None, None])
+    offset = tensors.get(bias, default)
+    check_shape(weight, matrix, (3, 3, 1, 1))
+    check_shape(bias, offset, (3,))
+    return matrix[:, :, 0, 0].astype(np.float64), offset.astype(np.float64) / layout.white
+
+
+def check_shapes(model: keras.Model, tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
+    """Raises a ValueError unless the tensors have the shapes of a model's weights."""
+    for weight, _, name in pairs(model, layout):
+        shape = tuple(weight.shape)
+        check_shape(name, tensors[name], shape if len(shape) == 1 else tuple(shape[axis] for axis in (3, 2, 0, 1)))
+
+
+def check_shape(name: str, tensor: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Raises a ValueError unless a tensor has this shape."""
+    if tensor.shape != shape:
+        raise ValueError(f"with {name!r} of shape {tensor.shape} in place of {shape}")
+
+
+def assign(model: keras.Model, tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
+    """Sets every weight of a model from the convolutions of its layout."""
+    for weight, convolution, name in pairs(model, layout):
+        weight.assign(from_official(tensors[name], convolution.shuffle))
+
+
+def pairs(model: keras.Model, layout: Layout) -> Iterator[tuple[keras.Variable, Convolution, str]]:
+    """Every weight of a model, with the convolution that it belongs to and the name of its tensor."""
     convolutions = {convolution.layer: convolution for convolution in layout.convolutions}
     for weight in model.weights:
         layer, _, kind = weight.path.rpartition("/")
         convolution = convolutions[layer]
-        name = convolution.tensors[kind == "bias"]
-        shape = tuple(weight.shape) if kind == "bias" else tuple(weight.shape[axis] for axis in (3, 2, 0, 1))
-        if tensors[name].shape != shape:
-            raise ValueError(f"with {name!r} of shape {tensors[name].shape} in place of {shape}")
-        weight.assign(from_official(tensors[name], convolution))
+        yield weight, convolution, convolution.tensors[kind == "bias"]
 
 
-def from_official(tensor: np.ndarray, convolution: Convolution) -> np.ndarray:
-    """A kernel `(output, input, height, width)`, or a bias, as Keras has it, for RGB in [0, 1]."""
+def from_official(tensor: np.ndarray, shuffle: int) -> np.ndarray:
+    """A kernel `(output, input, height, width)`, or a bias, as Keras has it in front of a pixel shuffle."""
     if tensor.ndim == 4:
-        tensor = tensor.transpose(2, 3, 1, 0) * convolution.input_range
+        tensor = tensor.transpose(2, 3, 1, 0)
     # PyTorch shuffles colour by colour, Keras pixel by pixel.
-    by_colour = tensor.reshape(*tensor.shape[:-1], -1, convolution.shuffle**2)
-    return by_colour.swapaxes(-1, -2).reshape(tensor.shape) / convolution.output_range
-
-
-def written(values: np.ndarray) -> str:
-    """The numbers of an array in one line."""
-    return str([round(float(value), 4) for value in values.ravel()])
+    by_colour = tensor.reshape(*tensor.shape[:-1], -1, shuffle**2)
+    return by_colour.swapaxes(-1, -2).reshape(tensor.shape)

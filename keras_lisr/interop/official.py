@@ -20,20 +20,16 @@ class Convolution(NamedTuple):
         layer: Path of the Keras layer.
         name: What the names of its tensors begin with; `.weight` and `.bias` follow.
         shuffle: Factor of the pixel shuffle that takes its output; 1 where there is none.
-        input_range: What white is in its input, where Keras has 1.
-        output_range: What white is in its output, where Keras has 1.
     """
 
     layer: str
     name: str
     shuffle: int = 1
-    input_range: float = 1
-    output_range: float = 1
 
     @property
     def tensors(self) -> tuple[str, str]:
         """Names of its tensors."""
-        return f"{self.name}.weight", f"{self.name}.bias"
+        return names_of(self.name)
 
 
 class Layout(NamedTuple):
@@ -41,15 +37,17 @@ class Layout(NamedTuple):
 
     Args:
         arguments: Its sizes, for the builder.
-        convolutions: All of its convolutions.
-        mean_shifts: Its 1x1 convolutions that take away or add the mean colour, by what their names begin with, and
-            what that colour is multiplied with. Files may have them or not.
+        convolutions: All of its convolutions, that of the picture first and the one that makes the result last.
+        mean_shifts: What the names of two 1x1 convolutions on RGB begin with: the one before all others takes the mean
+            colour away, the one after them adds it. Files may have them or not.
+        white: What white is in its pictures.
         unused: What the names of tensors begin with that belong to other scales.
     """
 
     arguments: dict[str, int]
     convolutions: list[Convolution]
-    mean_shifts: dict[str, float]
+    mean_shifts: tuple[str, ...] = ()
+    white: int = 1
     unused: tuple[str, ...] = ()
 
 
@@ -65,22 +63,22 @@ def imdn(tensors: Tensors, scale: int) -> Layout:
     convolutions += [Convolution("upsample", "upsampler.0", shuffle=scale)]
 
     arguments = {"num_filters": length(tensors, "fea_conv.weight"), "num_blocks": num_blocks}
-    return Layout(arguments, convolutions, mean_shifts={})
+    return Layout(arguments, convolutions)
 
 
 def edsr_baseline(tensors: Tensors, scale: int) -> Layout:
     """The layout of https://github.com/sanghyun-son/EDSR-PyTorch, a network of RGB in [0, 255]."""
     num_blocks = count(tensors, r"body\.(\d+)\.body\.")
 
-    convolutions = [Convolution("shallow", "head.0", input_range=255)]
+    convolutions = [Convolution("shallow", "head.0")]
     for i in range(num_blocks):
         convolutions += residual_block(f"block_{i + 1}", f"body.{i}")
     convolutions += [Convolution("trunk_conv", f"body.{num_blocks}")]
     convolutions += upsampling_stages(scale, "tail.0", second=2)
-    convolutions += [Convolution("reconstruction", "tail.1", output_range=255)]
+    convolutions += [Convolution("reconstruction", "tail.1")]
 
     arguments = {"num_filters": length(tensors, "head.0.weight"), "num_blocks": num_blocks}
-    return Layout(arguments, convolutions, mean_shifts={"sub_mean": -255, "add_mean": 255})
+    return Layout(arguments, convolutions, mean_shifts=("sub_mean", "add_mean"), white=255)
 
 
 def carn(tensors: Tensors, scale: int) -> Layout:
@@ -106,7 +104,7 @@ def carn(tensors: Tensors, scale: int) -> Layout:
             "num_residual_blocks": num_residual_blocks,
         },
         convolutions,
-        mean_shifts={"sub_mean.shifter": -1, "add_mean.shifter": 1},
+        mean_shifts=("sub_mean.shifter", "add_mean.shifter"),
         unused=tuple(f"upsample.up{other}." for other in (2, 3, 4) if multi_scale and other != scale),
     )
 
@@ -116,7 +114,7 @@ def rcan(tensors: Tensors, scale: int) -> Layout:
     num_blocks = count(tensors, r"body\.(\d+)\.body\.")
     num_residual_blocks = count(tensors, r"body\.0\.body\.(\d+)\.body\.")
 
-    convolutions = [Convolution("shallow", "head.0", input_range=255)]
+    convolutions = [Convolution("shallow", "head.0")]
     for i in range(num_blocks):
         for j in range(num_residual_blocks):
             layer, name = f"block_{i + 1}_residual_{j + 1}", f"body.{i}.body.{j}"
@@ -125,7 +123,7 @@ def rcan(tensors: Tensors, scale: int) -> Layout:
         convolutions += [Convolution(f"block_{i + 1}_conv", f"body.{i}.body.{num_residual_blocks}")]
     convolutions += [Convolution("trunk_conv", f"body.{num_blocks}")]
     convolutions += upsampling_stages(scale, "tail.0", second=2)
-    convolutions += [Convolution("reconstruction", "tail.1", output_range=255)]
+    convolutions += [Convolution("reconstruction", "tail.1")]
 
     return Layout(
         {
@@ -134,7 +132,8 @@ def rcan(tensors: Tensors, scale: int) -> Layout:
             "num_residual_blocks": num_residual_blocks,
         },
         convolutions,
-        mean_shifts={"sub_mean": -255, "add_mean": 255},
+        mean_shifts=("sub_mean", "add_mean"),
+        white=255,
     )
 
 
@@ -145,6 +144,11 @@ LAYOUTS: dict[str, Callable[[Tensors, int], Layout]] = {
     "rcan": rcan,
 }
 ARCHITECTURES = tuple(LAYOUTS)
+
+
+def names_of(convolution: str) -> tuple[str, str]:
+    """Names of the tensors of a convolution: its kernel's and its bias's."""
+    return f"{convolution}.weight", f"{convolution}.bias"
 
 
 def residual_block(layer: str, name: str) -> list[Convolution]:

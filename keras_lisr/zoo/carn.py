@@ -1,10 +1,11 @@
 """CARN: cascading residual network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 
 from keras_lisr.zoo.skeleton import (
+    DIV2K_MEAN,
     Strategy,
     add_mean,
     conv1x1,
@@ -27,6 +28,7 @@ def carn(
     num_filters: int = 64,
     num_blocks: int = 3,
     num_residual_blocks: int = 3,
+    mean_colour: Sequence[float] = DIV2K_MEAN,
 ) -> keras.Model:
     """CARN (Ahn et al., ECCV 2018), for a single scale.
 
@@ -42,12 +44,13 @@ def carn(
         num_filters: Channels of the features.
         num_blocks: Number of cascading blocks.
         num_residual_blocks: Number of residual blocks in each.
+        mean_colour: RGB in [0, 1] that is taken from the input and added to the output.
 
     Returns:
         A model from `(batch, height, width, 3)` to `(batch, height x scale, width x scale, 3)`, RGB in [0, 1].
 
     Raises:
-        ValueError: If `scale` is not 2, 3 or 4.
+        ValueError: If `scale` is not 2, 3 or 4, or `mean_colour` is not three numbers.
 
     Example:
 
@@ -65,7 +68,7 @@ def carn(
         - https://github.com/nmhkahn/CARN-pytorch
     """
     low_resolution = low_resolution_input(scale)
-    shallow = conv3x3(subtract_mean(low_resolution), num_filters, "shallow")
+    shallow = conv3x3(subtract_mean(low_resolution, mean_colour), num_filters, "shallow")
 
     # Every block is guided by the same attention map (Eq. 2 and 3).
     guide = global_guide(shallow, ggas)
@@ -78,7 +81,7 @@ def carn(
 
     for i, stage in enumerate(upsampling_stages(scale), start=1):
         features = sub_pixel_upsample(features, num_filters, stage, f"upsample_{i}", activation="relu")
-    super_resolved = add_mean(conv3x3(features, 3, "reconstruction"))
+    super_resolved = add_mean(conv3x3(features, 3, "reconstruction"), mean_colour)
     return super_resolution_model(low_resolution, super_resolved, name="carn")
 
 

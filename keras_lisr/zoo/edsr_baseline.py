@@ -1,8 +1,11 @@
 """EDSR-baseline: enhanced deep residual network, the small one."""
 
+from collections.abc import Sequence
+
 import keras
 
 from keras_lisr.zoo.skeleton import (
+    DIV2K_MEAN,
     Attention,
     Strategy,
     add_mean,
@@ -25,6 +28,7 @@ def edsr_baseline(
     cwss: Strategy = False,
     num_filters: int = 64,
     num_blocks: int = 16,
+    mean_colour: Sequence[float] = DIV2K_MEAN,
 ) -> keras.Model:
     """EDSR-baseline (Lim et al., CVPR workshops 2017).
 
@@ -38,12 +42,13 @@ def edsr_baseline(
         cwss: Rescale the input of each residual block: False, True or a layer factory.
         num_filters: Channels of the features.
         num_blocks: Number of residual blocks.
+        mean_colour: RGB in [0, 1] that is taken from the input and added to the output.
 
     Returns:
         A model from `(batch, height, width, 3)` to `(batch, height x scale, width x scale, 3)`, RGB in [0, 1].
 
     Raises:
-        ValueError: If `scale` is not 2, 3 or 4.
+        ValueError: If `scale` is not 2, 3 or 4, or `mean_colour` is not three numbers.
 
     Example:
 
@@ -61,7 +66,7 @@ def edsr_baseline(
         - https://github.com/sanghyun-son/EDSR-PyTorch
     """
     low_resolution = low_resolution_input(scale)
-    shallow = conv3x3(subtract_mean(low_resolution), num_filters, "shallow")
+    shallow = conv3x3(subtract_mean(low_resolution, mean_colour), num_filters, "shallow")
 
     # Every block is guided by the same attention map (Eq. 2 and 3).
     guide = global_guide(shallow, ggas)
@@ -73,7 +78,7 @@ def edsr_baseline(
     features = trunk
     for i, stage in enumerate(upsampling_stages(scale), start=1):
         features = sub_pixel_upsample(features, num_filters, stage, f"upsample_{i}")
-    super_resolved = add_mean(conv3x3(features, 3, "reconstruction"))
+    super_resolved = add_mean(conv3x3(features, 3, "reconstruction"), mean_colour)
     return super_resolution_model(low_resolution, super_resolved, name="edsr_baseline")
 
 

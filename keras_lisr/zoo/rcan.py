@@ -1,9 +1,12 @@
 """RCAN: residual channel attention network."""
 
+from collections.abc import Sequence
+
 import keras
 
 from keras_lisr.zoo.edsr_baseline import residual_block
 from keras_lisr.zoo.skeleton import (
+    DIV2K_MEAN,
     Attention,
     Strategy,
     add_mean,
@@ -27,6 +30,7 @@ def rcan(
     num_filters: int = 64,
     num_blocks: int = 10,
     num_residual_blocks: int = 20,
+    mean_colour: Sequence[float] = DIV2K_MEAN,
 ) -> keras.Model:
     """RCAN (Zhang et al., ECCV 2018).
 
@@ -42,12 +46,13 @@ def rcan(
         num_filters: Channels of the features, at least 16 with "ca" and "cca".
         num_blocks: Number of residual groups.
         num_residual_blocks: Number of residual blocks in each.
+        mean_colour: RGB in [0, 1] that is taken from the input and added to the output.
 
     Returns:
         A model from `(batch, height, width, 3)` to `(batch, height x scale, width x scale, 3)`, RGB in [0, 1].
 
     Raises:
-        ValueError: If `scale` or `attention` is none of those named.
+        ValueError: If `scale` or `attention` is none of those named, or `mean_colour` is not three numbers.
 
     Example:
 
@@ -65,7 +70,7 @@ def rcan(
         - https://github.com/yulunzhang/RCAN
     """
     low_resolution = low_resolution_input(scale)
-    shallow = conv3x3(subtract_mean(low_resolution), num_filters, "shallow")
+    shallow = conv3x3(subtract_mean(low_resolution, mean_colour), num_filters, "shallow")
 
     def residual_group(inputs, name):
         for i in range(1, num_residual_blocks + 1):
@@ -85,5 +90,5 @@ def rcan(
     features = trunk
     for i, stage in enumerate(upsampling_stages(scale), start=1):
         features = sub_pixel_upsample(features, num_filters, stage, f"upsample_{i}")
-    super_resolved = add_mean(conv3x3(features, 3, "reconstruction"))
+    super_resolved = add_mean(conv3x3(features, 3, "reconstruction"), mean_colour)
     return super_resolution_model(low_resolution, super_resolved, name="rcan")

@@ -4,9 +4,10 @@ The topologies differ exactly between their blocks (chain, cascade, dense gate, 
 its own wiring and takes from here only what is the same everywhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
+import numpy as np
 
 from keras_lisr.layers.channel_attention import ChannelAttention
 from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
@@ -93,14 +94,20 @@ def upsampling_stages(scale: int) -> tuple[int, ...]:
     return (2, 2) if scale == 4 else (scale,)
 
 
-def subtract_mean(image):
-    """RGB in [0, 1] less the mean colour of DIV2K."""
-    return keras.layers.Rescaling(1.0, offset=[-mean for mean in DIV2K_MEAN], name="subtract_mean")(image)
+def subtract_mean(image, mean_colour: Sequence[float] = DIV2K_MEAN):
+    """RGB in [0, 1] less a mean colour, by default that of DIV2K.
+
+    Raises:
+        ValueError: If `mean_colour` is not three numbers.
+    """
+    if np.shape(mean_colour) != (3,):
+        raise ValueError(f"`mean_colour` must be three numbers. Received: mean_colour={mean_colour!r}")
+    return keras.layers.Rescaling(1.0, offset=[-float(mean) for mean in mean_colour], name="subtract_mean")(image)
 
 
-def add_mean(image):
+def add_mean(image, mean_colour: Sequence[float] = DIV2K_MEAN):
     """The inverse of `subtract_mean`."""
-    return keras.layers.Rescaling(1.0, offset=list(DIV2K_MEAN), name="add_mean")(image)
+    return keras.layers.Rescaling(1.0, offset=[float(mean) for mean in mean_colour], name="add_mean")(image)
 
 
 def global_guide(shallow, ggas: Strategy) -> Callable:

@@ -7,6 +7,7 @@ from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
 
 STRATEGY_LAYERS = (GlobalAttentionBlock, ChannelWiseScale)
 UPSAMPLER = "upsample"  # What the names of its layers begin with.
+MEAN = "add_mean"  # Name of the layer that adds the mean colour.
 
 
 def transplant(source: keras.Model, target: keras.Model) -> keras.Model:
@@ -49,7 +50,7 @@ def transplant(source: keras.Model, target: keras.Model) -> keras.Model:
 
 
 def find_difference(source: keras.Model, target: keras.Model) -> str | None:
-    """The first weight that keeps a network from being transplanted, with both shapes; None if there is none."""
+    """What keeps a network from being transplanted: a weight's shape, or the mean colour; None if there is nothing."""
     shapes = [{weight.path: tuple(weight.shape) for weight in model.weights} for model in (source, target)]
     strategies = (layer for layer in target.layers if isinstance(layer, STRATEGY_LAYERS))
     added = {weight.path for layer in strategies for weight in layer.weights} - shapes[0].keys()
@@ -57,4 +58,10 @@ def find_difference(source: keras.Model, target: keras.Model) -> str | None:
         given, wanted = (of_model.get(path, "none") for of_model in shapes)
         if given != wanted and path not in added and not path.startswith(UPSAMPLER):
             return f"{path!r} has shape {given} in place of {wanted}"
-    return None
+    colours = [mean_colour(model) for model in (source, target)]
+    return None if colours[0] == colours[1] else f"mean_colour={colours[0]} in place of {colours[1]}"
+
+
+def mean_colour(model: keras.Model) -> tuple[float, ...] | None:
+    """What a network adds to its result, and has taken from its input; None if that is nothing."""
+    return next((tuple(layer.offset) for layer in model.layers if layer.name == MEAN), None)

@@ -91,6 +91,19 @@ def test_mean():
     assert_close(run(image, there_and_back, array), array, atol=1e-6)
 
 
+def test_another_mean():
+    image = keras.Input((None, None, 3))
+    array = picture(1, 2, 2, 3)
+    assert_close(run(image, skeleton.subtract_mean(image, np.float64([0.5, 0, 1])), array), array - [0.5, 0, 1])
+    assert_close(run(image, skeleton.add_mean(image, (0.5, 0, 1)), array), array + [0.5, 0, 1])
+
+
+@pytest.mark.parametrize("mean_colour", [0.5, (0.5,), (0.5, 0.5, 0.5, 0.5)])
+def test_a_mean_that_is_no_colour_is_refused(mean_colour):
+    with pytest.raises(ValueError, match="`mean_colour` must be three numbers. Received: mean_colour="):
+        skeleton.subtract_mean(keras.Input((None, None, 3)), mean_colour)
+
+
 def test_guide_off(features):
     guided = skeleton.global_guide(features, False)(features, "block_1")
     model = keras.Model(features, guided)
