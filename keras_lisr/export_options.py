@@ -39,7 +39,12 @@ def check_options(
     Raises:
         ValueError: If an option is unknown, or does not go with another.
     """
-    path = Path(path).resolve()  # What a link points to is written, and so must have the right name.
+    try:
+        path = Path(path).resolve()  # What a link points to is written, and so must have the right name.
+    except (OSError, RuntimeError) as error:  # The latter of a loop of links, before Python 3.13.
+        raise ValueError(
+            f"`path` must be a name in an existing folder. Received: path={str(path)!r} ({error})"
+        ) from error
     by_suffix = {suffix: name for name, suffix in SUFFIXES.items()} | {"": "saved_model"}
     format = format or by_suffix.get(path.suffix)
     if format is None:

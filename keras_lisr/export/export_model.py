@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import math
+import shutil
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
@@ -25,7 +26,7 @@ from keras_lisr.export.verify import verify as verify_file
 from keras_lisr.export_options import check_options
 from keras_lisr.runtime import LiteRTNetwork, LiteRTUpscaler, Sidecar
 from keras_lisr.runtime.litert_network import INPUT, OUTPUT
-from keras_lisr.runtime.sidecar import checksum, sidecar_path, size, write_sidecar
+from keras_lisr.runtime.sidecar import checksum, is_sidecar, sidecar_path, size, write_sidecar
 from keras_lisr.runtime.tiling import BLENDED_HALO
 from keras_lisr.whole_files import PARTIAL, reason
 from keras_lisr.zoo.cast import in_precision
@@ -102,6 +103,8 @@ def export_model(
     check_target(path, format)
     folders = [find_benchmark_set(name) for name in evaluate]
     traits = traits_of(model)
+    if (fixed := model.input_shape[1:3]) not in ((None, None), shape):
+        raise ValueError(f"`shape` must be {fixed}, the size that this model takes. Received: shape={shape}")
     if shape:
         check_shape(shape, traits, is_measured=bool(folders))
     model = in_precision(model, "float32")
@@ -109,6 +112,7 @@ def export_model(
     with folder_beside(path) as temporary:
         new, old = Path(temporary) / "new", Path(temporary) / "old"
         new.mkdir()
+        old.mkdir()
         partial = new / path.name
         if format == "litert":
             write_litert(folded.model, partial, quantize=quantize, shape=shape, representative=representative, io=io)
@@ -157,9 +161,10 @@ def check_target(path: Path, format: str) -> None:
         check_folder(path)
     if format == "openvino":
         check_weights(path)
-    if sidecar_path(path).is_dir():
+    beside = sidecar_path(path)
+    if beside.exists() and not is_sidecar(beside):
         raise ValueError(
-            f"`path` must be a name beside which {sidecar_path(path).name} is no folder. Received: path={str(path)!r}"
+            f"`path` must be a name beside which {beside.name} is no file of others. Received: path={str(path)!r}"
         )
 
 
@@ -207,25 +212,30 @@ def folder_beside(path: Path) -> tempfile.TemporaryDirectory:
 
 
 def move(new: Path, path: Path, old: Path) -> None:
-    """Gives everything that was written its own name, the sidecar last: it would not fit to an older file.
+    """Gives everything that was written its own name, the sidecar last, or nothing if that fails or is interrupted.
 
     Args:
         new: Folder of what was written.
         path: The file's own name, or a SavedModel's.
-        old: Name for a SavedModel that is replaced. It has its own again if that fails or is interrupted.
+        old: Empty folder, for what is replaced.
     """
-    sidecar = new / sidecar_path(path).name
-    written = sorted(new.iterdir(), key=lambda file: file == sidecar)
+    sidecar = sidecar_path(path).name
+    names = sorted((file.name for file in new.iterdir()), key=lambda name: name == sidecar)
     try:
-        if path.is_dir():
-            path.rename(old)
-        for file in written:
-            file.replace(path.with_name(file.name))
+        for name in names:
+            target = path.with_name(name)
+            if target.is_dir():
+                target.rename(old / name)
+            elif target.exists():
+                shutil.copy2(target, old / name)
+            (new / name).replace(target)
     finally:
-        if old.exists() and sidecar.exists():
-            if path.exists():
-                path.rename(new / path.name)
-            old.rename(path)
+        if (new / sidecar).exists():
+            for name in names:
+                if not (new / name).exists():
+                    path.with_name(name).rename(new / name)
+                if (old / name).exists():
+                    (old / name).replace(path.with_name(name))
 
 
 def held_out(representative: Pictures, shape: tuple[int, int] | None) -> list[np.ndarray]:

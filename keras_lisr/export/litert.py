@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_lisr.export.calibration import SIDE, Pictures, calibration_patches
+from keras_lisr.export.dead_layers import bound_dead_layers
 from keras_lisr.export.equalize import equalize
 from keras_lisr.export.litert_file import check_litert_file
 from keras_lisr.export.litert_graph import litert_graph
@@ -68,6 +69,8 @@ def write_litert(
         patches = calibration_patches(representative, shape if shape and resizes else (SIDE, SIDE))
         model = equalize(model, patches)
     network = litert_graph(model, bounded=quantize == "int8")
+    if patches is not None:
+        bound_dead_layers(network, patches)
     content = convert(network, quantize=quantize, shape=shape, patches=patches, io=io)
     with written_whole(Path(path)) as partial:
         partial.write_bytes(content)

@@ -115,14 +115,15 @@ def float_signature(model: keras.Model) -> Any:
     return network
 
 
-def saved_model_network(folder: str | Path) -> Network:
-    """The signature `serving_default` of a SavedModel as a function on arrays.
+def saved_model_network(folder: str | Path, signature: str = SIGNATURE) -> Network:
+    """A signature of a SavedModel as a function on arrays.
 
     Args:
         folder: What `write_saved_model` wrote.
+        signature: "serving_default" for float32 in [0, 1], "upscale" for uint8.
 
     Returns:
-        Function from float32 in [0, 1], `(batch, height, width, 3)`, to the same `scale` times as large.
+        Function from `(batch, height, width, 3)` to the same `scale` times as large.
     """
     import tensorflow as tf
 
@@ -130,6 +131,6 @@ def saved_model_network(folder: str | Path) -> Network:
 
     def network(low_resolution):
         # It names `loaded` because a signature alone does not keep its variables.
-        return loaded.signatures[SIGNATURE](**{INPUT: tf.constant(low_resolution)})[OUTPUT].numpy()
+        return loaded.signatures[signature](**{INPUT: tf.constant(low_resolution)})[OUTPUT].numpy()
 
     return network

@@ -1,6 +1,7 @@
 """A LiteRT file as a function on arrays."""
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class LiteRTNetwork:
                 "LiteRT must be installed to run its files: pip install 'keras_lisr[litert]'. "
                 f"Received: path={str(path)!r} ({error})"
             ) from error
+        self._lock = threading.Lock()  # LiteRT keeps the tensors of a run in the interpreter.
         try:
             self._open(Interpreter(str(path), num_threads=threads or os.cpu_count()))
         except (ValueError, RuntimeError) as error:
@@ -96,7 +98,8 @@ class LiteRTNetwork:
                 f"`low_resolution` must be a {self.dtype} array (1, {height}, {width}, 3). "
                 f"Received: low_resolution.dtype={low_resolution.dtype}, low_resolution.shape={shape}"
             )
-        return self._runner(**{INPUT: low_resolution})[OUTPUT]
+        with self._lock:
+            return self._runner(**{INPUT: low_resolution})[OUTPUT]
 
 
 def _tensor(name: str, details: dict[str, Any]) -> dict[str, Any]:

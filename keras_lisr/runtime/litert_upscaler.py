@@ -39,7 +39,7 @@ class LiteRTUpscaler(PictureNetwork):
 
     Pictures of 16 bits need a file that takes and returns floats.
 
-    An upscaler serves one thread at a time: LiteRT keeps the tensors of a run in the network.
+    Threads that share an upscaler take turns: LiteRT keeps the tensors of a run in the network.
 
     Args:
         path: The `.tflite` file, with its sidecar beside it.

@@ -120,6 +120,15 @@ def read_sidecar(path: str | Path) -> Sidecar:
     return sidecar
 
 
+def is_sidecar(path: Path) -> bool:
+    """Whether a file is a sidecar, of this version or another."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and {"format", "file", "sha256"} <= content.keys()
+
+
 def check_fields(sidecar: Sidecar) -> None:
     """Checks what was read, as far as something is computed from it.
 

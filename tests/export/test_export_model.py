@@ -162,7 +162,9 @@ def test_what_a_link_points_to_is_replaced(tmp_path):
         ("folder.tflite", {}, "`path` must be a file in an existing folder"),
         ("file", {}, "`path` must be a folder in an existing folder"),
         ("folder", {"format": "saved_model"}, "`folder` must be a new or empty folder, or a SavedModel"),
-        ("taken.tflite", {}, "`path` must be a name beside which taken.tflite.json is no folder"),
+        ("taken.tflite", {}, "`path` must be a name beside which taken.tflite.json is no file of others"),
+        ("mine.tflite", {}, "`path` must be a name beside which mine.tflite.json is no file of others"),
+        ("loop.tflite", {}, "`path` must be a name in an existing folder. Received: path='.*loop.tflite'"),
         ("file.xml", {}, "`path` must be a name whose weights, file.bin, replace nothing but those of a file.xml"),
         ("folder_beside.xml", {}, "`path` must be a name whose weights, folder_beside.bin, replace nothing"),
         ("link.tflite", {"format": "litert"}, "`path` must end in .tflite for 'litert'. Received: path='.*/file'"),
@@ -182,7 +184,9 @@ def test_what_cannot_be_is_told_before_anything_is_computed(file, options, messa
     (tmp_path / "folder_beside.xml").write_text("")
     (tmp_path / "folder_beside.bin").mkdir()
     (tmp_path / "taken.tflite.json").mkdir()
+    (tmp_path / "mine.tflite.json").write_text('{"format": "mine"}')
     (tmp_path / "link.tflite").symlink_to("file")
+    (tmp_path / "loop.tflite").symlink_to("loop.tflite")
     before = sorted(os.listdir(tmp_path))
     if "Received: an empty list" not in message:
         monkeypatch.setattr(MODULE, "folding", None)
@@ -213,10 +217,21 @@ def test_any_name_can_be_replaced(name, tmp_path):
     assert read_sidecar(tmp_path / name) == sidecar
 
 
-@pytest.mark.parametrize("last", ["network", "network.json"])
-def test_an_interruption_between_the_names_leaves_what_was_there(last, monkeypatch, tmp_path):
-    export_model(build("fsrcnn-plain"), tmp_path / "network", verify=False)
-    before = checksum(tmp_path / "network")
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("network", "network"),
+        ("network", "network.json"),
+        ("network.tflite", "network.tflite.json"),
+        *(("network.xml", name) for name in ("network.xml", "network.bin", "network.xml.json")),
+    ],
+)
+@pytest.mark.parametrize("existing", [True, False])
+def test_an_interruption_between_the_names_leaves_what_was_there(existing, name, last, monkeypatch, tmp_path):
+    path = tmp_path / name
+    if existing:
+        export_model(build("fsrcnn-plain"), path, verify=False)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
     replace = Path.replace
 
     def interrupted(path, target):
@@ -226,9 +241,17 @@ def test_an_interruption_between_the_names_leaves_what_was_there(last, monkeypat
 
     monkeypatch.setattr(Path, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        export_model(build("fsrcnn-ggas"), tmp_path / "network", verify=False)
-    assert sorted(os.listdir(tmp_path)) == ["network", "network.json"]
-    assert checksum(tmp_path / "network") == before == read_sidecar(tmp_path / "network").sha256
+        export_model(build("fsrcnn-ggas"), path, verify=False)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
+def test_a_model_for_one_size_is_exported_for_that(tmp_path):
+    inputs = keras.Input((20, 24, 3))
+    model = keras.models.clone_model(zoo.fsrcnn(2, num_filters=8, num_blocks=1), input_tensors=inputs)
+    for shape in (None, (24, 20)):
+        with pytest.raises(ValueError, match=r"`shape` must be \(20, 24\), the size that this model takes. Received"):
+            export_model(model, tmp_path / "network.tflite", shape=shape)
+    assert export_model(model, tmp_path / "network.tflite", shape=(20, 24)).shape == (20, 24)
 
 
 def test_a_library_of_another_name_is_left_out(monkeypatch, tmp_path):

@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from reference import assign_waves, to_numpy
 
@@ -116,6 +117,21 @@ def other(model):
     for weight in network.weights:
         weight.assign(weight[::-1])
     return network
+
+
+def test_both_signatures_of_a_saved_model_are_run(model, tmp_path, monkeypatch):
+    clip = tf.clip_by_value
+    monkeypatch.setattr(tf, "clip_by_value", lambda values, low, high: clip(values, low, high) * 200 / 255)
+    write_saved_model(model, tmp_path / "network")
+    with pytest.raises(ValueError, match="a difference of at most 0.0039 and at least 60 dB in 'none'"):
+        verify(model, tmp_path / "network", format="saved_model")
+
+
+def test_bytes_that_are_cut_off_are_refused(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(tf, "floor", lambda values: tf.math.floor(values - 0.5))
+    write_litert(model, tmp_path / "network.tflite", io="uint8")
+    with pytest.raises(ValueError, match="at least 60 dB in 'none'. Received: a difference of 0.0039, 5.* dB"):
+        verify(model, tmp_path / "network.tflite")
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -1,4 +1,5 @@
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -133,3 +134,13 @@ def test_without_litert_the_extra_is_named(litert_file, monkeypatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[litert\]'. Received: path='.*any.tflite'"):
         LiteRTNetwork(litert_file("any"))
+
+
+def test_threads_take_turns(litert_file):
+    network = LiteRTNetwork(litert_file("any"))
+    pictures = [floats(20 + i, 24) for i in range(4)]
+    expected = list(map(network, pictures))
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: list(map(network, pictures)), range(8)):
+            for super_resolved, wanted in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(super_resolved, wanted)
