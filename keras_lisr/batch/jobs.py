@@ -50,7 +50,8 @@ def find_jobs(
     """Finds pictures and names their results.
 
     In a folder, files with the suffix of a picture format are taken, hidden ones and the output folder left out; linked
-    folders are followed, each folder once. A link to a file is read, and its result has the link's name.
+    folders are followed, each folder once. A folder within that cannot be read stands for a picture that cannot. A link
+    to a file is read, and its result has the link's name.
 
     Args:
         inputs: Files and folders, or URLs of such.
@@ -68,7 +69,7 @@ def find_jobs(
     Raises:
         ValueError: If there is no such file or folder, no picture, no such format, if two pictures would have one
             result, or a result would replace a picture that is to be read or lie outside the output folder.
-        OSError: If a folder cannot be read, or the file or the folder for the results cannot be written to.
+        OSError: If a folder of `inputs` cannot be read, or the file or the folder for the results cannot be written to.
 
     Example:
 
@@ -88,7 +89,7 @@ def find_sources(
 
     Raises:
         ValueError: If there is no such file or folder, or no picture.
-        OSError: If a folder cannot be read.
+        OSError: If a folder of `inputs` cannot be read.
     """
     sources: dict[tuple[File, Path], Source] = {}
     for given in (as_file(given) for given in inputs):
@@ -134,12 +135,15 @@ def pictures_in(folder: File, recursive: bool, output: str | Path | None) -> Ite
 
 def pictures_below(folder: Path, recursive: bool, output: str | Path | None) -> Iterator[Path]:
     """The files in a local folder that have a picture's suffix, and those of folders within: as `find_jobs` says."""
+    unreadable: list[Path] = []
 
-    def refuse(error: OSError) -> None:
-        raise OSError(f"IN must be folders that can be read. Received: {error.filename!r} ({error.strerror})")
+    def note(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise OSError(f"IN must be folders that can be read. Received: {error.filename!r} ({error.strerror})")
+        unreadable.append(Path(error.filename))
 
     seen = set() if output is None or is_same(folder, output) else {identity(output)}
-    for parent, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
+    for parent, folders, names in os.walk(folder, followlinks=True, onerror=note):
         real = os.path.realpath(parent)
         folders[:] = sorted(name for name in folders if recursive and real not in seen and not name.startswith("."))
         if real in seen:
@@ -149,6 +153,7 @@ def pictures_below(folder: Path, recursive: bool, output: str | Path | None) -> 
             # A broken link is one that is reported; from a pipe nothing would ever come.
             if path.suffix.lower() in READABLE and (path.is_file() or not path.exists()):
                 yield path
+    yield from unreadable  # They fail when their turn comes, as pictures that cannot be read.
 
 
 def identity(given: str | Path) -> str:
@@ -233,7 +238,7 @@ def check_target(target: File, makes_folders: bool = False) -> None:
         format_of(target)
     elif makes_folders:
         there = next(folder for folder in target.absolute().parents if folder.is_dir())
-        check_output(there / target.name)
+        check_output(there / f"a{target.suffix}")  # A name that is too long is one picture's failure.
     else:
         check_output(target)
 

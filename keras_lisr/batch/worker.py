@@ -22,7 +22,14 @@ from keras_lisr.pictures.formats import (
     metadata_losses,
 )
 from keras_lisr.pictures.picture import Metadata
-from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS, Header, picture_size, read_animation, read_picture
+from keras_lisr.pictures.read import (
+    DECODER_BYTES,
+    DEFAULT_MAX_PIXELS,
+    Header,
+    picture_size,
+    read_animation,
+    read_picture,
+)
 from keras_lisr.pictures.write import write_animation, write_picture
 
 WRITTEN, SKIPPED, FAILED = "written", "skipped", "failed"
@@ -197,7 +204,9 @@ class Worker:
         """From file to file, in memory or in strips as there is room now."""
         header = task.header
         assert header is not None
-        fits = self.upscaler.fits(header.height * header.frames, header.width, header.channels, header.depth)
+        size = header.height, header.width, header.channels, header.depth
+        decoder = DECODER_BYTES.get(header.format, 0)
+        fits = self.upscaler.fits(*size, frames=header.frames, decoder=decoder)
         if fits:
             task.picture = enlarged(self.load(task), self.upscaler, tell)
             self.write(task)
@@ -276,4 +285,5 @@ def bytes_held(task: Task) -> int:
     assert task.header is not None and task.target_size is not None
     header, (height, width) = task.header, task.target_size
     pixel = header.channels * header.depth // 8
-    return header.frames * (header.height * header.width + height * width) * 2 * max(4, pixel)
+    decoded = DECODER_BYTES.get(header.format, 0) * header.height * header.width * pixel
+    return header.frames * (header.height * header.width + height * width) * 2 * max(4, pixel) + decoded

@@ -42,12 +42,15 @@ def streams_as_files(
         max_pixels: Pixels of a picture, at most: more bytes than they could take are not taken in.
 
     Raises:
-        ValueError: If `-` stands beside other inputs, standard output is a terminal, or standard input holds too much.
+        ValueError: If `-` stands beside other inputs or is to take several pictures, standard output is a terminal, or
+            standard input holds too much.
             In errors from within, `-` stands for the temporary files, too.
     """
     if STREAM in inputs and len(inputs) > 1:
         raise ValueError(f"IN must be - alone, for standard input, or files. Received: {', '.join(inputs)}")
     to_stdout = output == STREAM or (output is None and STREAM in inputs)
+    if to_stdout and (len(inputs) > 1 or is_folder(inputs[0])):
+        raise ValueError(f"IN must be one file where OUT is -, standard output. Received: {', '.join(inputs)}")
     if to_stdout and sys.stdout.isatty():
         raise ValueError("OUT must be a file where standard output is a terminal. Received: '-'")
     with TemporaryDirectory(prefix="keras-lisr-") as folder:
@@ -69,6 +72,14 @@ def streams_as_files(
             with sent.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.buffer.flush()
+
+
+def is_folder(given: str) -> bool:
+    """Whether an input is a folder, on a disk or in a storage."""
+    from keras_lisr.batch.jobs import as_file
+    from keras_lisr.batch.storage import kind_of
+
+    return given != STREAM and kind_of(as_file(given)) == "directory"
 
 
 def take_in(file: BinaryIO, max_pixels: int | None) -> None:

@@ -1,6 +1,7 @@
 """The formats that pictures are written in, and what each of them can hold."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ class Format(NamedTuple):
         alpha: Whether it holds transparency.
         depth: Bits of each channel, at most.
         quality: From 1 to 100 if not asked otherwise; None if nothing is lost.
-        animation: Whether it holds several frames and their timing.
+        longest_frame: Milliseconds for which a frame of an animation is shown, at most; 0 if it holds one picture.
         icc: Whether it holds a colour profile.
         strips: Whether it can be written without having the picture in memory.
         options: How Pillow is to save it.
@@ -30,25 +31,25 @@ class Format(NamedTuple):
     alpha: bool = True
     depth: int = 8
     quality: int | None = None
-    animation: bool = False
+    longest_frame: int = 0
     icc: bool = True
     strips: bool = False
     options: dict[str, Any] = {}
 
 
-PNG = Format("PNG", 2**31 - 1, depth=16, animation=True, strips=True)
+PNG = Format("PNG", 2**31 - 1, depth=16, longest_frame=65_535_000, strips=True)
 JPEG = Format("JPEG", 65_500, alpha=False, quality=95, strips=True, options={"subsampling": 0})
 TIFF = Format("TIFF", 2**31 - 1, depth=16, strips=True, options={"compression": "tiff_adobe_deflate"})
 FORMATS = {
     ".png": PNG,
     ".jpg": JPEG,
     ".jpeg": JPEG,
-    ".webp": Format("WEBP", 16_383, quality=95, animation=True),
+    ".webp": Format("WEBP", 16_383, quality=95, longest_frame=2**24 - 1),
     ".tif": TIFF,
     ".tiff": TIFF,
     ".bmp": Format("BMP", 2**31 - 1, alpha=False, icc=False),
     ".avif": Format("AVIF", 16_384, quality=95, options={"subsampling": "4:4:4"}),
-    ".gif": Format("GIF", 65_535, animation=True, icc=False),
+    ".gif": Format("GIF", 65_535, longest_frame=655_350, icc=False),
     ".apng": PNG,
 }
 # Suffixes that files with pictures usually have; what a file is, its content tells.
@@ -138,10 +139,24 @@ def check_output_animation(path: str | Path) -> None:
         ValueError: If it cannot, or the suffix is unknown.
     """
     picture_format = format_of(path)
-    if not picture_format.animation:
+    if not picture_format.longest_frame:
         raise ValueError(
             f"`path` must have a format for animations (.gif, .webp, .png); {picture_format.name} has none. "
             f"Received: path={str(path)!r}"
+        )
+
+
+def check_durations(path: str | Path, durations: Sequence[int]) -> None:
+    """Checks that frames can be shown for so many milliseconds in the format of a file.
+
+    Raises:
+        ValueError: If one cannot.
+    """
+    picture_format = format_of(path)
+    if max(durations) > picture_format.longest_frame:
+        raise ValueError(
+            f"`path` must have a format whose frames can be shown for {max(durations)} ms; {picture_format.name} has "
+            f"{picture_format.longest_frame} at most. Received: path={str(path)!r}"
         )
 
 

@@ -127,11 +127,21 @@ class PictureUpscaler:
                     writer.write(band)
         return height, width
 
-    def fits(self, height: int, width: int, channels: int = 3, depth: int = 8) -> bool:
+    def fits(
+        self, height: int, width: int, channels: int = 3, depth: int = 8, *, frames: int = 1, decoder: int = 0
+    ) -> bool:
         """Whether a picture can be read, upscaled and written as a whole: otherwise, it takes `upscale_file`.
 
         What it takes is the picture, the result, and copies of either in whatever reads and writes files. They get half
         of what the process does not hold yet, and the tiles the rest.
+
+        Args:
+            height: Of the picture, in pixels.
+            width: Likewise.
+            channels: 1 to 4.
+            depth: Bits of each channel.
+            frames: How many there are of that size.
+            decoder: Bytes to keep free for each byte of pixels besides, for what reads the file: see `DECODER_BYTES`.
         """
         if self.memory is None:
             return True
@@ -139,7 +149,8 @@ class PictureUpscaler:
         pixel = channels * depth // 8
         copied = pixel + max(4, pixel)  # Pillow keeps RGB as four bytes.
         result_height, result_width = self.size.of(height, width, self.network.scale)
-        return copied * (height * width + result_height * result_width) <= (self.memory - resident_size()) // 2
+        needed = frames * copied * (height * width + result_height * result_width) + decoder * height * width * pixel
+        return needed <= (self.memory - resident_size()) // 2
 
     def _upscale(self, rows: Rows, hides_nothing: bool, held: int, progress: Progress | None) -> Rows:
         """The whole way of a picture, as rows of the result that are made when they are asked for.

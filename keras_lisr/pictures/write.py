@@ -16,6 +16,7 @@ from keras_lisr.pictures.formats import (
     LARGEST_EXIF,
     LARGEST_XMP,
     Format,
+    check_durations,
     check_output,
     check_output_animation,
     check_output_picture,
@@ -25,12 +26,14 @@ from keras_lisr.pictures.formats import (
     rounded_to_8_bits,
 )
 from keras_lisr.pictures.metadata import EXIF_PREFIX
+from keras_lisr.pictures.opening import pillow_limits
 from keras_lisr.pictures.picture import Metadata, Picture
 from keras_lisr.pictures.tiff_exif import add_exif
 from keras_lisr.whole_files import written_whole
 
 XMP_TAG = 700
 BYTE = 1
+NOTHING_READ = 0  # Pixels: within the limits, Pillow also keeps its warnings of damaged EXIF to itself.
 
 
 def write_picture(
@@ -57,7 +60,7 @@ def write_picture(
     check_output(path)
     check_output_picture(path, picture)
     check_quality(path, quality)
-    with written_whole(path) as partial, partial.open("w+b") as stream:
+    with written_whole(path) as partial, partial.open("w+b") as stream, pillow_limits(NOTHING_READ):
         encode(picture, format_of(path), stream, quality, strip_metadata)
 
 
@@ -78,7 +81,8 @@ def encode_picture(
     check_output_picture(format_suffix, picture)
     check_quality(format_suffix, quality)
     stream = io.BytesIO()
-    encode(picture, format_of(format_suffix), stream, quality, strip_metadata)
+    with pillow_limits(NOTHING_READ):
+        encode(picture, format_of(format_suffix), stream, quality, strip_metadata)
     return stream.getvalue()
 
 
@@ -104,6 +108,7 @@ def write_animation(
     check_output(path)
     picture_format = format_of(path)
     check_output_animation(path)
+    check_durations(path, animation.durations)
     check_output_picture(path, first)
     check_quality(path, quality)
     images: list[Image.Image] = []
@@ -112,7 +117,7 @@ def write_animation(
         pixels, metadata = prepared(frame, picture_format, strip_metadata)
         images.append(image_of(rounded_to_8_bits(pixels), picture_format))
         options = options or options_of(metadata, picture_format, quality)
-    with written_whole(path) as partial, partial.open("w+b") as stream:
+    with written_whole(path) as partial, partial.open("w+b") as stream, pillow_limits(NOTHING_READ):
         images[0].save(
             stream,
             picture_format.name,
@@ -226,5 +231,7 @@ def timing(animation: Animation, picture_format: Format) -> dict[str, Any]:
         case "WEBP":
             options |= {"loop": animation.loop, "background": (0, 0, 0, 0)}
         case "PNG":
-            options["loop"] = animation.loop
+            # A fraction of two numbers of 16 bits: beyond a minute, whole seconds.
+            durations = [time if time < 2**16 else 1000 * round(time / 1000) for time in animation.durations]
+            options |= {"loop": animation.loop, "duration": durations}
     return options

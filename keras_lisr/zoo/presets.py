@@ -63,7 +63,7 @@ def load_model(name_or_path: str | Path) -> keras.Model:
     if not name.endswith(".keras"):
         return from_preset(name)
     try:
-        model = keras.models.load_model(name, compile=False)
+        model = keras.models.load_model(name, compile=False, safe_mode=True)
     except Exception as error:  # Whatever the file's layers and their configuration raise.
         raise ValueError(f"`model` must be a model that Keras can load. Received: model={name!r} ({error})") from error
     for weight in model.weights:

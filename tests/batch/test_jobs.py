@@ -227,3 +227,25 @@ def test_what_storage_cannot_take_is_refused(bucket, memory_storage, tmp_path):
     put(tmp_path / "empty", bucket / "b.png")
     with pytest.raises(ValueError, match=r"names of their own.*'memory://bucket/b\.jpg' and 'memory://bucket/b\.png'"):
         find_jobs([bucket], memory_storage / "out")
+
+
+def test_a_folder_within_that_cannot_be_read_stands_for_a_picture_that_cannot(album, tmp_path, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(folder):
+        if os.path.basename(folder) == "Spätsommer":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    jobs = names(find_jobs([album], tmp_path / "out", recursive=True), album, tmp_path / "out")
+    assert ("2024/Spätsommer", "2024/Spätsommer.png") in jobs and len(jobs) == 4
+    with pytest.raises(OSError, match=r"IN must be folders that can be read. .*Spätsommer' \(Permission denied\)"):
+        find_jobs([album / "2024" / "Spätsommer"], tmp_path / "out", recursive=True)
+
+
+def test_a_name_that_is_too_long_is_no_failure_of_all(album, tmp_path):
+    long = f"{'A' * 250}.tga"
+    (album / long).touch()
+    jobs = find_jobs([album], tmp_path / "out", suffix="_large")
+    assert jobs[0].source == album / long and len(jobs) == 3

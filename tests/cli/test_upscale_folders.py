@@ -155,3 +155,21 @@ def test_an_interrupted_folder_is_gone_on_with(picture, exported, number, exit_c
     expected = LiteRTUpscaler(exported / "any.tflite")(pixels(folder / "00.png"))
     for i in range(12):
         np.testing.assert_array_equal(pixels(out / f"{i:02}.png"), expected)
+
+
+def test_one_name_too_long_is_one_failure(models, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    noise(tmp_path / "in" / f"{'a' * 250}.png", 8, 8)
+    noise(tmp_path / "in" / "b.png", 8, 8)
+    assert run("upscale", tmp_path / "in", "-n", models / "tiny.npz", "--suffix", "_x2") == 1
+    assert (tmp_path / "in" / "b_x2.png").is_file()
+    assert "1 of 2 pictures failed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_several_pictures_do_not_go_to_standard_output(album, several, monkeypatch, capsys):
+    monkeypatch.setattr("keras_lisr.batch.jobs.find_sources", None)  # It is told before any work.
+    inputs = [album / "a.png", album / "b.png"] if several else [album]
+    assert run("upscale", *inputs, "-o", "-", "-n", "tiny_x2") == 2
+    printed, errors = capsys.readouterr()
+    assert "IN must be one file where OUT is -, standard output. Received: " in errors and not printed

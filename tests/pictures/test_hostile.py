@@ -104,10 +104,10 @@ def overlapping_tags(count, length):
     return head + bytes(length - len(head))
 
 
-def endless_gif(frames):
+def endless_gif(frames, side=2000):
     """A GIF of many frames, each of them the whole picture in a few bytes."""
-    head = b"GIF89a" + struct.pack("<HHBBB", 2000, 2000, 0x80, 0, 0) + bytes(3) + b"\xff\xff\xff"
-    frame = b"," + struct.pack("<HHHHB", 0, 0, 2000, 2000, 0) + b"\x02\x02\x44\x01\x00"
+    head = b"GIF89a" + struct.pack("<HHBBB", side, side, 0x80, 0, 0) + bytes(3) + b"\xff\xff\xff"
+    frame = b"," + struct.pack("<HHHHB", 0, 0, side, side, 0) + b"\x02\x02\x44\x01\x00"
     return head + frames * frame + b";"
 
 
@@ -130,6 +130,7 @@ BOMBS = {
     "tags of a TIFF": lambda: overlapping_tags(60_000, 2**21),
     "EXIF of a PNG": lambda: png(4, 4, png_chunk(b"eXIf", overlapping_tags(60_000, 2**21))),
     "frames of a GIF": lambda: endless_gif(20_000),
+    "small frames of a GIF": lambda: endless_gif(20_000, side=1),
     "size of a GIF": lambda: endless_gif(1).replace(struct.pack("<H", 2000), b"\xff\xff"),
     "scans of a JPEG": lambda: many_scans(600),
     "size of a BMP": lambda: b"BM" + struct.pack("<IIIIiiHHII16x", 60, 0, 54, 40, 2**30, 2**30, 1, 24, 0, 0),

@@ -329,7 +329,15 @@ def test_whole_pictures_fit_as_memory_allows(tiny):
     upscaler = PictureUpscaler(tiny, memory=2**33)
     assert upscaler.fits(2000, 3000) and not upscaler.fits(20_000, 30_000, 4, 16)
     upscaler.size = Size(width=100)
-    assert upscaler.fits(10_000, 10_000)
+    assert upscaler.fits(10_000, 10_000) and not upscaler.fits(10_000, 10_000, decoder=100)
+
+
+def test_animations_fit_by_the_size_of_each_frame(tiny):
+    """100 frames of 100 x 100 that become 1600 pixels high are no picture of 10,000 x 100 that does."""
+    upscaler = PictureUpscaler(tiny, size=Size(height=1600), memory=2**33)
+    assert upscaler.fits(100, 100) and upscaler.fits(100 * 1000, 100) and not upscaler.fits(100, 100, frames=1000)
+    upscaler.size = Size(max_megapixels=1)
+    assert upscaler.fits(1000, 1000) and not upscaler.fits(1000, 1000, frames=1000)
 
 
 @pytest.mark.parametrize("memory", [0, -1, 2.5, "2GiB", True])

@@ -12,9 +12,9 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 from PIL.ExifTags import Base
 
-from keras_lisr.pictures import Metadata, Picture, read_picture, write_picture
+from keras_lisr.pictures import Animation, Metadata, Picture, read_animation, read_picture, write_picture
 from keras_lisr.pictures.formats import FORMATS
-from keras_lisr.pictures.write import encode_picture
+from keras_lisr.pictures.write import encode_picture, write_animation
 
 pixels_of_any_kind = st.tuples(
     st.integers(1, 12), st.integers(1, 12), st.integers(1, 4), st.sampled_from([np.uint8, np.uint16])
@@ -181,3 +181,30 @@ def test_pyvips_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyvips", None)
     with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[pictures\]'"):
         encode_picture(Picture(np.zeros((4, 4, 3), np.uint16)), ".png")
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".avif", ".jpg", ".png"])
+def test_damaged_exif_is_written_without_a_warning_of_pillow(tmp_path, suffix):
+    """A count of entries, and then nothing."""
+    damaged = Metadata(exif=b"II*\0\x08\0\0\0\x05\0\x0f\x01")
+    write_picture(Picture(np.zeros((8, 8, 3), np.uint8), damaged), tmp_path / f"a{suffix}")
+    assert read_picture(tmp_path / f"a{suffix}").pixels.shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "duration", "kept"),
+    [(".gif", 655_350, 655_350), (".webp", 16_777_215, 16_777_215), (".png", 65_537, 66_000), (".png", 100, 100)],
+)
+def test_frames_are_shown_for_long(tmp_path, suffix, duration, kept):
+    frames = [Picture(np.full((8, 8, 3), grey, np.uint8)) for grey in (0, 255)]
+    write_animation(Animation(frames, [duration, 10]), tmp_path / f"a{suffix}")
+    assert read_animation(tmp_path / f"a{suffix}").durations == [kept, 10]
+
+
+@pytest.mark.parametrize(("suffix", "name", "longest"), [(".gif", "GIF", 655_350), (".webp", "WEBP", 2**24 - 1)])
+def test_frames_that_are_shown_for_too_long_are_refused(tmp_path, suffix, name, longest):
+    frames = [Picture(np.full((8, 8, 3), grey, np.uint8)) for grey in (0, 255)]
+    message = f"frames can be shown for {longest + 1} ms; {name} has {longest} at most. Received: path='.*a{suffix}'"
+    with pytest.raises(ValueError, match=message):
+        write_animation(Animation(frames, [10, longest + 1]), tmp_path / f"a{suffix}")
+    assert not os.listdir(tmp_path)

@@ -199,3 +199,31 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
     network.save(tmp_path / "nan.keras")
     with pytest.raises(ValueError, match="must have finite weights.*nan.keras', in which 'shallow/bias' is not"):
         load_model(tmp_path / "nan.keras")
+
+
+def test_a_file_that_holds_code_is_refused(tmp_path):
+    inputs = keras.Input((None, None, 3))
+    keras.Model(inputs, keras.layers.Lambda(lambda image: image)(inputs)).save(tmp_path / "code.keras")
+    with pytest.raises(ValueError, match="must be a model that Keras can load. Received: model='.*code.keras'"):
+        load_model(tmp_path / "code.keras")
+
+
+def test_a_tampered_file_is_refused(tmp_path):
+    file = tmp_path / "changed.keras"
+    zoo.fsrcnn(2, num_filters=8).save(file)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1  # Among the weights, of which the archive keeps a checksum.
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match="must be a model that Keras can load. Received: model='.*changed.keras'"):
+        load_model(file)
+
+
+def test_unknown_layers_are_refused(tmp_path):
+    class Own(keras.layers.Layer):
+        def call(self, image):
+            return image
+
+    inputs = keras.Input((None, None, 3))
+    keras.Model(inputs, Own()(inputs)).save(tmp_path / "own.keras")
+    with pytest.raises(ValueError, match="must be a model that Keras can load. Received: model='.*own.keras'"):
+        load_model(tmp_path / "own.keras")
