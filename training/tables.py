@@ -10,6 +10,7 @@ A cell is trained once for each seed, in a folder of its own; a table that was i
 import argparse
 import dataclasses
 import json
+import math
 import runpy
 import statistics
 import sys
@@ -109,6 +110,8 @@ def argument_parser(title: str) -> Parser:
 
 def run(title: str, cells: Sequence[Cell], flags: argparse.Namespace) -> str:
     """Trains and measures what has no result yet, and returns the table as Markdown."""
+    if flags.steps > 1000 and flags.steps % 100:  # Epochs are whole.
+        raise ValueError(f"`steps` must be at most 1000, or a multiple of 100. Received: steps={flags.steps}")
     if not cells:
         raise ValueError(f"`cells` must be in the name of a network. Received: cells={flags.cells}")
     sets = [BenchmarkSet(find_benchmark_set(name, flags.data_root), SCALE) for name in flags.evaluate]
@@ -167,7 +170,7 @@ def train(cell: Cell, seed: int, images: ImagePairs, validation: ImagePairs, fla
         validation=validation,
         precision=flags.precision,
         seed=seed,
-        steps_per_epoch=min(flags.steps, 1000),
+        steps_per_epoch=math.gcd(flags.steps, 1000) if flags.steps > 1000 else flags.steps,
     )
 
 
@@ -206,14 +209,15 @@ def time_upscaling(cells: Sequence[Cell], benchmark_set: BenchmarkSet) -> list[f
 def markdown(title: str, cells: Sequence[Cell], sets: Sequence[BenchmarkSet], seconds: Sequence[float], flags) -> str:
     """The table, headed by how it was made."""
     names = [a_set.name for a_set in sets]
+    seeds = "1 seed" if flags.seeds == 1 else f"{flags.seeds} seeds"
+    deviation = ": means, and of PSNR standard deviations, over the seeds" if flags.seeds > 1 else ""
     lines = [
         f"## {title}",
         "",
         f"{flags.steps} steps of {flags.batch_size} patches of {flags.patch_size} high-resolution pixels at "
         f"{flags.faster:g} times the recipes' learning rates, "
-        f"{flags.seeds} {'seed' if flags.seeds == 1 else 'seeds'}, precision {flags.precision}, x{SCALE}. PSNR in "
-        "dB and SSIM of float luma, shave 4: mean, and of PSNR standard deviation, over the seeds. Seconds for an "
-        f"image of {names[0]}, median of {ROUNDS} rounds over all networks.",
+        f"{seeds}, precision {flags.precision}, x{SCALE}. PSNR in dB and SSIM of float luma, shave 4{deviation}. "
+        f"Seconds for an image of {names[0]}, median of {ROUNDS} rounds over all networks.",
         "",
         f"| network | parameters | {' | '.join(names)} | seconds | times the first | paper |",
         f"| --- | ---: |{' ---: |' * (len(names) + 2)} --- |",

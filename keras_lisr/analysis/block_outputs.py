@@ -10,6 +10,7 @@ from keras_lisr.zoo.cast import in_precision
 
 BLOCK = re.compile(r"block_(\d+)")
 ATTENTION = "global_attention"
+MOST_BYTES = 2**32  # Of what is kept.
 
 
 def block_outputs(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray]:
@@ -28,7 +29,8 @@ def block_outputs(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray
         float32 `(height, width, channels)` by the block's name, in the order of their numbers.
 
     Raises:
-        ValueError: If `model` has no layer `block_1`, or `image` is no such picture or smaller than a layer allows.
+        ValueError: If `model` has no layer `block_1`, or `image` is no such picture, smaller than a layer allows, or so
+            large that the outputs take more than 4 GiB: a megapixel of sixteen blocks of 64 channels.
 
     Example:
 
@@ -90,9 +92,18 @@ def values(model: keras.Model, tensors: Mapping[str, keras.KerasTensor], image: 
         ValueError: As `block_outputs`, of `image`.
     """
     check_image(image, max(getattr(layer, "smallest_side", 1) for layer in model.layers))
-    batch = image[np.newaxis].astype(np.float32) / 255
-    outputs = keras.Model(model.input, dict(tensors))(batch, training=False)  # Keras unpacks a list of a single tensor.
-    return {name: keras.ops.convert_to_numpy(outputs[name])[0] for name in tensors}
+    most_pixels = MOST_BYTES // (4 * sum(tensor.shape[-1] for tensor in tensors.values()))
+    if image.shape[0] * image.shape[1] > most_pixels:
+        raise ValueError(
+            f"`image` must have at most {most_pixels} pixels, so that what {len(tensors)} layers make of it fits into "
+            f"memory; cut a part out. Received: image.shape={image.shape}"
+        )
+    inner = keras.Model(model.input, dict(tensors))  # Keras unpacks a list of a single tensor.
+    if keras.backend.backend() == "tensorflow":
+        inner.jit_compile = False  # On processors XLA is slower.
+    # As one function, which lets go of what nobody asked for; called layer by layer, a model keeps all of it.
+    outputs = inner.predict_on_batch(image[np.newaxis].astype(np.float32) / 255)
+    return {name: outputs[name][0] for name in tensors}
 
 
 def check_image(image: np.ndarray, smallest_side: int = 1) -> None:

@@ -5,6 +5,7 @@ belong to the whole process have no part in it.
 """
 
 import math
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,8 +29,12 @@ BAND = "0.93"
 PANEL_WIDTH = 4.6  # Inches, as all sizes of figures.
 PANEL_HEIGHT = 3.6
 LEGEND_COLUMNS = 4
+TITLE_LENGTH = 44  # Letters of a line above a panel, and of one in the legend below a wide one.
+NAME_LENGTH = 72
+SHORT_NAME = 26  # Letters of a name beside which there is room for another.
 LEGEND_LINE = 0.2
 ATTENTION_LABELS = 1.8
+TALLEST = 1.2  # Height by width of a picture that fills its panel.
 # Above this ratio of the largest to the smallest residual, a linear axis would press the small ones together.
 LARGEST_LINEAR_RATIO = 30
 
@@ -63,14 +68,16 @@ def draw_spectra(spectra: Mapping[str, Mapping[str, Spectrum]]) -> "Figure":
     if len(definitions) != 1:
         raise ValueError(f"`spectra` must be of one definition. Received: definitions={sorted(definitions)}")
     definition = definitions.pop()
-    legend_lines = 1 + math.ceil(max(map(len, spectra.values())) / LEGEND_COLUMNS)
-    figure = new_figure(PANEL_WIDTH * len(spectra), PANEL_HEIGHT + LEGEND_LINE * legend_lines)
+    titles = {model: textwrap.wrap(model, TITLE_LENGTH) for model in spectra}
+    lines = max(map(len, titles.values())) + math.ceil(max(map(len, spectra.values())) / LEGEND_COLUMNS)
+    figure = new_figure(PANEL_WIDTH * len(spectra), PANEL_HEIGHT + LEGEND_LINE * lines)
     figure.suptitle("Power spectrum of each block's output")
     panels = figure.subplots(1, len(spectra), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (model, blocks) in zip(panels, spectra.items(), strict=True):
         draw_blocks(axes, blocks)
         lost = len(discontinuities(blocks))
-        axes.set_title(f"{model}\ndiscontinuities: {lost} of {len(blocks) - 1}", fontsize="medium")
+        title = [*titles[model], f"discontinuities: {lost} of {len(blocks) - 1}"]
+        axes.set_title("\n".join(title), fontsize="medium")
         axes.set_xlabel(AXES[definition][0])
         axes.axvspan(HALF_BAND[definition], 2 * HALF_BAND[definition], color=BAND, zorder=0)
     panels[0].set_xlim(0, 2 * HALF_BAND[definition])
@@ -132,12 +139,15 @@ def draw_residuals(magnitudes: Mapping[str, Mapping[str, float]], reference: str
             "`reference` must be None or one of the networks in `magnitudes`. "
             f"Received: reference={reference!r}, magnitudes of {list(magnitudes)}"
         )
-    figure = new_figure(1.4 * PANEL_WIDTH, PANEL_HEIGHT + LEGEND_LINE * (2 + len(magnitudes) / 2))
+    labels = {model: textwrap.fill(model, NAME_LENGTH) for model in magnitudes}
+    columns = 2 if max(map(len, magnitudes)) <= SHORT_NAME else 1
+    lines = 2 + sum(label.count("\n") + 1 for label in labels.values())
+    figure = new_figure(1.4 * PANEL_WIDTH, PANEL_HEIGHT + LEGEND_LINE * (1 + lines / columns))
     axes = figure.add_subplot(title="Mean residual of each residual connection")
     for i, (model, means) in enumerate(magnitudes.items()):
         color, marker = COLORS[i % len(COLORS)], MARKERS[(i + i // len(COLORS)) % len(MARKERS)]
         numbers = range(1, len(means) + 1)
-        axes.plot(numbers, list(means.values()), color=color, marker=marker, markersize=8, label=model)
+        axes.plot(numbers, list(means.values()), color=color, marker=marker, markersize=8, label=labels[model])
     if reference is not None:
         mark_above_reference(axes, magnitudes, reference)
 
@@ -150,14 +160,14 @@ def draw_residuals(magnitudes: Mapping[str, Mapping[str, float]], reference: str
     else:
         axes.set_ylim(0, 1.08 * max(drawn) or 1)
     axes.grid(color=BAND)
-    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
+    figure.legend(loc="outside lower center", ncols=columns, fontsize="small")
     return figure
 
 
 def mark_above_reference(axes: "Axes", magnitudes: Mapping[str, Mapping[str, float]], reference: str) -> None:
     """The reference's largest residual as a dotted line, and the larger ones of the others as red points."""
     largest = max(magnitudes[reference].values())
-    axes.axhline(largest, color="black", linestyle=":", label=f"largest of {reference}")
+    axes.axhline(largest, color="black", linestyle=":", label=textwrap.fill(f"largest of {reference}", NAME_LENGTH))
     points = [
         (number, mean)
         for means in magnitudes.values()
@@ -170,15 +180,17 @@ def mark_above_reference(axes: "Axes", magnitudes: Mapping[str, Mapping[str, flo
         axes.scatter(numbers, means, s=32, label=f"larger than it ({len(points)})", **style)
 
 
-def draw_attention(image: np.ndarray, attention_map: np.ndarray) -> "Figure":
+def draw_attention(image: np.ndarray, attention_map: np.ndarray, model: str | None = None) -> "Figure":
     """Draws a picture, the attention map that a network makes of it, and the map over the picture.
 
-    The map is averaged over its channels. In the middle its colours reach from 0 to 1, so that figures of several
-    networks compare; over the picture they reach from its smallest to its largest value, so that its shape shows.
+    The map is averaged over its channels. In the middle its colours reach from 0 to 1 (or to what exceeds it, as a map
+    that starts at one can), so that figures of several networks compare; over the picture they reach from its smallest
+    to its largest value, so that its shape shows.
 
     Args:
         image: Low-resolution picture, uint8 RGB `(height, width, 3)`.
         attention_map: What `keras_lisr.analysis.attention_map` returns for it, `(height, width, channels)`.
+        model: The network's name.
 
     Returns:
         A figure that can be read without its caption.
@@ -197,16 +209,20 @@ def draw_attention(image: np.ndarray, attention_map: np.ndarray) -> "Figure":
             f"Received: attention_map.shape={attention_map.shape}, image.shape={image.shape}"
         )
     mean = attention_map.mean(axis=2)
-    aspect = min(1.2, max(0.25, image.shape[0] / image.shape[1]))
-    figure = new_figure(3 * PANEL_WIDTH, PANEL_WIDTH * aspect + ATTENTION_LABELS, layout="compressed")
-    figure.suptitle("Global attention map GA")
+    aspect = image.shape[0] / image.shape[1]
+    height = PANEL_WIDTH * min(TALLEST, max(0.25, aspect)) + ATTENTION_LABELS
+    # Pictures that are narrower than their labels stay apart.
+    figure = new_figure(3 * PANEL_WIDTH, height, layout="compressed" if aspect <= TALLEST else "constrained")
+    figure.suptitle(textwrap.fill(f"Global attention map GA of {model}" if model else "Global attention map GA", 120))
     picture, alone, over = panels = figure.subplots(1, 3, sharex=True, sharey=True, subplot_kw={"anchor": "N"})
 
     picture.set_title("low-resolution picture", fontsize="medium")
     picture.imshow(image)
     picture.set_ylabel("row (pixels)")
     alone.set_title(f"GA, mean of {attention_map.shape[2]} channels", fontsize="medium")
-    add_color_bar(figure, alone.imshow(mean, cmap="viridis", vmin=0, vmax=1), "attention, from 0 to 1")
+    largest = max(1.0, float(mean.max()))
+    colors = alone.imshow(mean, cmap="viridis", vmin=0, vmax=largest)
+    add_color_bar(figure, colors, f"attention, from 0 to {largest:.3g}")
     over.set_title("GA over the picture", fontsize="medium")
     over.imshow(image.mean(axis=2), cmap="gray", vmin=0, vmax=255)
     add_color_bar(figure, over.imshow(mean, cmap="viridis", alpha=0.6), "attention, its own range")

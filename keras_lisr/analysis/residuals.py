@@ -21,8 +21,9 @@ def residual_magnitude(model: keras.Model, image: np.ndarray, *, nested: bool = 
     blocks of CARN, each block of IMDN; likewise each block of IDN and each recursion of MemNet. The connections around
     all blocks, or from picture to picture, are none of them.
 
-    Values are in the units of the network's features, whose input is RGB in [0, 1]. In IDN, whose identity is widened
-    by what the block kept half way, H_RL is what is added to both.
+    Values are in the units of the network's features, in which networks of RGB in [0, 1] compare; those of imported
+    EDSR and RCAN, whose authors trained on [0, 255], are 255 times as large. In IDN, whose identity is widened by what
+    the block kept half way, H_RL is what is added to both.
 
     Args:
         model: As for `block_outputs`; a residual connection is an `Add` layer named as `block_1_sum`, whose second

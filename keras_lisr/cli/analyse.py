@@ -53,12 +53,12 @@ def analyse(arguments: argparse.Namespace) -> None:
     """Runs the command."""
     from keras_lisr.data.image_folder import read_rgb
 
-    if arguments.output.suffix not in SUFFIXES:
+    if arguments.output.suffix.lower() not in SUFFIXES:
         raise ValueError(f"OUT must end in one of {', '.join(SUFFIXES)}. Received: {str(arguments.output)!r}")
-    check_targets(arguments.output, arguments.json)
     names = [choose_model(name) for name in arguments.models]
     if reference := getattr(arguments, "reference", None):
         names.append(choose_model(reference))
+    check_targets(arguments.output, arguments.json, inputs=[arguments.picture, *names])
     known = titles(names)
     arguments.reference = known[names[-1]] if reference else None
     image = read_rgb(arguments.picture)
@@ -134,4 +134,5 @@ def draw_attention(models: Mapping[str, Any], image, arguments: argparse.Namespa
     mean = attention_map.mean(axis=2)
     print(f"{name}: attention from {mean.min():.3f} to {mean.max():.3f}, mean {mean.mean():.3f}")
     by_channel = attention_map.mean(axis=(0, 1)).tolist()
-    return analysis.draw_attention(image, attention_map), {"model": name, "map": mean.tolist(), "channels": by_channel}
+    numbers = {"model": name, "map": mean.tolist(), "channels": by_channel}
+    return analysis.draw_attention(image, attention_map, name), numbers

@@ -47,7 +47,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     if not models and arguments.scale is None:
         raise ValueError("`scale` must be given where there is no model: evaluate --data FOLDER --scale 4")
     folders = titles(find_benchmark_set(name, arguments.data_root) for name in arguments.data)
-    check_targets(arguments.json, arguments.csv, arguments.markdown)
+    check_targets(arguments.json, arguments.csv, arguments.markdown, inputs=models)
 
     with silent_start():
         from keras_lisr.evaluation import EvaluationProtocol, report
@@ -56,14 +56,20 @@ def evaluate(arguments: argparse.Namespace) -> int:
         protocol = EvaluationProtocol(arguments.shave, arguments.rounded_luma)
         subjects = load_subjects(models, arguments)
     sets = [(title, BenchmarkSet(folder, scale)) for folder, title in folders.items() for scale in sorted(subjects)]
-    entries = []
+    entries, unmeasured = [], []
     total = sum(len(subjects[a_set.scale]) * len(a_set) for _, a_set in sets)
     with tqdm(total=total, unit=" images", disable=None) as bar:  # None: on terminals.
         for title, benchmark_set in sets:
             for subject in subjects[benchmark_set.scale]:
                 bar.set_description(f"{title} x{benchmark_set.scale} {subject.name}")
-                result = measure(subject.upscale, benchmark_set, protocol, skip_broken=True, progress=bar.update)
-                entries.append(report.Entry(*subject[:4], result=replace(result, set_name=title)))
+                try:
+                    result = measure(subject.upscale, benchmark_set, protocol, skip_broken=True, progress=bar.update)
+                except ValueError as error:  # Not one image of this set: the others' results are kept.
+                    unmeasured.append(f"{title} x{benchmark_set.scale} by {subject.name}: {error}")
+                else:
+                    entries.append(report.Entry(*subject[:4], result=replace(result, set_name=title)))
+    if not entries:
+        raise ValueError(unmeasured[0])
     print(report.markdown(entries), end="")
     for path, write in (
         (arguments.json, report.as_json),
@@ -78,7 +84,9 @@ def evaluate(arguments: argparse.Namespace) -> int:
     }
     for (title, name), reason in skipped.items():
         print(f"keras-lisr: skipped {name} of {title}: {' '.join(reason.split())}", file=sys.stderr)
-    return 1 if skipped else 0
+    for what in unmeasured:
+        print(f"keras-lisr: not measured: {' '.join(what.split())}", file=sys.stderr)
+    return 1 if skipped or unmeasured else 0
 
 
 class Subject(NamedTuple):

@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from keras_lisr.evaluation.evaluate import EvaluationResult, Measures
@@ -45,7 +45,13 @@ def markdown(entries: Sequence[Entry]) -> str:
 
 def _section(entries: Sequence[Entry]) -> str:
     result = entries[0].result
-    count = len(result.images)
+    # A network may need larger images than bicubic: means are compared over the images of all.
+    names = [name for name in result.images if all(name in entry.result.images for entry in entries)]
+    compared = [
+        replace(entry.result, images={name: entry.result.images[name] for name in names}) if names else entry.result
+        for entry in entries
+    ]
+    count = len(names or result.images)
     return "\n".join(
         [
             f"## {_cell(result.set_name)} ×{result.scale}",
@@ -57,7 +63,10 @@ def _section(entries: Sequence[Entry]) -> str:
             "",
             f"| mean | parameters | multiply-accumulates {MEASURES}",
             f"| --- | ---: | ---: {'| ---: ' * 5}|",
-            *(f"| {_cell(entry.model)} | {_cost(entry)} {_cells(entry.result.mean)}" for entry in entries),
+            *(
+                f"| {_cell(entry.model)} | {_cost(entry)} {_cells(compared_result.mean)}"
+                for entry, compared_result in zip(entries, compared, strict=True)
+            ),
             "",
             f"| image | upscaler {MEASURES}",
             f"| --- | --- {'| ---: ' * 5}|",
@@ -65,7 +74,7 @@ def _section(entries: Sequence[Entry]) -> str:
                 f"| {_cell(name)} | {_cell(entry.model)} {_cells(entry.result.images[name])}"
                 for name in dict.fromkeys(name for entry in entries for name in entry.result.images)
                 for entry in entries
-                if name in entry.result.images  # A network may need larger images than bicubic.
+                if name in entry.result.images
             ),
             *(
                 f"\nSkipped by {_cell(entry.model)}: {_cell(name)} ({_cell(reason)})"

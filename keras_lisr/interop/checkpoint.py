@@ -48,8 +48,8 @@ def load(file: str | Path, architecture: str, scale: int) -> keras.Model:
     if not isinstance(scale, int) or scale not in SCALES:
         raise ValueError(f"`scale` must be 2, 3 or 4. Received: scale={scale!r}")
     tensors = read_state_dict(file)
-    layout = LAYOUTS[architecture](tensors, scale)
     try:
+        layout = LAYOUTS[architecture](tensors, scale)
         check_names(tensors, layout)
         arguments: dict[str, Any] = dict(layout.arguments)
         if layout.mean_shifts:

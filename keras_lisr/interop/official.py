@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 Tensors = Mapping[str, np.ndarray]
+LARGE_EDSR = (256, 32)  # Filters and blocks.
 
 
 class Convolution(NamedTuple):
@@ -67,8 +68,14 @@ def imdn(tensors: Tensors, scale: int) -> Layout:
 
 
 def edsr_baseline(tensors: Tensors, scale: int) -> Layout:
-    """The layout of https://github.com/sanghyun-son/EDSR-PyTorch, a network of RGB in [0, 255]."""
+    """The layout of https://github.com/sanghyun-son/EDSR-PyTorch, a network of RGB in [0, 255].
+
+    Raises:
+        ValueError: If it is the large EDSR, whose residuals are scaled by a number that is not in the file.
+    """
     num_blocks = count(tensors, r"body\.(\d+)\.body\.")
+    if (length(tensors, "head.0.weight"), num_blocks) == LARGE_EDSR:
+        raise ValueError("of the large EDSR, whose residuals are scaled by a number that is not in the file")
 
     convolutions = [Convolution("shallow", "head.0")]
     for i in range(num_blocks):

@@ -1,5 +1,6 @@
 """Files of PyTorch as NumPy arrays."""
 
+import pickletools
 import re
 import warnings
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 DATA_PARALLEL = "module."
+NAMING = ("GLOBAL", "STACK_GLOBAL", "INST")
 
 
 def read_state_dict(file: str | Path) -> dict[str, np.ndarray]:
@@ -26,9 +28,13 @@ def read_state_dict(file: str | Path) -> dict[str, np.ndarray]:
     if not Path(file).is_file():
         raise ValueError(f"`file` must be an existing file. Received: file={str(file)!r}")
     stored = load_without_code(file)
-    if not isinstance(stored, dict) or not all(is_named_tensor(*item) for item in stored.items()):
+    wrong = kind(stored)
+    if isinstance(stored, dict):
+        wrong = next((f"{kind(item[1])} as {item[0]!r}" for item in stored.items() if not is_named_tensor(*item)), "")
+    if wrong:
         raise ValueError(
-            f"`file` must hold a state dict: names and tensors of floating-point numbers. Received: file={str(file)!r}"
+            "`file` must hold a state dict: names and tensors of floating-point numbers. "
+            f"Received: file={str(file)!r} with {wrong}"
         )
     wrapped = all(name.startswith(DATA_PARALLEL) for name in stored)
     return {name.removeprefix(DATA_PARALLEL * wrapped): to_numpy(tensor) for name, tensor in stored.items()}
@@ -53,14 +59,24 @@ def load_without_code(file: str | Path) -> Any:
             return torch.load(file, weights_only=True, map_location="cpu")
     except Exception as error:  # Half a dozen types, most of them with a page of advice on how to run the code.
         refused = re.search(r"GLOBAL (\S+)", str(error))
-        if refused is not None:
+        if refused is not None or names_objects(file):
+            which = f", which would run {refused[1]!r}" if refused else ""
             raise ValueError(
                 "`file` must hold tensors alone, not objects that are made by running code. "
-                f"Received: file={str(file)!r}, which would run {refused[1]!r}"
+                f"Received: file={str(file)!r}{which}"
             ) from error
         raise ValueError(
             f"`file` must be a whole file that PyTorch can read without running code. Received: file={str(file)!r}"
         ) from error
+
+
+def names_objects(file: str | Path) -> bool:
+    """Whether a file is a pickle that names objects, of a protocol that PyTorch does not read; nothing is run."""
+    try:
+        with Path(file).open("rb") as stream:
+            return any(operation.name in NAMING for operation, *_ in pickletools.genops(stream))
+    except Exception:  # It is no pickle, or a broken one.
+        return False
 
 
 def is_named_tensor(name: Any, tensor: Any) -> bool:
@@ -74,6 +90,12 @@ def is_named_tensor(name: Any, tensor: Any) -> bool:
         and tensor.is_floating_point()
         and not tensor.is_meta
     )
+
+
+def kind(value: Any) -> str:
+    """What something is that is no tensor of floating-point numbers."""
+    what = type(value).__name__
+    return f"a {what} of {value.dtype}" if hasattr(value, "dtype") else f"a {what}"
 
 
 def to_numpy(tensor: Any) -> np.ndarray:

@@ -5,7 +5,7 @@ from architectures import each_architecture, every_layer
 from reference import assign_waves, picture, sigmoid, to_numpy
 
 from keras_lisr import zoo
-from keras_lisr.analysis import attention_map, block_outputs
+from keras_lisr.analysis import attention_map, block_outputs, residual_magnitude
 
 IMAGE = (255 * picture(16, 17, 3)).astype(np.uint8)
 
@@ -128,3 +128,10 @@ def test_the_attention_map_of_a_bias_alone():
 def test_a_network_without_attention_is_refused():
     with pytest.raises(ValueError, match="`model` must be built with GGAS.*Received: model='fsrcnn'"):
         attention_map(zoo.fsrcnn(4), IMAGE)
+
+
+@pytest.mark.parametrize("function", [block_outputs, attention_map, residual_magnitude])
+def test_images_whose_outputs_would_not_fit_into_memory_are_refused(function):
+    model = zoo.edsr_baseline(2, num_filters=64, num_blocks=2, ggas=True)
+    with pytest.raises(ValueError, match=r"at most \d+ pixels, .*; cut a part out. Received: image.shape=\(6000, 6000"):
+        function(model, np.zeros((6000, 6000, 3), np.uint8))

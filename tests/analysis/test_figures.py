@@ -185,3 +185,40 @@ def test_figures_belong_to_nobody_else():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     draw_residuals(MAGNITUDES)
     assert pyplot.get_fignums() == []
+
+
+LONG = ["runs/table_2/edsr_baseline___both__learning_rate_x2_seed_0_of_three_averaged_over_time.keras", "imdn" * 30]
+
+
+def is_inside(figure, extent):
+    return extent.x0 >= 0 and extent.y0 >= 0 and extent.x1 <= figure.bbox.x1 and extent.y1 <= figure.bbox.y1
+
+
+def test_long_names_stay_inside_the_figure_and_apart():
+    figure = draw_spectra({name: blocks(1, 2, 3) for name in LONG})
+    figure.draw_without_rendering()
+    first, second = (axes.title.get_window_extent() for axes in figure.axes)
+    assert first.x1 < second.x0 and is_inside(figure, first) and is_inside(figure, second)
+    figure = draw_residuals(dict.fromkeys(LONG, MAGNITUDES["small"]), reference=LONG[0])
+    figure.draw_without_rendering()
+    assert is_inside(figure, figure.legends[0].get_window_extent())
+    assert figure.axes[0].get_window_extent().height > 200  # Enough is left for the curves.
+
+
+@pytest.mark.parametrize("size", [(256, 20), (20, 256), (64, 64)])
+def test_labels_of_attention_maps_stay_apart(size):
+    figure = draw_attention(np.zeros((*size, 3), np.uint8), np.random.default_rng(0).random((*size, 4)), "net")
+    figure.draw_without_rendering()
+    panels = figure.axes[:3]
+    for left, right in zip(panels, panels[1:], strict=False):
+        for text in ("title", "xaxis"):
+            extents = [getattr(axes, text).get_tightbbox(figure.canvas.get_renderer()) for axes in (left, right)]
+            assert extents[0].x1 < extents[1].x0
+
+
+def test_attention_above_one_has_its_place_on_the_scale():
+    image = np.zeros((8, 8, 3), np.uint8)
+    for largest, said in ((1.05, "attention, from 0 to 1.05"), (0.9, "attention, from 0 to 1")):
+        figure = draw_attention(image, np.full((8, 8, 2), largest))
+        assert figure.axes[1].images[0].get_clim() == (0, max(1, largest))
+        assert said in [axes.get_xlabel() for axes in figure.axes]

@@ -91,3 +91,11 @@ def test_errors_are_one_line_exit_code_2_and_no_file(networks, picture, tmp_path
     printed, errors = capsys.readouterr()
     assert message in errors and errors.count("\n") == 1 and not printed
     assert not (tmp_path / "figure.png").exists()
+
+
+@pytest.mark.parametrize("figure", ["spectrum", "residuals", "attention"])
+def test_the_picture_is_not_replaced_by_the_figure(networks, picture, figure, capsys):
+    before = picture.read_bytes()
+    assert run("analyse", figure, networks / "both.keras", picture, "-o", picture) == 2
+    assert "Files to write must be others than those to read." in capsys.readouterr().err
+    assert picture.read_bytes() == before

@@ -93,9 +93,28 @@ def test_sets_of_the_same_name_are_told_apart_and_each_is_measured_once(tiny, tm
     folders = [tiny, tmp_path / "other" / "Tiny", tiny]
     assert run("evaluate", "tiny_x2", "tiny_x2", "--data", *folders, "--json", tmp_path / "f.json") == 0
     entries = json.loads((tmp_path / "f.json").read_text())
-    assert [entry["result"]["set_name"] for entry in entries] == [str(tiny)] * 2 + [str(folders[1])] * 2
+    assert [entry["result"]["set_name"] for entry in entries] == [tiny.parent.name] * 2 + ["other"] * 2
 
 
 def test_how_a_model_computes_stands_above_the_table(tiny, capsys):
     assert run("evaluate", "tiny_x2", "--data", tiny, "--tile", 8) == 0
     assert "\ntiny_x2: float32, tiles of 8 pixels.\n" in capsys.readouterr().out
+
+
+def test_a_set_that_cannot_be_measured_does_not_cost_the_others(tiny, tmp_path, capsys):
+    (tmp_path / "Broken").mkdir()
+    (tmp_path / "Broken" / "a.png").write_text("no picture")
+    assert run("evaluate", "tiny_x2", "--data", tmp_path / "Broken", tiny, "--json", tmp_path / "f.json") == 1
+    printed, errors = capsys.readouterr()
+    assert "## Tiny ×2" in printed and "## Broken" not in printed
+    assert "keras-lisr: not measured: Broken x2 by bicubic: " in errors
+    assert "keras-lisr: not measured: Broken x2 by tiny_x2: " in errors
+    assert [entry["model"] for entry in json.loads((tmp_path / "f.json").read_text())] == ["bicubic", "tiny_x2"]
+
+
+def test_a_model_is_not_replaced_by_its_results(tiny, tmp_path, capsys):
+    from_preset("tiny_x2").save(tmp_path / "model.keras")
+    before = (tmp_path / "model.keras").read_bytes()
+    assert run("evaluate", tmp_path / "model.keras", "--data", tiny, "--json", tmp_path / "model.keras") == 2
+    assert "Files to write must be others than those to read." in capsys.readouterr().err
+    assert (tmp_path / "model.keras").read_bytes() == before

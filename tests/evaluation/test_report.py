@@ -64,6 +64,22 @@ def test_an_image_that_one_of_them_skips_stands_with_the_others(entries):
         text = markdown(order)
         assert "| baby | bicubic |" in text and "| baby | imdn_x4 |" not in text and "| bird | imdn_x4 |" in text
         assert "Skipped by imdn_x4: baby (too small)" in text
+        # Means are those of the image that both have measured.
+        assert (
+            "\n1 image, " in text
+            and "| bicubic | | | 30.00 |" in text
+            and "| imdn_x4 | 722,664 | 41.3 G | 33.00 |" in text
+        )
+
+
+def test_where_no_image_was_measured_by_all_each_has_its_own_mean(entries):
+    bicubic, network = entries[:2]
+    halves = [
+        dataclasses.replace(entry, result=dataclasses.replace(entry.result, images={name: entry.result.images[name]}))
+        for entry, name in ((bicubic, "baby"), (network, "bird"))
+    ]
+    text = markdown(halves)
+    assert "| bicubic | | | 28.00 |" in text and "| imdn_x4 | 722,664 | 41.3 G | 33.00 |" in text
 
 
 def test_names_from_outside_do_not_break_the_table(entries):

@@ -174,6 +174,13 @@ def test_sizes_that_make_no_sense_are_refused_in_one_line(architecture, values, 
     assert len(str(error.value).splitlines()) == 1
 
 
+def test_the_large_edsr_is_refused(tmp_path):
+    """Its tensors have the same names; what its residuals are multiplied with is not among them."""
+    file = write(OFFICIAL["edsr_baseline"](2, filters=256, blocks=32), tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=r"\(of the large EDSR, whose residuals are scaled by a number that is not in"):
+        load(file, "edsr_baseline", 2)
+
+
 @pytest.mark.parametrize("stored", OFFICIAL)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_another_architecture_is_refused(stored, architecture, tmp_path):
