@@ -36,11 +36,10 @@ def titles(paths: Iterable[str | Path]) -> dict[str, str]:
     distinct = list(dict.fromkeys(map(str, paths)))
     names = [Path(path).resolve().name for path in distinct]
     alike = [path for path, name in zip(distinct, names, strict=True) if names.count(name) > 1]
-    told = {**dict(zip(distinct, names, strict=True)), **dict(zip(alike, apart(alike), strict=True))}
-    # What is left can be nothing, as of "best.keras" beside "runs/best.keras", or another's name.
-    return (
-        told if all(told.values()) and len(set(told.values())) == len(told) else told | {path: path for path in alike}
-    )
+    told = dict(zip(distinct, names, strict=True)) | dict(zip(alike, apart(alike), strict=True))
+    if len(set(told.values())) < len(told):  # What is left of a path can be another's name.
+        told |= {path: path for path in alike}
+    return told
 
 
 def apart(paths: Sequence[str]) -> list[str]:
