@@ -33,8 +33,9 @@ class StripReader:
     `decoder_memory` is what its decoder holds besides, in bytes: WebP, AVIF, progressive JPEG and interlaced PNG are
     decoded as a whole.
 
-    The pixels are those of `read_picture`, except that libvips decodes them all: JPEG and CMYK may differ by a step. A
-    picture that is not upright is unpacked to a temporary file first.
+    The pixels are those of `read_picture`, except that libvips decodes them all: JPEG and CMYK may differ by a step,
+    AVIF with halved chroma by more, because its colours are enlarged otherwise (a photograph's by 1.5 of 255 in the
+    mean). A picture that is not upright is unpacked to a temporary file first.
 
     Args:
         path: TIFF, PNG, JPEG, WebP or AVIF.

@@ -173,3 +173,19 @@ def test_several_pictures_do_not_go_to_standard_output(album, several, monkeypat
     assert run("upscale", *inputs, "-o", "-", "-n", "tiny_x2") == 2
     printed, errors = capsys.readouterr()
     assert "IN must be one file where OUT is -, standard output. Received: " in errors and not printed
+
+
+def test_a_single_bad_picture_is_in_the_log_too(models, tmp_path, capsys):
+    (tmp_path / "bad.png").write_text("no picture")
+    log = tmp_path / "log.jsonl"
+    assert run("upscale", tmp_path / "bad.png", "-n", models / "tiny.npz", "--json", log) == 2
+    record, summary = map(json.loads, log.read_text().splitlines())
+    assert (record["status"], summary["failed"]) == ("failed", 1) and record["error"] in capsys.readouterr().err
+
+
+def test_what_was_done_before_is_skipped_even_if_its_source_is_gone_bad(models, tmp_path, capsys):
+    (tmp_path / "a.png").write_text("no picture")
+    (tmp_path / "a_large.png").write_text("done before")
+    options = ["--suffix", "_large", "-n", models / "tiny.npz", "--skip-existing"]
+    assert run("upscale", tmp_path / "a.png", *options) == 0
+    assert "exists, skipped" in capsys.readouterr().out
