@@ -1,6 +1,8 @@
 """Pictures in, files out: written whole or not at all."""
 
 import io
+import math
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,7 +35,6 @@ from keras_lisr.whole_files import written_whole
 
 XMP_TAG = 700
 BYTE = 1
-NOTHING_READ = 0  # Pixels: within the limits, Pillow also keeps its warnings of damaged EXIF to itself.
 
 
 def write_picture(
@@ -60,7 +61,7 @@ def write_picture(
     check_output(path)
     check_output_picture(path, picture)
     check_quality(path, quality)
-    with written_whole(path) as partial, partial.open("w+b") as stream, pillow_limits(NOTHING_READ):
+    with written_whole(path) as partial, partial.open("w+b") as stream:
         encode(picture, format_of(path), stream, quality, strip_metadata)
 
 
@@ -81,8 +82,7 @@ def encode_picture(
     check_output_picture(format_suffix, picture)
     check_quality(format_suffix, quality)
     stream = io.BytesIO()
-    with pillow_limits(NOTHING_READ):
-        encode(picture, format_of(format_suffix), stream, quality, strip_metadata)
+    encode(picture, format_of(format_suffix), stream, quality, strip_metadata)
     return stream.getvalue()
 
 
@@ -117,7 +117,7 @@ def write_animation(
         pixels, metadata = prepared(frame, picture_format, strip_metadata)
         images.append(image_of(rounded_to_8_bits(pixels), picture_format))
         options = options or options_of(metadata, picture_format, quality)
-    with written_whole(path) as partial, partial.open("w+b") as stream, pillow_limits(NOTHING_READ):
+    with written_whole(path) as partial, partial.open("w+b") as stream, quiet_pillow(first):
         images[0].save(
             stream,
             picture_format.name,
@@ -131,18 +131,24 @@ def write_animation(
 def encode(picture: Picture, picture_format: Format, stream: BinaryIO, quality: int | None, strip: bool) -> None:
     """Writes a picture that the format can hold to a stream."""
     pixels, metadata = prepared(picture, picture_format, strip)
-    if pixels.dtype == np.uint16 and pixels.shape[2] > 1:  # Pillow does not write it.
-        image = vips.with_metadata(vips.from_array(pixels), metadata, picture_format.name)
-        stream.write(vips.save(image, picture_format.name, None) or b"")
-    else:
-        options = options_of(metadata, picture_format, quality)
-        if pixels.shape[2] == 1:
-            options.pop("subsampling", None)  # AVIF then has no colour.
-        if picture_format.name == "TIFF" and pixels.nbytes > vips.LARGEST_CLASSIC_TIFF:
-            options |= {"compression": "raw", "big_tiff": True}  # Pillow compresses classic ones only.
-        image_of(pixels, picture_format).save(stream, picture_format.name, **options)
-    if picture_format.name == "TIFF" and metadata.exif:
-        add_exif(stream, metadata.exif)
+    with quiet_pillow(picture):
+        if pixels.dtype == np.uint16 and pixels.shape[2] > 1:  # Pillow does not write it.
+            image = vips.with_metadata(vips.from_array(pixels), metadata, picture_format.name)
+            stream.write(vips.save(image, picture_format.name, None) or b"")
+        else:
+            options = options_of(metadata, picture_format, quality)
+            if pixels.shape[2] == 1:
+                options.pop("subsampling", None)  # AVIF then has no colour.
+            if picture_format.name == "TIFF" and pixels.nbytes > vips.LARGEST_CLASSIC_TIFF:
+                options |= {"compression": "raw", "big_tiff": True}  # Pillow compresses classic ones only.
+            image_of(pixels, picture_format).save(stream, picture_format.name, **options)
+        if picture_format.name == "TIFF" and metadata.exif:
+            add_exif(stream, metadata.exif)
+
+
+def quiet_pillow(picture: Picture) -> AbstractContextManager[None]:
+    """Where Pillow keeps its warnings of damaged EXIF to itself, while it writes pictures of that size."""
+    return pillow_limits(math.prod(picture.pixels.shape[:2]))
 
 
 def prepared(picture: Picture, picture_format: Format, strip: bool) -> tuple[np.ndarray, Metadata]:
