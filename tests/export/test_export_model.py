@@ -291,3 +291,21 @@ def test_the_default_preset(benchmarks, tmp_path):
     assert sidecar.bytes < 1_600_000
     assert sidecar.psnr["Set5"]["file"] == pytest.approx(sidecar.psnr["Set5"]["float"], abs=0.005)
     assert sidecar.psnr["Set5"]["float"] == pytest.approx(31.66, abs=0.01)
+
+
+@pytest.mark.slow
+def test_the_default_preset_in_integers(benchmarks, tmp_path):
+    photographs = benchmarks.parent / "train"
+    if not photographs.is_dir():
+        pytest.skip("KERAS_LISR_DATA has no folder `train` for the calibration")
+    sidecar = export_model(
+        from_preset("imdn_x4"),
+        tmp_path / "a.tflite",
+        quantize="int8",
+        io="uint8",
+        representative=photographs,
+        evaluate=[benchmarks / "Set5", benchmarks / "Set14"],
+    )
+    assert sidecar.psnr.keys() == {"Set5", "Set14"}
+    for measured in sidecar.psnr.values():
+        assert 0 < measured["float"] - measured["file"] <= 0.20
