@@ -43,8 +43,7 @@ def streams_as_files(
 
     Raises:
         ValueError: If `-` stands beside other inputs or is to take several pictures, standard output is a terminal, or
-            standard input holds too much.
-            In errors from within, `-` stands for the temporary files, too.
+            standard input holds too much. In errors from within, `-` stands for the temporary files, too.
     """
     if STREAM in inputs and len(inputs) > 1:
         raise ValueError(f"IN must be - alone, for standard input, or files. Received: {', '.join(inputs)}")

@@ -89,10 +89,9 @@ def upscale(arguments: argparse.Namespace) -> int:
     inputs = [*arguments.input, *arguments.pictures]
     with streams_as_files(inputs, arguments.output, arguments.ext, arguments.max_pixels) as files:
         sources = find_sources(files.inputs, files.output, recursive=arguments.recursive)
-        if len(sources) == 1 and isinstance(sources[0].path, Path) and not (arguments.json or arguments.skip_existing):
-            picture_size(
-                sources[0].path
-            )  # What is no picture is told before Keras starts, unless there is more to tell.
+        tells_more = arguments.json or arguments.skip_existing
+        if len(sources) == 1 and isinstance(sources[0].path, Path) and not tells_more:
+            picture_size(sources[0].path)  # What is no picture is told before Keras starts.
         suffix = choose_suffix(arguments, files, scale)
         if suffix is None:
             network = load(model_name, plan)

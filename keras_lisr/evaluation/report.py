@@ -47,8 +47,8 @@ def _section(entries: Sequence[Entry]) -> str:
     result = entries[0].result
     # A network may need larger images than bicubic: means are compared over the images of all.
     names = [name for name in result.images if all(name in entry.result.images for entry in entries)]
-    compared = [
-        replace(entry.result, images={name: entry.result.images[name] for name in names}) if names else entry.result
+    means = [
+        replace(entry.result, images={name: entry.result.images[name] for name in names or entry.result.images}).mean
         for entry in entries
     ]
     count = len(names or result.images)
@@ -64,8 +64,8 @@ def _section(entries: Sequence[Entry]) -> str:
             f"| mean | parameters | multiply-accumulates {MEASURES}",
             f"| --- | ---: | ---: {'| ---: ' * 5}|",
             *(
-                f"| {_cell(entry.model)} | {_cost(entry)} {_cells(compared_result.mean)}"
-                for entry, compared_result in zip(entries, compared, strict=True)
+                f"| {_cell(entry.model)} | {_cost(entry)} {_cells(mean)}"
+                for entry, mean in zip(entries, means, strict=True)
             ),
             "",
             f"| image | upscaler {MEASURES}",
