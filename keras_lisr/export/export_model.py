@@ -232,10 +232,12 @@ def move(new: Path, path: Path, old: Path) -> None:
     finally:
         if (new / sidecar).exists():
             for name in names:
+                target = path.with_name(name)
                 if not (new / name).exists():
-                    path.with_name(name).rename(new / name)
-                if (old / name).exists():
-                    (old / name).replace(path.with_name(name))
+                    target.rename(new / name)
+                # What still stands there was not replaced, and its copy need not be whole.
+                if (old / name).exists() and not target.exists():
+                    (old / name).rename(target)
 
 
 def held_out(representative: Pictures, shape: tuple[int, int] | None) -> list[np.ndarray]:

@@ -218,10 +218,12 @@ def compare(model: keras.Model, upscale: Upscale, picture: np.ndarray, *, clippe
 
 def said(bound: Bound) -> str:
     """A bound in words."""
-    differs = (
-        f"a difference of at most {bound.largest_difference:.2g}" if math.isfinite(bound.largest_difference) else ""
-    )
-    return " and ".join(filter(None, [differs, f"at least {bound.psnr} dB" if bound.psnr else ""]))
+    parts = []
+    if math.isfinite(bound.largest_difference):
+        parts.append(f"a difference of at most {bound.largest_difference:.2g}")
+    if bound.psnr:
+        parts.append(f"at least {bound.psnr} dB")
+    return " and ".join(parts)
 
 
 def measure_sets(

@@ -245,6 +245,21 @@ def test_an_interruption_between_the_names_leaves_what_was_there(existing, name,
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
 
 
+def test_an_interruption_while_the_old_file_is_copied_leaves_it_whole(monkeypatch, tmp_path):
+    export_model(build("fsrcnn-plain"), tmp_path / "network.tflite", verify=False)
+    before = (tmp_path / "network.tflite").read_bytes()
+
+    def interrupted(source, target):
+        Path(target).write_bytes(Path(source).read_bytes()[:100])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shutil.copy2", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export_model(build("fsrcnn-ggas"), tmp_path / "network.tflite", verify=False)
+    assert (tmp_path / "network.tflite").read_bytes() == before
+    assert read_sidecar(tmp_path / "network.tflite").bytes == len(before)
+
+
 def test_a_model_for_one_size_is_exported_for_that(tmp_path):
     inputs = keras.Input((20, 24, 3))
     model = keras.models.clone_model(zoo.fsrcnn(2, num_filters=8, num_blocks=1), input_tensors=inputs)

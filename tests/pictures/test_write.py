@@ -3,6 +3,7 @@ import html
 import io
 import os
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -183,12 +184,15 @@ def test_pyvips_is_named_where_it_is_missing(monkeypatch):
         encode_picture(Picture(np.zeros((4, 4, 3), np.uint16)), ".png")
 
 
-@pytest.mark.parametrize("suffix", [".tif", ".avif", ".jpg", ".png"])
+@pytest.mark.parametrize("suffix", [".tif", ".avif"])
 def test_damaged_exif_is_written_without_a_warning_of_pillow(tmp_path, suffix):
-    """A count of entries, and then nothing."""
-    damaged = Metadata(exif=b"II*\0\x08\0\0\0\x05\0\x0f\x01")
-    write_picture(Picture(np.zeros((8, 8, 3), np.uint8), damaged), tmp_path / f"a{suffix}")
-    assert read_picture(tmp_path / f"a{suffix}").pixels.shape == (8, 8, 3)
+    exif = Image.Exif()
+    exif[Base.Make], exif[Base.Model] = "maker" * 20, "model" * 20
+    damaged = Metadata(exif=exif.tobytes().removeprefix(b"Exif\0\0")[:-80])
+    with warnings.catch_warnings(record=True) as caught:  # As errors, they would be taken for what they warn of.
+        warnings.simplefilter("always")
+        write_picture(Picture(np.zeros((8, 8, 3), np.uint8), damaged), tmp_path / f"a{suffix}")
+    assert not caught and (tmp_path / f"a{suffix}").is_file()
 
 
 @pytest.mark.parametrize(
