@@ -10,6 +10,8 @@ from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 
 from keras_lisr.pictures import Picture, read_picture, write_picture
+from keras_lisr.pictures.drift import without_drift
+from keras_lisr.runtime.rows import bands_of, whole
 
 SRGB = ImageCms.createProfile("sRGB")
 
@@ -72,3 +74,10 @@ def noise(path, height, width, channels=3):
 def pixels(path):
     """What a file holds, without its metadata."""
     return read_picture(path).pixels
+
+
+def upscaled(network, array):
+    """What a network makes of pixels when its colours are kept."""
+    enlarged = network(array)
+    rows = without_drift(enlarged, array, len(enlarged) // len(array))
+    return whole(bands_of(rows), rows.shape, rows.dtype)

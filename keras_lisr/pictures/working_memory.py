@@ -4,23 +4,25 @@ import math
 
 import numpy as np
 
-from keras_lisr.pictures import alpha, resize
+from keras_lisr.pictures import alpha, drift, resize
 from keras_lisr.runtime.rows import BAND
 
 MARGIN = 128 * 2**20  # What libraries allocate on the way, and what memory breaks into pieces.
 
 
-def working_memory(enlarged: tuple[int, int, int], size: tuple[int, int], dtype: np.dtype) -> int:
+def working_memory(enlarged: tuple[int, int, int], size: tuple[int, int], dtype: np.dtype, scale: int) -> int:
     """Bytes that the steps besides the network hold at most.
 
     Args:
         enlarged: Height, width and channels of what the network has made of the picture.
         size: Height and width of the result.
         dtype: Type of the pixels.
+        scale: The network's, each time.
     """
     height, width, channels = enlarged
     row = width * channels * dtype.itemsize
     work = 4 * BAND * row  # Bands on their way from one step to the next.
+    work += drift.working_memory(row, scale)
     if channels in (2, 4):
         window = (alpha.TILE + 2 * alpha.RADII[-1]) ** 2
         work += 10 * 8 * channels * window + 2 * (alpha.TILE + 2 * alpha.RADII[-1]) * row

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from picture_files import upscaled
 
 from keras_lisr.batch import Job, StoredWorker, Worker, find_jobs, run_jobs
 from keras_lisr.batch.storage import existing, fetch, put
@@ -80,7 +81,7 @@ def test_a_large_picture_is_put_too(album, stored_album, memory_storage, folder,
     (task,) = run_jobs([job], StoredWorker(PictureUpscaler(network), folder))
     assert (task.status, task.is_alone, task.job) == ("written", True, job)
     content(job.target, tmp_path)
-    expected = network(read_picture(album / "a.png").pixels)
+    expected = upscaled(network, read_picture(album / "a.png").pixels)
     np.testing.assert_array_equal(read_picture(tmp_path / "fetched").pixels, expected)
     assert os.listdir(folder) == []
 

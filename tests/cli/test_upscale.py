@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 from command_line import in_own_process, run, start
-from picture_files import noise, pixels
+from picture_files import noise, pixels, upscaled
 from PIL import Image
 
 from keras_lisr import zoo
@@ -68,7 +68,7 @@ def test_files_are_models_too(picture, models, name):
     output = picture.with_name("out.bmp")
     assert run("upscale", picture, "-o", output, "-n", models / name, "-t", 8, "--precision", "float32") == 0
     network = zoo.presets.from_preset(models / "tiny.npz")
-    expected = Upscaler(network, tile=8, precision="float32")(pixels(picture))
+    expected = upscaled(Upscaler(network, tile=8, precision="float32"), pixels(picture))
     error = pixels(output).astype(int) - expected
     assert np.abs(error).max() <= (0 if name == "tiny.npz" else 1)  # The .keras file has not been through float16.
 
@@ -77,8 +77,10 @@ def test_exported_files_are_models_too(picture, models, exported, capsys):
     output, comparison = picture.with_name("in_x2.png"), picture.with_name("compared.png")
     assert run("upscale", picture, "-n", exported / "any.tflite", "-s", 2, "-t", 8, "--compare", comparison) == 0
     result = pixels(output)
-    np.testing.assert_array_equal(result, LiteRTUpscaler(exported / "any.tflite", tile=8)(pixels(picture)))
-    expected = Upscaler(zoo.presets.from_preset(models / "tiny.npz"), precision="float32")(pixels(picture))
+    upscaler = LiteRTUpscaler(exported / "any.tflite", tile=8)
+    np.testing.assert_array_equal(result, upscaled(upscaler, pixels(picture)))
+    upscaler = Upscaler(zoo.presets.from_preset(models / "tiny.npz"), precision="float32")
+    expected = upscaled(upscaler, pixels(picture))
     assert np.abs(result.astype(int) - expected).max() <= 1
     np.testing.assert_array_equal(pixels(comparison)[-40:, 60:], result)
     printed, errors = capsys.readouterr()

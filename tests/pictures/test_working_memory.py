@@ -83,7 +83,8 @@ def test_bounds_are_held_by_every_kind_of_work(network, memory, shape, options):
 
 def test_work_grows_with_the_width_and_not_with_the_height():
     def of(height, width, channels=4, dtype=np.uint8, scale=0.5):
-        return working_memory((height, width, channels), (int(height * scale), int(width * scale)), np.dtype(dtype))
+        size = int(height * scale), int(width * scale)
+        return working_memory((height, width, channels), size, np.dtype(dtype), scale=4)
 
     assert of(1000, 4000) == of(100_000, 4000)
     assert of(1000, 4000) < of(1000, 8000)
