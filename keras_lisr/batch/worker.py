@@ -238,8 +238,7 @@ class Worker:
 
     def _note_losses(self, task: Task, metadata: Metadata) -> None:
         """Tells what the target cannot keep of what is known of a picture."""
-        if not self.strip_metadata:
-            task.notes += metadata_losses(task.job.target, metadata)
+        task.notes += metadata_losses(task.job.target, metadata, strip_metadata=self.strip_metadata)
 
     def _options(self, job: Job) -> dict[str, Any]:
         """How a result is to be written: with a quality, if its format has one."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_lisr.pictures.picture import Metadata, Picture
+from keras_lisr.pictures.png_chunks import TEXTS, meaning_of
 from keras_lisr.whole_files import reason
 
 
@@ -213,12 +214,13 @@ def losses(path: str | Path, depth: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def metadata_losses(path: str | Path, metadata: Metadata) -> tuple[str, ...]:
+def metadata_losses(path: str | Path, metadata: Metadata, *, strip_metadata: bool = False) -> tuple[str, ...]:
     """What a file in that format cannot keep of what is known of a picture, one sentence each.
 
     Args:
         path: File to write.
         metadata: What is known.
+        strip_metadata: Whether nothing but the pixels is to be kept, so that only what they mean can be lost.
 
     Raises:
         ValueError: If the suffix is unknown.
@@ -229,12 +231,20 @@ def metadata_losses(path: str | Path, metadata: Metadata) -> tuple[str, ...]:
     ('BMP holds no EXIF and no XMP: they were left out',)
     """
     picture_format = format_of(path)
-    if not picture_format.icc and (metadata.exif or metadata.xmp):
-        return (f"{picture_format.name} holds no EXIF and no XMP: they were left out",)
+    name = picture_format.name
     found = []
-    for name, block, most in (("EXIF", metadata.exif, LARGEST_EXIF), ("XMP", metadata.xmp, LARGEST_XMP)):
+    meaning = "" if metadata.icc_profile else meaning_of(metadata.chunks)
+    if meaning and (strip_metadata or name != "PNG"):
+        found.append(f"the colours are not those of sRGB ({meaning}), which was left out: they will be taken for sRGB")
+    if strip_metadata:
+        return tuple(found)
+    if name != "PNG" and any(chunk.kind in TEXTS for chunk in metadata.chunks):
+        found.append(f"{name} holds no texts of PNG: they were left out")
+    if not picture_format.icc and (metadata.exif or metadata.xmp):
+        found.append(f"{name} holds no EXIF and no XMP: they were left out")
+    for kind, block, most in (("EXIF", metadata.exif, LARGEST_EXIF), ("XMP", metadata.xmp, LARGEST_XMP)):
         if picture_format is JPEG and len(block) > most:
-            found.append(f"JPEG holds {most} bytes of {name}: {len(block)} were left out")
+            found.append(f"JPEG holds {most} bytes of {kind}: {len(block)} were left out")
     return tuple(found)
 
 

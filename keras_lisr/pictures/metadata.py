@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from keras_lisr.pictures.picture import Metadata
+from keras_lisr.pictures.png_chunks import EXIF_TEXTS, XMP_TEXT
 from keras_lisr.pictures.tiff_exif import read_exif
 
 EXIF_PREFIX = b"Exif\0\0"
@@ -44,7 +45,7 @@ def metadata_of(image: Any, is_grey: bool) -> tuple[Metadata, int]:
     """
     exif = exif_of(image)
     # As text, it comes from a chunk of a PNG that Pillow takes for Latin-1.
-    xmp = as_bytes(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp", "").encode("latin-1", "ignore"))
+    xmp = as_bytes(image.info.get("xmp") or image.info.get(XMP_TEXT, "").encode("latin-1", "ignore"))
     position = find_orientation(exif)
     in_xmp = XMP_ORIENTATION.search(xmp)
     orientation = UPRIGHT
@@ -68,9 +69,9 @@ def exif_of(image: Image.Image) -> bytes:
     exif = as_bytes(image.info.get("exif"))
     if image.format == "TIFF":
         exif = read_exif(image)
-    elif not exif and "Raw profile type exif" in image.info:  # ImageMagick's way, as text in lines.
+    elif not exif and (name := next((name for name in EXIF_TEXTS if name in image.info), "")):  # Text in lines.
         try:
-            exif = bytes.fromhex("".join(image.info["Raw profile type exif"].split("\n")[3:]))
+            exif = bytes.fromhex("".join(image.info[name].split("\n")[3:]))
         except ValueError:
             exif = b""
     exif = exif.removeprefix(EXIF_PREFIX)

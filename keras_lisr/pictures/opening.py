@@ -18,6 +18,7 @@ import numpy as np
 import PIL
 from PIL import Image, UnidentifiedImageError
 
+from keras_lisr.pictures.png_chunks import Chunk, read_chunks
 from keras_lisr.whole_files import reason
 
 File = str | Path | BinaryIO
@@ -52,10 +53,12 @@ class Opened(NamedTuple):
     Args:
         stream: Its content.
         image: Pillow's image of it; None if it is a TIFF of a kind that Pillow does not know.
+        chunks: Of a PNG: those that Pillow does not hand on.
     """
 
     stream: BinaryIO
     image: Any
+    chunks: tuple[Chunk, ...] = ()
 
 
 class TooManyPixels(Image.DecompressionBombError):
@@ -136,8 +139,12 @@ def opened(file: File, max_pixels: int) -> Iterator[Opened]:
                 image = None
             if image and image.format in ("JPEG", "MPO"):
                 check_scans(stream)
+            chunks: tuple[Chunk, ...] = ()
+            if image and image.format == "PNG":
+                chunks, late = read_chunks(stream)
+                image.info.update(late)
             stream.seek(0)
-            yield Opened(stream, image)
+            yield Opened(stream, image, chunks)
     except Image.DecompressionBombError as error:
         pixels = int(re.search(r"\d+", str(error)).group())  # type: ignore[union-attr]
         # What Pillow itself refuses of a GIF stays refused.

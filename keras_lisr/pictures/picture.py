@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from keras_lisr.pictures.png_chunks import Chunk
+
 
 @dataclass(frozen=True)
 class Metadata:
@@ -15,12 +17,14 @@ class Metadata:
         icc_profile: Colour profile that the pixels' numbers are meant in; without one, they are sRGB.
         xmp: XMP packet.
         dpi: Pixels to the inch, across and down.
+        chunks: Texts of a PNG, and what numbers mean that have no profile, as PNG says it.
     """
 
     exif: bytes = b""
     icc_profile: bytes = b""
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
+    chunks: tuple[Chunk, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Files in, pictures out: read as what they are, whole or refused."""
 
+from dataclasses import replace
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -222,6 +223,7 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
     """The metadata and the orientation of an opened file."""
     if found.image is not None:
         metadata, orientation = metadata_of(found.image, header.channels <= 2)
+        metadata = replace(metadata, chunks=found.chunks)
         # Libheif turns by itself what it decodes, as Pillow turns TIFF.
         return metadata, UPRIGHT if header.format == "AVIF" and header.depth == 16 else orientation
     deep = load_deep(found)

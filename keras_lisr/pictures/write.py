@@ -3,6 +3,7 @@
 import io
 import math
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,6 +31,7 @@ from keras_lisr.pictures.formats import (
 from keras_lisr.pictures.metadata import EXIF_PREFIX
 from keras_lisr.pictures.opening import pillow_limits
 from keras_lisr.pictures.picture import Metadata, Picture
+from keras_lisr.pictures.png_chunks import XMP_TEXT, with_chunks
 from keras_lisr.pictures.tiff_exif import add_exif
 from keras_lisr.whole_files import written_whole
 
@@ -112,26 +114,22 @@ def write_animation(
     check_output_picture(path, first)
     check_quality(path, quality)
     images: list[Image.Image] = []
-    options: dict[str, Any] = {}
+    metadata: Metadata | None = None
     for frame in animation.frames:
-        pixels, metadata = prepared(frame, picture_format, strip_metadata)
+        pixels, said = prepared(frame, picture_format, strip_metadata)
         images.append(image_of(rounded_to_8_bits(pixels), picture_format))
-        options = options or options_of(metadata, picture_format, quality)
-    with written_whole(path) as partial, partial.open("w+b") as stream, quiet_pillow(first):
-        images[0].save(
-            stream,
-            picture_format.name,
-            save_all=True,
-            append_images=images[1:],
-            **options,
-            **timing(animation, picture_format),
-        )
+        metadata = metadata or said
+    assert metadata
+    options = options_of(metadata, picture_format, quality) | timing(animation, picture_format)
+    quiet = quiet_pillow(first)
+    with written_whole(path) as partial, partial.open("w+b") as stream, quiet, with_chunks(stream, metadata.chunks):
+        images[0].save(stream, picture_format.name, save_all=True, append_images=images[1:], **options)
 
 
 def encode(picture: Picture, picture_format: Format, stream: BinaryIO, quality: int | None, strip: bool) -> None:
     """Writes a picture that the format can hold to a stream."""
     pixels, metadata = prepared(picture, picture_format, strip)
-    with quiet_pillow(picture):
+    with quiet_pillow(picture), with_chunks(stream, metadata.chunks):
         if pixels.dtype == np.uint16 and pixels.shape[2] > 1:  # Pillow does not write it.
             image = vips.with_metadata(vips.from_array(pixels), metadata, picture_format.name)
             stream.write(vips.save(image, picture_format.name, None) or b"")
@@ -162,6 +160,8 @@ def prepared(picture: Picture, picture_format: Format, strip: bool) -> tuple[np.
         pixels = pixels[..., :-1]
     if strip:
         return pixels, Metadata()
+    if picture_format.name != "PNG":
+        metadata = replace(metadata, chunks=())
     return pixels, metadata if picture_format.icc else Metadata(dpi=metadata.dpi)
 
 
@@ -209,7 +209,7 @@ def png_text(xmp: bytes) -> PngInfo:
     except UnicodeDecodeError:
         text = ""
     if text:
-        info.add_itxt("XML:com.adobe.xmp", text)
+        info.add_itxt(XMP_TEXT, text)
     return info
 
 
