@@ -13,6 +13,7 @@ from keras_lisr.pictures.metadata import UPRIGHT, as_bytes, dots_per_inch, metad
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 from keras_lisr.pictures.opening import File, Opened, TooManyPixels, opened
 from keras_lisr.pictures.picture import Metadata, Picture
+from keras_lisr.pictures.png_chunks import CICP, Chunk, meaning_of
 from keras_lisr.pictures.tiff_exif import read_exif
 
 ANY_SIZE = 2**62
@@ -198,6 +199,18 @@ def is_deep_avif(stream: BinaryIO) -> bool:
     return 0 <= position < len(head) - 6 and bool(head[position + 6] & 0x40)
 
 
+def avif_meaning(stream: BinaryIO) -> tuple[Chunk, ...]:
+    """What the numbers of an AVIF without a profile mean, as a PNG says it; nothing if it is sRGB."""
+    stream.seek(0)
+    head = stream.read(2**16)
+    position = head.find(b"colrnclx") + 8
+    if not 8 <= position <= len(head) - 4:
+        return ()
+    # Two bytes each, of which the second holds all that there is; what is decoded is RGB in the full range.
+    chunks = (Chunk(CICP, bytes([head[position + 1], head[position + 3], 0, 1])),)
+    return chunks if meaning_of(chunks) else ()
+
+
 def is_deep_jpeg_2000(stream: BinaryIO) -> bool:
     """Whether the size marker of the codestream says more than 8 bits."""
     stream.seek(0)
@@ -223,7 +236,8 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
     """The metadata and the orientation of an opened file."""
     if found.image is not None:
         metadata, orientation = metadata_of(found.image, header.channels <= 2)
-        metadata = replace(metadata, chunks=found.chunks)
+        chunks = avif_meaning(found.stream) if header.format == "AVIF" and not metadata.icc_profile else found.chunks
+        metadata = replace(metadata, chunks=chunks)
         # Libheif turns by itself what it decodes, as Pillow turns TIFF.
         return metadata, UPRIGHT if header.format == "AVIF" and header.depth == 16 else orientation
     deep = load_deep(found)

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import pyvips
 from picture_files import exif_with, rgba
-from PIL import Image
+from PIL import Image, ImageCms
 
-from keras_lisr.pictures import Picture, read_animation, read_picture, write_picture
+from keras_lisr.pictures import Metadata, Picture, read_animation, read_picture, write_picture
+from keras_lisr.pictures.formats import metadata_losses
 from keras_lisr.pictures.read import Header, picture_size
 
 
@@ -270,3 +271,22 @@ def test_the_header_is_checked_against_a_limit_and_for_pages(tmp_path):
     images[0].save(tmp_path / "a.tif", save_all=True, append_images=images[1:])
     with pytest.raises(ValueError, match="it has 2 pages"):
         picture_size(tmp_path / "a.tif")
+
+
+def test_what_the_numbers_of_an_avif_mean_goes_along(tmp_path, colours):
+    content = saved(Image.fromarray(colours), "AVIF").getvalue()
+    assert read_picture(io.BytesIO(content)).metadata == Metadata()
+    plain = read_picture(io.BytesIO(content)).pixels
+    described = content.replace(b"colrnclx\0\x01\0\x0d", b"colrnclx\0\x09\0\x10")
+    picture = read_picture(io.BytesIO(described))
+    np.testing.assert_array_equal(picture.pixels, plain)
+    assert metadata_losses("a.jpg", picture.metadata)[0].startswith(
+        "the colours are not those of sRGB (cICP 9, 16, BT.2020, PQ)"
+    )
+    write_picture(picture, tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes()[33:45] == b"\0\0\0\x04cICP\x09\x10\0\x01"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    content = saved(Image.fromarray(colours), "AVIF", icc_profile=profile).getvalue()
+    described = content.replace(b"colrnclx\0\x02\0\x02", b"colrnclx\0\x09\0\x10")
+    assert read_picture(io.BytesIO(described)).metadata == Metadata(icc_profile=profile)
+    assert described != content
