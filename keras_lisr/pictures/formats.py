@@ -220,7 +220,7 @@ def metadata_losses(path: str | Path, metadata: Metadata, *, strip_metadata: boo
     Args:
         path: File to write.
         metadata: What is known.
-        strip_metadata: Whether nothing but the pixels is to be kept, so that only what they mean can be lost.
+        strip_metadata: Whether nothing but the pixels is to be kept: then only losses of what is seen are told.
 
     Raises:
         ValueError: If the suffix is unknown.
@@ -232,7 +232,7 @@ def metadata_losses(path: str | Path, metadata: Metadata, *, strip_metadata: boo
     """
     picture_format = format_of(path)
     name = picture_format.name
-    found = []
+    found = list(metadata.left_out)
     meaning = "" if metadata.icc_profile else meaning_of(metadata.chunks)
     if meaning and (strip_metadata or name != "PNG"):
         found.append(f"the colours are not those of sRGB ({meaning}), which was left out: they will be taken for sRGB")

@@ -18,6 +18,7 @@ class Metadata:
         xmp: XMP packet.
         dpi: Pixels to the inch, across and down.
         chunks: Texts of a PNG, and what numbers mean that have no profile, as PNG says it.
+        left_out: What reading left out, one sentence each.
     """
 
     exif: bytes = b""
@@ -25,6 +26,7 @@ class Metadata:
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
     chunks: tuple[Chunk, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

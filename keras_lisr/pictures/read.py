@@ -24,7 +24,8 @@ DECODER_BYTES = {"WEBP": 2, "AVIF": 1, "JPEG2000": 1}
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
 # Their further frames are depth maps, layers, or other sizes of the first one.
 FIRST_FRAME_ONLY = ("MPO", "PSD", "ICO", "ICNS")
-BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, SAMPLE_FORMAT = 258, 259, 262, 339  # Tags of TIFF.
+# Tags of TIFF.
+BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, SAMPLES_PER_PIXEL, SAMPLE_FORMAT = 258, 259, 262, 277, 339
 WHITE_IS_ZERO, JPEG, YCBCR, SIGNED = 0, 7, 6, 2
 # What Pillow multiplies grey of few bits by, and forgets for the one that is transparent.
 FEW_BITS = {"L;2": 85, "L;4": 17}
@@ -237,7 +238,9 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
     if found.image is not None:
         metadata, orientation = metadata_of(found.image, header.channels <= 2)
         chunks = avif_meaning(found.stream) if header.format == "AVIF" and not metadata.icc_profile else found.chunks
-        metadata = replace(metadata, chunks=chunks)
+        samples = getattr(found.image, "tag_v2", {}).get(SAMPLES_PER_PIXEL, 1)
+        left_out = channels_left_out(samples - (4 if found.image.mode == "CMYK" else header.channels))
+        metadata = replace(metadata, chunks=chunks, left_out=left_out)
         # Libheif turns by itself what it decodes, as Pillow turns TIFF.
         return metadata, UPRIGHT if header.format == "AVIF" and header.depth == 16 else orientation
     deep = load_deep(found)
@@ -246,8 +249,15 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
     }
     icc_profile = profile_of(blobs["icc-profile-data"], header.channels <= 2)
     dpi = dots_per_inch((deep.xres * 25.4, deep.yres * 25.4))
-    metadata = Metadata(read_exif(found.stream), icc_profile, blobs["xmp-data"], dpi)
+    source = vips.load(found.stream, "TIFF")
+    left_out = channels_left_out(source.bands - 4 if source.interpretation == "cmyk" else 0)
+    metadata = Metadata(read_exif(found.stream), icc_profile, blobs["xmp-data"], dpi, left_out=left_out)
     return metadata, orientation_of(deep)
+
+
+def channels_left_out(count: int) -> tuple[str, ...]:
+    """What is told of channels of a TIFF that are none of the picture's."""
+    return ("channels beside the colours, alpha or spot colours of a TIFF, were left out",) if count > 0 else ()
 
 
 def load_deep(found: Opened, access: str = "sequential", channels: int | None = None) -> Any:

@@ -16,6 +16,7 @@ from PIL import Image, ImageCms
 from keras_lisr.pictures import Metadata, Picture, read_animation, read_picture, write_picture
 from keras_lisr.pictures.formats import metadata_losses
 from keras_lisr.pictures.read import Header, picture_size
+from keras_lisr.pictures.strips import StripReader
 
 
 def saved(image, kind, **options):
@@ -290,3 +291,23 @@ def test_what_the_numbers_of_an_avif_mean_goes_along(tmp_path, colours):
     described = content.replace(b"colrnclx\0\x02\0\x02", b"colrnclx\0\x09\0\x10")
     assert read_picture(io.BytesIO(described)).metadata == Metadata(icc_profile=profile)
     assert described != content
+
+
+@pytest.mark.parametrize(("interpretation", "dtype"), [("cmyk", "u1"), ("cmyk", "u2"), ("srgb", "u1"), ("rgb16", "u2")])
+def test_channels_of_a_tiff_that_are_left_out_are_told(tmp_path, colours, interpretation, dtype):
+    pixels = np.dstack([colours, *(2 * [colours[..., 0]] if interpretation == "cmyk" else [colours[..., 0]])])
+    image = pyvips.Image.new_from_array(pixels.astype(dtype))
+    content = image.copy(interpretation=interpretation).tiffsave_buffer()
+    position = content.index(struct.pack("<HHI", 338, 3, 1)) + 8  # Extra samples, as alpha.
+    for is_alpha in (True, False):
+        content = content[:position] + struct.pack("<H", 2 * is_alpha) + content[position + 2 :]
+        (tmp_path / "a.tif").write_bytes(content)
+        picture = read_picture(tmp_path / "a.tif")
+        with StripReader(tmp_path / "a.tif") as rows:
+            assert rows.metadata == picture.metadata
+        is_kept = is_alpha and interpretation != "cmyk"
+        assert picture.pixels.shape[2] == 3 + is_kept
+        for strip_metadata in (True, False):
+            told = metadata_losses("a.png", picture.metadata, strip_metadata=strip_metadata)
+            expected = "channels beside the colours, alpha or spot colours of a TIFF, were left out"
+            assert told == (() if is_kept else (expected,))
