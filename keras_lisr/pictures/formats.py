@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_lisr.pictures.animation import in_steps
 from keras_lisr.pictures.picture import Metadata, Picture
 from keras_lisr.pictures.png_chunks import TEXTS, meaning_of
 from keras_lisr.whole_files import reason
@@ -57,6 +58,7 @@ FORMATS = {
 READABLE = (*FORMATS, ".jfif", ".mpo", ".dib", ".psd", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".tga", ".qoi")
 # One segment of a JPEG, without what marks it as EXIF or as XMP.
 LARGEST_EXIF, LARGEST_XMP = 65_533 - 6, 65_533 - 29
+GIF_STEP = 10  # Milliseconds.
 LARGEST_BMP = 2**32 - 2**10  # Bytes: its header counts them in 32 bits.
 
 
@@ -159,6 +161,39 @@ def check_durations(path: str | Path, durations: Sequence[int]) -> None:
             f"`path` must have a format whose frames can be shown for {max(durations)} ms; {picture_format.name} has "
             f"{picture_format.longest_frame} at most. Received: path={str(path)!r}"
         )
+
+
+def durations_in(path: str | Path, durations: Sequence[int]) -> list[int]:
+    """How long frames are shown in the format of a file, in milliseconds: rounded where it has larger steps.
+
+    Raises:
+        ValueError: If the suffix is unknown.
+    """
+    match format_of(path).name:
+        case "GIF":
+            return in_steps(durations, GIF_STEP)
+        case "PNG":
+            # A fraction of two numbers of 16 bits: beyond a minute, whole seconds.
+            return [time if time < 2**16 else 1000 * round(time / 1000) for time in durations]
+    return list(durations)
+
+
+def duration_losses(path: str | Path, durations: Sequence[int]) -> tuple[str, ...]:
+    """What a file in that format cannot keep of the timing of an animation, one sentence each.
+
+    Raises:
+        ValueError: If the suffix is unknown.
+
+    Example:
+
+    >>> duration_losses("large.gif", [15, 20])
+    ('GIF holds durations of frames in steps of 10 ms: they were rounded',)
+    """
+    if durations_in(path, durations) == list(durations):
+        return ()
+    name = format_of(path).name
+    steps = f"in steps of {GIF_STEP} ms" if name == "GIF" else "beyond 65 s in seconds"
+    return (f"{name} holds durations of frames {steps}: they were rounded",)
 
 
 def check_output_picture(path: str | Path, picture: Picture) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from keras_lisr.pictures import vips
-from keras_lisr.pictures.animation import Animation
+from keras_lisr.pictures.animation import Animation, in_steps
 from keras_lisr.pictures.color import rgb_of
 from keras_lisr.pictures.metadata import UPRIGHT, as_bytes, dots_per_inch, metadata_of, profile_of, upright
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
@@ -124,10 +124,11 @@ def read_animation(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Anima
         for frame in ImageSequence.Iterator(found.image):
             frame.load()  # Only then it is known how long it is shown.
             frames.append(upright(pixels_of(frame), orientation))
-            durations.append(round(frame.info.get("duration", 0)))
+            durations.append(frame.info.get("duration", 0))
         if found.image.info.get("default_image"):  # Of a PNG: shown where animations are not.
             del frames[0], durations[0]
-        return Animation([Picture(pixels, metadata) for pixels in alike(frames)], durations, loop_of(found.image))
+        pictures = [Picture(pixels, metadata) for pixels in alike(frames)]
+        return Animation(pictures, in_steps(durations, 1), loop_of(found.image))
 
 
 def picture_of(found: Opened, header: Header) -> Picture:

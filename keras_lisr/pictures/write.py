@@ -24,6 +24,7 @@ from keras_lisr.pictures.formats import (
     check_output_animation,
     check_output_picture,
     check_quality,
+    durations_in,
     format_of,
     is_opaque,
     rounded_to_8_bits,
@@ -93,6 +94,10 @@ def write_animation(
 ) -> None:
     """Writes an animation as GIF, WebP or PNG, whole or not at all; one with a single frame as the picture that it is.
 
+    Frames that follow one another and are alike become one that is shown as long as they were together: there are fewer
+    then, and what is seen at any moment stays. One in which nothing changes becomes a picture. Durations are rounded as
+    `durations_in` of `keras_lisr.pictures.formats` says.
+
     Args:
         animation: Frames and their timing.
         file: File to write, in the format of its suffix.
@@ -121,9 +126,16 @@ def write_animation(
         metadata = metadata or said
     assert metadata
     options = options_of(metadata, picture_format, quality) | timing(animation, picture_format)
+    options["duration"] = durations_in(path, animation.durations)
     quiet = quiet_pillow(first)
     with written_whole(path) as partial, partial.open("w+b") as stream, quiet, with_chunks(stream, metadata.chunks):
-        images[0].save(stream, picture_format.name, save_all=True, append_images=images[1:], **options)
+        try:
+            images[0].save(stream, picture_format.name, save_all=True, append_images=images[1:], **options)
+        except OverflowError as error:
+            raise ValueError(
+                f"`path` must have a format whose frames can be shown for more than {picture_format.longest_frame} ms, "
+                f"as several that are alike are together. Received: path={str(path)!r}"
+            ) from error
 
 
 def encode(picture: Picture, picture_format: Format, stream: BinaryIO, quality: int | None, strip: bool) -> None:
@@ -225,19 +237,14 @@ def parsable(exif: bytes) -> bytes:
 
 
 def timing(animation: Animation, picture_format: Format) -> dict[str, Any]:
-    """When frames are seen, as Pillow is told."""
-    options: dict[str, Any] = {"duration": animation.durations}
+    """How often frames are seen, and what becomes of them, as Pillow is told."""
+    options: dict[str, Any] = {"loop": animation.loop}
     match picture_format.name:
         case "GIF":
             # It says how often frames are shown again, and nothing if they are shown once.
-            if animation.loop != 1:
-                options["loop"] = max(0, animation.loop - 1)
+            options = {"loop": max(0, animation.loop - 1)} if animation.loop != 1 else {}
             has_alpha = animation.frames[0].has_alpha
             options |= {"disposal": 2 if has_alpha else 1, "optimize": False}
         case "WEBP":
-            options |= {"loop": animation.loop, "background": (0, 0, 0, 0)}
-        case "PNG":
-            # A fraction of two numbers of 16 bits: beyond a minute, whole seconds.
-            durations = [time if time < 2**16 else 1000 * round(time / 1000) for time in animation.durations]
-            options |= {"loop": animation.loop, "duration": durations}
+            options["background"] = (0, 0, 0, 0)
     return options
