@@ -3,11 +3,12 @@
 import math
 import re
 import struct
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from PIL.ExifTags import Base
+from PIL.ExifTags import IFD, Base
 
 from keras_lisr.pictures.picture import Metadata
 from keras_lisr.pictures.png_chunks import EXIF_TEXTS, XMP_TEXT
@@ -46,7 +47,7 @@ def metadata_of(image: Any, is_grey: bool) -> tuple[Metadata, int]:
     exif = exif_of(image)
     # As text, it comes from a chunk of a PNG that Pillow takes for Latin-1.
     xmp = as_bytes(image.info.get("xmp") or image.info.get(XMP_TEXT, "").encode("latin-1", "ignore"))
-    position = find_orientation(exif)
+    position = find_value(exif, Base.Orientation)
     in_xmp = XMP_ORIENTATION.search(xmp)
     orientation = UPRIGHT
     if image.format == "TIFF":
@@ -85,29 +86,54 @@ def as_bytes(value: Any) -> bytes:
     return value if isinstance(value, bytes) else b""
 
 
-def find_orientation(exif: bytes) -> tuple[str, int] | None:
-    """Where an EXIF block says which side is up: its format, as `struct` names it, and its position."""
+def find_value(exif: bytes, tag: int, group: int | None = None) -> tuple[str, int] | None:
+    """Where an EXIF block holds an integer: its format, as `struct` names it, and its position.
+
+    Args:
+        exif: Block without its prefix.
+        tag: Number of what is looked for.
+        group: Number of the tag that points to the directory in which it is, rather than in the first one.
+    """
     order = ">" if exif.startswith(b"MM") else "<"
     try:
         (start,) = struct.unpack_from(f"{order}I", exif, 4)
+        if group is not None:
+            pointer = find_value(exif, group)
+            if pointer is None:
+                return None
+            (start,) = struct.unpack_from(pointer[0], exif, pointer[1])
         (count,) = struct.unpack_from(f"{order}H", exif, start)
         for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind, values = struct.unpack_from(f"{order}HHI", exif, entry)
-            if tag == Base.Orientation and values == 1 and kind in INTEGERS and entry + 12 <= len(exif):
+            found, kind, values = struct.unpack_from(f"{order}HHI", exif, entry)
+            if found == tag and values == 1 and kind in INTEGERS and entry + 12 <= len(exif):
                 return order + INTEGERS[kind], entry + 8
     except struct.error:  # It ends too soon.
         pass
     return None
 
 
-def with_orientation(exif: bytes, orientation: int) -> bytes:
-    """An EXIF block that says another orientation, if it says one; all else stays where it was."""
-    position = find_orientation(exif)
-    if not position:
+def with_value(exif: bytes, value: int, tag: int, group: int | None = None) -> bytes:
+    """An EXIF block that says another integer, if it says one and has room for it; all else stays where it was."""
+    found = find_value(exif, tag, group)
+    if not found:
         return exif
-    changed = bytearray(exif)
-    struct.pack_into(position[0], changed, position[1], orientation)
-    return bytes(changed)
+    number, position = found
+    try:
+        packed = struct.pack(number, value)
+    except struct.error:  # It is too large.
+        return exif
+    return exif[:position] + packed + exif[position + len(packed) :]
+
+
+def with_orientation(exif: bytes, orientation: int) -> bytes:
+    """An EXIF block that says another orientation, if it says one."""
+    return with_value(exif, orientation, Base.Orientation)
+
+
+def of_size(metadata: Metadata, height: int, width: int) -> Metadata:
+    """Metadata of a picture of that size: EXIF says it, where it said another."""
+    exif = with_value(metadata.exif, height, Base.ExifImageHeight, IFD.Exif)
+    return replace(metadata, exif=with_value(exif, width, Base.ExifImageWidth, IFD.Exif))
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

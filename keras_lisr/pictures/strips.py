@@ -18,7 +18,7 @@ from keras_lisr.pictures.formats import (
     format_of,
     rounded_to_8_bits,
 )
-from keras_lisr.pictures.metadata import TURNS, UPRIGHT
+from keras_lisr.pictures.metadata import TURNS, UPRIGHT, of_size
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, one_line, opened, unreadable
 from keras_lisr.pictures.picture import Metadata
 from keras_lisr.pictures.png_chunks import with_chunks
@@ -163,7 +163,7 @@ class StripWriter:
         vips.import_vips()
         metadata = metadata or Metadata()
         self._profile = metadata.icc_profile if strip_metadata else b""
-        self._metadata = Metadata() if strip_metadata else metadata
+        self._metadata = Metadata() if strip_metadata else of_size(metadata, height, width)
         self._chunks = self._metadata.chunks if self._format.name == "PNG" else ()
         self._shape = (height, width, channels)
         self._dtype = np.dtype(dtype)

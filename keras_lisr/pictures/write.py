@@ -29,7 +29,7 @@ from keras_lisr.pictures.formats import (
     is_opaque,
     rounded_to_8_bits,
 )
-from keras_lisr.pictures.metadata import EXIF_PREFIX
+from keras_lisr.pictures.metadata import EXIF_PREFIX, of_size
 from keras_lisr.pictures.opening import pillow_limits
 from keras_lisr.pictures.picture import Metadata, Picture
 from keras_lisr.pictures.png_chunks import XMP_TEXT, with_chunks
@@ -172,6 +172,7 @@ def prepared(picture: Picture, picture_format: Format, strip: bool) -> tuple[np.
         pixels = pixels[..., :-1]
     if strip:
         return pixels, Metadata()
+    metadata = of_size(metadata, *pixels.shape[:2])
     if picture_format.name != "PNG":
         metadata = replace(metadata, chunks=())
     return pixels, metadata if picture_format.icc else Metadata(dpi=metadata.dpi)
