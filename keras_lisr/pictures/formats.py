@@ -267,12 +267,16 @@ def metadata_losses(path: str | Path, metadata: Metadata, *, strip_metadata: boo
     """
     picture_format = format_of(path)
     name = picture_format.name
-    found = list(metadata.left_out)
+    found = []
+    if metadata.has_more_channels:
+        found.append("channels beside the colours, alpha or spot colours of a TIFF, were left out")
     meaning = "" if metadata.icc_profile else meaning_of(metadata.chunks)
     if meaning and (strip_metadata or name != "PNG"):
         found.append(f"the colours are not those of sRGB ({meaning}), which was left out: they will be taken for sRGB")
     if strip_metadata:
         return tuple(found)
+    if metadata.left_out:
+        found.append(f"what else the file held was left out: {', '.join(metadata.left_out)}")
     if name != "PNG" and any(chunk.kind in TEXTS for chunk in metadata.chunks):
         found.append(f"{name} holds no texts of PNG: they were left out")
     if not picture_format.icc and (metadata.exif or metadata.xmp):

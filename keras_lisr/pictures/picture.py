@@ -18,7 +18,8 @@ class Metadata:
         xmp: XMP packet.
         dpi: Pixels to the inch, across and down.
         chunks: Texts of a PNG, and what numbers mean that have no profile, as PNG says it.
-        left_out: What reading left out, one sentence each.
+        left_out: Names of what else there was, and is not read, such as IPTC.
+        has_more_channels: Whether there were channels that are neither colours nor transparency of the pixels.
     """
 
     exif: bytes = b""
@@ -27,6 +28,7 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     chunks: tuple[Chunk, ...] = ()
     left_out: tuple[str, ...] = ()
+    has_more_channels: bool = False
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
 FIRST_FRAME_ONLY = ("MPO", "PSD", "ICO", "ICNS")
 # Tags of TIFF.
 BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, SAMPLES_PER_PIXEL, SAMPLE_FORMAT = 258, 259, 262, 277, 339
+IPTC, IPTC_RESOURCE = 33723, 0x0404  # A tag of TIFF, and what Photoshop puts into a JPEG.
 WHITE_IS_ZERO, JPEG, YCBCR, SIGNED = 0, 7, 6, 2
 # What Pillow multiplies grey of few bits by, and forgets for the one that is transparent.
 FEW_BITS = {"L;2": 85, "L;4": 17}
@@ -240,8 +241,9 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
         metadata, orientation = metadata_of(found.image, header.channels <= 2)
         chunks = avif_meaning(found.stream) if header.format == "AVIF" and not metadata.icc_profile else found.chunks
         samples = getattr(found.image, "tag_v2", {}).get(SAMPLES_PER_PIXEL, 1)
-        left_out = channels_left_out(samples - (4 if found.image.mode == "CMYK" else header.channels))
-        metadata = replace(metadata, chunks=chunks, left_out=left_out)
+        has_more = samples > (4 if found.image.mode == "CMYK" else header.channels)
+        left_out = left_out_of(found.image)
+        metadata = replace(metadata, chunks=chunks, left_out=left_out, has_more_channels=has_more)
         # Libheif turns by itself what it decodes, as Pillow turns TIFF.
         return metadata, UPRIGHT if header.format == "AVIF" and header.depth == 16 else orientation
     deep = load_deep(found)
@@ -251,14 +253,23 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
     icc_profile = profile_of(blobs["icc-profile-data"], header.channels <= 2)
     dpi = dots_per_inch((deep.xres * 25.4, deep.yres * 25.4))
     source = vips.load(found.stream, "TIFF")
-    left_out = channels_left_out(source.bands - 4 if source.interpretation == "cmyk" else 0)
-    metadata = Metadata(read_exif(found.stream), icc_profile, blobs["xmp-data"], dpi, left_out=left_out)
+    metadata = Metadata(
+        *(read_exif(found.stream), icc_profile, blobs["xmp-data"], dpi),
+        left_out=("IPTC",) if source.get_typeof("iptc-data") else (),
+        has_more_channels=source.interpretation == "cmyk" and source.bands > 4,
+    )
     return metadata, orientation_of(deep)
 
 
-def channels_left_out(count: int) -> tuple[str, ...]:
-    """What is told of channels of a TIFF that are none of the picture's."""
-    return ("channels beside the colours, alpha or spot colours of a TIFF, were left out",) if count > 0 else ()
+def left_out_of(image: Any) -> tuple[str, ...]:
+    """Names of what a file says or shows besides, and that is not read."""
+    is_jpeg = image.format in ("JPEG", "MPO")
+    found = {
+        "IPTC": is_jpeg and IPTC_RESOURCE in image.info.get("photoshop", ()) or IPTC in getattr(image, "tag_v2", ()),
+        "a comment": (is_jpeg or image.format == "GIF") and image.info.get("comment"),
+        "further pictures": image.format == "MPO" and image.n_frames > 1,
+    }
+    return tuple(name for name, is_there in found.items() if is_there)
 
 
 def load_deep(found: Opened, access: str = "sequential", channels: int | None = None) -> Any:

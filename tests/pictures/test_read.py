@@ -311,3 +311,28 @@ def test_channels_of_a_tiff_that_are_left_out_are_told(tmp_path, colours, interp
             told = metadata_losses("a.png", picture.metadata, strip_metadata=strip_metadata)
             expected = "channels beside the colours, alpha or spot colours of a TIFF, were left out"
             assert told == (() if is_kept else (expected,))
+
+
+def test_what_is_not_read_is_told(tmp_path, colours):
+    image = Image.fromarray(colours)
+    iptc = b"8BIM\x04\x04\0\0\0\0\0\x08\x1c\x02\x78\0\x03abc"
+    segment = b"\xff\xed" + struct.pack(">H", 2 + 14 + len(iptc)) + b"Photoshop 3.0\0" + iptc
+    jpeg = saved(image, "JPEG", comment=b"words").getvalue()
+    image.save(tmp_path / "a.tif", tiffinfo={33723: b"\x1c\x02\x78\0\x03abc"})
+    deep = pyvips.Image.new_from_array(np.dstack([colours, colours])).copy(interpretation="cmyk")
+    deep.set_type(pyvips.GValue.blob_type, "iptc-data", b"\x1c\x02\x78\0\x03abcd")
+    files = {
+        ("IPTC", "a comment"): jpeg[:2] + segment + jpeg[2:],
+        ("IPTC",): (tmp_path / "a.tif").read_bytes(),
+        ("a comment",): saved(image, "GIF", comment=b"words").getvalue(),
+        ("further pictures",): saved(image, "MPO", save_all=True, append_images=[image]).getvalue(),
+        (): saved(image, "MPO", save_all=True).getvalue(),
+    }
+    for names, content in files.items():
+        metadata = read_picture(io.BytesIO(content)).metadata
+        assert metadata.left_out == names
+        told = f"what else the file held was left out: {', '.join(names)}"
+        assert metadata_losses("a.png", metadata) == ((told,) if names else ())
+        assert metadata_losses("a.png", metadata, strip_metadata=True) == ()
+    big = deep.tiffsave_buffer(bigtiff=True)
+    assert read_picture(io.BytesIO(big)).metadata.left_out == ("IPTC",)
