@@ -28,6 +28,8 @@ TURNS = {
     8: (True, True, False),
 }
 XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))([1-8])')
+XMP_HEIGHTS = re.compile(rb'((?:exif:PixelYDimension|tiff:ImageLength)(?:="|>))\d+')
+XMP_WIDTHS = re.compile(rb'((?:exif:PixelXDimension|tiff:ImageWidth)(?:="|>))\d+')
 INTEGERS = {1: "B", 3: "H", 4: "I"}  # By the type that a tag gives.
 PROFILE_SPACES = {True: (b"GRAY", b"RGB "), False: (b"RGB ",)}  # By whether a picture is grey.
 UNKNOWN_DPI = 25.4  # Libvips writes a pixel to the millimetre where nothing is known.
@@ -131,9 +133,13 @@ def with_orientation(exif: bytes, orientation: int) -> bytes:
 
 
 def of_size(metadata: Metadata, height: int, width: int) -> Metadata:
-    """Metadata of a picture of that size: EXIF says it, where it said another."""
-    exif = with_value(metadata.exif, height, Base.ExifImageHeight, IFD.Exif)
-    return replace(metadata, exif=with_value(exif, width, Base.ExifImageWidth, IFD.Exif))
+    """Metadata of a picture of that size: EXIF and XMP say it, where they said another."""
+    exif, xmp = metadata.exif, metadata.xmp
+    for tag, side in ((Base.ExifImageHeight, height), (Base.ExifImageWidth, width)):
+        exif = with_value(exif, side, tag, IFD.Exif)
+    for names, side in ((XMP_HEIGHTS, height), (XMP_WIDTHS, width)):
+        xmp = names.sub(rb"\g<1>%d" % side, xmp)
+    return replace(metadata, exif=exif, xmp=xmp)
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -62,6 +62,8 @@ def test_the_size_is_said_in_place(order, kind, format, most):
     assert of_size(Metadata(block(30, 40)), 100_000, 160).exif == block(100_000 if most == 100_000 else 30, 160)
     for exif in (b"", exif_block(order), exif_block(order, (IFD.Exif, 4, 1, b"\xff" * 4))):
         assert of_size(Metadata(exif), 120, 160).exif == exif
+    xmp = b'<a tiff:ImageWidth="40" exif:PixelXDimension="40"/><exif:PixelYDimension>30</exif:PixelYDimension>'
+    assert of_size(Metadata(xmp=xmp), 120, 160).xmp == xmp.replace(b"40", b"160").replace(b"30", b"120")
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif", "tif"])
