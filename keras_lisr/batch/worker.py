@@ -11,11 +11,13 @@ from typing import Any
 from keras_lisr.batch.jobs import Job
 from keras_lisr.pictures import Animation, Picture, PictureUpscaler
 from keras_lisr.pictures.formats import (
+    check_durations,
     check_output,
     check_output_animation,
     check_output_channels,
     check_output_size,
     check_quality,
+    duration_losses,
     format_of,
     is_opaque,
     losses,
@@ -231,6 +233,9 @@ class Worker:
         load = read_animation if task.header and task.header.frames > 1 else read_picture
         found = load(task.job.source, max_pixels=self.max_pixels)
         frames = found.frames if isinstance(found, Animation) else [found]
+        if isinstance(found, Animation):
+            check_durations(task.job.target, found.durations)
+            task.notes += duration_losses(task.job.target, found.durations)
         if not all(is_opaque(frame.pixels) for frame in frames):
             check_output_channels(task.job.target, frames[0].pixels.shape[2])
         self._note_losses(task, frames[0].metadata)
@@ -238,8 +243,7 @@ class Worker:
 
     def _note_losses(self, task: Task, metadata: Metadata) -> None:
         """Tells what the target cannot keep of what is known of a picture."""
-        if not self.strip_metadata:
-            task.notes += metadata_losses(task.job.target, metadata)
+        task.notes += metadata_losses(task.job.target, metadata, strip_metadata=self.strip_metadata)
 
     def _options(self, job: Job) -> dict[str, Any]:
         """How a result is to be written: with a quality, if its format has one."""

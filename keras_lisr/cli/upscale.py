@@ -90,7 +90,8 @@ def upscale(arguments: argparse.Namespace) -> int:
     with streams_as_files(inputs, arguments.output, arguments.ext, arguments.max_pixels) as files:
         sources = find_sources(files.inputs, files.output, recursive=arguments.recursive)
         tells_more = arguments.json or arguments.skip_existing
-        if len(sources) == 1 and isinstance(sources[0].path, Path) and not tells_more:
+        is_single = len(sources) == 1 and not sources[0].found
+        if is_single and isinstance(sources[0].path, Path) and not tells_more:
             picture_size(sources[0].path)  # What is no picture is told before Keras starts.
         suffix = choose_suffix(arguments, files, scale)
         if suffix is None:
@@ -98,8 +99,9 @@ def upscale(arguments: argparse.Namespace) -> int:
             suffix = f"_x{network.scale}"
         jobs = name_results(sources, files, arguments, suffix)
         if arguments.ray or is_stored(jobs):
-            return upscale_stored(jobs, network, plan, arguments, model_name, files.lines)
-        return upscale_all(jobs, network or load(model_name, plan), plan, arguments, model_name, files.lines)
+            return upscale_stored(jobs, network, plan, arguments, model_name, files.lines, is_single)
+        network = network or load(model_name, plan)
+        return upscale_all(jobs, network, plan, arguments, model_name, files.lines, is_single)
 
 
 def upscale_all(
@@ -109,11 +111,12 @@ def upscale_all(
     arguments: argparse.Namespace,
     model_name: str,
     lines: TextIO,
+    is_single: bool,
 ) -> int:
     """Does what is to be done, or says what it would take.
 
     Returns:
-        Exit code: 1 if one of several pictures failed.
+        Exit code: 1 if a picture failed that was one of several, or found in a folder.
 
     Raises:
         ValueError: If the only picture failed.
@@ -126,7 +129,7 @@ def upscale_all(
     worker = plan.worker(network, skip_existing=arguments.skip_existing)
     if arguments.dry_run:
         return tell_forecast(forecast(jobs, worker), lines)
-    with Report(len(jobs), model_name, log=arguments.json, lines=lines) as report:
+    with Report(len(jobs), model_name, log=arguments.json, lines=lines, is_single=is_single) as report:
         with closing(run_jobs(jobs, worker, report.progress)) as tasks:
             for task in tasks:
                 report.tell(task)

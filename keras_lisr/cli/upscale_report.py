@@ -30,11 +30,22 @@ class Report:
         model_name: The model's name.
         log: File that gets a line of JSON for each picture, and one for all.
         lines: Where the lines on results go; errors and bars go to standard error.
+        is_single: Whether one picture was asked for, itself: its failure is then that of the command.
         tiles: Whether to show the tiles of one picture at a time.
     """
 
-    def __init__(self, count: int, model_name: str, *, log: Path | None, lines: TextIO, tiles: bool = True):
+    def __init__(
+        self,
+        count: int,
+        model_name: str,
+        *,
+        log: Path | None,
+        lines: TextIO,
+        is_single: bool = False,
+        tiles: bool = True,
+    ):
         self._count = count
+        self._is_single = is_single
         self._model_name = model_name
         self._log_path = log
         self._lines = lines
@@ -47,11 +58,11 @@ class Report:
 
     def __enter__(self) -> "Report":
         self._log = self._close.enter_context(self._log_path.open("a", encoding="utf-8")) if self._log_path else None
-        bars: dict[str, Any] = {"disable": None if self._shows_tiles else True, "leave": self._count == 1}
+        bars: dict[str, Any] = {"disable": None if self._shows_tiles else True, "leave": self._is_single}
         # With several pictures, the bar of all of them stands above.
         self._bar = self._close.enter_context(
             # None: on terminals.
-            tqdm(total=self._count, unit=" pictures", disable=True if self._count == 1 and self._shows_tiles else None)
+            tqdm(total=self._count, unit=" pictures", disable=True if self._is_single and self._shows_tiles else None)
         )
         self._tiles = self._close.enter_context(tqdm(unit=" tiles", **bars))
         return self
@@ -83,8 +94,8 @@ class Report:
         elif task.status == "skipped":
             self._line(f"{target}: exists, skipped")
         else:
-            self._failed.append(f"{printable(task.job.source)}: {task.error}" if self._count > 1 else task.error)
-            if self._count > 1:
+            self._failed.append(task.error if self._is_single else f"{printable(task.job.source)}: {task.error}")
+            if not self._is_single:
                 self._error(f"failed: {self._failed[-1]}")
         self._write_log(task.record())
 
@@ -96,7 +107,7 @@ class Report:
         """Tells of all pictures.
 
         Returns:
-            Exit code: 1 if one of several failed.
+            Exit code: 1 if one failed that was not the only one asked for.
 
         Raises:
             ValueError: If the only picture failed.
@@ -104,12 +115,12 @@ class Report:
         seconds = time.monotonic() - self._start
         counts = {status: self._statuses[status] for status in ("written", "skipped", "failed")}
         self._write_log({"pictures": self._count, **counts, "seconds": round(seconds, 3), "model": self._model_name})
-        if self._count == 1:
+        if self._is_single:
             if self._failed:
                 raise ValueError(self._failed[0])
             return 0
         said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-        self._line(f"{self._count} pictures in {seconds:.1f} s: {said}")
+        self._line(f"{self._count} picture{'s' * (self._count != 1)} in {seconds:.1f} s: {said}")
         if self._failed:
             self._error("\n  ".join([f"{len(self._failed)} of {self._count} pictures failed:", *self._failed]))
         return 1 if self._failed else 0

@@ -60,11 +60,12 @@ def upscale_stored(
     arguments: argparse.Namespace,
     model_name: str,
     lines: TextIO,
+    is_single: bool,
 ) -> int:
     """Does what is to be done.
 
     Returns:
-        Exit code: 1 if one of several pictures failed.
+        Exit code: 1 if a picture failed that was one of several, or found in a folder.
 
     Raises:
         ValueError: If the only picture failed, or the model cannot be loaded.
@@ -74,7 +75,8 @@ def upscale_stored(
     left = [job for job in jobs if job.target not in there]
     with ExitStack() as stack:
         tiles = not arguments.ray  # Those of several workers would say nothing.
-        report = stack.enter_context(Report(len(jobs), model_name, log=arguments.json, lines=lines, tiles=tiles))
+        report = Report(len(jobs), model_name, log=arguments.json, lines=lines, is_single=is_single, tiles=tiles)
+        stack.enter_context(report)
         for job in jobs:
             if job.target in there:
                 report.tell(Task(job, SKIPPED))

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_lisr.pictures.animation import in_steps
 from keras_lisr.pictures.picture import Metadata, Picture
+from keras_lisr.pictures.png_chunks import TEXTS, meaning_of
 from keras_lisr.whole_files import reason
 
 
@@ -56,6 +58,7 @@ FORMATS = {
 READABLE = (*FORMATS, ".jfif", ".mpo", ".dib", ".psd", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".tga", ".qoi")
 # One segment of a JPEG, without what marks it as EXIF or as XMP.
 LARGEST_EXIF, LARGEST_XMP = 65_533 - 6, 65_533 - 29
+GIF_STEP = 10  # Milliseconds.
 LARGEST_BMP = 2**32 - 2**10  # Bytes: its header counts them in 32 bits.
 
 
@@ -160,6 +163,39 @@ def check_durations(path: str | Path, durations: Sequence[int]) -> None:
         )
 
 
+def durations_in(path: str | Path, durations: Sequence[int]) -> list[int]:
+    """How long frames are shown in the format of a file, in milliseconds: rounded where it has larger steps.
+
+    Raises:
+        ValueError: If the suffix is unknown.
+    """
+    match format_of(path).name:
+        case "GIF":
+            return in_steps(durations, GIF_STEP)
+        case "PNG":
+            # A fraction of two numbers of 16 bits: beyond a minute, whole seconds.
+            return [time if time < 2**16 else 1000 * round(time / 1000) for time in durations]
+    return list(durations)
+
+
+def duration_losses(path: str | Path, durations: Sequence[int]) -> tuple[str, ...]:
+    """What a file in that format cannot keep of the timing of an animation, one sentence each.
+
+    Raises:
+        ValueError: If the suffix is unknown.
+
+    Example:
+
+    >>> duration_losses("large.gif", [15, 20])
+    ('GIF holds durations of frames in steps of 10 ms: they were rounded',)
+    """
+    if durations_in(path, durations) == list(durations):
+        return ()
+    name = format_of(path).name
+    steps = f"in steps of {GIF_STEP} ms" if name == "GIF" else "beyond 65 s in seconds"
+    return (f"{name} holds durations of frames {steps}: they were rounded",)
+
+
 def check_output_picture(path: str | Path, picture: Picture) -> None:
     """Checks that the format of a file can hold a picture: its size, and its transparency if it hides anything.
 
@@ -213,12 +249,13 @@ def losses(path: str | Path, depth: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def metadata_losses(path: str | Path, metadata: Metadata) -> tuple[str, ...]:
+def metadata_losses(path: str | Path, metadata: Metadata, *, strip_metadata: bool = False) -> tuple[str, ...]:
     """What a file in that format cannot keep of what is known of a picture, one sentence each.
 
     Args:
         path: File to write.
         metadata: What is known.
+        strip_metadata: Whether nothing but the pixels is to be kept: then only losses of what is seen are told.
 
     Raises:
         ValueError: If the suffix is unknown.
@@ -229,12 +266,24 @@ def metadata_losses(path: str | Path, metadata: Metadata) -> tuple[str, ...]:
     ('BMP holds no EXIF and no XMP: they were left out',)
     """
     picture_format = format_of(path)
-    if not picture_format.icc and (metadata.exif or metadata.xmp):
-        return (f"{picture_format.name} holds no EXIF and no XMP: they were left out",)
+    name = picture_format.name
     found = []
-    for name, block, most in (("EXIF", metadata.exif, LARGEST_EXIF), ("XMP", metadata.xmp, LARGEST_XMP)):
+    if metadata.has_more_channels:
+        found.append("channels beside the colours, alpha or spot colours of a TIFF, were left out")
+    meaning = "" if metadata.icc_profile else meaning_of(metadata.chunks)
+    if meaning and (strip_metadata or name != "PNG"):
+        found.append(f"the colours are not those of sRGB ({meaning}), which was left out: they will be taken for sRGB")
+    if strip_metadata:
+        return tuple(found)
+    if metadata.left_out:
+        found.append(f"what else the file held was left out: {', '.join(metadata.left_out)}")
+    if name != "PNG" and any(chunk.kind in TEXTS for chunk in metadata.chunks):
+        found.append(f"{name} holds no texts of PNG: they were left out")
+    if not picture_format.icc and (metadata.exif or metadata.xmp):
+        found.append(f"{name} holds no EXIF and no XMP: they were left out")
+    for kind, block, most in (("EXIF", metadata.exif, LARGEST_EXIF), ("XMP", metadata.xmp, LARGEST_XMP)):
         if picture_format is JPEG and len(block) > most:
-            found.append(f"JPEG holds {most} bytes of {name}: {len(block)} were left out")
+            found.append(f"JPEG holds {most} bytes of {kind}: {len(block)} were left out")
     return tuple(found)
 
 

@@ -3,13 +3,15 @@
 import math
 import re
 import struct
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from PIL.ExifTags import Base
+from PIL.ExifTags import IFD, Base
 
 from keras_lisr.pictures.picture import Metadata
+from keras_lisr.pictures.png_chunks import EXIF_TEXTS, XMP_TEXT
 from keras_lisr.pictures.tiff_exif import read_exif
 
 EXIF_PREFIX = b"Exif\0\0"
@@ -26,6 +28,8 @@ TURNS = {
     8: (True, True, False),
 }
 XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))([1-8])')
+XMP_HEIGHTS = re.compile(rb'((?:exif:PixelYDimension|tiff:ImageLength)(?:="|>))\d+')
+XMP_WIDTHS = re.compile(rb'((?:exif:PixelXDimension|tiff:ImageWidth)(?:="|>))\d+')
 INTEGERS = {1: "B", 3: "H", 4: "I"}  # By the type that a tag gives.
 PROFILE_SPACES = {True: (b"GRAY", b"RGB "), False: (b"RGB ",)}  # By whether a picture is grey.
 UNKNOWN_DPI = 25.4  # Libvips writes a pixel to the millimetre where nothing is known.
@@ -44,8 +48,8 @@ def metadata_of(image: Any, is_grey: bool) -> tuple[Metadata, int]:
     """
     exif = exif_of(image)
     # As text, it comes from a chunk of a PNG that Pillow takes for Latin-1.
-    xmp = as_bytes(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp", "").encode("latin-1", "ignore"))
-    position = find_orientation(exif)
+    xmp = as_bytes(image.info.get("xmp") or image.info.get(XMP_TEXT, "").encode("latin-1", "ignore"))
+    position = find_value(exif, Base.Orientation)
     in_xmp = XMP_ORIENTATION.search(xmp)
     orientation = UPRIGHT
     if image.format == "TIFF":
@@ -68,9 +72,9 @@ def exif_of(image: Image.Image) -> bytes:
     exif = as_bytes(image.info.get("exif"))
     if image.format == "TIFF":
         exif = read_exif(image)
-    elif not exif and "Raw profile type exif" in image.info:  # ImageMagick's way, as text in lines.
+    elif not exif and (name := next((name for name in EXIF_TEXTS if name in image.info), "")):  # Text in lines.
         try:
-            exif = bytes.fromhex("".join(image.info["Raw profile type exif"].split("\n")[3:]))
+            exif = bytes.fromhex("".join(image.info[name].split("\n")[3:]))
         except ValueError:
             exif = b""
     exif = exif.removeprefix(EXIF_PREFIX)
@@ -84,29 +88,58 @@ def as_bytes(value: Any) -> bytes:
     return value if isinstance(value, bytes) else b""
 
 
-def find_orientation(exif: bytes) -> tuple[str, int] | None:
-    """Where an EXIF block says which side is up: its format, as `struct` names it, and its position."""
+def find_value(exif: bytes, tag: int, group: int | None = None) -> tuple[str, int] | None:
+    """Where an EXIF block holds an integer: its format, as `struct` names it, and its position.
+
+    Args:
+        exif: Block without its prefix.
+        tag: Number of what is looked for.
+        group: Number of the tag that points to the directory in which it is, rather than in the first one.
+    """
     order = ">" if exif.startswith(b"MM") else "<"
     try:
         (start,) = struct.unpack_from(f"{order}I", exif, 4)
+        if group is not None:
+            pointer = find_value(exif, group)
+            if pointer is None:
+                return None
+            (start,) = struct.unpack_from(pointer[0], exif, pointer[1])
         (count,) = struct.unpack_from(f"{order}H", exif, start)
         for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind, values = struct.unpack_from(f"{order}HHI", exif, entry)
-            if tag == Base.Orientation and values == 1 and kind in INTEGERS and entry + 12 <= len(exif):
+            found, kind, values = struct.unpack_from(f"{order}HHI", exif, entry)
+            if found == tag and values == 1 and kind in INTEGERS and entry + 12 <= len(exif):
                 return order + INTEGERS[kind], entry + 8
     except struct.error:  # It ends too soon.
         pass
     return None
 
 
-def with_orientation(exif: bytes, orientation: int) -> bytes:
-    """An EXIF block that says another orientation, if it says one; all else stays where it was."""
-    position = find_orientation(exif)
-    if not position:
+def with_value(exif: bytes, value: int, tag: int, group: int | None = None) -> bytes:
+    """An EXIF block that says another integer, if it says one and has room for it; all else stays where it was."""
+    found = find_value(exif, tag, group)
+    if not found:
         return exif
-    changed = bytearray(exif)
-    struct.pack_into(position[0], changed, position[1], orientation)
-    return bytes(changed)
+    number, position = found
+    try:
+        packed = struct.pack(number, value)
+    except struct.error:  # It is too large.
+        return exif
+    return exif[:position] + packed + exif[position + len(packed) :]
+
+
+def with_orientation(exif: bytes, orientation: int) -> bytes:
+    """An EXIF block that says another orientation, if it says one."""
+    return with_value(exif, orientation, Base.Orientation)
+
+
+def of_size(metadata: Metadata, height: int, width: int) -> Metadata:
+    """Metadata of a picture of that size: EXIF and XMP say it, where they said another."""
+    exif, xmp = metadata.exif, metadata.xmp
+    for tag, side in ((Base.ExifImageHeight, height), (Base.ExifImageWidth, width)):
+        exif = with_value(exif, side, tag, IFD.Exif)
+    for names, side in ((XMP_HEIGHTS, height), (XMP_WIDTHS, width)):
+        xmp = names.sub(rb"\g<1>%d" % side, xmp)
+    return replace(metadata, exif=exif, xmp=xmp)
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -18,6 +18,7 @@ import numpy as np
 import PIL
 from PIL import Image, UnidentifiedImageError
 
+from keras_lisr.pictures.png_chunks import Chunk, read_chunks
 from keras_lisr.whole_files import reason
 
 File = str | Path | BinaryIO
@@ -36,6 +37,7 @@ MOST_SCANS = 500
 MOST_SEGMENTS = 10_000
 # A marker of a JPEG that is no restart within a scan; in a scan, 0 stands behind a byte of 255 that is none.
 MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
+CODESTREAM = b"\xff\x4f"  # What a JPEG 2000 begins with.
 START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = 0xD8, 0xD9, 0xDA
 # Bytes of a value, by the type that a tag of a TIFF says.
 TYPE_SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8, 0], float)
@@ -52,10 +54,12 @@ class Opened(NamedTuple):
     Args:
         stream: Its content.
         image: Pillow's image of it; None if it is a TIFF of a kind that Pillow does not know.
+        chunks: Of a PNG: those that Pillow does not hand on.
     """
 
     stream: BinaryIO
     image: Any
+    chunks: tuple[Chunk, ...] = ()
 
 
 class TooManyPixels(Image.DecompressionBombError):
@@ -136,8 +140,14 @@ def opened(file: File, max_pixels: int) -> Iterator[Opened]:
                 image = None
             if image and image.format in ("JPEG", "MPO"):
                 check_scans(stream)
+            if image and image.format == "JPEG2000":
+                check_end(stream)
+            chunks: tuple[Chunk, ...] = ()
+            if image and image.format == "PNG":
+                chunks, late = read_chunks(stream)
+                image.info.update(late)
             stream.seek(0)
-            yield Opened(stream, image)
+            yield Opened(stream, image, chunks)
     except Image.DecompressionBombError as error:
         pixels = int(re.search(r"\d+", str(error)).group())  # type: ignore[union-attr]
         # What Pillow itself refuses of a GIF stays refused.
@@ -226,6 +236,31 @@ def check_scans(stream: BinaryIO) -> None:
             if marker[0][1] != START_OF_IMAGE:
                 position += int.from_bytes(content[position : position + 2], "big")
     raise ValueError(f"it has more than {MOST_SEGMENTS} segments")
+
+
+def check_end(stream: BinaryIO) -> None:
+    """Checks that a JPEG 2000 is there to its end marker: tiles that are missing would be black without an error.
+
+    Raises:
+        ValueError: If it is cut off.
+    """
+    with content_of(stream) as content:
+        position, end = 0, len(content)
+        if content[:2] != CODESTREAM:  # It stands in one of several boxes.
+            for _ in range(MOST_SEGMENTS):
+                length, kind = (
+                    int.from_bytes(content[position : position + 4], "big"),
+                    content[position + 4 : position + 8],
+                )
+                if length == 1:  # What is longer than 4 GiB says it behind.
+                    length = int.from_bytes(content[position + 8 : position + 16], "big")
+                position += length or end - position  # 0 is the rest of the file.
+                if kind == b"jp2c" or length < 8:
+                    break
+            end = position
+        # Some fill up to an even length.
+        if not content[max(0, end - 3) : end].removesuffix(b"\0").endswith(bytes([0xFF, END_OF_IMAGE])):
+            raise ValueError("it is cut off")
 
 
 @contextmanager

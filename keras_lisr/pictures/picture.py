@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from keras_lisr.pictures.png_chunks import Chunk
+
 
 @dataclass(frozen=True)
 class Metadata:
@@ -15,12 +17,18 @@ class Metadata:
         icc_profile: Colour profile that the pixels' numbers are meant in; without one, they are sRGB.
         xmp: XMP packet.
         dpi: Pixels to the inch, across and down.
+        chunks: Texts of a PNG, and what numbers mean that have no profile, as PNG says it.
+        left_out: Names of what else there was, and is not read, such as IPTC.
+        has_more_channels: Whether there were channels that are neither colours nor transparency of the pixels.
     """
 
     exif: bytes = b""
     icc_profile: bytes = b""
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
+    chunks: tuple[Chunk, ...] = ()
+    left_out: tuple[str, ...] = ()
+    has_more_channels: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,19 @@
 """Files in, pictures out: read as what they are, whole or refused."""
 
+from dataclasses import replace
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageSequence
 
 from keras_lisr.pictures import vips
-from keras_lisr.pictures.animation import Animation
+from keras_lisr.pictures.animation import Animation, in_steps
 from keras_lisr.pictures.color import rgb_of
 from keras_lisr.pictures.metadata import UPRIGHT, as_bytes, dots_per_inch, metadata_of, profile_of, upright
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 from keras_lisr.pictures.opening import File, Opened, TooManyPixels, opened
 from keras_lisr.pictures.picture import Metadata, Picture
+from keras_lisr.pictures.png_chunks import CICP, Chunk, meaning_of
 from keras_lisr.pictures.tiff_exif import read_exif
 
 ANY_SIZE = 2**62
@@ -22,7 +24,9 @@ DECODER_BYTES = {"WEBP": 2, "AVIF": 1, "JPEG2000": 1}
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
 # Their further frames are depth maps, layers, or other sizes of the first one.
 FIRST_FRAME_ONLY = ("MPO", "PSD", "ICO", "ICNS")
-BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, SAMPLE_FORMAT = 258, 259, 262, 339  # Tags of TIFF.
+# Tags of TIFF.
+BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, SAMPLES_PER_PIXEL, SAMPLE_FORMAT = 258, 259, 262, 277, 339
+IPTC, IPTC_RESOURCE = 33723, 0x0404  # A tag of TIFF, and what Photoshop puts into a JPEG.
 WHITE_IS_ZERO, JPEG, YCBCR, SIGNED = 0, 7, 6, 2
 # What Pillow multiplies grey of few bits by, and forgets for the one that is transparent.
 FEW_BITS = {"L;2": 85, "L;4": 17}
@@ -121,10 +125,11 @@ def read_animation(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Anima
         for frame in ImageSequence.Iterator(found.image):
             frame.load()  # Only then it is known how long it is shown.
             frames.append(upright(pixels_of(frame), orientation))
-            durations.append(round(frame.info.get("duration", 0)))
+            durations.append(frame.info.get("duration", 0))
         if found.image.info.get("default_image"):  # Of a PNG: shown where animations are not.
             del frames[0], durations[0]
-        return Animation([Picture(pixels, metadata) for pixels in alike(frames)], durations, loop_of(found.image))
+        pictures = [Picture(pixels, metadata) for pixels in alike(frames)]
+        return Animation(pictures, in_steps(durations, 1), loop_of(found.image))
 
 
 def picture_of(found: Opened, header: Header) -> Picture:
@@ -197,6 +202,18 @@ def is_deep_avif(stream: BinaryIO) -> bool:
     return 0 <= position < len(head) - 6 and bool(head[position + 6] & 0x40)
 
 
+def avif_meaning(stream: BinaryIO) -> tuple[Chunk, ...]:
+    """What the numbers of an AVIF without a profile mean, as a PNG says it; nothing if it is sRGB."""
+    stream.seek(0)
+    head = stream.read(2**16)
+    position = head.find(b"colrnclx") + 8
+    if not 8 <= position <= len(head) - 4:
+        return ()
+    # Two bytes each, of which the second holds all that there is; what is decoded is RGB in the full range.
+    chunks = (Chunk(CICP, bytes([head[position + 1], head[position + 3], 0, 1])),)
+    return chunks if meaning_of(chunks) else ()
+
+
 def is_deep_jpeg_2000(stream: BinaryIO) -> bool:
     """Whether the size marker of the codestream says more than 8 bits."""
     stream.seek(0)
@@ -222,6 +239,11 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
     """The metadata and the orientation of an opened file."""
     if found.image is not None:
         metadata, orientation = metadata_of(found.image, header.channels <= 2)
+        chunks = avif_meaning(found.stream) if header.format == "AVIF" and not metadata.icc_profile else found.chunks
+        samples = getattr(found.image, "tag_v2", {}).get(SAMPLES_PER_PIXEL, 1)
+        has_more = samples > (4 if found.image.mode == "CMYK" else header.channels)
+        left_out = left_out_of(found.image)
+        metadata = replace(metadata, chunks=chunks, left_out=left_out, has_more_channels=has_more)
         # Libheif turns by itself what it decodes, as Pillow turns TIFF.
         return metadata, UPRIGHT if header.format == "AVIF" and header.depth == 16 else orientation
     deep = load_deep(found)
@@ -230,8 +252,24 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
     }
     icc_profile = profile_of(blobs["icc-profile-data"], header.channels <= 2)
     dpi = dots_per_inch((deep.xres * 25.4, deep.yres * 25.4))
-    metadata = Metadata(read_exif(found.stream), icc_profile, blobs["xmp-data"], dpi)
+    source = vips.load(found.stream, "TIFF")
+    metadata = Metadata(
+        *(read_exif(found.stream), icc_profile, blobs["xmp-data"], dpi),
+        left_out=("IPTC",) if source.get_typeof("iptc-data") else (),
+        has_more_channels=source.interpretation == "cmyk" and source.bands > 4,
+    )
     return metadata, orientation_of(deep)
+
+
+def left_out_of(image: Any) -> tuple[str, ...]:
+    """Names of what a file says or shows besides, and that is not read."""
+    is_jpeg = image.format in ("JPEG", "MPO")
+    found = {
+        "IPTC": is_jpeg and IPTC_RESOURCE in image.info.get("photoshop", ()) or IPTC in getattr(image, "tag_v2", ()),
+        "a comment": (is_jpeg or image.format == "GIF") and image.info.get("comment"),
+        "further pictures": image.format == "MPO" and image.n_frames > 1,
+    }
+    return tuple(name for name, is_there in found.items() if is_there)
 
 
 def load_deep(found: Opened, access: str = "sequential", channels: int | None = None) -> Any:

@@ -18,9 +18,10 @@ from keras_lisr.pictures.formats import (
     format_of,
     rounded_to_8_bits,
 )
-from keras_lisr.pictures.metadata import TURNS, UPRIGHT
+from keras_lisr.pictures.metadata import TURNS, UPRIGHT, of_size
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, one_line, opened, unreadable
 from keras_lisr.pictures.picture import Metadata
+from keras_lisr.pictures.png_chunks import with_chunks
 from keras_lisr.pictures.read import check_pixels, description, header_of, load_deep
 from keras_lisr.pictures.tiff_exif import add_exif
 from keras_lisr.runtime.rows import BAND, Stream
@@ -162,7 +163,8 @@ class StripWriter:
         vips.import_vips()
         metadata = metadata or Metadata()
         self._profile = metadata.icc_profile if strip_metadata else b""
-        self._metadata = Metadata() if strip_metadata else metadata
+        self._metadata = Metadata() if strip_metadata else of_size(metadata, height, width)
+        self._chunks = self._metadata.chunks if self._format.name == "PNG" else ()
         self._shape = (height, width, channels)
         self._dtype = np.dtype(dtype)
         self._quality = quality or self._format.quality
@@ -212,7 +214,8 @@ class StripWriter:
         with written_whole(self._path) as partial, partial.open("w+b") as stream:
             try:
                 image = vips.with_metadata(vips.load(self._raw, "TIFF"), self._metadata, self._format.name)
-                vips.save(image, self._format.name, stream, self._quality)
+                with with_chunks(stream, self._chunks):
+                    vips.save(image, self._format.name, stream, self._quality)
             except pyvips.Error as error:
                 raise OSError(one_line(error)) from error
             if self._format.name == "TIFF" and self._metadata.exif:

@@ -3,6 +3,7 @@
 import io
 import math
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,13 +24,15 @@ from keras_lisr.pictures.formats import (
     check_output_animation,
     check_output_picture,
     check_quality,
+    durations_in,
     format_of,
     is_opaque,
     rounded_to_8_bits,
 )
-from keras_lisr.pictures.metadata import EXIF_PREFIX
+from keras_lisr.pictures.metadata import EXIF_PREFIX, of_size
 from keras_lisr.pictures.opening import pillow_limits
 from keras_lisr.pictures.picture import Metadata, Picture
+from keras_lisr.pictures.png_chunks import XMP_TEXT, with_chunks
 from keras_lisr.pictures.tiff_exif import add_exif
 from keras_lisr.whole_files import written_whole
 
@@ -91,6 +94,10 @@ def write_animation(
 ) -> None:
     """Writes an animation as GIF, WebP or PNG, whole or not at all; one with a single frame as the picture that it is.
 
+    Frames that follow one another and are alike become one that is shown as long as they were together: there are fewer
+    then, and what is seen at any moment stays. One in which nothing changes becomes a picture. Durations are rounded as
+    `durations_in` of `keras_lisr.pictures.formats` says.
+
     Args:
         animation: Frames and their timing.
         file: File to write, in the format of its suffix.
@@ -112,26 +119,29 @@ def write_animation(
     check_output_picture(path, first)
     check_quality(path, quality)
     images: list[Image.Image] = []
-    options: dict[str, Any] = {}
+    metadata: Metadata | None = None
     for frame in animation.frames:
-        pixels, metadata = prepared(frame, picture_format, strip_metadata)
+        pixels, said = prepared(frame, picture_format, strip_metadata)
         images.append(image_of(rounded_to_8_bits(pixels), picture_format))
-        options = options or options_of(metadata, picture_format, quality)
-    with written_whole(path) as partial, partial.open("w+b") as stream, quiet_pillow(first):
-        images[0].save(
-            stream,
-            picture_format.name,
-            save_all=True,
-            append_images=images[1:],
-            **options,
-            **timing(animation, picture_format),
-        )
+        metadata = metadata or said
+    assert metadata
+    options = options_of(metadata, picture_format, quality) | timing(animation, picture_format)
+    options["duration"] = durations_in(path, animation.durations)
+    quiet = quiet_pillow(first)
+    with written_whole(path) as partial, partial.open("w+b") as stream, quiet, with_chunks(stream, metadata.chunks):
+        try:
+            images[0].save(stream, picture_format.name, save_all=True, append_images=images[1:], **options)
+        except OverflowError as error:
+            raise ValueError(
+                f"`path` must have a format whose frames can be shown for more than {picture_format.longest_frame} ms, "
+                f"as several that are alike are together. Received: path={str(path)!r}"
+            ) from error
 
 
 def encode(picture: Picture, picture_format: Format, stream: BinaryIO, quality: int | None, strip: bool) -> None:
     """Writes a picture that the format can hold to a stream."""
     pixels, metadata = prepared(picture, picture_format, strip)
-    with quiet_pillow(picture):
+    with quiet_pillow(picture), with_chunks(stream, metadata.chunks):
         if pixels.dtype == np.uint16 and pixels.shape[2] > 1:  # Pillow does not write it.
             image = vips.with_metadata(vips.from_array(pixels), metadata, picture_format.name)
             stream.write(vips.save(image, picture_format.name, None) or b"")
@@ -162,6 +172,9 @@ def prepared(picture: Picture, picture_format: Format, strip: bool) -> tuple[np.
         pixels = pixels[..., :-1]
     if strip:
         return pixels, Metadata()
+    metadata = of_size(metadata, *pixels.shape[:2])
+    if picture_format.name != "PNG":
+        metadata = replace(metadata, chunks=())
     return pixels, metadata if picture_format.icc else Metadata(dpi=metadata.dpi)
 
 
@@ -209,7 +222,7 @@ def png_text(xmp: bytes) -> PngInfo:
     except UnicodeDecodeError:
         text = ""
     if text:
-        info.add_itxt("XML:com.adobe.xmp", text)
+        info.add_itxt(XMP_TEXT, text)
     return info
 
 
@@ -225,19 +238,14 @@ def parsable(exif: bytes) -> bytes:
 
 
 def timing(animation: Animation, picture_format: Format) -> dict[str, Any]:
-    """When frames are seen, as Pillow is told."""
-    options: dict[str, Any] = {"duration": animation.durations}
+    """How often frames are seen, and what becomes of them, as Pillow is told."""
+    options: dict[str, Any] = {"loop": animation.loop}
     match picture_format.name:
         case "GIF":
             # It says how often frames are shown again, and nothing if they are shown once.
-            if animation.loop != 1:
-                options["loop"] = max(0, animation.loop - 1)
+            options = {"loop": max(0, animation.loop - 1)} if animation.loop != 1 else {}
             has_alpha = animation.frames[0].has_alpha
             options |= {"disposal": 2 if has_alpha else 1, "optimize": False}
         case "WEBP":
-            options |= {"loop": animation.loop, "background": (0, 0, 0, 0)}
-        case "PNG":
-            # A fraction of two numbers of 16 bits: beyond a minute, whole seconds.
-            durations = [time if time < 2**16 else 1000 * round(time / 1000) for time in animation.durations]
-            options |= {"loop": animation.loop, "duration": durations}
+            options["background"] = (0, 0, 0, 0)
     return options

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from keras_lisr.preset_index import Preset, choose_model, find_preset, presets, 
 
 SUFFIX = ".npz"
 ARCHITECTURE = "architecture"
+LONGEST_JSON = 2**24  # Bytes of what describes a model; that of RCAN takes one million.
+MOST_INFLATION = 10  # Keras writes without compression, and weights hardly compress.
+LONGEST_CAUSE = 300
 
 
 def from_preset(name_or_path: str | Path, folder: Path | None = None) -> keras.Model:
@@ -57,21 +61,47 @@ def load_model(name_or_path: str | Path) -> keras.Model:
         The model, not compiled.
 
     Raises:
-        ValueError: If there is no such preset or file, Keras cannot load it, or its weights are not finite.
+        ValueError: If there is no such preset or file, Keras cannot load it, it inflates to far more than it is long,
+            or its weights are not finite.
     """
     name = choose_model(str(name_or_path))
     if not name.endswith(".keras"):
         return from_preset(name)
     try:
+        check_inflated(Path(name))
         model = keras.models.load_model(name, compile=False, safe_mode=True)
     except Exception as error:  # Whatever the file's layers and their configuration raise.
-        raise ValueError(f"`model` must be a model that Keras can load. Received: model={name!r} ({error})") from error
+        raise ValueError(
+            f"`model` must be a model that Keras can load. Received: model={name!r} ({cause_of(error)})"
+        ) from error
     for weight in model.weights:
         if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
             raise ValueError(
                 f"`model` must have finite weights. Received: model={name!r}, in which {weight.path!r} is not"
             )
     return model
+
+
+def check_inflated(path: Path) -> None:
+    """Checks that a `.keras` file does not fill the memory before Keras knows what it holds.
+
+    Raises:
+        ValueError: If its description is too long, or it inflates to far more than it is long.
+    """
+    with zipfile.ZipFile(path) as archive:
+        lengths = {member.filename: member.file_size for member in archive.infolist()}
+    for name, length in lengths.items():
+        if name.endswith(".json") and length > LONGEST_JSON:
+            raise ValueError(f"its {name} has {length} bytes; {LONGEST_JSON} at most can be read")
+    inflated, most = sum(lengths.values()), LONGEST_JSON + MOST_INFLATION * path.stat().st_size
+    if inflated > most:
+        raise ValueError(f"it inflates to {inflated} bytes; {most} at most can be read")
+
+
+def cause_of(error: Exception) -> str:
+    """What Keras could not load, without the configuration of all that it stands in."""
+    innermost = str(error).rpartition("Exception encountered: ")[2]
+    return " ".join(innermost.partition("Full object config:")[0].split())[:LONGEST_CAUSE]
 
 
 def save_preset(model: keras.Model, path: str | Path, *, builder: str, arguments: Mapping[str, Any]) -> None:

@@ -91,6 +91,17 @@ def test_every_frame_of_an_animation_is_upscaled(tmp_path, upscaler):
     assert not (tmp_path / "out.jpg").exists()
 
 
+def test_timing_that_a_gif_cannot_keep_is_told_or_refused_before_it_is_computed(tmp_path, upscaler):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    job = Job(tmp_path / "a.webp", tmp_path / "a.gif")
+    for durations in ([15, 20], [20, 700_000]):
+        frames[0].save(job.source, save_all=True, append_images=frames[1:], duration=durations)
+        task = Worker(upscaler).read(job)
+        if durations == [15, 20]:
+            assert "GIF holds durations of frames in steps of 10 ms: they were rounded" in task.notes
+    assert task.status == "failed" and "shown for 700000 ms" in task.error
+
+
 def test_a_large_picture_is_alone(tmp_path, network, monkeypatch):
     Image.new("RGB", (400, 300)).save(tmp_path / "in.png")
     job = Job(tmp_path / "in.png", tmp_path / "out.png")

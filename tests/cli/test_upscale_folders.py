@@ -183,6 +183,18 @@ def test_a_single_bad_picture_is_in_the_log_too(models, tmp_path, capsys):
     assert (record["status"], summary["failed"]) == ("failed", 1) and record["error"] in capsys.readouterr().err
 
 
+def test_a_bad_picture_that_is_alone_in_its_folder_is_told_twice(models, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "bad.png").write_text("no picture")
+    assert run("upscale", tmp_path / "in", "-o", tmp_path / "out", "-n", models / "tiny.npz") == 1
+    printed, errors = capsys.readouterr()
+    assert printed.startswith("1 picture in ") and printed.endswith(": 1 failed\n")
+    first, count, second = errors.splitlines()
+    assert first.startswith(f"keras-lisr: failed: {tmp_path / 'in' / 'bad.png'}: `file` must be a readable picture.")
+    assert count == "keras-lisr: 1 of 1 pictures failed:" and second.strip() in first
+    assert run("upscale", tmp_path / "in" / "bad.png", "-o", tmp_path / "a.png", "-n", models / "tiny.npz") == 2
+
+
 def test_what_was_done_before_is_skipped_even_if_its_source_is_gone_bad(models, tmp_path, capsys):
     (tmp_path / "a.png").write_text("no picture")
     (tmp_path / "a_large.png").write_text("done before")

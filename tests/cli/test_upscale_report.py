@@ -32,7 +32,7 @@ def test_a_note_is_told_once(capsys):
 
 
 def test_the_failure_of_a_single_picture_is_an_error(capsys):
-    with Report(1, "tiny", log=None, lines=io.StringIO()) as report:
+    with Report(1, "tiny", log=None, lines=io.StringIO(), is_single=True) as report:
         report.tell(done("a.png", "failed", error="`path` must be a picture"))
         with pytest.raises(ValueError, match="^`path` must be a picture$"):
             report.end()

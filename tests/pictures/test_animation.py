@@ -1,8 +1,11 @@
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from keras_lisr.pictures import Animation, Picture, read_animation, read_picture, write_animation
+from keras_lisr.pictures.formats import duration_losses, durations_in
 
 
 def frames(count=3, channels=3):
@@ -86,3 +89,44 @@ def test_metadata_of_an_animation_is_kept(tmp_path, metadata):
         assert (kept.exif, kept.icc_profile, kept.xmp) == (metadata.exif, metadata.icc_profile, metadata.xmp)
         write_animation(animation, tmp_path / f"a.{suffix}", strip_metadata=True)
         assert read_animation(tmp_path / f"a.{suffix}").frames[0].metadata == Picture(frames()[0].pixels).metadata
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
+def test_frames_that_are_alike_become_one_that_is_shown_as_long(tmp_path, suffix):
+    black, white = frames(2)
+    shown = [black, black, white, white, white, black]
+    write_animation(Animation(shown, [20, 30, 40, 50, 60, 70], 2), tmp_path / f"a.{suffix}")
+    animation = read_animation(tmp_path / f"a.{suffix}")
+    assert (animation.durations, animation.loop) == ([50, 150, 70], 2)
+    for frame, expected in zip(animation.frames, (black, white, black), strict=True):
+        assert np.abs(frame.pixels.astype(int) - expected.pixels).mean() <= (4 if suffix == "webp" else 0)
+
+
+def test_frames_of_a_gif_begin_when_they_did_up_to_half_a_step(tmp_path):
+    durations = [15, 25, 33, 33, 33, 4, 0, 100]
+    write_animation(Animation(frames(8), durations, 0), tmp_path / "a.gif")
+    result = read_animation(tmp_path / "a.gif").durations
+    assert result == durations_in("a.gif", durations) == [20, 20, 30, 40, 30, 10, 0, 100]
+    assert np.abs(np.cumsum(result) - np.cumsum(durations)).max() <= 10
+    assert durations_in("a.webp", durations) == durations_in("a.png", durations) == durations
+    assert duration_losses("a.png", durations) == duration_losses("a.gif", [20, 0]) == ()
+    assert duration_losses("a.gif", durations) == (
+        "GIF holds durations of frames in steps of 10 ms: they were rounded",
+    )
+    assert duration_losses("a.png", [65_537]) == (
+        "PNG holds durations of frames beyond 65 s in seconds: they were rounded",
+    )
+
+
+def test_fractions_of_milliseconds_do_not_add_up(tmp_path):
+    images = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "green")]
+    images[0].save(tmp_path / "a.png", save_all=True, append_images=images[1:], duration=[100 / 3] * 3)
+    assert struct.pack(">HH", 1, 30) in (tmp_path / "a.png").read_bytes()
+    assert read_animation(tmp_path / "a.png").durations == [33, 34, 33]
+
+
+def test_frames_that_are_together_shown_for_too_long_are_refused(tmp_path):
+    animation = Animation([*(2 * frames(1)), *frames(1, channels=4)], [655_350, 655_350, 10])
+    with pytest.raises(ValueError, match=r"shown for more than 655350 ms, as several that are alike are together. Rec"):
+        write_animation(animation, tmp_path / "a.gif")
+    assert not list(tmp_path.iterdir())

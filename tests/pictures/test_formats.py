@@ -22,6 +22,7 @@ from keras_lisr.pictures.formats import (
     metadata_losses,
     rounded_to_8_bits,
 )
+from keras_lisr.pictures.png_chunks import Chunk
 
 
 @pytest.mark.parametrize("name", ["a", "a.psd", "a.txt", "a.png.part", ""])
@@ -115,3 +116,14 @@ def test_metadata_that_a_format_cannot_keep_is_named():
     ]
     assert metadata_losses("a.gif", Metadata(exif=b"e")) == ("GIF holds no EXIF and no XMP: they were left out",)
     assert metadata_losses("a.png", long) == metadata_losses("a.bmp", Metadata(dpi=(72, 72))) == ()
+
+
+def test_texts_and_colours_that_only_png_can_keep_are_told():
+    metadata = Metadata(chunks=(Chunk(b"gAMA", (100_000).to_bytes(4, "big")), Chunk(b"tEXt", b"Title\0name")))
+    colours = "the colours are not those of sRGB (gAMA 1), which was left out: they will be taken for sRGB"
+    assert metadata_losses("a.webp", metadata) == (colours, "WEBP holds no texts of PNG: they were left out")
+    assert metadata_losses("a.png", metadata) == ()
+    assert metadata_losses("a.png", metadata, strip_metadata=True) == (colours,)
+    with_profile = Metadata(icc_profile=b"p", chunks=metadata.chunks[:1])
+    assert metadata_losses("a.webp", with_profile) == metadata_losses("a.jpg", Metadata(chunks=())) == ()
+    assert len(metadata_losses("a.bmp", Metadata(exif=b"e", chunks=metadata.chunks))) == 3

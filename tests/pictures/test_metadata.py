@@ -6,14 +6,17 @@ from picture_files import exif_with
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
+from keras_lisr.pictures import Metadata, Picture, read_picture, write_picture
 from keras_lisr.pictures.metadata import (
     dots_per_inch,
-    find_orientation,
+    find_value,
     metadata_of,
+    of_size,
     profile_of,
     upright,
     with_orientation,
 )
+from keras_lisr.pictures.strips import StripWriter
 
 
 def exif_block(order, *entries):
@@ -28,7 +31,7 @@ def exif_block(order, *entries):
 def test_the_orientation_is_reset_in_place(order, kind, format):
     note = (0x927C, 7, 4, b"note")  # Makers' notes hold offsets of their own, which must stay right.
     block = exif_block(order, note, (0x0112, kind, 1, struct.pack(f"{order}{format}", 6).ljust(4, b"\0")))
-    found, position = find_orientation(block)
+    found, position = find_value(block, Base.Orientation)
     assert struct.unpack_from(found, block, position) == (6,)
     reset = with_orientation(block, 1)
     assert struct.unpack_from(found, reset, position) == (1,)
@@ -42,8 +45,45 @@ def test_the_orientation_is_reset_in_place(order, kind, format):
     + [exif_block("<", (0x0112, 5, 1, bytes(4))), exif_block("<", (0x0112, 3, 1, bytes(4)))[:-8]],
 )
 def test_what_is_no_orientation_is_none(block):
-    assert find_orientation(block) is None
+    assert find_value(block, Base.Orientation) is None
     assert with_orientation(block, 1) == block
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("kind", "format", "most"), [(3, "H", 65_535), (4, "I", 100_000)])
+def test_the_size_is_said_in_place(order, kind, format, most):
+    def block(height, width):
+        first = exif_block(order, (IFD.Exif, 4, 1, struct.pack(f"{order}I", 26)))
+        values = (struct.pack(f"{order}{format}", value).ljust(4, b"\0") for value in (width, height))
+        tags = zip((Base.ExifImageWidth, Base.ExifImageHeight), values, strict=True)
+        return first + exif_block(order, *((tag, kind, 1, value) for tag, value in tags))[8:]
+
+    assert of_size(Metadata(block(30, 40)), 120, 160).exif == block(120, 160)
+    assert of_size(Metadata(block(30, 40)), 100_000, 160).exif == block(100_000 if most == 100_000 else 30, 160)
+    for exif in (b"", exif_block(order), exif_block(order, (IFD.Exif, 4, 1, b"\xff" * 4))):
+        assert of_size(Metadata(exif), 120, 160).exif == exif
+    xmp = b'<a tiff:ImageWidth="40" exif:PixelXDimension="40"/><exif:PixelYDimension>30</exif:PixelYDimension>'
+    assert of_size(Metadata(xmp=xmp), 120, 160).xmp == xmp.replace(b"40", b"160").replace(b"30", b"120")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif", "tif"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_files_say_their_own_size(tmp_path, suffix, dtype):
+    exif = exif_with(1)
+    exif.get_ifd(IFD.Exif).update({Base.ExifImageWidth: 5, Base.ExifImageHeight: 4})
+    metadata = Metadata(exif.tobytes().removeprefix(b"Exif\0\0"))
+    pixels = np.zeros((16, 20, 3), dtype)
+    write_picture(Picture(pixels, metadata), tmp_path / f"a.{suffix}")
+    files = [tmp_path / f"a.{suffix}"]
+    if suffix not in ("webp", "avif"):
+        files.append(tmp_path / f"strips.{suffix}")
+        with StripWriter(files[-1], 16, 20, 3, dtype, metadata) as writer:
+            writer.write(pixels)
+    for file in files:
+        said = Image.Exif()
+        said.load(read_picture(file).metadata.exif)
+        assert said[Base.Make] == "maker"
+        assert [said.get_ifd(IFD.Exif)[tag] for tag in (Base.ExifImageHeight, Base.ExifImageWidth)] == [16, 20]
 
 
 def test_metadata_stays_as_it_was(tmp_path):

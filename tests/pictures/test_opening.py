@@ -2,6 +2,7 @@ import io
 import os
 import struct
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -105,3 +106,25 @@ def test_tags_of_many_pages_may_be_as_long_as_the_file():
         check_tags(stream)
         with opened(stream, 10_000) as found:
             assert found.image.n_frames == 6
+
+
+@pytest.mark.parametrize("has_boxes", [True, False])
+def test_a_jpeg_2000_without_its_last_tiles_is_refused(has_boxes):
+    stream = io.BytesIO()
+    random = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    Image.fromarray(random).save(stream, "JPEG2000", tile_size=(16, 16), no_jp2=not has_boxes)
+    content = stream.getvalue()
+    expected = read_picture(io.BytesIO(content)).pixels
+    last_tile = content.rindex(b"\xff\x90\0\x0a")
+    for cut_off in (content[:last_tile], content[:-2], content[:-1]):
+        with pytest.raises(ValueError, match=r"\(it is cut off\)"):
+            read_picture(io.BytesIO(cut_off))
+    whole = [content + b"\0"]
+    if has_boxes:  # The codestream may go on to the end, say its length in 64 bits, or have something behind.
+        start = content.index(b"jp2c") - 4
+        codestream = content[start + 8 :]
+        length = struct.pack(">Q", len(codestream) + 16)
+        whole += [content[:start] + head + codestream for head in (b"\0\0\0\0jp2c", b"\0\0\0\x01jp2c" + length)]
+        whole[0] = content + b"\0\0\0\x0cuuidsome"
+    for again in whole:
+        np.testing.assert_array_equal(read_picture(io.BytesIO(again)).pixels, expected)

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import pyvips
 from picture_files import exif_with, rgba
-from PIL import Image
+from PIL import Image, ImageCms
 
-from keras_lisr.pictures import Picture, read_animation, read_picture, write_picture
+from keras_lisr.pictures import Metadata, Picture, read_animation, read_picture, write_picture
+from keras_lisr.pictures.formats import metadata_losses
 from keras_lisr.pictures.read import Header, picture_size
+from keras_lisr.pictures.strips import StripReader
 
 
 def saved(image, kind, **options):
@@ -270,3 +272,67 @@ def test_the_header_is_checked_against_a_limit_and_for_pages(tmp_path):
     images[0].save(tmp_path / "a.tif", save_all=True, append_images=images[1:])
     with pytest.raises(ValueError, match="it has 2 pages"):
         picture_size(tmp_path / "a.tif")
+
+
+def test_what_the_numbers_of_an_avif_mean_goes_along(tmp_path, colours):
+    content = saved(Image.fromarray(colours), "AVIF").getvalue()
+    assert read_picture(io.BytesIO(content)).metadata == Metadata()
+    plain = read_picture(io.BytesIO(content)).pixels
+    described = content.replace(b"colrnclx\0\x01\0\x0d", b"colrnclx\0\x09\0\x10")
+    picture = read_picture(io.BytesIO(described))
+    np.testing.assert_array_equal(picture.pixels, plain)
+    assert metadata_losses("a.jpg", picture.metadata)[0].startswith(
+        "the colours are not those of sRGB (cICP 9, 16, BT.2020, PQ)"
+    )
+    write_picture(picture, tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes()[33:45] == b"\0\0\0\x04cICP\x09\x10\0\x01"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    content = saved(Image.fromarray(colours), "AVIF", icc_profile=profile).getvalue()
+    described = content.replace(b"colrnclx\0\x02\0\x02", b"colrnclx\0\x09\0\x10")
+    assert read_picture(io.BytesIO(described)).metadata == Metadata(icc_profile=profile)
+    assert described != content
+
+
+@pytest.mark.parametrize(("interpretation", "dtype"), [("cmyk", "u1"), ("cmyk", "u2"), ("srgb", "u1"), ("rgb16", "u2")])
+def test_channels_of_a_tiff_that_are_left_out_are_told(tmp_path, colours, interpretation, dtype):
+    pixels = np.dstack([colours, *(2 * [colours[..., 0]] if interpretation == "cmyk" else [colours[..., 0]])])
+    image = pyvips.Image.new_from_array(pixels.astype(dtype))
+    content = image.copy(interpretation=interpretation).tiffsave_buffer()
+    position = content.index(struct.pack("<HHI", 338, 3, 1)) + 8  # Extra samples, as alpha.
+    for is_alpha in (True, False):
+        content = content[:position] + struct.pack("<H", 2 * is_alpha) + content[position + 2 :]
+        (tmp_path / "a.tif").write_bytes(content)
+        picture = read_picture(tmp_path / "a.tif")
+        with StripReader(tmp_path / "a.tif") as rows:
+            assert rows.metadata == picture.metadata
+        is_kept = is_alpha and interpretation != "cmyk"
+        assert picture.pixels.shape[2] == 3 + is_kept
+        for strip_metadata in (True, False):
+            told = metadata_losses("a.png", picture.metadata, strip_metadata=strip_metadata)
+            expected = "channels beside the colours, alpha or spot colours of a TIFF, were left out"
+            assert told == (() if is_kept else (expected,))
+
+
+def test_what_is_not_read_is_told(tmp_path, colours):
+    image = Image.fromarray(colours)
+    iptc = b"8BIM\x04\x04\0\0\0\0\0\x08\x1c\x02\x78\0\x03abc"
+    segment = b"\xff\xed" + struct.pack(">H", 2 + 14 + len(iptc)) + b"Photoshop 3.0\0" + iptc
+    jpeg = saved(image, "JPEG", comment=b"words").getvalue()
+    image.save(tmp_path / "a.tif", tiffinfo={33723: b"\x1c\x02\x78\0\x03abc"})
+    deep = pyvips.Image.new_from_array(np.dstack([colours, colours])).copy(interpretation="cmyk")
+    deep.set_type(pyvips.GValue.blob_type, "iptc-data", b"\x1c\x02\x78\0\x03abcd")
+    files = {
+        ("IPTC", "a comment"): jpeg[:2] + segment + jpeg[2:],
+        ("IPTC",): (tmp_path / "a.tif").read_bytes(),
+        ("a comment",): saved(image, "GIF", comment=b"words").getvalue(),
+        ("further pictures",): saved(image, "MPO", save_all=True, append_images=[image]).getvalue(),
+        (): saved(image, "MPO", save_all=True).getvalue(),
+    }
+    for names, content in files.items():
+        metadata = read_picture(io.BytesIO(content)).metadata
+        assert metadata.left_out == names
+        told = f"what else the file held was left out: {', '.join(names)}"
+        assert metadata_losses("a.png", metadata) == ((told,) if names else ())
+        assert metadata_losses("a.png", metadata, strip_metadata=True) == ()
+    big = deep.tiffsave_buffer(bigtiff=True)
+    assert read_picture(io.BytesIO(big)).metadata.left_out == ("IPTC",)

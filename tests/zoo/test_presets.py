@@ -1,4 +1,5 @@
 import json
+import zipfile
 
 import keras
 import numpy as np
@@ -225,5 +226,26 @@ def test_unknown_layers_are_refused(tmp_path):
 
     inputs = keras.Input((None, None, 3))
     keras.Model(inputs, Own()(inputs)).save(tmp_path / "own.keras")
-    with pytest.raises(ValueError, match="must be a model that Keras can load. Received: model='.*own.keras'"):
+    message = r"must be a model that Keras can load. Received: model='.*own.keras' \(Could not locate class 'Own'\."
+    with pytest.raises(ValueError, match=message) as caught:
         load_model(tmp_path / "own.keras")
+    assert len(str(caught.value)) < 500 and str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("member", "message"),
+    [
+        ("config.json", r"its config.json has 100000000 bytes; 16777216 at most can be read"),
+        ("model.weights.h5", r"it inflates to 1000\d+ bytes; 17\d+ at most can be read"),
+    ],
+)
+def test_files_that_inflate_to_far_more_are_refused_unread(tmp_path, monkeypatch, member, message):
+    monkeypatch.setattr(keras.models, "load_model", None)
+    zoo.fsrcnn(2, num_filters=8).save(tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()} | {member: bytes(10**8)}
+    with zipfile.ZipFile(tmp_path / "a.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match=rf"Received: model='.*a.keras' \({message}\)"):
+        load_model(tmp_path / "a.keras")
