@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_lisr.export.calibration import SIDE, Pictures, calibration_patches
+from keras_lisr.export.concatenation import uneven_groups
 from keras_lisr.export.dead_layers import bound_dead_layers
 from keras_lisr.export.equalize import equalize
 from keras_lisr.export.litert_file import check_litert_file
@@ -68,7 +69,8 @@ def write_litert(
         # The size that a map is resized to is a constant of a static file.
         patches = calibration_patches(representative, shape if shape and resizes else (SIDE, SIDE))
         model = equalize(model, patches)
-    network = litert_graph(model, bounded=quantize == "int8")
+    groups = None if patches is None else uneven_groups(model, patches)
+    network = litert_graph(model, bounded=quantize == "int8", groups=groups)
     if patches is not None:
         bound_dead_layers(network, patches)
     content = convert(network, quantize=quantize, shape=shape, patches=patches, io=io)

@@ -1,18 +1,23 @@
 """An equal network of operations that LiteRT's delegates run without a gap, and that leave no shapes to compute."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_lisr.export.concatenation import sum_of_convolutions
 from keras_lisr.export.dilated_depthwise import dilated_sum, is_large
+from keras_lisr.export.fold import affine
 from keras_lisr.export.transposed_convolution import is_upsampling, sub_pixel
 from keras_lisr.layers.bicubic_upsample import RADIUS, BicubicUpsample, phase_kernel
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
 from keras_lisr.zoo.graph import kind
 
 
-def litert_graph(model: keras.Model, *, bounded: bool = False) -> keras.Model:
+def litert_graph(
+    model: keras.Model, *, bounded: bool = False, groups: Mapping[str, Sequence[int]] | None = None
+) -> keras.Model:
     """Rewrites a network for LiteRT. Its output stays the same, up to the order of additions.
 
     - A transposed convolution becomes a convolution and depth to space: converted as it is, it computes its own shape.
@@ -20,6 +25,8 @@ def litert_graph(model: keras.Model, *, bounded: bool = False) -> keras.Model:
     - A split into unequal parts (SPLIT_V) becomes slices, which XNNPACK runs: IMDN is one delegated piece, not seven.
     - The bicubic skip repeats the border by slices (in place of GATHER), and enhanced spatial attention resizes by
       RESIZE_BILINEAR (in place of products with matrices that are computed in floats).
+    - A batch normalization that no convolution before can take in becomes a depthwise convolution: one operator in place
+      of two, of which an int8 file rounds what lies between them.
     - Depth to space moves behind what is added to its result, where the addition is a bias of the convolution before
       (the mean colour) or works on the smaller grid (the bicubic skip).
 
@@ -28,12 +35,15 @@ def litert_graph(model: keras.Model, *, bounded: bool = False) -> keras.Model:
         bounded: Whether the values of the output have the range [0, 1] once they are quantized, and nothing is spent on
             what lies outside. In an int8 file the last convolution saturates there by itself; the float values that a
             model with `bounded` returns are rounded to 8 bits.
+        groups: What `uneven_groups` found: the convolutions of these concatenations become sums.
 
     Returns:
         A model with its own weights.
     """
     originals: dict[int, keras.Operation] = {}
     rearranged: dict[int, tuple[keras.KerasTensor, int]] = {}  # What depth to space was applied to, by its result's id.
+    joined: dict[int, tuple[Sequence[keras.KerasTensor], Sequence[int]]] = {}  # What goes together, by the result's id.
+    affine_layers: dict[int, keras.layers.Layer] = {}  # In place of batch normalizations, which may be shared.
 
     def clone(operation):
         copy = copy_class(operation).from_config(operation.get_config())
@@ -51,6 +61,12 @@ def litert_graph(model: keras.Model, *, bounded: bool = False) -> keras.Model:
             return rearrange(sub_pixel(original, args[0]), original.strides[0])
         if is_large(original):
             return dilated_sum(original, args[0])
+        if kind(original) == "BatchNormalization" and not follows_convolutions(original):
+            if id(original) not in affine_layers:
+                affine_layers[id(original)] = depthwise_of(original)
+            return affine_layers[id(original)](args[0])
+        if kind(original) == "Conv2D" and id(args[0]) in joined:
+            return sum_of_convolutions(original, *joined[id(args[0])])
         if isinstance(original, BicubicUpsample):
             return rearrange(bicubic_phases(args[0], original), original.scale)
         if kind(original) == "DepthToSpace":
@@ -69,6 +85,8 @@ def litert_graph(model: keras.Model, *, bounded: bool = False) -> keras.Model:
         result = operation(*args, **kwargs)
         if getattr(original, "weights", None):
             operation.set_weights(original.get_weights())
+        if kind(original) == "Concatenate" and original.name in (groups or {}):
+            joined[id(result)] = args[0], groups[original.name]
         return result
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
@@ -79,6 +97,21 @@ def litert_graph(model: keras.Model, *, bounded: bool = False) -> keras.Model:
     if block_size > 1:
         features = keras.ops.depth_to_space(features, block_size)
     return keras.Model(copy.input, features, name=model.name)
+
+
+def follows_convolutions(layer: keras.layers.Layer) -> bool:
+    """Whether a layer is only applied to what convolutions return: the converter folds a batch normalization then."""
+    before = [node.input_tensors[0]._keras_history.operation for node in layer._inbound_nodes]
+    return all(kind(operation) == "Conv2D" and operation.activation is keras.activations.linear for operation in before)
+
+
+def depthwise_of(normalization: keras.layers.BatchNormalization) -> keras.layers.DepthwiseConv2D:
+    """A trained batch normalization as a depthwise convolution of one pixel."""
+    gain, shift = affine(normalization)
+    layer = keras.layers.DepthwiseConv2D(1, dtype=normalization.dtype_policy, name=normalization.name)
+    layer.build((None, None, None, len(gain)))
+    layer.set_weights([gain[None, None, :, None], shift])
+    return layer
 
 
 def copy_class(operation: keras.Operation) -> Any:

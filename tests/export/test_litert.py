@@ -223,3 +223,22 @@ def test_pictures_that_make_a_file_that_cannot_be_loaded_are_named(monkeypatch, 
     with pytest.raises(ValueError, match="LiteRT cannot load what these make. Received: .*=1 pictures") as error:
         write_litert(build("fsrcnn-plain"), tmp_path / "network.tflite", quantize="int8", representative=flat)
     assert ".partial_" not in str(error.value) and not any(tmp_path.iterdir())
+
+
+def test_channels_that_a_normalization_makes_alike_are_rounded_alike(tmp_path):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((None, None, 3))
+    features = keras.layers.Conv2D(8, 3, padding="same")(inputs)
+    normalization = keras.layers.BatchNormalization()
+    features = keras.layers.ReLU()(normalization(keras.layers.Add()([features, features])))
+    model = keras.Model(inputs, keras.layers.Rescaling(0.1, 0.5)(keras.layers.Conv2D(3, 1)(features)))
+    sizes = np.geomspace(0.02, 1, 8).astype(np.float32)  # Gains of up to 50, which had one step of 8 bits for all.
+    normalization.set_weights([np.ones(8), np.full(8, 0.1), np.zeros(8), sizes**2])
+    kernel, bias = model.layers[1].get_weights()
+    model.layers[1].set_weights([kernel * sizes, bias])
+
+    write_litert(model, tmp_path / "integers.tflite", quantize="int8", representative=PICTURES)
+    error = np.mean((run(tmp_path / "integers.tflite") - expected(model).clip(0, 1)) ** 2)
+    assert -10 * np.log10(error) > 47  # Before, 45.
+    operators = read_litert_file(tmp_path / "integers.tflite").operators
+    assert "MUL" not in operators and operators["DEPTHWISE_CONV_2D"] == 1

@@ -93,3 +93,13 @@ def test_a_rescaling_keeps_its_channels():
     for scale, offset in ((2.0, 0.5), ([1.0, 2.0, 3.0], [0.1, 0.2, 0.3])):
         rescaled = keras.Model(inputs, keras.layers.Rescaling(scale, offset)(enlarged))
         assert operations(assert_equal(rescaled))[-2:] == ["Rescaling", "DepthToSpace"]
+
+
+def test_a_batch_normalization_is_one_operator_wherever_no_convolution_takes_it_in():
+    keras.utils.set_random_seed(0)
+    model = zoo.memnet(2, num_filters=4, num_blocks=2, num_recursions=2)
+    rewritten = assert_equal(model)
+    normalizations = {layer.name for layer in rewritten.layers if isinstance(layer, keras.layers.BatchNormalization)}
+    depthwise = {layer.name for layer in rewritten.layers if isinstance(layer, keras.layers.DepthwiseConv2D)}
+    assert normalizations == {f"block_{i}_unit_2_normalization" for i in (1, 2)}
+    assert depthwise == {f"block_{i}_{name}_normalization" for i in (1, 2) for name in ("unit_1", "gate")}

@@ -1,0 +1,107 @@
+"""Concatenations of features of very different ranges, which one step for all of them rounds too coarsely.
+
+An integer file gives what is joined one step, and so all of its parts, wherever else they are read: the last of IMDN's
+blocks, whose values are the largest, would decide how coarsely the whole trunk is rounded. The convolution that follows
+can as well be a sum of convolutions, each of parts that are alike.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lisr.zoo.graph import calls, kind
+
+ALIKE = 2.0  # How many times as wide one range may be as another, at most, to share its step: the cost is one bit.
+
+
+def uneven_groups(model: keras.Model, patches: Sequence[np.ndarray]) -> dict[str, list[int]]:
+    """Finds the concatenations of which the ranges of some parts are unlike those of others.
+
+    Args:
+        model: Functional model from RGB in [0, 1] to RGB.
+        patches: float32 pictures `(height, width, 3)` in [0, 1], of one size.
+
+    Returns:
+        By the name of each, if nothing but 1x1 convolutions reads it: how many parts, one after the other, go together.
+    """
+    graph = list(calls(model))
+    readers: dict[int, list[keras.Operation]] = {}
+    for call in graph:
+        for tensor in call.inputs:
+            readers.setdefault(id(tensor), []).append(call.operation)
+    found = [
+        call
+        for call in graph
+        if kind(call.operation) == "Concatenate" and all(map(is_pointwise, readers.get(id(call.outputs[0]), [None])))
+    ]
+    if not found:
+        return {}
+    of_parts = [width(part) for call in found for part in call.inputs]
+    probe = keras.Model(model.input, keras.ops.stack(of_parts))
+    widest = np.max([keras.ops.convert_to_numpy(probe(patch[None], training=False)) for patch in patches], axis=0)
+    ends = np.cumsum([len(call.inputs) for call in found])
+    groups = {call.operation.name: runs(each) for call, each in zip(found, np.split(widest, ends[:-1]), strict=True)}
+    return {name: counts for name, counts in groups.items() if len(counts) > 1}
+
+
+def is_pointwise(operation: keras.Operation | None) -> bool:
+    """Whether an operation is a 1x1 convolution that is used once, and so can be one of several."""
+    return (
+        kind(operation) == "Conv2D"
+        and set(operation.kernel_size) == set(operation.strides) == {operation.groups} == {1}
+        and operation.activation is keras.activations.linear
+        and len(operation._inbound_nodes) == 1
+    )
+
+
+def width(features):
+    """How far the values of a tensor, and 0, lie apart."""
+    return keras.ops.maximum(keras.ops.max(features), 0) - keras.ops.minimum(keras.ops.min(features), 0)
+
+
+def runs(widths: Sequence[float]) -> list[int]:
+    """Lengths of runs, as long as they can be, whose widths are alike.
+
+    >>> runs([1.0, 1.5, 0.9, 4.0, 3.0])
+    [3, 2]
+    """
+    lengths: list[int] = []
+    narrowest = widest = 0.0
+    for one in widths:
+        narrowest, widest = min(narrowest, one), max(widest, one)
+        if lengths and widest <= ALIKE * narrowest:
+            lengths[-1] += 1
+        else:
+            lengths.append(1)
+            narrowest = widest = one
+    return lengths
+
+
+def sum_of_convolutions(layer: keras.layers.Conv2D, parts: Sequence[Any], counts: Sequence[int]):
+    """What a 1x1 convolution of a concatenation computes.
+
+    Args:
+        layer: One of which `is_pointwise` is true.
+        parts: What is concatenated.
+        counts: How many of them go together.
+    """
+    kernel, *biases = layer.get_weights()
+    sums, first, channel = [], 0, 0
+    for number, count in enumerate(counts):
+        group = parts[first : first + count]
+        features = keras.layers.Concatenate()(group) if count > 1 else group[0]
+        convolution = keras.layers.Conv2D(
+            layer.filters,
+            1,
+            use_bias=bool(biases) and not number,
+            dtype=layer.dtype_policy,
+            name=f"{layer.name}_{number}",
+        )
+        convolution.build(features.shape)
+        weights = kernel[:, :, channel : channel + features.shape[-1]]
+        convolution.set_weights([weights, *(biases if convolution.use_bias else [])])
+        sums.append(convolution(features))
+        first, channel = first + count, channel + features.shape[-1]
+    return keras.layers.Add(name=layer.name)(sums)
