@@ -25,8 +25,8 @@ def litert_graph(
     - A split into unequal parts (SPLIT_V) becomes slices, which XNNPACK runs: IMDN is one delegated piece, not seven.
     - The bicubic skip repeats the border by slices (in place of GATHER), and enhanced spatial attention resizes by
       RESIZE_BILINEAR (in place of products with matrices that are computed in floats).
-    - A batch normalization that no convolution before can take in becomes a depthwise convolution: one operator in place
-      of two, of which an int8 file rounds what lies between them.
+    - A batch normalization that no convolution before takes in becomes a depthwise one, which is one operator, not two:
+      an int8 file rounds nothing between them, and no longer all gains by one step.
     - Depth to space moves behind what is added to its result, where the addition is a bias of the convolution before
       (the mean colour) or works on the smaller grid (the bicubic skip).
 
