@@ -30,7 +30,7 @@ from keras_lisr.pictures.read import (
     read_animation,
     read_picture,
 )
-from keras_lisr.pictures.write import write_animation, write_picture
+from keras_lisr.pictures.write import ENCODER_BYTES, write_animation, write_picture
 
 WRITTEN, SKIPPED, FAILED = "written", "skipped", "failed"
 SHARED_MEMORY = 2**30  # What each of three pictures may take at once where no bound is given,
@@ -206,7 +206,8 @@ class Worker:
         assert header is not None
         size = header.height, header.width, header.channels, header.depth
         decoder = DECODER_BYTES.get(header.format, 0)
-        fits = self.upscaler.fits(*size, frames=header.frames, decoder=decoder)
+        encoder = ENCODER_BYTES.get(format_of(task.job.target).name, 0)
+        fits = self.upscaler.fits(*size, frames=header.frames, decoder=decoder, encoder=encoder)
         if fits:
             task.picture = enlarged(self.load(task), self.upscaler, tell)
             self.write(task)
@@ -286,4 +287,5 @@ def bytes_held(task: Task) -> int:
     header, (height, width) = task.header, task.target_size
     pixel = header.channels * header.depth // 8
     decoded = DECODER_BYTES.get(header.format, 0) * header.height * header.width * pixel
-    return header.frames * (header.height * header.width + height * width) * 2 * max(4, pixel) + decoded
+    encoded = ENCODER_BYTES.get(format_of(task.job.target).name, 0) * height * width
+    return header.frames * (header.height * header.width + height * width) * 2 * max(4, pixel) + decoded + encoded

@@ -6,7 +6,8 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from keras_lisr.batch import Job, Worker
-from keras_lisr.pictures import Metadata, Picture, PictureUpscaler, read_picture, write_picture
+from keras_lisr.batch.worker import bytes_held
+from keras_lisr.pictures import Metadata, Picture, PictureUpscaler, Size, read_picture, write_picture
 from keras_lisr.pictures.read import read_animation
 from keras_lisr.runtime.memory import resident_size
 
@@ -101,6 +102,18 @@ def test_a_large_picture_is_alone(tmp_path, network, monkeypatch):
     worker.compute(task)
     assert (task.status, task.picture) == ("written", None)
     np.testing.assert_array_equal(read_picture(job.target).pixels, network(np.zeros((300, 400, 3), np.uint8)))
+
+
+def test_what_an_encoder_takes_counts(tmp_path, network):
+    Image.new("RGB", (600, 450)).save(tmp_path / "in.png")
+    upscaler = PictureUpscaler(network, size=Size(scale=8), memory=resident_size() + 300 * 2**20)
+    easy, *hard = (
+        Worker(upscaler)(Job(tmp_path / "in.png", tmp_path / f"out.{suffix}"))
+        for suffix in ("bmp", "gif", "webp", "avif")
+    )
+    assert not easy.error
+    assert all("for a picture beyond memory" in task.error for task in hard)
+    assert bytes_held(easy) < min(map(bytes_held, hard))
 
 
 def test_a_picture_beyond_memory_goes_in_strips(tmp_path, network):
