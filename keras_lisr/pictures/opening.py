@@ -44,6 +44,7 @@ MOST_DIRECTORIES = 1000  # Pages of a TIFF; each may ask for all of its tags to 
 # A stream that cannot be searched is copied: pixels in 16 bits without compression, and what stands beside.
 BYTES_PER_PIXEL, BYTES_BESIDE = 8, 2**26
 COPIED_AT_ONCE = 2**20
+SEARCHED_AT_ONCE = 2**16
 
 
 class Opened(NamedTuple):
@@ -212,20 +213,32 @@ def check_scans(stream: BinaryIO) -> None:
     Raises:
         ValueError: If it has too many scans or segments.
     """
-    scans = 0
-    with content_of(stream) as content:
-        position = 0
-        for _ in range(MOST_SEGMENTS):
-            marker = MARKER.search(content, position)
-            if marker is None or marker[0][1] == END_OF_IMAGE:
-                return
-            scans += marker[0][1] == START_OF_SCAN
-            if scans > MOST_SCANS:
-                raise ValueError(f"it has more than {MOST_SCANS} scans")
-            position = marker.end()
-            if marker[0][1] != START_OF_IMAGE:
-                position += int.from_bytes(content[position : position + 2], "big")
+    scans = position = 0
+    for _ in range(MOST_SEGMENTS):
+        marker, position = next_marker(stream, position)
+        if marker in (None, END_OF_IMAGE):
+            return
+        scans += marker == START_OF_SCAN
+        if scans > MOST_SCANS:
+            raise ValueError(f"it has more than {MOST_SCANS} scans")
+        if marker != START_OF_IMAGE:
+            stream.seek(position)
+            position += int.from_bytes(stream.read(2), "big")
     raise ValueError(f"it has more than {MOST_SEGMENTS} segments")
+
+
+def next_marker(stream: BinaryIO, position: int) -> tuple[int | None, int]:
+    """The next marker of a JPEG, None if there is none, and the position behind it.
+
+    A file that is mapped into memory would be part of the process wherever it was searched.
+    """
+    stream.seek(position)
+    content = b""
+    while read := stream.read(SEARCHED_AT_ONCE):
+        content = content[-1:] + read
+        if marker := MARKER.search(content):
+            return marker[0][1], stream.tell() - len(content) + marker.end()
+    return None, position
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -80,10 +81,11 @@ print(json.dumps([messages, mebibytes, time.monotonic() - start]))
 """
 
 
-def run_bounded(tmp_path, content):
-    """What a process of its own tells of a file: messages, further memory in MiB, seconds."""
+def run_bounded(tmp_path, content, length=None):
+    """What a process of its own tells of a file, filled up with zeros: messages, further memory in MiB, seconds."""
     Image.new("RGB", (4, 4)).save(tmp_path / "small.png")
     (tmp_path / "hostile").write_bytes(content)
+    os.truncate(tmp_path / "hostile", length or len(content))
     command = [sys.executable, "-c", BOUNDED, tmp_path / "small.png", tmp_path / "hostile"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
@@ -145,6 +147,13 @@ def test_small_files_do_not_become_large(tmp_path, name):
     assert mebibytes < 900  # 200 megapixels in RGB.
     assert mebibytes < 150 or name in ("fewer pixels than a PNG says", "size of a GIF")
     assert seconds < 10
+
+
+def test_a_long_scan_is_not_held(tmp_path):
+    content = SAMPLES["jpeg"]
+    messages, mebibytes, _ = run_bounded(tmp_path, content[:-10], length=2**29)
+    assert messages == ["", "", ""]
+    assert mebibytes < 150
 
 
 def test_files_are_what_they_hold(tmp_path):
