@@ -21,6 +21,7 @@ from keras_lisr.pictures.formats import (
     losses,
     metadata_losses,
 )
+from keras_lisr.pictures.opening import GIF_HEADER_BYTES
 from keras_lisr.pictures.picture import Metadata
 from keras_lisr.pictures.read import (
     DECODER_BYTES,
@@ -126,8 +127,10 @@ class Worker:
         self.quality = quality
         self.strip_metadata = strip_metadata
         self._shared_upscaler, self._share = upscaler, SHARED_MEMORY
+        self._max_gif_pixels = DEFAULT_MAX_PIXELS
         if upscaler.memory:
             self._share = upscaler.memory // SHARED_PART
+            self._max_gif_pixels = min(DEFAULT_MAX_PIXELS, self._share // GIF_HEADER_BYTES)
             # Another picture may be read, and another one written, while a small one is upscaled.
             rest = upscaler.memory - 2 * self._share
             self._shared_upscaler = PictureUpscaler(
@@ -147,7 +150,8 @@ class Worker:
             if self.skip_existing and os.path.lexists(job.target):
                 task.status = SKIPPED
                 return task
-            task.header = header = picture_size(job.source, max_pixels=self.max_pixels)
+            limits = {"max_pixels": self.max_pixels, "max_gif_pixels": self._max_gif_pixels}
+            task.header = header = picture_size(job.source, **limits)
             if header.frames > 1:
                 check_output_animation(job.target)
             check_quality(job.target, self._options(job)["quality"])

@@ -29,8 +29,9 @@ DECODERS = (
     *("DIB", "PCX", "SGI", "QOI", "DDS"),
 )
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-# Pillow allocates all pixels of a GIF to read its header.
+# Pillow allocates all pixels of a GIF to read its header, those of an animated one twice.
 GIF_MAGIC = b"GIF8"
+GIF_HEADER_BYTES = 2
 # A progressive picture has about ten. Each takes time for all pixels, even if it is a few bytes long.
 MOST_SCANS = 500
 MOST_SEGMENTS = 10_000
@@ -104,12 +105,13 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # Without one, what 
 
 
 @contextmanager
-def opened(file: File, max_pixels: int) -> Iterator[Opened]:
+def opened(file: File, max_pixels: int, max_gif_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Opened]:
     """Opens a file as what its content says. Whatever goes wrong meanwhile is one error of one line.
 
     Args:
         file: Path, or stream from its beginning.
         max_pixels: Pixels of a picture in it, at most.
+        max_gif_pixels: Likewise, if it is a GIF: what reading its header takes grows with them.
 
     Raises:
         ValueError: If it is no picture, is broken, or too large.
@@ -123,7 +125,7 @@ def opened(file: File, max_pixels: int) -> Iterator[Opened]:
                 stream = seekable(file, max_pixels)
             start = stream.read(4)
             if start == GIF_MAGIC:
-                max_pixels = min(max_pixels, DEFAULT_MAX_PIXELS)
+                max_pixels = min(max_pixels, max_gif_pixels)
             if start in TIFF_MAGIC:
                 silence_libtiff()
                 check_tags(stream)
@@ -142,7 +144,7 @@ def opened(file: File, max_pixels: int) -> Iterator[Opened]:
     except Image.DecompressionBombError as error:
         pixels = int(re.search(r"\d+", str(error)).group())  # type: ignore[union-attr]
         # What Pillow itself refuses of a GIF stays refused.
-        is_fixed = start == GIF_MAGIC and pixels > DEFAULT_MAX_PIXELS and not isinstance(error, TooManyPixels)
+        is_fixed = start == GIF_MAGIC and pixels > max_gif_pixels and not isinstance(error, TooManyPixels)
         raise ValueError(too_large(name, pixels, max_pixels, is_fixed)) from error
     except Exception as error:  # Decoders raise a dozen types for broken files.
         raise unreadable(name, error) from error

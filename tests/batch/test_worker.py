@@ -116,6 +116,15 @@ def test_what_an_encoder_takes_counts(tmp_path, network):
     assert bytes_held(easy) < min(map(bytes_held, hard))
 
 
+def test_headers_of_gifs_are_bounded_with_the_memory(tmp_path, network):
+    Image.new("P", (6000, 6000)).save(tmp_path / "in.gif")
+    job = Job(tmp_path / "in.gif", tmp_path / "out.png")
+    task = Worker(PictureUpscaler(network, memory=2**30)).examine(job)
+    assert "must be a picture of at most 33.5544 megapixels, as a GIF." in task.error
+    assert "--max-pixels" not in task.error
+    assert Worker(PictureUpscaler(network, memory=2**31)).examine(job).header.width == 6000
+
+
 def test_a_picture_beyond_memory_goes_in_strips(tmp_path, network):
     noise = np.random.default_rng(0).integers(0, 256, (2000, 2000, 3), dtype=np.uint8)
     write_picture(Picture(noise), tmp_path / "in.tif")
