@@ -90,7 +90,7 @@ def from_cmyk(image: Any, depth: int) -> Any:
         options = {"embedded": True, "depth": depth, "intent": "relative", "black_point_compensation": True}
         return image[:4].icc_transform("srgb", **options)
     most = 2**depth - 1
-    paper = most - image[:4]
+    paper = image[:4].invert()  # In integers: libvips keeps rows of each step.
     colours = paper[:3] * paper[3] / most
     return colours.rint().cast(image.format).copy(interpretation="rgb16" if depth == 16 else "srgb")
 
