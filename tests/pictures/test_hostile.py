@@ -7,7 +7,11 @@ import struct
 import subprocess
 import sys
 import zlib
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hostile_files import mutated, samples
 from hypothesis import HealthCheck, given, settings
@@ -15,8 +19,12 @@ from hypothesis import strategies as st
 from picture_files import png_chunk
 from PIL import Image
 
-from keras_lisr.pictures import read_animation, read_picture
+from keras_lisr.pictures import Metadata, Picture, read_animation, read_picture, write_picture
+from keras_lisr.pictures.formats import FORMATS
 from keras_lisr.pictures.read import picture_size
+from keras_lisr.pictures.strips import StripReader, StripWriter
+from keras_lisr.pictures.write import write_animation
+from keras_lisr.runtime.rows import bands_of
 
 SAMPLES = samples()
 KINDS = ("byte", "bit", "number", "byte", "bit", "number", "missing", "twice", "end")
@@ -55,6 +63,80 @@ def test_cut_off_files(name):
 @given(st.sampled_from(sorted(SAMPLES)), st.lists(st.one_of(edit, early_edit), min_size=1, max_size=4))
 def test_damaged_files(name, edits):
     assert_read_or_refused(mutated(SAMPLES[name], edits))
+
+
+@contextmanager
+def one_line_if_refused():
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        message = str(error)
+        assert message.isprintable() and 0 < len(message) < 600
+
+
+def assert_passed_on_or_refused(folder, content, suffix, strip_metadata):
+    """Reads a file by rows, and as a whole, and writes what it was in another format: whole, or not at all."""
+    source, target = folder / "in", folder / f"out{suffix}"
+    source.write_bytes(content)
+    with one_line_if_refused():
+        with StripReader(source, 2**20) as rows:
+            pixels = np.concatenate(list(bands_of(rows)))
+        assert pixels.shape == rows.shape
+        with StripWriter(target, *rows.shape, rows.dtype, rows.metadata, strip_metadata=strip_metadata) as writer:
+            writer.write(pixels)
+    if target.exists():
+        assert picture_size(target)[:2] == pixels.shape[:2]
+        target.unlink()
+    with one_line_if_refused():
+        animation = read_animation(source, max_pixels=2**20)
+        write_animation(animation, target, strip_metadata=strip_metadata)
+    if target.exists():
+        assert picture_size(target)[:2] == animation.frames[0].pixels.shape[:2]
+        target.unlink()
+    assert [path.name for path in folder.iterdir()] == [source.name]
+
+
+def passed_on(examples):
+    """The test, with so many examples; none may take longer than ten seconds."""
+
+    @settings(max_examples=examples, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
+    @given(
+        st.sampled_from(sorted(SAMPLES)),
+        st.lists(st.one_of(edit, early_edit), min_size=1, max_size=3),
+        st.sampled_from(sorted(FORMATS)),
+        st.booleans(),
+    )
+    def test(tmp_path_factory, name, edits, suffix, strip_metadata):
+        with TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as folder:
+            assert_passed_on_or_refused(Path(folder), mutated(SAMPLES[name], edits), suffix, strip_metadata)
+
+    return test
+
+
+test_damaged_files_are_passed_on_or_refused = passed_on(700)
+test_many_damaged_files_are_passed_on_or_refused = pytest.mark.slow(passed_on(10_000))
+
+
+edits = st.lists(st.one_of(edit, early_edit), max_size=3)
+
+
+@settings(max_examples=400, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
+@given(edits, edits, edits, st.sampled_from(sorted(FORMATS)), st.sampled_from([np.uint8, np.uint16]), st.booleans())
+def test_damaged_metadata_costs_nobody_the_picture(
+    tmp_path_factory, of_exif, of_profile, of_xmp, suffix, dtype, strip_metadata
+):
+    whole = read_picture(io.BytesIO(SAMPLES["jpeg"])).metadata
+    blocks = ((whole.exif, of_exif), (whole.icc_profile, of_profile), (whole.xmp, of_xmp))
+    metadata = Metadata(*(mutated(block, edits) for block, edits in blocks), whole.dpi)
+    pixels = np.full((9, 11, 3), 77, dtype)
+    with TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as folder:
+        target = Path(folder) / f"out{suffix}"
+        write_picture(Picture(pixels, metadata), target, strip_metadata=strip_metadata)
+        assert picture_size(target)[:2] == (9, 11)
+        if FORMATS[suffix].strips:
+            with StripWriter(target, *pixels.shape, dtype, metadata, strip_metadata=strip_metadata) as writer:
+                writer.write(pixels)
+            assert picture_size(target)[:2] == (9, 11)
 
 
 @settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
