@@ -31,6 +31,8 @@ def samples() -> dict[str, bytes]:
 
     deep = pyvips.Image.new_from_array(colours.astype(np.uint16) * 257).copy(interpretation="rgb16")
     deep_alpha = pyvips.Image.new_from_array(np.dstack([x, y]).astype(np.uint16) * 99).copy(interpretation="grey16")
+    profiled = deep.copy()
+    profiled.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     return {
         "jpeg": saved(image, "JPEG", **described),
         "progressive jpeg": saved(image, "JPEG", progressive=True),
@@ -48,6 +50,7 @@ def samples() -> dict[str, bytes]:
         "raw tiff": saved(transparent, "TIFF"),
         "jpeg tiff": saved(image, "TIFF", compression="jpeg"),
         "16-bit tiff": deep.tiffsave_buffer(compression="lzw"),
+        "profiled 16-bit tiff": profiled.tiffsave_buffer(),
         "tiled bigtiff": deep.tiffsave_buffer(tile=True, tile_width=16, tile_height=16, bigtiff=True),
         "grey and alpha tiff": deep_alpha.tiffsave_buffer(compression="deflate"),
         "gif": saved(image.quantize(16), "GIF", transparency=3),

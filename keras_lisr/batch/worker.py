@@ -23,6 +23,7 @@ from keras_lisr.pictures.formats import (
     losses,
     metadata_losses,
 )
+from keras_lisr.pictures.opening import GIF_HEADER_BYTES
 from keras_lisr.pictures.picture import Metadata
 from keras_lisr.pictures.read import (
     DECODER_BYTES,
@@ -32,7 +33,7 @@ from keras_lisr.pictures.read import (
     read_animation,
     read_picture,
 )
-from keras_lisr.pictures.write import write_animation, write_picture
+from keras_lisr.pictures.write import ENCODER_BYTES, write_animation, write_picture
 
 WRITTEN, SKIPPED, FAILED = "written", "skipped", "failed"
 SHARED_MEMORY = 2**30  # What each of three pictures may take at once where no bound is given,
@@ -128,8 +129,10 @@ class Worker:
         self.quality = quality
         self.strip_metadata = strip_metadata
         self._shared_upscaler, self._share = upscaler, SHARED_MEMORY
+        self._max_gif_pixels = DEFAULT_MAX_PIXELS
         if upscaler.memory:
             self._share = upscaler.memory // SHARED_PART
+            self._max_gif_pixels = min(DEFAULT_MAX_PIXELS, self._share // GIF_HEADER_BYTES)
             # Another picture may be read, and another one written, while a small one is upscaled.
             rest = upscaler.memory - 2 * self._share
             self._shared_upscaler = PictureUpscaler(
@@ -149,7 +152,8 @@ class Worker:
             if self.skip_existing and os.path.lexists(job.target):
                 task.status = SKIPPED
                 return task
-            task.header = header = picture_size(job.source, max_pixels=self.max_pixels)
+            limits = {"max_pixels": self.max_pixels, "max_gif_pixels": self._max_gif_pixels}
+            task.header = header = picture_size(job.source, **limits)
             if header.frames > 1:
                 check_output_animation(job.target)
             check_quality(job.target, self._options(job)["quality"])
@@ -208,7 +212,8 @@ class Worker:
         assert header is not None
         size = header.height, header.width, header.channels, header.depth
         decoder = DECODER_BYTES.get(header.format, 0)
-        fits = self.upscaler.fits(*size, frames=header.frames, decoder=decoder)
+        encoder = ENCODER_BYTES.get(format_of(task.job.target).name, 0)
+        fits = self.upscaler.fits(*size, frames=header.frames, decoder=decoder, encoder=encoder)
         if fits:
             task.picture = enlarged(self.load(task), self.upscaler, tell)
             self.write(task)
@@ -290,4 +295,5 @@ def bytes_held(task: Task) -> int:
     header, (height, width) = task.header, task.target_size
     pixel = header.channels * header.depth // 8
     decoded = DECODER_BYTES.get(header.format, 0) * header.height * header.width * pixel
-    return header.frames * (header.height * header.width + height * width) * 2 * max(4, pixel) + decoded
+    encoded = ENCODER_BYTES.get(format_of(task.job.target).name, 0) * height * width
+    return header.frames * (header.height * header.width + height * width) * 2 * max(4, pixel) + decoded + encoded

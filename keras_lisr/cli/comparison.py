@@ -27,18 +27,38 @@ def check_comparison(comparison: Path, jobs: list[Job], overwrite: bool) -> None
         check_free([Job(jobs[0].source, comparison)])
 
 
-def write_comparison(job: Job, comparison: Path, label: str, max_pixels: int) -> None:
+def write_comparison(job: Job, comparison: Path, label: str, max_pixels: int, by_rows: bool) -> None:
     """Writes a job's result beside its source as bicubic enlarges it, both as 8-bit RGB.
+
+    Args:
+        job: What was done.
+        comparison: File to write.
+        label: Name of the network.
+        max_pixels: Of the source.
+        by_rows: Whether the pictures may be beyond memory. What cannot be read by rows was not, when it was upscaled.
 
     Raises:
         ValueError: If one of the files cannot be read.
         OSError: If the comparison cannot be written.
     """
-    from keras_lisr.inference.comparison import side_by_side
+    from keras_lisr.inference.comparison import middle, side_by_side
     from keras_lisr.pictures import Picture, read_picture, write_picture
+    from keras_lisr.pictures.read import ANY_SIZE, picture_size
+    from keras_lisr.pictures.strips import StripReader
+    from keras_lisr.pictures.vips import LOADERS
 
-    before, after = (rgb(read_picture(file, max_pixels=max_pixels).pixels) for file in (job.source, job.target))
-    write_picture(Picture(side_by_side(before, after, label)), comparison)
+    sizes = [picture_size(file) for file in (job.source, job.target)]
+    height, width = sizes[0][:2]
+    halves = []
+    for file, size, most in zip((job.source, job.target), sizes, (max_pixels, ANY_SIZE), strict=True):
+        rows, columns = middle(height, width, size.height // height)
+        if by_rows and size.format in LOADERS:
+            with StripReader(file, most) as picture:
+                pixels = picture[rows][:, columns]
+        else:
+            pixels = read_picture(file, max_pixels=most).pixels[rows, columns]
+        halves.append(rgb(pixels))
+    write_picture(Picture(side_by_side(halves[0], halves[1], label)), comparison)
 
 
 def rgb(pixels: np.ndarray) -> np.ndarray:

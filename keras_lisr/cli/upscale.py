@@ -135,7 +135,8 @@ def upscale_all(
                 report.tell(task)
         code = report.end()
     if arguments.compare:
-        write_comparison(jobs[0], arguments.compare, Path(model_name).name, plan.max_pixels)
+        by_rows = plan.memory is not None and task.is_alone
+        write_comparison(jobs[0], arguments.compare, Path(model_name).name, plan.max_pixels, by_rows)
         print(f"{arguments.compare}: beside bicubic", file=lines)
     return code
 

@@ -24,17 +24,20 @@ def side_by_side(low_resolution: np.ndarray, super_resolved: np.ndarray, label: 
         uint8 RGB, `(height, width, 3)`.
     """
     scale = len(super_resolved) // len(low_resolution)
-    crop, enlarged_crop = [], []
-    for side in low_resolution.shape[:2]:
-        start = max(0, side - LARGEST_SIDE) // 2
-        stop = min(side, start + LARGEST_SIDE)
-        crop.append(slice(start, stop))
-        enlarged_crop.append(slice(start * scale, stop * scale))
+    height, width, _ = low_resolution.shape
     halves = {
-        "bicubic": imresize(low_resolution[tuple(crop)], scale),
-        label: super_resolved[tuple(enlarged_crop)],
+        "bicubic": imresize(low_resolution[middle(height, width)], scale),
+        label: super_resolved[middle(height, width, scale)],
     }
     return np.concatenate([labelled(half, text) for text, half in halves.items()], axis=1)
+
+
+def middle(height: int, width: int, scale: int = 1) -> tuple[slice, slice]:
+    """Rows and columns that are shown of a picture of that size, where it is so many times as large."""
+    starts = [max(0, side - LARGEST_SIDE) // 2 for side in (height, width)]
+    stops = [min(side, start + LARGEST_SIDE) for side, start in zip((height, width), starts, strict=True)]
+    rows, columns = (slice(start * scale, stop * scale) for start, stop in zip(starts, stops, strict=True))
+    return rows, columns
 
 
 def labelled(image: np.ndarray, text: str) -> np.ndarray:

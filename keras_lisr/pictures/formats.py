@@ -10,6 +10,7 @@ import numpy as np
 from keras_lisr.pictures.animation import in_steps
 from keras_lisr.pictures.picture import Metadata, Picture
 from keras_lisr.pictures.png_chunks import TEXTS, meaning_of
+from keras_lisr.runtime.rows import BAND
 from keras_lisr.whole_files import reason
 
 
@@ -296,4 +297,7 @@ def rounded_to_8_bits(pixels: np.ndarray) -> np.ndarray:
     """The nearest values in 8 bits; 8 bits stay as they are."""
     if pixels.dtype == np.uint8:
         return pixels
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    rounded = np.empty(pixels.shape, np.uint8)
+    for start in range(0, len(pixels), BAND):  # Meanwhile, each value takes twelve bytes.
+        rounded[start : start + BAND] = (pixels[start : start + BAND].astype(np.uint32) + 128) // 257
+    return rounded

@@ -4,7 +4,6 @@ import ctypes
 import functools
 import io
 import logging
-import mmap
 import os
 import re
 import threading
@@ -30,8 +29,9 @@ DECODERS = (
     *("DIB", "PCX", "SGI", "QOI", "DDS"),
 )
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-# Pillow allocates all pixels of a GIF to read its header.
+# Pillow allocates all pixels of a GIF to read its header, those of an animated one twice.
 GIF_MAGIC = b"GIF8"
+GIF_HEADER_BYTES = 2
 # A progressive picture has about ten. Each takes time for all pixels, even if it is a few bytes long.
 MOST_SCANS = 500
 MOST_SEGMENTS = 10_000
@@ -46,6 +46,7 @@ MOST_DIRECTORIES = 1000  # Pages of a TIFF; each may ask for all of its tags to 
 # A stream that cannot be searched is copied: pixels in 16 bits without compression, and what stands beside.
 BYTES_PER_PIXEL, BYTES_BESIDE = 8, 2**26
 COPIED_AT_ONCE = 2**20
+SEARCHED_AT_ONCE = 2**16
 
 
 class Opened(NamedTuple):
@@ -107,12 +108,13 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # Without one, what 
 
 
 @contextmanager
-def opened(file: File, max_pixels: int) -> Iterator[Opened]:
+def opened(file: File, max_pixels: int, max_gif_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Opened]:
     """Opens a file as what its content says. Whatever goes wrong meanwhile is one error of one line.
 
     Args:
         file: Path, or stream from its beginning.
         max_pixels: Pixels of a picture in it, at most.
+        max_gif_pixels: Likewise, if it is a GIF: what reading its header takes grows with them.
 
     Raises:
         ValueError: If it is no picture, is broken, or too large.
@@ -126,7 +128,7 @@ def opened(file: File, max_pixels: int) -> Iterator[Opened]:
                 stream = seekable(file, max_pixels)
             start = stream.read(4)
             if start == GIF_MAGIC:
-                max_pixels = min(max_pixels, DEFAULT_MAX_PIXELS)
+                max_pixels = min(max_pixels, max_gif_pixels)
             if start in TIFF_MAGIC:
                 silence_libtiff()
                 check_tags(stream)
@@ -151,7 +153,7 @@ def opened(file: File, max_pixels: int) -> Iterator[Opened]:
     except Image.DecompressionBombError as error:
         pixels = int(re.search(r"\d+", str(error)).group())  # type: ignore[union-attr]
         # What Pillow itself refuses of a GIF stays refused.
-        is_fixed = start == GIF_MAGIC and pixels > DEFAULT_MAX_PIXELS and not isinstance(error, TooManyPixels)
+        is_fixed = start == GIF_MAGIC and pixels > max_gif_pixels and not isinstance(error, TooManyPixels)
         raise ValueError(too_large(name, pixels, max_pixels, is_fixed)) from error
     except Exception as error:  # Decoders raise a dozen types for broken files.
         raise unreadable(name, error) from error
@@ -222,19 +224,17 @@ def check_scans(stream: BinaryIO) -> None:
     Raises:
         ValueError: If it has too many scans or segments.
     """
-    scans = 0
-    with content_of(stream) as content:
-        position = 0
-        for _ in range(MOST_SEGMENTS):
-            marker = MARKER.search(content, position)
-            if marker is None or marker[0][1] == END_OF_IMAGE:
-                return
-            scans += marker[0][1] == START_OF_SCAN
-            if scans > MOST_SCANS:
-                raise ValueError(f"it has more than {MOST_SCANS} scans")
-            position = marker.end()
-            if marker[0][1] != START_OF_IMAGE:
-                position += int.from_bytes(content[position : position + 2], "big")
+    scans = position = 0
+    for _ in range(MOST_SEGMENTS):
+        marker, position = next_marker(stream, position)
+        if marker in (None, END_OF_IMAGE):
+            return
+        scans += marker == START_OF_SCAN
+        if scans > MOST_SCANS:
+            raise ValueError(f"it has more than {MOST_SCANS} scans")
+        if marker != START_OF_IMAGE:
+            stream.seek(position)
+            position += int.from_bytes(stream.read(2), "big")
     raise ValueError(f"it has more than {MOST_SEGMENTS} segments")
 
 
@@ -244,36 +244,37 @@ def check_end(stream: BinaryIO) -> None:
     Raises:
         ValueError: If it is cut off.
     """
-    with content_of(stream) as content:
-        position, end = 0, len(content)
-        if content[:2] != CODESTREAM:  # It stands in one of several boxes.
-            for _ in range(MOST_SEGMENTS):
-                length, kind = (
-                    int.from_bytes(content[position : position + 4], "big"),
-                    content[position + 4 : position + 8],
-                )
-                if length == 1:  # What is longer than 4 GiB says it behind.
-                    length = int.from_bytes(content[position + 8 : position + 16], "big")
-                position += length or end - position  # 0 is the rest of the file.
-                if kind == b"jp2c" or length < 8:
-                    break
-            end = position
-        # Some fill up to an even length.
-        if not content[max(0, end - 3) : end].removesuffix(b"\0").endswith(bytes([0xFF, END_OF_IMAGE])):
-            raise ValueError("it is cut off")
+    end = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    if stream.read(len(CODESTREAM)) != CODESTREAM:  # It stands in one of several boxes.
+        position = 0
+        for _ in range(MOST_SEGMENTS):
+            stream.seek(position)
+            length, kind = int.from_bytes(stream.read(4), "big"), stream.read(4)
+            if length == 1:  # What is longer than 4 GiB says it behind.
+                length = int.from_bytes(stream.read(8), "big")
+            position += length or end - position  # 0 is the rest of the file.
+            if kind == b"jp2c" or length < 8:
+                break
+        end = position
+    stream.seek(max(0, end - 3))
+    # Some fill up to an even length.
+    if not stream.read(min(end, 3)).removesuffix(b"\0").endswith(bytes([0xFF, END_OF_IMAGE])):
+        raise ValueError("it is cut off")
 
 
-@contextmanager
-def content_of(stream: BinaryIO) -> Iterator[bytes | mmap.mmap]:
-    """What a stream holds, without reading a file into memory."""
-    try:
-        descriptor = stream.fileno()
-    except OSError:  # A stream in memory.
-        stream.seek(0)
-        yield stream.read()
-        return
-    with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as content:
-        yield content
+def next_marker(stream: BinaryIO, position: int) -> tuple[int | None, int]:
+    """The next marker of a JPEG, None if there is none, and the position behind it.
+
+    A file that is mapped into memory would be part of the process wherever it was searched.
+    """
+    stream.seek(position)
+    content = b""
+    while read := stream.read(SEARCHED_AT_ONCE):
+        content = content[-1:] + read
+        if marker := MARKER.search(content):
+            return marker[0][1], stream.tell() - len(content) + marker.end()
+    return None, position
 
 
 def check_tags(stream: BinaryIO) -> None:

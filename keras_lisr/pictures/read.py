@@ -52,17 +52,18 @@ class Header(NamedTuple):
     format: str
 
 
-def picture_size(file: File, *, max_pixels: int = ANY_SIZE) -> Header:
+def picture_size(file: File, *, max_pixels: int = ANY_SIZE, max_gif_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
     """Reads the header of a picture, or of an animation.
 
     Args:
         file: Path, or stream from its beginning.
         max_pixels: Height times width times frames, at most.
+        max_gif_pixels: As for `opened`.
 
     Raises:
         ValueError: If it cannot be read, is too large, has several pages, or holds values that are not of 8 or 16 bits.
     """
-    with opened(file, max_pixels) as found:
+    with opened(file, max_pixels, max_gif_pixels) as found:
         header = header_of(found)
         check_pixels(header.height * header.width * header.frames, max_pixels)
         if header.frames > 1 and header.format == "TIFF":

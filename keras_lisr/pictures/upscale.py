@@ -131,7 +131,15 @@ class PictureUpscaler:
         return height, width
 
     def fits(
-        self, height: int, width: int, channels: int = 3, depth: int = 8, *, frames: int = 1, decoder: int = 0
+        self,
+        height: int,
+        width: int,
+        channels: int = 3,
+        depth: int = 8,
+        *,
+        frames: int = 1,
+        decoder: int = 0,
+        encoder: int = 0,
     ) -> bool:
         """Whether a picture can be read, upscaled and written as a whole: otherwise, it takes `upscale_file`.
 
@@ -145,6 +153,8 @@ class PictureUpscaler:
             depth: Bits of each channel.
             frames: How many there are of that size.
             decoder: Bytes to keep free for each byte of pixels besides, for what reads the file: see `DECODER_BYTES`.
+            encoder: Bytes that writing the result takes for each of its pixels: see `ENCODER_BYTES`. It may have all
+                that is free, because no tiles are left then.
         """
         if self.memory is None:
             return True
@@ -153,7 +163,8 @@ class PictureUpscaler:
         copied = pixel + max(4, pixel)  # Pillow keeps RGB as four bytes.
         result_height, result_width = self.size.of(height, width, self.network.scale)
         needed = frames * copied * (height * width + result_height * result_width) + decoder * height * width * pixel
-        return needed <= (self.memory - resident_size()) // 2
+        written = (frames * pixel + encoder) * result_height * result_width
+        return max(2 * needed, written) <= self.memory - resident_size()
 
     def _upscale(self, rows: Rows, hides_nothing: bool, held: int, progress: Progress | None) -> Rows:
         """The whole way of a picture, as rows of the result that are made when they are asked for.

@@ -90,7 +90,7 @@ def from_cmyk(image: Any, depth: int) -> Any:
         options = {"embedded": True, "depth": depth, "intent": "relative", "black_point_compensation": True}
         return image[:4].icc_transform("srgb", **options)
     most = 2**depth - 1
-    paper = most - image[:4]
+    paper = image[:4].invert()  # In integers: libvips keeps rows of each step.
     colours = paper[:3] * paper[3] / most
     return colours.rint().cast(image.format).copy(interpretation="rgb16" if depth == 16 else "srgb")
 
@@ -128,6 +128,7 @@ def with_metadata(image: Any, metadata: Metadata, kind: str) -> Any:
     blobs = {"exif-data": metadata.exif, "icc-profile-data": metadata.icc_profile, "xmp-data": metadata.xmp}
     if kind == "PNG":
         blobs["xmp-data"] = in_ascii(metadata.xmp)
+        blobs["icc-profile-data"] = metadata.icc_profile if png_takes(metadata.icc_profile, image) else b""
     for name, blob in blobs.items():
         if blob:
             prefix = b"Exif\0\0" if name == "exif-data" else b""
@@ -136,6 +137,18 @@ def with_metadata(image: Any, metadata: Metadata, kind: str) -> Any:
         across, down = (dots / 25.4 for dots in metadata.dpi)
         image = image.copy(xres=across, yres=down)
     return image
+
+
+def png_takes(profile: bytes, image: Any) -> bool:
+    """Whether libpng, which looks into profiles, writes one in a picture of that kind: with a broken one, it fails."""
+    pyvips = import_vips()
+    pixel = pyvips.Image.black(1, 1, bands=image.bands).cast(image.format).copy(interpretation=image.interpretation)
+    pixel.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    try:
+        pixel.pngsave_buffer(keep=KEEP["icc-profile-data"])
+    except pyvips.Error:
+        return False
+    return True
 
 
 def in_ascii(xmp: bytes) -> bytes:

@@ -36,6 +36,9 @@ from keras_lisr.pictures.png_chunks import XMP_TEXT, with_chunks
 from keras_lisr.pictures.tiff_exif import add_exif
 from keras_lisr.whole_files import written_whole
 
+# Bytes that writing takes at its peak for each pixel, beside the picture; other formats take no more than 12. Measured
+# with noise of 1 to 16 megapixels: 29 to 47 for WebP (grey, grey and alpha), 47 to 69 for AVIF (the smaller, the more).
+ENCODER_BYTES = {"WEBP": 48, "AVIF": 70, "GIF": 18}
 XMP_TAG = 700
 BYTE = 1
 

@@ -6,7 +6,8 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from keras_lisr.batch import Job, Worker
-from keras_lisr.pictures import Metadata, Picture, PictureUpscaler, read_picture, write_picture
+from keras_lisr.batch.worker import bytes_held
+from keras_lisr.pictures import Metadata, Picture, PictureUpscaler, Size, read_picture, write_picture
 from keras_lisr.pictures.read import read_animation
 from keras_lisr.runtime.memory import resident_size
 
@@ -112,6 +113,27 @@ def test_a_large_picture_is_alone(tmp_path, network, monkeypatch):
     worker.compute(task)
     assert (task.status, task.picture) == ("written", None)
     np.testing.assert_array_equal(read_picture(job.target).pixels, network(np.zeros((300, 400, 3), np.uint8)))
+
+
+def test_what_an_encoder_takes_counts(tmp_path, network):
+    Image.new("RGB", (600, 450)).save(tmp_path / "in.png")
+    upscaler = PictureUpscaler(network, size=Size(scale=8), memory=resident_size() + 300 * 2**20)
+    easy, *hard = (
+        Worker(upscaler)(Job(tmp_path / "in.png", tmp_path / f"out.{suffix}"))
+        for suffix in ("bmp", "gif", "webp", "avif")
+    )
+    assert not easy.error
+    assert all("for a picture beyond memory" in task.error for task in hard)
+    assert bytes_held(easy) < min(map(bytes_held, hard))
+
+
+def test_headers_of_gifs_are_bounded_with_the_memory(tmp_path, network):
+    Image.new("P", (6000, 6000)).save(tmp_path / "in.gif")
+    job = Job(tmp_path / "in.gif", tmp_path / "out.png")
+    task = Worker(PictureUpscaler(network, memory=2**30)).examine(job)
+    assert "must be a picture of at most 33.5544 megapixels, as a GIF." in task.error
+    assert "--max-pixels" not in task.error
+    assert Worker(PictureUpscaler(network, memory=2**31)).examine(job).header.width == 6000
 
 
 def test_a_picture_beyond_memory_goes_in_strips(tmp_path, network):

@@ -106,6 +106,20 @@ def test_comparison_with_bicubic(picture, models):
     np.testing.assert_array_equal(both[-40:, 60:], pixels(picture.with_name("in_x2.png")))
 
 
+def test_comparisons_within_memory_read_only_what_they_show(tmp_path, picture, monkeypatch):
+    noise(tmp_path / "in.png", 301, 400)
+    monkeypatch.setattr("keras_lisr.batch.worker.SHARED_PART", 2**20)
+    for name, options in (("whole", []), ("bounded", ["--memory", "4GiB"])):
+        if options:
+            monkeypatch.setattr("keras_lisr.pictures.read_picture", None)
+        targets = ["-o", tmp_path / f"{name}.png", "--compare", tmp_path / f"{name}_compared.png"]
+        # The limit is that of pictures, and not of results.
+        assert run("upscale", tmp_path / "in.png", "-n", "tiny_x2", *targets, "--max-pixels", 301 * 400, *options) == 0
+    whole, bounded = (pixels(tmp_path / f"{name}_compared.png") for name in ("whole", "bounded"))
+    np.testing.assert_array_equal(whole, bounded)
+    np.testing.assert_array_equal(whole[-512:, 512:], pixels(tmp_path / "whole.png")[44:556, 144:656])
+
+
 def test_comparison_of_pictures_without_colour(tmp_path, picture):
     deep = (np.random.default_rng(0).integers(0, 256, (20, 30, 2)) * 257).astype(np.uint16)
     write_picture(Picture(deep), tmp_path / "deep.png")

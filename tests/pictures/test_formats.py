@@ -1,6 +1,7 @@
 import errno
 import os
 import tempfile
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -100,6 +101,15 @@ def test_rounding_is_to_the_nearest():
     assert rounded_to_8_bits(values).dtype == np.uint8
     eight = np.arange(256, dtype=np.uint8)
     assert rounded_to_8_bits(eight) is eight
+
+
+def test_rounding_takes_little_besides_its_result():
+    deep = np.zeros((1000, 1000, 3), np.uint16)
+    tracemalloc.start()
+    rounded_to_8_bits(deep)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * deep.size
 
 
 def test_losses_are_told():

@@ -2,11 +2,16 @@
 
 import io
 import json
+import os
 import struct
 import subprocess
 import sys
 import zlib
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hostile_files import mutated, samples
 from hypothesis import HealthCheck, given, settings
@@ -14,8 +19,12 @@ from hypothesis import strategies as st
 from picture_files import png_chunk
 from PIL import Image
 
-from keras_lisr.pictures import read_animation, read_picture
+from keras_lisr.pictures import Metadata, Picture, read_animation, read_picture, write_picture
+from keras_lisr.pictures.formats import FORMATS
 from keras_lisr.pictures.read import picture_size
+from keras_lisr.pictures.strips import StripReader, StripWriter
+from keras_lisr.pictures.write import write_animation
+from keras_lisr.runtime.rows import bands_of
 
 SAMPLES = samples()
 KINDS = ("byte", "bit", "number", "byte", "bit", "number", "missing", "twice", "end")
@@ -56,6 +65,80 @@ def test_damaged_files(name, edits):
     assert_read_or_refused(mutated(SAMPLES[name], edits))
 
 
+@contextmanager
+def one_line_if_refused():
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        message = str(error)
+        assert message.isprintable() and 0 < len(message) < 600
+
+
+def assert_passed_on_or_refused(folder, content, suffix, strip_metadata):
+    """Reads a file by rows, and as a whole, and writes what it was in another format: whole, or not at all."""
+    source, target = folder / "in", folder / f"out{suffix}"
+    source.write_bytes(content)
+    with one_line_if_refused():
+        with StripReader(source, 2**20) as rows:
+            pixels = np.concatenate(list(bands_of(rows)))
+        assert pixels.shape == rows.shape
+        with StripWriter(target, *rows.shape, rows.dtype, rows.metadata, strip_metadata=strip_metadata) as writer:
+            writer.write(pixels)
+    if target.exists():
+        assert picture_size(target)[:2] == pixels.shape[:2]
+        target.unlink()
+    with one_line_if_refused():
+        animation = read_animation(source, max_pixels=2**20)
+        write_animation(animation, target, strip_metadata=strip_metadata)
+    if target.exists():
+        assert picture_size(target)[:2] == animation.frames[0].pixels.shape[:2]
+        target.unlink()
+    assert [path.name for path in folder.iterdir()] == [source.name]
+
+
+def passed_on(examples):
+    """The test, with so many examples; none may take longer than ten seconds."""
+
+    @settings(max_examples=examples, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
+    @given(
+        st.sampled_from(sorted(SAMPLES)),
+        st.lists(st.one_of(edit, early_edit), min_size=1, max_size=3),
+        st.sampled_from(sorted(FORMATS)),
+        st.booleans(),
+    )
+    def test(tmp_path_factory, name, edits, suffix, strip_metadata):
+        with TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as folder:
+            assert_passed_on_or_refused(Path(folder), mutated(SAMPLES[name], edits), suffix, strip_metadata)
+
+    return test
+
+
+test_damaged_files_are_passed_on_or_refused = passed_on(700)
+test_many_damaged_files_are_passed_on_or_refused = pytest.mark.slow(passed_on(10_000))
+
+
+edits = st.lists(st.one_of(edit, early_edit), max_size=3)
+
+
+@settings(max_examples=400, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
+@given(edits, edits, edits, st.sampled_from(sorted(FORMATS)), st.sampled_from([np.uint8, np.uint16]), st.booleans())
+def test_damaged_metadata_costs_nobody_the_picture(
+    tmp_path_factory, of_exif, of_profile, of_xmp, suffix, dtype, strip_metadata
+):
+    whole = read_picture(io.BytesIO(SAMPLES["jpeg"])).metadata
+    blocks = ((whole.exif, of_exif), (whole.icc_profile, of_profile), (whole.xmp, of_xmp))
+    metadata = Metadata(*(mutated(block, edits) for block, edits in blocks), whole.dpi)
+    pixels = np.full((9, 11, 3), 77, dtype)
+    with TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as folder:
+        target = Path(folder) / f"out{suffix}"
+        write_picture(Picture(pixels, metadata), target, strip_metadata=strip_metadata)
+        assert picture_size(target)[:2] == (9, 11)
+        if FORMATS[suffix].strips:
+            with StripWriter(target, *pixels.shape, dtype, metadata, strip_metadata=strip_metadata) as writer:
+                writer.write(pixels)
+            assert picture_size(target)[:2] == (9, 11)
+
+
 @settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", b"MM\0+", b"BM"]), st.binary(max_size=300))
 def test_arbitrary_content(magic, content):
@@ -80,10 +163,11 @@ print(json.dumps([messages, mebibytes, time.monotonic() - start]))
 """
 
 
-def run_bounded(tmp_path, content):
-    """What a process of its own tells of a file: messages, further memory in MiB, seconds."""
+def run_bounded(tmp_path, content, length=None):
+    """What a process of its own tells of a file, filled up with zeros: messages, further memory in MiB, seconds."""
     Image.new("RGB", (4, 4)).save(tmp_path / "small.png")
     (tmp_path / "hostile").write_bytes(content)
+    os.truncate(tmp_path / "hostile", length or len(content))
     command = [sys.executable, "-c", BOUNDED, tmp_path / "small.png", tmp_path / "hostile"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
@@ -145,6 +229,13 @@ def test_small_files_do_not_become_large(tmp_path, name):
     assert mebibytes < 900  # 200 megapixels in RGB.
     assert mebibytes < 150 or name in ("fewer pixels than a PNG says", "size of a GIF")
     assert seconds < 10
+
+
+def test_a_long_scan_is_not_held(tmp_path):
+    content = SAMPLES["jpeg"]
+    messages, mebibytes, _ = run_bounded(tmp_path, content[:-10], length=2**29)
+    assert messages == ["", "", ""]
+    assert mebibytes < 150
 
 
 def test_files_are_what_they_hold(tmp_path):

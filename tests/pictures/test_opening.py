@@ -87,6 +87,17 @@ def test_only_scans_that_a_decoder_follows_are_counted(tmp_path):
             assert found.image.size == (40, 40)
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3, 7])
+def test_markers_are_found_wherever_reading_stops(monkeypatch, at_once):
+    monkeypatch.setattr("keras_lisr.pictures.opening.SEARCHED_AT_ONCE", at_once)
+    content = io.BytesIO(b"\xff\xd8" + b"\xff\xda\0\2\xff\0\xff\xd0" * 500 + b"\xff\xd9")
+    check_scans(content)
+    content.seek(-2, io.SEEK_END)
+    content.write(b"\xff\xda\0\2")
+    with pytest.raises(ValueError, match="it has more than 500 scans"):
+        check_scans(content)
+
+
 def test_the_limit_of_a_gif_is_fixed_only_where_it_is():
     stream = io.BytesIO()
     Image.new("P", (200, 200)).save(stream, "GIF")

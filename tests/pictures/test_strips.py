@@ -248,17 +248,21 @@ def test_a_large_picture_that_is_not_upright_is_unpacked_to_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "least"),
+    ("mode", "kind", "options", "of_a_pixel"),
     [
-        ("PNG", {}, 0),
-        ("TIFF", {}, 0),
-        ("JPEG", {}, 0),
-        ("JPEG", {"progressive": True}, 2),
-        ("WEBP", {}, 3),
+        ("RGB", "PNG", {}, 0),
+        ("RGB", "TIFF", {}, 0),
+        ("RGB", "JPEG", {}, 0),
+        ("RGB", "JPEG", {"progressive": True}, 6),
+        ("CMYK", "JPEG", {}, 3),
+        ("CMYK", "TIFF", {}, 3),
+        ("CMYK", "JPEG", {"progressive": True}, 9),
+        ("RGB", "WEBP", {}, 12),
+        ("RGB", "AVIF", {}, 20),
+        ("L", "AVIF", {}, 20),
     ],
 )
-def test_what_a_decoder_holds_is_in_the_budget(tmp_path, colours, kind, options, least):
-    image = Image.fromarray(colours)
-    image.save(tmp_path / "a", kind, **options)
+def test_what_a_decoder_holds_is_in_the_budget(tmp_path, colours, mode, kind, options, of_a_pixel):
+    Image.fromarray(colours).convert(mode).save(tmp_path / "a", kind, **options)
     with StripReader(tmp_path / "a") as reader:
-        assert reader.decoder_memory == least * colours.size
+        assert reader.decoder_memory == of_a_pixel * colours[..., 0].size

@@ -343,6 +343,10 @@ def test_whole_pictures_fit_as_memory_allows(tiny):
     assert upscaler.fits(2000, 3000) and not upscaler.fits(20_000, 30_000, 4, 16)
     upscaler.size = Size(width=100)
     assert upscaler.fits(10_000, 10_000) and not upscaler.fits(10_000, 10_000, decoder=100)
+    upscaler.size = Size(width=10_000)
+    assert upscaler.fits(1000, 1000, encoder=60) and not upscaler.fits(1000, 1000, encoder=100)
+    upscaler.size = Size(width=100)
+    assert upscaler.fits(10_000, 10_000, encoder=100)
 
 
 def test_animations_fit_by_the_size_of_each_frame(tiny):

@@ -15,6 +15,7 @@ from PIL.ExifTags import Base
 
 from keras_lisr.pictures import Animation, Metadata, Picture, read_animation, read_picture, write_picture
 from keras_lisr.pictures.formats import FORMATS
+from keras_lisr.pictures.strips import StripWriter
 from keras_lisr.pictures.write import encode_picture, write_animation
 
 pixels_of_any_kind = st.tuples(
@@ -57,6 +58,21 @@ def test_any_metadata_can_be_written(exif, profile, xmp, suffix):
             encode_picture(Picture(pixels), suffix, strip_metadata=strip_metadata)
             content = encode_picture(Picture(pixels, metadata), suffix, strip_metadata=strip_metadata)
             assert read_picture(io.BytesIO(content)).pixels.shape[:2] == (4, 4)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("position", [0, 8, 12, 36, 64, 128])
+def test_a_damaged_profile_keeps_no_picture_from_being_written(tmp_path, profiles, channels, position):
+    """Libpng looks into profiles, and refuses to write one of another length than it says, above all."""
+    profile = bytearray(profiles["p3"])
+    profile[position : position + 4] = b"\x7f\0\0\1"
+    pixels = np.full((9, 11, channels), 300, np.uint16)
+    metadata = Metadata(icc_profile=bytes(profile))
+    write_picture(Picture(pixels, metadata), tmp_path / "whole.png")
+    with StripWriter(tmp_path / "strips.png", *pixels.shape, pixels.dtype, metadata) as writer:
+        writer.write(pixels)
+    for name in ("whole.png", "strips.png"):
+        np.testing.assert_array_equal(read_picture(tmp_path / name).pixels, pixels)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif", "avif"])
