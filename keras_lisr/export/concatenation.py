@@ -5,7 +5,7 @@ blocks, whose values are the largest, would decide how coarsely the whole trunk 
 can as well be a sum of convolutions, each of parts that are alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -34,7 +34,7 @@ def uneven_groups(model: keras.Model, patches: Sequence[np.ndarray]) -> dict[str
     found = [
         call
         for call in graph
-        if kind(call.operation) == "Concatenate" and all(map(is_pointwise, readers.get(id(call.outputs[0]), [None])))
+        if kind(call.operation) == "Concatenate" and all(map(is_pointwise, readers.get(id(call.outputs[0]), [])))
     ]
     if not found:
         return {}
@@ -46,7 +46,7 @@ def uneven_groups(model: keras.Model, patches: Sequence[np.ndarray]) -> dict[str
     return {name: counts for name, counts in groups.items() if len(counts) > 1}
 
 
-def is_pointwise(operation: keras.Operation | None) -> bool:
+def is_pointwise(operation: keras.Operation) -> bool:
     """Whether an operation is a 1x1 convolution that is used once, and so can be one of several."""
     return (
         kind(operation) == "Conv2D"
@@ -61,7 +61,7 @@ def width(features):
     return keras.ops.maximum(keras.ops.max(features), 0) - keras.ops.minimum(keras.ops.min(features), 0)
 
 
-def runs(widths: Sequence[float]) -> list[int]:
+def runs(widths: Iterable[float]) -> list[int]:
     """Lengths of runs, as long as they can be, whose widths are alike.
 
     >>> runs([1.0, 1.5, 0.9, 4.0, 3.0])

@@ -85,7 +85,7 @@ def litert_graph(
         result = operation(*args, **kwargs)
         if getattr(original, "weights", None):
             operation.set_weights(original.get_weights())
-        if kind(original) == "Concatenate" and original.name in (groups or {}):
+        if groups and original.name in groups:
             joined[id(result)] = args[0], groups[original.name]
         return result
 
