@@ -22,6 +22,7 @@ def check_options(
     shape: tuple[int, int] | None = None,
     representative: Any = None,
     io: str = "float32",
+    fine_tune: int = 0,
 ) -> str:
     """Checks what is asked for, before anything is computed.
 
@@ -32,6 +33,7 @@ def check_options(
         shape: Height and width.
         representative: Images; it only matters whether there are any.
         io: Type of the pictures that go in and out.
+        fine_tune: Steps.
 
     Returns:
         The format.
@@ -79,6 +81,11 @@ def check_options(
         raise ValueError(
             "`representative` must be given for 'int8', and for nothing else: a folder of pictures such as the network "
             f"will be given. Received: quantize={quantize!r}, representative={shown(representative)}"
+        )
+    if type(fine_tune) is not int or fine_tune < 0 or (fine_tune and quantize != "int8"):
+        raise ValueError(
+            "`fine_tune` must be a number of steps, and 0 for anything but 'int8'. "
+            f"Received: fine_tune={fine_tune!r}, quantize={quantize!r}"
         )
     return format
 

@@ -3,7 +3,9 @@
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+from tqdm import tqdm
 
 from keras_lisr.cli.silent_start import silent_start
 from keras_lisr.export_options import FORMATS, QUANTIZATIONS, TYPES, check_options
@@ -34,6 +36,13 @@ def add_to(commands) -> None:
     command.add_argument(
         "--io", choices=TYPES, default="float32", help="for LiteRT: pictures in and out (default: %(default)s)"
     )
+    command.add_argument(
+        "--fine-tune",
+        type=int,
+        default=0,
+        metavar="STEPS",
+        help="for int8: train the network for its roundings on the pictures of --representative, such as 300 steps",
+    )
     command.add_argument("--no-verify", action="store_true", help="keep FILE without running it beside the model")
     command.add_argument(
         "--evaluate",
@@ -56,19 +65,31 @@ def export(arguments: argparse.Namespace) -> None:
         "shape": arguments.shape and tuple(arguments.shape),
         "representative": arguments.representative,
         "io": arguments.io,
+        "fine_tune": arguments.fine_tune,
     }
     check_options(arguments.output, **options)
     if arguments.representative:
         image_files(arguments.representative)
     sets = [find_benchmark_set(name) for name in arguments.evaluate]
-    with silent_start():  # The converter, too, writes to standard error.
+    # The converter, too, writes to standard error.
+    with silent_start() as seen, fine_tuning_bar(arguments.fine_tune, seen) as bar:
         from keras_lisr.export import export_model
         from keras_lisr.zoo import load_model
 
         sidecar = export_model(
-            load_model(model_name), arguments.output, verify=not arguments.no_verify, evaluate=sets, **options
+            load_model(model_name),
+            arguments.output,
+            progress=lambda done, total: bar.update(),
+            verify=not arguments.no_verify,
+            evaluate=sets,
+            **options,
         )
     print("\n".join(summary(arguments.output, sidecar)))
+
+
+def fine_tuning_bar(steps: int, seen: TextIO) -> tqdm:
+    """A bar of the steps of fine-tuning, on terminals and if there are any."""
+    return tqdm(total=steps, unit=" steps", file=seen, disable=None if steps else True, leave=False)
 
 
 def summary(path: Path, sidecar: Any) -> Iterator[str]:

@@ -26,6 +26,7 @@ from keras_lisr.export.verify import verify as verify_file
 from keras_lisr.export_options import check_options
 from keras_lisr.runtime import LiteRTNetwork, LiteRTUpscaler, Sidecar
 from keras_lisr.runtime.litert_network import INPUT, OUTPUT
+from keras_lisr.runtime.rows import Progress
 from keras_lisr.runtime.sidecar import checksum, is_sidecar, sidecar_path, size, write_sidecar
 from keras_lisr.runtime.tiling import BLENDED_HALO
 from keras_lisr.whole_files import PARTIAL, reason
@@ -65,6 +66,8 @@ def export_model(
     shape: tuple[int, int] | None = None,
     representative: Pictures | None = None,
     io: str = "float32",
+    fine_tune: int = 0,
+    progress: Progress | None = None,
     verify: bool = True,
     evaluate: Iterable[str | Path] = (),
 ) -> Sidecar:
@@ -83,6 +86,9 @@ def export_model(
         representative: For "int8": folder of images, or uint8 arrays `(height, width, 3)`, such as the network will be
             given.
         io: For LiteRT: "float32" or "uint8", the pictures that go in and out.
+        fine_tune: For "int8": steps of quantization-aware fine-tuning on the representative pictures; see
+            `write_litert`.
+        progress: Called after each of these steps with the number of those that are done and of all.
         verify: Whether to run the file; see `verify` of the module of that name.
         evaluate: Benchmark sets, as folders or by name, on which to measure the network and the file.
 
@@ -98,7 +104,14 @@ def export_model(
 
         export_model(from_preset("imdn_x4"), "imdn_x4.tflite", quantize="float16", evaluate=["set5"])
     """
-    format = check_options(path, format=format, quantize=quantize, shape=shape, representative=representative, io=io)
+    options: dict[str, Any] = {
+        "quantize": quantize,
+        "shape": shape,
+        "representative": representative,
+        "io": io,
+        "fine_tune": fine_tune,
+    }
+    format = check_options(path, format=format, **options)
     path = Path(path).resolve()  # What a link points to is replaced, not the link.
     check_target(path, format)
     folders = [find_benchmark_set(name) for name in evaluate]
@@ -115,10 +128,10 @@ def export_model(
         old.mkdir()
         partial = new / path.name
         if format == "litert":
-            write_litert(folded.model, partial, quantize=quantize, shape=shape, representative=representative, io=io)
+            write_litert(folded.model, partial, progress=progress, **options)
         else:
             WRITERS[format](folded.model, partial)
-        verification: dict[str, Any] = {"kept": folded.kept}
+        verification: dict[str, Any] = {"kept": folded.kept, "fine_tuned": fine_tune}
         if verify:
             pictures = None if representative is None else held_out(representative, shape)
             verification |= asdict(verify_file(model, partial, format=format, quantize=quantize, pictures=pictures))

@@ -12,11 +12,13 @@ from keras_lisr.export.calibration import SIDE, Pictures, calibration_patches
 from keras_lisr.export.concatenation import uneven_groups
 from keras_lisr.export.dead_layers import bound_dead_layers
 from keras_lisr.export.equalize import equalize
+from keras_lisr.export.fine_tune import fine_tune_quantized
 from keras_lisr.export.litert_file import check_litert_file
 from keras_lisr.export.litert_graph import litert_graph
 from keras_lisr.export_options import check_options, shown
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
 from keras_lisr.runtime.litert_network import INPUT, OUTPUT, LiteRTNetwork
+from keras_lisr.runtime.rows import Progress
 from keras_lisr.whole_files import written_whole
 from keras_lisr.zoo.cast import in_precision
 
@@ -29,6 +31,8 @@ def write_litert(
     shape: tuple[int, int] | None = None,
     representative: Pictures | None = None,
     io: str = "float32",
+    fine_tune: int = 0,
+    progress: Progress | None = None,
 ) -> None:
     """Writes a network as a file of LiteRT's own operators, which delegates run as one piece.
 
@@ -46,6 +50,8 @@ def write_litert(
             the ranges of the activations are taken: such as the network will be given.
         io: "float32" for pictures in [0, 1], which are returned as the network makes them (in an int8 file clipped);
             "uint8" for bytes, in and out, clipped and rounded half up.
+        fine_tune: For "int8": steps of quantization-aware fine-tuning on the representative pictures.
+        progress: Called after each of these steps with the number of those that are done and of all.
 
     Raises:
         ValueError: If the options do not go together, as `check_options` says, Keras runs on another backend than
@@ -57,7 +63,15 @@ def write_litert(
 
         write_litert(from_preset("imdn_x4"), "imdn_x4.tflite", quantize="float16")
     """
-    check_options(path, format="litert", quantize=quantize, shape=shape, representative=representative, io=io)
+    check_options(
+        path,
+        format="litert",
+        quantize=quantize,
+        shape=shape,
+        representative=representative,
+        io=io,
+        fine_tune=fine_tune,
+    )
     if (backend := keras.backend.backend()) != "tensorflow":
         raise ValueError(
             f"Keras must run on TensorFlow to export a model (KERAS_BACKEND=tensorflow). Received: {backend!r}"
@@ -71,7 +85,9 @@ def write_litert(
         model = equalize(model, patches)
     groups = None if patches is None else uneven_groups(model, patches)
     network = litert_graph(model, bounded=quantize == "int8", groups=groups)
-    if patches is not None:
+    if patches is not None and representative is not None:
+        if fine_tune:
+            fine_tune_quantized(network, model, patches, representative, steps=fine_tune, progress=progress)
         bound_dead_layers(network, patches)
     content = convert(network, quantize=quantize, shape=shape, patches=patches, io=io)
     with written_whole(Path(path)) as partial:

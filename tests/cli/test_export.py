@@ -61,6 +61,18 @@ def test_integers_are_calibrated_and_measured(models, representative, tmp_path, 
     assert LiteRTNetwork(path).dtype == np.uint8
 
 
+def test_integers_are_fine_tuned(models, representative, tmp_path, monkeypatch):
+    from keras_lisr.export import litert
+
+    monkeypatch.setattr(litert, "SIDE", 24)
+    options = ["--quantize", "int8", "--representative", representative, "--no-verify"]
+    assert run("export", models / "tiny.keras", "-o", tmp_path / "plain.tflite", *options) == 0
+    assert run("export", models / "tiny.keras", "-o", tmp_path / "tuned.tflite", *options, "--fine-tune", 2) == 0
+    plain, tuned = (read_sidecar(tmp_path / f"{name}.tflite") for name in ("plain", "tuned"))
+    assert (plain.verification["fine_tuned"], tuned.verification["fine_tuned"]) == (0, 2)
+    assert plain.sha256 != tuned.sha256
+
+
 def test_the_suffix_says_the_format_unless_it_is_named(models, tmp_path, capsys):
     assert run("export", models / "tiny.keras", "-o", tmp_path / "tiny", "--no-verify") == 0
     assert run("export", models / "tiny.keras", "-o", tmp_path / "t.v2", "--format", "saved_model", "--no-verify") == 0
@@ -89,6 +101,10 @@ def test_what_could_not_be_folded_is_told(tmp_path, capsys):
         (["TINY", "-o", "a.tflite", "--quantize", "int8", "--representative", "gone"], "must be an existing folder"),
         (["TINY", "-o", "a.tflite", "--quantize", "int8", "--representative", "EMPTY"], "`folder` must hold images"),
         (["TINY", "-o", "a.tflite", "--representative", "EMPTY"], "for nothing else"),
+        (
+            ["TINY", "-o", "a.tflite", "--fine-tune", "5"],
+            "`fine_tune` must be a number of steps, and 0",
+        ),
         (["TINY", "-o", "a.onnx", "--quantize", "float16"], "`quantize` must be 'none' for 'onnx'"),
         (["TINY", "-o", "a.xml", "--io", "uint8"], "`io` must be 'float32' for 'openvino'"),
         (["TINY", "-o", "a", "--shape", "24", "24"], "`shape` must be None for 'saved_model'"),

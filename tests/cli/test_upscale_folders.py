@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 from command_line import COMMAND, in_own_process, run, start
-from picture_files import noise, pixels
+from picture_files import noise, pixels, upscaled
 
 from keras_lisr import zoo
 from keras_lisr.inference import Upscaler
@@ -21,7 +21,7 @@ def test_a_folder_is_upscaled_with_its_tree(album, models, tmp_path, capsys):
     written = sorted(str(path.relative_to(out)) for path in out.rglob("*.*"))
     assert written == ["Reise/über\nall_large.bmp", "a_large.bmp", "b_large.bmp", "in_large.bmp", "zz_large.bmp"]
     network = Upscaler(zoo.presets.from_preset(models / "tiny.npz"))
-    np.testing.assert_array_equal(pixels(out / "in_large.bmp"), network(pixels(album / "in.png")))
+    np.testing.assert_array_equal(pixels(out / "in_large.bmp"), upscaled(network, pixels(album / "in.png")))
     printed, errors = capsys.readouterr()
     lines = printed.splitlines()
     assert len(lines) == 6
@@ -32,7 +32,7 @@ def test_a_folder_is_upscaled_with_its_tree(album, models, tmp_path, capsys):
 
 def test_an_exported_file_upscales_a_folder(album, exported, tmp_path):
     assert run("upscale", album, "-o", tmp_path / "out", "-n", exported / "any.tflite") == 0
-    expected = LiteRTUpscaler(exported / "any.tflite")(pixels(album / "zz.png"))
+    expected = upscaled(LiteRTUpscaler(exported / "any.tflite"), pixels(album / "zz.png"))
     np.testing.assert_array_equal(pixels(tmp_path / "out" / "zz.png"), expected)
 
 
@@ -152,7 +152,7 @@ def test_an_interrupted_folder_is_gone_on_with(picture, exported, number, exit_c
     assert done.returncode == 0, done.stderr
     assert f"{12 - len(written)} written, {len(written)} skipped" in done.stdout.decode()
     assert {name: (out / name).stat().st_mtime_ns for name in written} == times
-    expected = LiteRTUpscaler(exported / "any.tflite")(pixels(folder / "00.png"))
+    expected = upscaled(LiteRTUpscaler(exported / "any.tflite"), pixels(folder / "00.png"))
     for i in range(12):
         np.testing.assert_array_equal(pixels(out / f"{i:02}.png"), expected)
 

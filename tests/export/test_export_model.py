@@ -75,7 +75,7 @@ def test_the_sidecar(tmp_path):
 def test_tiles_of_the_file(model, halo, smallest_side, tmp_path):
     sidecar = export_model(model, tmp_path / "network.tflite", verify=False)
     assert (sidecar.halo, sidecar.smallest_side) == (halo, smallest_side)
-    assert sidecar.verification == {"kept": {}}
+    assert sidecar.verification == {"kept": {}, "fine_tuned": 0}
     image = drawn_picture(50, 60, 0)
     expected = Upscaler(model, tile=24, precision="float32")(image)
     error = LiteRTUpscaler(tmp_path / "network.tflite", tile=24)(image).astype(int) - expected
@@ -84,7 +84,7 @@ def test_tiles_of_the_file(model, halo, smallest_side, tmp_path):
 
 def test_both_strategies_are_folded_and_what_is_kept_is_told(tmp_path):
     path, tiny = tmp_path / "network.tflite", {"num_filters": 4, "num_blocks": 1, "ggas": True, "cwss": True}
-    assert export_model(zoo.edsr_baseline(2, **tiny), path, verify=False).verification == {"kept": {}}
+    assert export_model(zoo.edsr_baseline(2, **tiny), path, verify=False).verification == {"kept": {}, "fine_tuned": 0}
     assert check_litert_file(path, static=False, integer=False).operators["MUL"] == 1  # By the attention map.
     kept = export_model(zoo.memnet(2, num_recursions=2, **tiny), path, verify=False).verification["kept"]
     assert list(kept) == ["block_1_alpha"] and kept["block_1_alpha"].startswith("two different scales meet at ")
@@ -154,6 +154,7 @@ def test_what_a_link_points_to_is_replaced(tmp_path):
         ("n", {"shape": (20, 20)}, "`shape` must be None for 'saved_model'"),
         ("n.tflite", {"quantize": "int8"}, "`representative` must be given for 'int8'"),
         ("n.tflite", {"quantize": "int8", "representative": []}, "Received: an empty list"),
+        ("n.tflite", {"fine_tune": 5}, "`fine_tune` must be a number of steps, and 0 for anything but 'int8'"),
         ("n.tflite", {"shape": (20, -1)}, "`shape` must be a height and a width"),
         ("n.tflite", {"shape": (14, 20)}, "`shape` must be at least 15 pixels on each side for this network"),
         ("n.tflite", {"evaluate": ["set99"]}, "data='set99'"),
