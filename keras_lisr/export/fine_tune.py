@@ -15,7 +15,7 @@ from keras_lisr.zoo.graph import kind
 BATCH = 4
 POOL = 256  # Patches that are cut once; each is seen in eight orientations.
 SEED = 1000  # Apart from those of calibration and verification.
-LEARNING_RATE = 2e-5
+LEARNING_RATE = 5e-5
 FUSED = {"BatchNormalization", "ReLU"}  # They are computed with what comes before, which is not rounded for them.
 MOVED = MOVES | {"GetItem"}
 
