@@ -8,14 +8,15 @@ from keras_lisr.runtime.tiling import bands_in_tiles
 RADII = (1, 2, 4, 8, 16)
 TILE = 128
 SETTLED_RADIUS = 2  # As far as bicubic sees.
+HARDLY_SEEN = 8 / 255  # Alpha up to which another colour under it differs by 8 of 255 at most.
 
 
 def bleed(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Gives pixels that cannot be seen the colour of those around them that can.
+    """Gives pixels that can hardly be seen the colour of those around them that can.
 
-    Where alpha is 0, files hold any colour, often black or white, of which a network or a filter would carry some over
-    the edge. It becomes the mean, weighted by alpha, of the smallest square around it in which anything can be seen, of
-    33 pixels a side at most. Farther away, nothing is changed. Sums of integers, so that tiles are exact.
+    Where alpha is 0 or nearly so, files hold any colour, often black or white, of which a network or a filter would
+    carry some over the edge. It becomes the mean, weighted by alpha, of the smallest square around it in which anything
+    can be seen, of 33 pixels a side at most. Farther away, nothing is changed. Sums of integers: tiles are exact.
 
     Args:
         colours: uint8 or uint16, `(height, width, channels)`, not multiplied by alpha.
@@ -24,10 +25,10 @@ def bleed(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     Returns:
         As `colours`.
     """
-    unknown = alpha[..., 0] == 0
+    unknown = alpha[..., 0] <= HARDLY_SEEN * np.iinfo(alpha.dtype).max
     if not unknown.any() or unknown.all():
         return colours
-    weights = alpha.astype(np.int64)
+    weights = np.where(unknown[..., None], 0, alpha).astype(np.int64)
     weighted = np.concatenate([colours * weights, weights], axis=2)
     colours = colours.copy()
     for radius in RADII:

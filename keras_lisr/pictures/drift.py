@@ -18,14 +18,15 @@ def working_memory(row: int, scale: int) -> int:
         row: Bytes of a row of the enlarged picture.
         scale: As for `without_drift`.
     """
-    return 7 * (BAND + 2 * CELL) * scale * row  # The strip, its cells, a copy of them in signed integers, and steps.
+    return 11 * (BAND + 2 * CELL) * scale * row  # The strip, its cells, and twice a copy of them as signed integers.
 
 
 def without_drift(enlarged: Rows, original: Rows, scale: int) -> Stream:
     """An enlarged picture whose colours are those of the original, on the average of small areas.
 
     By what the means of cells of 8 x 8 pixels differ is added in whole steps, with linear interpolation between the
-    cells' centres, until it is less than half a step of 8 bits. Everything finer is what the picture was enlarged for.
+    cells' centres, until it is less than half a step of 8 bits; where most is black or white, to what has room.
+    Everything finer is what the picture was enlarged for.
 
     Args:
         enlarged: uint8 or uint16, `(height * scale, width * scale, channels)`.
@@ -54,31 +55,96 @@ def corrected(enlarged: np.ndarray, original: np.ndarray, scale: int) -> np.ndar
         scale: Integer factor between the two.
     """
     white = np.iinfo(enlarged.dtype).max
-    signed = np.result_type(enlarged, np.int8)
-    cells = in_cells(enlarged, CELL * scale)
-    means, wanted = cell_means(cells), cell_means(in_cells(original, CELL))
+    wanted = Cells(original, CELL).means()
+    cells = Cells(enlarged, CELL * scale)
+    means = cells.means()
     for _ in range(PASSES):
         steps = interpolated(wanted - means)
         rows, columns = np.nonzero(steps.any((1, 3, 4)))  # In photographs of 8 bits few.
-        shifted = steps[rows, :, columns].astype(signed).repeat(scale, axis=1).repeat(scale, axis=2)
-        shifted += cells[rows, :, columns]
-        cells[rows, :, columns] = shifted.clip(0, white, out=shifted)
-        means[rows, columns] = shifted.mean((1, 2))
+        chosen = steps[rows, :, columns].repeat(scale, axis=1).repeat(scale, axis=2)
+        means[rows, columns] = cells.add(chosen, rows, columns)
         if (np.abs(wanted - means) < MOST * white).all():
             break
-    return cells.reshape(cells.shape[0] * cells.shape[1], -1, cells.shape[4])
+    else:
+        cells.level(wanted, means)
+    return cells.joined()
 
 
-def in_cells(pixels: np.ndarray, side: int) -> np.ndarray:
-    """A copy, `(rows, side, columns, side, channels)`; the picture is continued by its mirror image to whole cells."""
-    height, width, channels = pixels.shape
-    pixels = np.pad(pixels, [(0, -height % side), (0, -width % side), (0, 0)], mode="symmetric")
-    return pixels.reshape(len(pixels) // side, side, -1, side, channels)
+def with_means(pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Pixels with the means of what they were rounded from, on the average of small areas, where that was clipped.
+
+    Args:
+        pixels: uint8 or uint16, `(height, width, channels)`.
+        values: What they are the nearest to, of the same shape; some beyond black and white.
+    """
+    cells = Cells(pixels, CELL)
+    cells.level(Cells(values, CELL).means(), cells.means())
+    return cells.joined()[: len(pixels), : pixels.shape[1]]
 
 
-def cell_means(cells: np.ndarray) -> np.ndarray:
-    """The mean of each cell, `(rows, columns, channels)`."""
-    return cells.sum(1, dtype=np.uint32).mean(2) / cells.shape[1]
+class Cells:
+    """A copy of a picture in squares; those of the last row and column need not be whole.
+
+    Args:
+        pixels: `(height, width, channels)`.
+        side: Pixels of a cell along each side.
+    """
+
+    def __init__(self, pixels: np.ndarray, side: int):
+        height, width, _ = pixels.shape
+
+        def in_cells(values):
+            values = np.pad(values, [(0, -height % side), (0, -width % side), (0, 0)])
+            return values.reshape(len(values) // side, side, -1, side, values.shape[2])
+
+        self.values = in_cells(pixels)
+        self.inside = in_cells(np.ones((height, width, 1), bool))
+        self.areas = self.inside.sum((1, 3))
+
+    def means(self) -> np.ndarray:
+        """The mean of each cell, `(rows, columns, channels)`."""
+        kind = np.uint32 if self.values.dtype.kind == "u" else None
+        return self.values.sum(1, dtype=kind).sum(2) / self.areas
+
+    def joined(self) -> np.ndarray:
+        """The picture, and what its last cells lack of whole ones."""
+        rows, side, _, _, channels = self.values.shape
+        return self.values.reshape(rows * side, -1, channels)
+
+    def add(self, steps: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Adds integers to the pixels of some cells, as far as black and white leave room, and returns their means.
+
+        Args:
+            steps: What is added, `(cells, side, side, channels)`.
+            rows: Where each of the cells lies.
+            columns: Likewise.
+        """
+        shifted = steps.astype(np.result_type(self.values, np.int8))
+        shifted += self.values[rows, :, columns]
+        shifted.clip(0, np.iinfo(self.values.dtype).max, out=shifted)
+        shifted *= self.inside[rows, :, columns]
+        self.values[rows, :, columns] = shifted
+        return shifted.sum((1, 2)) / self.areas[rows, columns]
+
+    def level(self, wanted: np.ndarray, means: np.ndarray) -> None:
+        """Brings means to what is wanted by what is added to those pixels of a cell that have room.
+
+        Args:
+            wanted: `(rows, columns, channels)`.
+            means: Those that are, likewise.
+        """
+        white = np.iinfo(self.values.dtype).max
+        for _ in range(PASSES):
+            missing = wanted - means
+            missing[np.abs(missing) < MOST * white] = 0
+            rows, columns = np.nonzero(missing.any(2))
+            if not rows.size:
+                break
+            pixels, more = self.values[rows, :, columns], missing[rows, columns][:, None, None]
+            has_room = np.where(more > 0, pixels < white, pixels > 0) & self.inside[rows, :, columns]
+            share = has_room.sum((1, 2), keepdims=True) / self.areas[rows, columns][:, None, None]
+            steps = np.rint(np.divide(more, share, out=np.zeros_like(more), where=share > 0)).clip(-white, white)
+            means[rows, columns] = self.add(np.where(has_room, steps, 0), rows, columns)
 
 
 def interpolated(drift: np.ndarray) -> np.ndarray:

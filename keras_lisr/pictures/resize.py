@@ -5,6 +5,7 @@ import math
 import numpy as np
 from PIL import Image
 
+from keras_lisr.pictures.drift import with_means
 from keras_lisr.runtime.rows import BAND, Rows, Stream
 from keras_lisr.runtime.tiling import bands_in_tiles
 
@@ -17,8 +18,9 @@ def resized(rows: Rows, height: int, width: int) -> Stream:
     """A picture at another size, by Pillow's Lanczos filter, which is wide enough to leave no aliasing.
 
     In floats, rounded once, so that 16 bits stay. If the last channel is alpha, colours are multiplied by it meanwhile:
-    those that cannot be seen do not count. Always in the same bands, whatever the memory, so that the same bytes come
-    out.
+    those that cannot be seen do not count. What the filter makes of edges beyond black and white is clipped, and taken
+    from the pixels around, so that means stay. Always in the same bands, whatever the memory, so that the same bytes
+    come out.
 
     Args:
         rows: uint8 or uint16, grey, RGB, or either with alpha.
@@ -69,7 +71,11 @@ def resize_strip(strip: np.ndarray, box: tuple[float, float, float, float], size
         # Where less than half a step of alpha is left, nothing will be seen.
         channels = [channel / np.maximum(resized_alpha, 0.5) for channel in channels] + [resized_alpha]
     values = np.stack(channels, axis=2)
-    return np.floor(values.clip(0, white) + 0.5).astype(strip.dtype)
+    pixels = np.floor(values.clip(0, white) + 0.5).astype(strip.dtype)
+    # Colours that alpha hides would count as much as others.
+    leveled = slice(0 if alpha is None else -1, None)
+    pixels[..., leveled] = with_means(pixels[..., leveled], values[..., leveled])
+    return pixels
 
 
 def bicubic(rows: Rows, scale: int) -> Stream:

@@ -54,6 +54,18 @@ def test_what_is_clipped_is_made_up_for(colour):
     assert drifts[0] > 1 and drifts[1] < 0.5
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(("height", "width"), [(3, 5), (7, 9), (10, 10), (64, 61)])
+def test_graphics_of_any_size_keep_their_mean(height, width, dtype):
+    random, white = np.random.default_rng(0), np.iinfo(dtype).max
+    pixels = np.where(random.random((height, width, 3)) < 0.05, 0, white).astype(dtype)
+    enlarged = pixels.repeat(2, 0).repeat(2, 1)
+    thicker = np.minimum(enlarged, np.roll(enlarged, 1, axis=1)) // 2  # Nothing is white any more.
+    result = upscaled(lambda _: thicker, pixels)
+    assert np.abs(thicker.mean((0, 1)) - pixels.mean((0, 1))).max() > 100 * white / 255
+    assert np.abs(result.mean((0, 1)) - pixels.mean((0, 1))).max() < 0.5 * white / 255
+
+
 def cells(result):
     """Means of 16 x 16 pixels that lie wholly in a result of 40 x 74."""
     return result[:32, :64].reshape(2, 16, 4, 16, 3).mean((1, 3))

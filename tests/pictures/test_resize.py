@@ -27,12 +27,25 @@ def one_by_one(pixels):
 )
 def test_bands_give_what_pillow_makes_of_the_whole_picture(random, dtype, channels, height, width):
     white = np.iinfo(dtype).max
-    pixels = random.integers(0, white + 1, (300, 60, channels), dtype)
+    pixels = random.integers(white // 4, white // 4 * 3, (300, 60, channels), dtype)  # Nothing is clipped.
     rows = resized(one_by_one(pixels), height, width)
     assert (rows.shape, rows.dtype) == ((height, width, channels), dtype)
     result = np.concatenate(list(bands_of(rows)))
     expected = by_pillow(pixels, (width, height)).clip(0, white)
     assert np.abs(result - expected).max() <= 0.5 + 1e-5 * white
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_what_is_clipped_beside_edges_is_made_up_for(random, dtype, channels):
+    white = np.iinfo(dtype).max
+    pixels = np.full((120, 150, channels), white, dtype)
+    pixels[random.random((120, 150)) < 0.05] = 0  # Thin strokes on paper.
+    pixels = pixels.repeat(3, 0).repeat(3, 1)
+    expected = by_pillow(pixels[..., -1:], (200, 160)).clip(0, white).mean() / white
+    result = np.concatenate(list(bands_of(resized(pixels, 160, 200))))[..., -1].mean() / white
+    mean = pixels[..., -1].mean() / white
+    assert abs(expected - mean) > 1 / 255 and abs(result - mean) < 0.5 / 255
 
 
 def test_a_picture_in_an_array_gives_the_same_bytes(random):
