@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,8 +64,8 @@ def find_jobs(
             that of the source, PNG where it cannot be written. By default, PNG, or what the file to write says.
 
     Returns:
-        What is to be done, in the order of `inputs` and, within a folder, of the names. A picture found in a folder
-        that is another one's result is left out: it was made by an earlier run.
+        What is to be done, in the order of `inputs` and, within a folder, of the names, linked folders last. A picture
+        found in a folder that is another one's result is left out: it was made by an earlier run.
 
     Raises:
         ValueError: If there is no such file or folder, no picture, no such format, if two pictures would have one
@@ -143,12 +144,15 @@ def pictures_below(folder: Path, recursive: bool, output: str | Path | None) -> 
         unreadable.append(Path(error.filename))
 
     seen = set() if output is None or is_same(folder, output) else {identity(output)}
-    for parent, folders, names in os.walk(folder, followlinks=True, onerror=note):
+    # Links come last, so that a folder which is linked, too, keeps its own place.
+    found = [folder]
+    for parent, folders, names in chain.from_iterable(os.walk(start, onerror=note) for start in found):
         real = os.path.realpath(parent)
         folders[:] = sorted(name for name in folders if recursive and real not in seen and not name.startswith("."))
         if real in seen:
             continue
         seen.add(real)
+        found += (path for path in (Path(parent, name) for name in folders) if path.is_symlink())
         for path in (Path(parent, name) for name in sorted(names) if not name.startswith(".")):
             # A broken link is one that is reported; from a pipe nothing would ever come.
             if path.suffix.lower() in READABLE and (path.is_file() or not path.exists()):

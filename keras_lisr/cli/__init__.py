@@ -4,6 +4,7 @@ Arguments and files are checked before Keras is imported, which takes seconds. M
 imported where they are used.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -23,6 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0; 1 if an image was skipped; 2 after an error, told in one line on standard error; 130 after Ctrl-C,
         143 after SIGTERM; that of a training run.
     """
+    for name in ("stdout", "stderr"):  # What is closed says nothing.
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     try:
         arguments = make_parser().parse_args(argv)
         with raising_on_sigterm():

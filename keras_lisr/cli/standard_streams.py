@@ -50,6 +50,9 @@ def streams_as_files(
     to_stdout = output == STREAM or (output is None and STREAM in inputs)
     if to_stdout and (len(inputs) > 1 or is_folder(inputs[0])):
         raise ValueError(f"IN must be one file where OUT is -, standard output. Received: {', '.join(inputs)}")
+    for given, stream, name in ((STREAM in inputs, sys.stdin, "input"), (to_stdout, sys.__stdout__, "output")):
+        if given and stream is None:
+            raise ValueError(f"Standard {name} must be open where it is named. Received: '-', and it is closed")
     if to_stdout and sys.stdout.isatty():
         raise ValueError("OUT must be a file where standard output is a terminal. Received: '-'")
     with TemporaryDirectory(prefix="keras-lisr-") as folder:

@@ -98,6 +98,7 @@ def upscale(arguments: argparse.Namespace) -> int:
             network = load(model_name, plan)
             suffix = f"_x{network.scale}"
         jobs = name_results(sources, files, arguments, suffix)
+        check_log(arguments.json, jobs)
         if arguments.ray or is_stored(jobs):
             return upscale_stored(jobs, network, plan, arguments, model_name, files.lines, is_single)
         network = network or load(model_name, plan)
@@ -197,6 +198,9 @@ def check_options(arguments: argparse.Namespace, model_name: str) -> None:
     Raises:
         ValueError: If an option is out of its range, or does not go with another.
     """
+    arguments.tile = arguments.tile or None  # 0 is automatic, as in Real-ESRGAN's command.
+    if arguments.output == "":
+        raise ValueError("OUT must be a file or a folder. Received: ''")
     for name in ("tile", "max_pixels"):
         value = getattr(arguments, name)
         if value is not None and value < 1:
@@ -221,6 +225,18 @@ def check_options(arguments: argparse.Namespace, model_name: str) -> None:
         with arguments.json.open("rb") as file:
             if file.read(1) not in (b"", b"{"):  # A picture, named by mistake, would be spoilt.
                 raise ValueError(f"`json` must be a new file or a log. Received: json={str(arguments.json)!r}")
+
+
+def check_log(log: Path | None, jobs: "list[Job]") -> None:
+    """Checks that no picture is written over the log, and none that is read gets lines behind it.
+
+    Raises:
+        ValueError: If one would.
+    """
+    from keras_lisr.batch.jobs import identity
+
+    if log and any(identity(log) in (identity(job.source), identity(job.target)) for job in jobs):
+        raise ValueError(f"`json` must be another file than IN and OUT. Received: json={str(log)!r}")
 
 
 def is_resized(arguments: argparse.Namespace) -> bool:

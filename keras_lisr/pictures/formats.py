@@ -285,6 +285,9 @@ def metadata_losses(path: str | Path, metadata: Metadata, *, strip_metadata: boo
     for kind, block, most in (("EXIF", metadata.exif, LARGEST_EXIF), ("XMP", metadata.xmp, LARGEST_XMP)):
         if picture_format is JPEG and len(block) > most:
             found.append(f"JPEG holds {most} bytes of {kind}: {len(block)} were left out")
+    # EXIF holds it, too, and goes along.
+    if name in ("WEBP", "AVIF", "GIF") and metadata.dpi and not (picture_format.icc and metadata.exif):
+        found.append(f"{name} holds no resolution: it was left out")
     return tuple(found)
 
 

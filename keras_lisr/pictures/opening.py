@@ -38,6 +38,7 @@ MOST_SEGMENTS = 10_000
 # A marker of a JPEG that is no restart within a scan; in a scan, 0 stands behind a byte of 255 that is none.
 MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 CODESTREAM = b"\xff\x4f"  # What a JPEG 2000 begins with.
+FILLED_UP = 64  # With zeros behind its end, at most.
 START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = 0xD8, 0xD9, 0xDA
 # Bytes of a value, by the type that a tag of a TIFF says.
 TYPE_SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8, 0], float)
@@ -257,9 +258,8 @@ def check_end(stream: BinaryIO) -> None:
             if kind == b"jp2c" or length < 8:
                 break
         end = position
-    stream.seek(max(0, end - 3))
-    # Some fill up to an even length.
-    if not stream.read(min(end, 3)).removesuffix(b"\0").endswith(bytes([0xFF, END_OF_IMAGE])):
+    stream.seek(max(0, end - FILLED_UP))
+    if not stream.read(min(end, FILLED_UP)).rstrip(b"\0").endswith(bytes([0xFF, END_OF_IMAGE])):
         raise ValueError("it is cut off")
 
 
@@ -307,8 +307,9 @@ def check_tags(stream: BinaryIO) -> None:
 
 def too_large(name: object, pixels: int, max_pixels: int, is_fixed: bool) -> str:
     """What to say of a picture with too many pixels, where the limit can be lifted and where not."""
+    within = ", as a GIF within that `memory`" if max_pixels < DEFAULT_MAX_PIXELS else ", as a GIF"
     return (
-        f"`file` must be a picture of at most {max_pixels / 1e6:g} megapixels{', as a GIF' if is_fixed else ''}. "
+        f"`file` must be a picture of at most {max_pixels / 1e6:g} megapixels{within if is_fixed else ''}. "
         f"Received: file={str(name)!r}, {pixels / 1e6:g} megapixels"
         f"{'' if is_fixed else f'; --max-pixels {pixels} lifts the limit'}"
     )

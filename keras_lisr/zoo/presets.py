@@ -18,8 +18,9 @@ from keras_lisr.preset_index import Preset, choose_model, find_preset, presets, 
 SUFFIX = ".npz"
 ARCHITECTURE = "architecture"
 LONGEST_JSON = 2**24  # Bytes of what describes a model; that of RCAN takes one million.
-MOST_INFLATION = 10  # Keras writes without compression, and weights hardly compress.
+MOST_INFLATION = 10  # Weights hardly compress.
 LONGEST_CAUSE = 300
+LARGEST_ARGUMENT = 64  # Of a builder, whatever the weights: scales, kernel sizes, ratios.
 
 
 def from_preset(name_or_path: str | Path, folder: Path | None = None) -> keras.Model:
@@ -83,7 +84,7 @@ def load_model(name_or_path: str | Path) -> keras.Model:
 
 
 def check_inflated(path: Path) -> None:
-    """Checks that a `.keras` file does not fill the memory before Keras knows what it holds.
+    """Checks that a `.keras` or `.npz` file does not fill the memory before it is known what it holds.
 
     Raises:
         ValueError: If its description is too long, or it inflates to far more than it is long.
@@ -182,9 +183,15 @@ def checksum(path: Path) -> str:
 def _load(path: Path) -> keras.Model:
     architecture, weights = _read(path)
     try:
+        _check_arguments(architecture, weights)
         model = _build(architecture)
         _assign(model, weights)
-    except (KeyError, TypeError, ValueError) as error:  # Whatever builders raise for arguments that they do not know.
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as error:  # Whatever builders raise for arguments that they do not know.
         raise ValueError(f"`path` must be a preset file. Received: path={str(path)!r} ({error})") from error
     return model
 
@@ -192,11 +199,28 @@ def _load(path: Path) -> keras.Model:
 def _read(path: Path) -> tuple[str, dict[str, np.ndarray]]:
     """Architecture and weights of a preset file."""
     try:
+        check_inflated(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = dict(stored)
         return str(arrays.pop(ARCHITECTURE)), arrays
     except Exception as error:  # NumPy and zipfile raise half a dozen types for broken files.
         raise ValueError(f"`path` must be a preset file. Received: path={str(path)!r} ({error})") from error
+
+
+def _check_arguments(architecture: str, weights: Mapping[str, np.ndarray]) -> None:
+    """Checks that no argument asks for a network far beyond the weights, which would fill the memory first.
+
+    Raises:
+        ValueError: If one does, or the weights are not finite.
+    """
+    sides = [side for values in weights.values() for side in values.shape]
+    most = max(LARGEST_ARGUMENT, len(weights), *sides)
+    for name, value in json.loads(architecture)["arguments"].items():
+        if isinstance(value, int) and value > most:
+            raise ValueError(f"`{name}` must be at most {most}, by its weights. Received: {name}={value}")
+    for name, values in weights.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"the weights must be finite, and {name!r} is not")
 
 
 def _build(architecture: str) -> keras.Model:

@@ -249,3 +249,12 @@ def test_a_name_that_is_too_long_is_no_failure_of_all(album, tmp_path):
     (album / long).touch()
     jobs = find_jobs([album], tmp_path / "out", suffix="_large")
     assert jobs[0].source == album / long and len(jobs) == 3
+
+
+def test_a_folder_that_is_linked_too_keeps_its_place(tmp_path):
+    (tmp_path / "in" / "z" / "sub").mkdir(parents=True)
+    (tmp_path / "in" / "z" / "sub" / "x.png").touch()
+    (tmp_path / "in" / "b.png").touch()
+    (tmp_path / "in" / "a_link").symlink_to(tmp_path / "in" / "z" / "sub")
+    jobs = find_jobs([tmp_path / "in"], tmp_path / "out", recursive=True)
+    assert [str(job.target.relative_to(tmp_path / "out")) for job in jobs] == ["b.png", "z/sub/x.png"]

@@ -131,7 +131,7 @@ def test_headers_of_gifs_are_bounded_with_the_memory(tmp_path, network):
     Image.new("P", (6000, 6000)).save(tmp_path / "in.gif")
     job = Job(tmp_path / "in.gif", tmp_path / "out.png")
     task = Worker(PictureUpscaler(network, memory=2**30)).examine(job)
-    assert "must be a picture of at most 33.5544 megapixels, as a GIF." in task.error
+    assert "must be a picture of at most 33.5544 megapixels, as a GIF within that `memory`." in task.error
     assert "--max-pixels" not in task.error
     assert Worker(PictureUpscaler(network, memory=2**31)).examine(job).header.width == 6000
 

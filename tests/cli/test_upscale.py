@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -70,7 +72,8 @@ def test_files_are_models_too(picture, models, name):
     network = zoo.presets.from_preset(models / "tiny.npz")
     expected = upscaled(Upscaler(network, tile=8, precision="float32"), pixels(picture))
     error = pixels(output).astype(int) - expected
-    assert np.abs(error).max() <= (0 if name == "tiny.npz" else 1)  # The .keras file has not been through float16.
+    # The .keras file has not been through float16, and its means may be a step to the other side.
+    assert np.abs(error).max() <= (0 if name == "tiny.npz" else 2)
 
 
 def test_exported_files_are_models_too(picture, models, exported, capsys):
@@ -250,7 +253,7 @@ def failing(picture, models, exported):
             "`precision` must be absent for a .tflite file, which has its own. Received: precision='float32'",
         ),
         (["upscale", picture, "-n", exported / "static.tflite", "-t", "8"], "`tile` must be None for a file for 28"),
-        (["upscale", picture, "-t", "0"], "`tile` must be a positive integer. Received: tile=0"),
+        (["upscale", picture, "-t", "-1"], "`tile` must be a positive integer. Received: tile=-1"),
         (["upscale", picture, "--max-pixels", "0"], "`max_pixels` must be a positive integer. Received: max_pixels=0"),
         (["upscale", picture, "--quality", "0"], "`quality` must be from 1 to 100. Received: quality=0"),
         (["upscale", picture, "--memory", "much"], "argument --memory: must be a size such as 2GiB or 800MB."),
@@ -353,3 +356,36 @@ def test_too_little_memory_is_one_line(picture, monkeypatch, capsys):
     monkeypatch.setattr("keras_lisr.batch.worker.read_picture", exhausted)
     assert main(["upscale", str(picture)]) == 2
     assert capsys.readouterr().err == "keras-lisr: error: out of memory; Unable to allocate 3.62 GiB\n"
+
+
+def test_a_log_is_neither_read_nor_written_as_a_picture(picture, models, capsys):
+    for log, out in (
+        (picture.with_name("in_x2.png"), []),
+        (picture.with_name("o.png"), ["-o", picture.with_name("o.png")]),
+    ):
+        assert run("upscale", picture, *out, "-n", models / "tiny.npz", "--json", log) == 2
+        assert "`json` must be another file than IN and OUT" in capsys.readouterr().err
+        assert not log.exists()
+
+
+def test_no_tile_is_automatic_and_no_output_refused(picture, models, capsys):
+    assert run("upscale", picture, "-n", models / "tiny.npz", "-t", 0) == 0
+    assert run("upscale", picture, "-n", models / "tiny.npz", "-o", "") == 2
+    assert "OUT must be a file or a folder. Received: ''" in capsys.readouterr().err
+
+
+def test_closed_streams(picture, models):
+    command = f"{sys.executable} -m keras_lisr upscale -n {models / 'tiny.npz'}"
+
+    def call(rest):
+        return subprocess.run(f"{command} {rest}", shell=True, capture_output=True, text=True)
+
+    done = call(f"{picture} -o {picture.with_name('closed.png')} >&-")
+    assert (done.returncode, done.stderr) == (0, "") and pixels(picture.with_name("closed.png")).any()
+    for rest, name in ((f"{picture} -o - >&-", "output"), (f"- -o {picture.with_name('none.png')} <&-", "input")):
+        done = call(rest)
+        assert done.returncode == 2
+        assert (
+            done.stderr
+            == f"keras-lisr: error: Standard {name} must be open where it is named. Received: '-', and it is closed\n"
+        )

@@ -137,3 +137,10 @@ def test_texts_and_colours_that_only_png_can_keep_are_told():
     with_profile = Metadata(icc_profile=b"p", chunks=metadata.chunks[:1])
     assert metadata_losses("a.webp", with_profile) == metadata_losses("a.jpg", Metadata(chunks=())) == ()
     assert len(metadata_losses("a.bmp", Metadata(exif=b"e", chunks=metadata.chunks))) == 3
+
+
+def test_a_resolution_that_is_left_out_is_told():
+    dpi = Metadata(dpi=(300.0, 300.0))
+    assert metadata_losses("a.webp", dpi) == ("WEBP holds no resolution: it was left out",)
+    assert metadata_losses("a.gif", dpi) == ("GIF holds no resolution: it was left out",)
+    assert metadata_losses("a.png", dpi) == metadata_losses("a.avif", Metadata(exif=b"II", dpi=(300.0, 300.0))) == ()

@@ -249,3 +249,30 @@ def test_files_that_inflate_to_far_more_are_refused_unread(tmp_path, monkeypatch
             archive.writestr(name, content)
     with pytest.raises(ValueError, match=rf"Received: model='.*a.keras' \({message}\)"):
         load_model(tmp_path / "a.keras")
+
+
+def stored(path, arguments, builder="fsrcnn", **arrays):
+    np.savez_compressed(path, architecture=json.dumps({"builder": builder, "arguments": arguments}), **arrays)
+    return path
+
+
+def test_small_preset_files_do_not_become_large(tmp_path):
+    bomb = stored(tmp_path / "bomb.npz", {"scale": 2}, zeros=np.zeros(2**28, np.uint8))
+    with pytest.raises(ValueError, match="it inflates to 26.* bytes; 1.* at most can be read"):
+        from_preset(bomb)
+    for name in ("num_filters", "num_blocks"):
+        with pytest.raises(ValueError, match=f"`{name}` must be at most 64, by its weights. Received: {name}=4000"):
+            from_preset(stored(tmp_path / "wide.npz", {"scale": 2, name: 4000}))
+    np.savez(tmp_path / "deep.npz", architecture=np.array("[" * 200_000))
+    with pytest.raises(ValueError, match="`path` must be a preset file"):
+        from_preset(tmp_path / "deep.npz")
+
+
+def test_a_preset_file_with_weights_that_are_not_finite_is_refused(tmp_path):
+    model = zoo.fsrcnn(2, num_filters=4, num_blocks=1)
+    arguments = {"scale": 2, "num_filters": 4, "num_blocks": 1}
+    weights = {weight.path: np.array(weight.value) for weight in model.weights}
+    assert from_preset(stored(tmp_path / "good.npz", arguments, **weights)).name == "fsrcnn"
+    weights[model.weights[0].path].flat[0] = np.nan
+    with pytest.raises(ValueError, match="the weights must be finite, and '.*' is not"):
+        from_preset(stored(tmp_path / "nan.npz", arguments, **weights))
