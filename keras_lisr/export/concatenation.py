@@ -5,7 +5,8 @@ blocks, whose values are the largest, would decide how coarsely the whole trunk 
 can as well be a sum of convolutions, each of parts that are alike.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ import numpy as np
 
 from keras_lisr.zoo.graph import calls, kind
 
+DEAD = 1e-6  # Of the widest range: what is as narrow holds nothing.
 ALIKE = 2.0  # How many times as wide one range may be as another, at most, to share its step: the cost is one bit.
 
 
@@ -42,7 +44,9 @@ def uneven_groups(model: keras.Model, patches: Sequence[np.ndarray]) -> dict[str
     probe = keras.Model(model.input, keras.ops.stack(of_parts))
     widest = np.max([keras.ops.convert_to_numpy(probe(patch[None], training=False)) for patch in patches], axis=0)
     ends = np.cumsum([len(call.inputs) for call in found])
-    groups = {call.operation.name: runs(each) for call, each in zip(found, np.split(widest, ends[:-1]), strict=True)}
+    groups = {
+        call.operation.name: runs(each.tolist()) for call, each in zip(found, np.split(widest, ends[:-1]), strict=True)
+    }
     return {name: counts for name, counts in groups.items() if len(counts) > 1}
 
 
@@ -61,21 +65,21 @@ def width(features):
     return keras.ops.maximum(keras.ops.max(features), 0) - keras.ops.minimum(keras.ops.min(features), 0)
 
 
-def runs(widths: Iterable[float]) -> list[int]:
-    """Lengths of runs, as long as they can be, whose widths are alike.
+def runs(widths: Sequence[float]) -> list[int]:
+    """Lengths of runs, as long as they can be, whose widths are alike. Parts without any go with what is before.
 
-    >>> runs([1.0, 1.5, 0.9, 4.0, 3.0])
-    [3, 2]
+    >>> runs([1.0, 1.5, 0.9, 4.0, 0.0, 3.0])
+    [3, 3]
     """
-    lengths: list[int] = []
-    narrowest = widest = 0.0
+    lengths = [0]
+    narrowest, widest = math.inf, 0.0
     for one in widths:
-        narrowest, widest = min(narrowest, one), max(widest, one)
-        if lengths and widest <= ALIKE * narrowest:
-            lengths[-1] += 1
-        else:
-            lengths.append(1)
-            narrowest = widest = one
+        if one > DEAD * max(widths):  # XNNPACK computes nothing with the step that an empty range has.
+            narrowest, widest = min(narrowest, one), max(widest, one)
+            if widest > ALIKE * narrowest:
+                lengths.append(0)
+                narrowest = widest = one
+        lengths[-1] += 1
     return lengths
 
 

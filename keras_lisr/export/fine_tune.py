@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_lisr.data.patches import dihedral
-from keras_lisr.export.calibration import SIDE, Pictures, cut_patches
+from keras_lisr.export.calibration import Pictures, cut_patches
 from keras_lisr.export.quantization_noise import MOVES, WEIGHT_STEPS
 from keras_lisr.runtime.rows import Progress
 from keras_lisr.zoo.graph import kind
@@ -40,7 +40,7 @@ def fine_tune_quantized(
         model: The network in floats.
         patches: float32 pictures `(height, width, 3)` in [0, 1] from which the ranges are taken, as for `convert`.
         pictures: Folder of images or uint8 arrays to train on, such as the network will be given.
-        steps: How many, each on 4 patches of 64 x 64 pixels.
+        steps: How many, each on 4 patches as large as those.
         progress: Called after each step with the number of those that are done and of all.
 
     Raises:
@@ -48,6 +48,7 @@ def fine_tune_quantized(
     """
     import tensorflow as tf
 
+    network.trainable = True  # Of the model itself, it need not be.
     rounded = simulation(network)
     roundings = [layer for layer in rounded.layers if isinstance(layer, Rounding)]
     for patch in patches:
@@ -70,10 +71,12 @@ def fine_tune_quantized(
             loss = tf.reduce_mean(tf.square(result - target))
         optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
 
-    pool = cut_patches(pictures, (SIDE, SIDE), POOL, SEED)
+    height, width, _ = patches[0].shape
+    pool = cut_patches(pictures, (height, width), POOL, SEED)
+    orientations = range(0, 8, 1 if height == width else 2)  # Without quarter turns.
     random = np.random.default_rng(SEED)
     for done in range(1, steps + 1):
-        chosen = zip(random.integers(0, len(pool), BATCH), random.integers(0, 8, BATCH), strict=True)
+        chosen = zip(random.integers(0, len(pool), BATCH), random.choice(orientations, BATCH), strict=True)
         batch = np.stack([dihedral(pool[patch], orientation) for patch, orientation in chosen])
         step(batch.astype(np.float32) / 255)
         if progress:

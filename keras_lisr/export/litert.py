@@ -80,8 +80,10 @@ def write_litert(
     patches = None
     if representative is not None:
         resizes = any(isinstance(layer, EnhancedSpatialAttention) for layer in model.layers)
+        fixed = model.input_shape[1:3]
         # The size that a map is resized to is a constant of a static file.
-        patches = calibration_patches(representative, shape if shape and resizes else (SIDE, SIDE))
+        side = shape if shape and (resizes or None not in fixed) else (SIDE, SIDE)
+        patches = calibration_patches(representative, side)
         model = equalize(model, patches)
     groups = None if patches is None else uneven_groups(model, patches)
     network = litert_graph(model, bounded=quantize == "int8", groups=groups)
