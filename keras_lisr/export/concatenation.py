@@ -101,7 +101,7 @@ def sum_of_convolutions(layer: keras.layers.Conv2D, parts: Sequence[Any], counts
             1,
             use_bias=bool(biases) and not number,
             dtype=layer.dtype_policy,
-            name=f"{layer.name}_{number}",
+            name=f"{layer.name}_group_{number}",
         )
         convolution.build(features.shape)
         weights = kernel[:, :, channel : channel + features.shape[-1]]

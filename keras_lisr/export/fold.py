@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -151,7 +151,9 @@ def set_attention(model: keras.Model, block: GlobalAttentionBlock, entering: np.
 
 def affine(normalization: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
     """What a trained batch normalization multiplies a channel by, and what it then adds."""
-    gamma, beta, mean, variance = map(doubles, normalization.get_weights())
+    mean, variance = map(doubles, (normalization.moving_mean, normalization.moving_variance))
+    gamma = doubles(normalization.gamma) if normalization.scale else 1.0
+    beta = doubles(normalization.beta) if normalization.center else 0.0
     gain = gamma / np.sqrt(variance + normalization.epsilon)
     return gain, beta - mean * gain
 
@@ -178,6 +180,6 @@ def rescale(layer: keras.layers.Layer, entering: np.ndarray, leaving: np.ndarray
     return [first * entering[:, None], *others]  # The first convolution of a gate.
 
 
-def doubles(weight: np.ndarray) -> np.ndarray:
+def doubles(weight: Any) -> np.ndarray:
     """A weight in float64, in which products of many factors are rounded but once."""
-    return np.asarray(weight, np.float64)
+    return np.asarray(keras.ops.convert_to_numpy(weight), np.float64)

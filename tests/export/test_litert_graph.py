@@ -103,3 +103,10 @@ def test_a_batch_normalization_is_one_operator_wherever_no_convolution_takes_it_
     depthwise = {layer.name for layer in rewritten.layers if isinstance(layer, keras.layers.DepthwiseConv2D)}
     assert normalizations == {f"block_{i}_unit_2_normalization" for i in (1, 2)}
     assert depthwise == {f"block_{i}_{name}_normalization" for i in (1, 2) for name in ("unit_1", "gate")}
+
+
+@pytest.mark.parametrize("options", [{"scale": False}, {"center": False}, {"axis": 3}])
+def test_every_batch_normalization_is_one_operator(options):
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, keras.layers.BatchNormalization(**options)(keras.layers.ReLU()(inputs)))
+    assert operations(assert_equal(model)) == ["InputLayer", "ReLU", "DepthwiseConv2D"]
