@@ -81,3 +81,30 @@ def upscaled(network, array):
     enlarged = network(array)
     rows = without_drift(enlarged, array, len(enlarged) // len(array))
     return whole(bands_of(rows), rows.shape, rows.dtype)
+
+
+def upscaled_part(upscaler, array, top, left, side):
+    """A part of what a network makes of a picture when its colours are kept, without the rest.
+
+    Args:
+        upscaler: The network, whose tiles are exact.
+        array: The picture.
+        top: Where the part lies, a multiple of the 32 rows that are corrected at once.
+        left: Likewise.
+        side: Its pixels.
+    """
+    scale, margin = upscaler.scale, 64  # As far as the correction of a cell reaches.
+
+    def around(more):
+        starts = ((top, array.shape[0]), (left, array.shape[1]))
+        return [slice(max(0, start - more), min(start + side + more, length)) for start, length in starts]
+
+    def within(inner, outer):
+        return tuple(
+            slice((part.start - whole.start) * scale, (part.stop - whole.start) * scale)
+            for part, whole in zip(inner, outer, strict=True)
+        )
+
+    seen, corrected, part = around(margin + upscaler.halo), around(margin), around(0)
+    enlarged = upscaler(array[tuple(seen)])[within(corrected, seen)]
+    return upscaled(lambda _: enlarged, array[tuple(corrected)])[within(part, corrected)]
