@@ -60,7 +60,7 @@ def corrected(enlarged: np.ndarray, original: np.ndarray, scale: int) -> np.ndar
     means = cells.means()
     for _ in range(PASSES):
         steps = interpolated(wanted - means)
-        rows, columns = np.nonzero(steps.any((1, 3, 4)))  # In photographs of 8 bits few.
+        rows, columns = np.nonzero(steps.any((1, 3, 4)))  # Where it rounds to nothing, nothing is touched.
         chosen = steps[rows, :, columns].repeat(scale, axis=1).repeat(scale, axis=2)
         means[rows, columns] = cells.add(chosen, rows, columns)
         if (np.abs(wanted - means) < MOST * white).all():
