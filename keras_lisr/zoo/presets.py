@@ -186,12 +186,8 @@ def _load(path: Path) -> keras.Model:
         _check_arguments(architecture, weights)
         model = _build(architecture)
         _assign(model, weights)
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        RecursionError,
-    ) as error:  # Whatever builders raise for arguments that they do not know.
+    # Whatever builders raise for arguments that they do not know, and what is no architecture at all.
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"`path` must be a preset file. Received: path={str(path)!r} ({error})") from error
     return model
 
@@ -213,7 +209,7 @@ def _check_arguments(architecture: str, weights: Mapping[str, np.ndarray]) -> No
     Raises:
         ValueError: If one does, or the weights are not finite.
     """
-    sides = [side for values in weights.values() for side in values.shape]
+    sides = [side for values in weights.values() if values.size for side in values.shape]  # Empty ones cost nothing.
     most = max(LARGEST_ARGUMENT, len(weights), *sides)
     for name, value in json.loads(architecture)["arguments"].items():
         if isinstance(value, int) and value > most:

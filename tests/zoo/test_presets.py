@@ -262,10 +262,11 @@ def test_small_preset_files_do_not_become_large(tmp_path):
         from_preset(bomb)
     for name in ("num_filters", "num_blocks"):
         with pytest.raises(ValueError, match=f"`{name}` must be at most 64, by its weights. Received: {name}=4000"):
-            from_preset(stored(tmp_path / "wide.npz", {"scale": 2, name: 4000}))
-    np.savez(tmp_path / "deep.npz", architecture=np.array("[" * 200_000))
-    with pytest.raises(ValueError, match="`path` must be a preset file"):
-        from_preset(tmp_path / "deep.npz")
+            from_preset(stored(tmp_path / "wide.npz", {"scale": 2, name: 4000}, empty=np.zeros((4000, 0))))
+    for architecture in ("[" * 200_000, "[]", '{"builder": "fsrcnn", "arguments": [2]}'):
+        np.savez(tmp_path / "other.npz", architecture=np.array(architecture))
+        with pytest.raises(ValueError, match="`path` must be a preset file"):
+            from_preset(tmp_path / "other.npz")
 
 
 def test_a_preset_file_with_weights_that_are_not_finite_is_refused(tmp_path):
