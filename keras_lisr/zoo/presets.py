@@ -1,6 +1,7 @@
 """Presets: trained weights that come with the package, and files of the same kind made by others."""
 
 import hashlib
+import io
 import json
 import math
 import zipfile
@@ -63,13 +64,14 @@ def load_model(name_or_path: str | Path) -> keras.Model:
 
     Raises:
         ValueError: If there is no such preset or file, Keras cannot load it, it inflates to far more than it is long,
-            or its weights are not finite.
+            describes layers wider than its weights, or its weights are not finite.
     """
     name = choose_model(str(name_or_path))
     if not name.endswith(".keras"):
         return from_preset(name)
     try:
         check_inflated(Path(name))
+        check_widths(Path(name))
         model = keras.models.load_model(name, compile=False, safe_mode=True)
     except Exception as error:  # Whatever the file's layers and their configuration raise.
         raise ValueError(
@@ -97,6 +99,34 @@ def check_inflated(path: Path) -> None:
     inflated, most = sum(lengths.values()), LONGEST_JSON + MOST_INFLATION * path.stat().st_size
     if inflated > most:
         raise ValueError(f"it inflates to {inflated} bytes; {most} at most can be read")
+
+
+def check_widths(path: Path) -> None:
+    """Checks that no layer of a `.keras` file is wider than its weights: Keras makes it before it reads them.
+
+    Raises:
+        ValueError: If one is.
+    """
+    import h5py  # Keras reads them with it; presets do not need it.
+
+    with zipfile.ZipFile(path) as archive:
+        config, stored = archive.read("config.json"), archive.read("model.weights.h5")
+    sides = [LARGEST_ARGUMENT]
+
+    def note(_, found) -> None:  # What no file of this length could hold was never written.
+        if isinstance(found, h5py.Dataset) and found.nbytes <= MOST_INFLATION * len(stored):
+            sides.extend(found.shape if found.size else ())
+
+    def check(described: dict[str, Any]) -> None:
+        for name in ("filters", "units"):
+            width = described.get(name)
+            if isinstance(width, int) and width > most:
+                raise ValueError(f"`{name}` must be at most {most}, by its weights. Received: {name}={width}")
+
+    with h5py.File(io.BytesIO(stored)) as weights:
+        weights.visititems(note)
+    most = max(sides)
+    json.loads(config, object_hook=check)
 
 
 def cause_of(error: Exception) -> str:

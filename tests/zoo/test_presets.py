@@ -1,4 +1,5 @@
 import json
+import re
 import zipfile
 
 import keras
@@ -249,6 +250,20 @@ def test_files_that_inflate_to_far_more_are_refused_unread(tmp_path, monkeypatch
             archive.writestr(name, content)
     with pytest.raises(ValueError, match=rf"Received: model='.*a.keras' \({message}\)"):
         load_model(tmp_path / "a.keras")
+
+
+def test_layers_wider_than_their_weights_are_refused_unmade(tmp_path):
+    inputs = keras.Input((None, None, 7))
+    keras.Model(inputs, keras.layers.Conv2D(7, 3)(keras.layers.Conv2D(7, 3)(inputs))).save(tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["config.json"] = re.sub(rb"\b7\b", b"700", members["config.json"])
+    with zipfile.ZipFile(tmp_path / "wide.keras", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert load_model(tmp_path / "a.keras").count_params() == 896
+    with pytest.raises(ValueError, match="`filters` must be at most 64, by its weights. Received: filters=700"):
+        load_model(tmp_path / "wide.keras")
 
 
 def stored(path, arguments, builder="fsrcnn", **arrays):
