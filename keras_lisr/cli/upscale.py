@@ -98,7 +98,7 @@ def upscale(arguments: argparse.Namespace) -> int:
             network = load(model_name, plan)
             suffix = f"_x{network.scale}"
         jobs = name_results(sources, files, arguments, suffix)
-        check_log(arguments.json, jobs)
+        check_log(arguments.json, jobs, arguments.compare)
         if arguments.ray or is_stored(jobs):
             return upscale_stored(jobs, network, plan, arguments, model_name, files.lines, is_single)
         network = network or load(model_name, plan)
@@ -227,7 +227,7 @@ def check_options(arguments: argparse.Namespace, model_name: str) -> None:
                 raise ValueError(f"`json` must be a new file or a log. Received: json={str(arguments.json)!r}")
 
 
-def check_log(log: Path | None, jobs: "list[Job]") -> None:
+def check_log(log: Path | None, jobs: "list[Job]", comparison: Path | None) -> None:
     """Checks that no picture is written over the log, and none that is read gets lines behind it.
 
     Raises:
@@ -235,8 +235,9 @@ def check_log(log: Path | None, jobs: "list[Job]") -> None:
     """
     from keras_lisr.batch.jobs import identity
 
-    if log and any(identity(log) in (identity(job.source), identity(job.target)) for job in jobs):
-        raise ValueError(f"`json` must be another file than IN and OUT. Received: json={str(log)!r}")
+    pictures = [path for job in jobs for path in (job.source, job.target)] + ([comparison] if comparison else [])
+    if log and identity(log) in map(identity, pictures):
+        raise ValueError(f"`json` must be another file than IN, OUT and that of `compare`. Received: json={str(log)!r}")
 
 
 def is_resized(arguments: argparse.Namespace) -> bool:

@@ -362,9 +362,10 @@ def test_a_log_is_neither_read_nor_written_as_a_picture(picture, models, capsys)
     for log, out in (
         (picture.with_name("in_x2.png"), []),
         (picture.with_name("o.png"), ["-o", picture.with_name("o.png")]),
+        (picture.with_name("c.png"), ["--compare", picture.with_name("c.png")]),
     ):
         assert run("upscale", picture, *out, "-n", models / "tiny.npz", "--json", log) == 2
-        assert "`json` must be another file than IN and OUT" in capsys.readouterr().err
+        assert "`json` must be another file than IN, OUT and that of `compare`" in capsys.readouterr().err
         assert not log.exists()
 
 
