@@ -130,7 +130,7 @@ def test_a_jpeg_2000_without_its_last_tiles_is_refused(has_boxes):
     for cut_off in (content[:last_tile], content[:-2], content[:-1]):
         with pytest.raises(ValueError, match=r"\(it is cut off\)"):
             read_picture(io.BytesIO(cut_off))
-    whole = [content + b"\0"]
+    whole = [content + b"\0", content + bytes(60)]
     if has_boxes:  # The codestream may go on to the end, say its length in 64 bits, or have something behind.
         start = content.index(b"jp2c") - 4
         codestream = content[start + 8 :]
