@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.zoo.graph import calls, kind
+from keras_lisr.zoo.graph import kind, nodes, readers
 
 DEAD = 1e-6  # Of the widest range: what is as narrow holds nothing.
 ALIKE = 2.0  # How many times as wide one range may be as another, at most, to share its step: the cost is one bit.
@@ -26,26 +26,25 @@ def uneven_groups(model: keras.Model, patches: Sequence[np.ndarray]) -> dict[str
         patches: float32 pictures `(height, width, 3)` in [0, 1], of one size.
 
     Returns:
-        By the name of each, if nothing but 1x1 convolutions reads it: how many parts, one after the other, go together.
+        By the name of each, if it is used once and nothing but 1x1 convolutions reads it: how many parts, one after
+        the other, go together.
     """
-    graph = list(calls(model))
-    readers: dict[int, list[keras.Operation]] = {}
-    for call in graph:
-        for tensor in call.inputs:
-            readers.setdefault(id(tensor), []).append(call.operation)
+    read_by = readers(model)
     found = [
-        call
-        for call in graph
-        if kind(call.operation) == "Concatenate" and all(map(is_pointwise, readers.get(id(call.outputs[0]), [])))
+        node
+        for node in nodes(model)
+        if kind(node.operation) == "Concatenate"
+        and is_used_once(node.operation)
+        and all(is_pointwise(reader.operation) for reader in read_by.get(id(node.outputs[0]), []))
     ]
     if not found:
         return {}
-    of_parts = [width(part) for call in found for part in call.inputs]
+    of_parts = [width(part) for node in found for part in node.input_tensors]
     probe = keras.Model(model.input, keras.ops.stack(of_parts))
     widest = np.max([keras.ops.convert_to_numpy(probe(patch[None], training=False)) for patch in patches], axis=0)
-    ends = np.cumsum([len(call.inputs) for call in found])
+    ends = np.cumsum([len(node.input_tensors) for node in found])
     groups = {
-        call.operation.name: runs(each.tolist()) for call, each in zip(found, np.split(widest, ends[:-1]), strict=True)
+        node.operation.name: runs(each.tolist()) for node, each in zip(found, np.split(widest, ends[:-1]), strict=True)
     }
     return {name: counts for name, counts in groups.items() if len(counts) > 1}
 
@@ -56,8 +55,13 @@ def is_pointwise(operation: keras.Operation) -> bool:
         kind(operation) == "Conv2D"
         and set(operation.kernel_size) == set(operation.strides) == {operation.groups} == {1}
         and operation.activation is keras.activations.linear
-        and len(operation._inbound_nodes) == 1
+        and is_used_once(operation)
     )
+
+
+def is_used_once(operation: keras.Operation) -> bool:
+    """Whether an operation is not shared: each call of one that is may need something else in its place."""
+    return len(operation._inbound_nodes) == 1
 
 
 def width(features):

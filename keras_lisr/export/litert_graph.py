@@ -12,7 +12,7 @@ from keras_lisr.export.fold import affine
 from keras_lisr.export.transposed_convolution import is_upsampling, sub_pixel
 from keras_lisr.layers.bicubic_upsample import RADIUS, BicubicUpsample, phase_kernel
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
-from keras_lisr.zoo.graph import kind
+from keras_lisr.zoo.graph import CHANNEL_AXES, kind, nodes, readers
 
 
 def litert_graph(
@@ -43,7 +43,12 @@ def litert_graph(
     originals: dict[int, keras.Operation] = {}
     rearranged: dict[int, tuple[keras.KerasTensor, int]] = {}  # What depth to space was applied to, by its result's id.
     joined: dict[int, tuple[Sequence[keras.KerasTensor], Sequence[int]]] = {}  # What goes together, by the result's id.
-    affine_layers: dict[int, keras.layers.Layer] = {}  # In place of batch normalizations, which may be shared.
+    groups = groups or {}
+    affine_layers = {
+        id(layer): depthwise_of(layer)
+        for layer in model.layers
+        if kind(layer) == "BatchNormalization" and layer.axis in CHANNEL_AXES and not is_taken_in(layer, model, groups)
+    }
 
     def clone(operation):
         copy = copy_class(operation).from_config(operation.get_config())
@@ -61,9 +66,7 @@ def litert_graph(
             return rearrange(sub_pixel(original, args[0]), original.strides[0])
         if is_large(original):
             return dilated_sum(original, args[0])
-        if kind(original) == "BatchNormalization" and not follows_convolutions(original):
-            if id(original) not in affine_layers:
-                affine_layers[id(original)] = depthwise_of(original)
+        if id(original) in affine_layers:
             return affine_layers[id(original)](args[0])
         if kind(original) == "Conv2D" and id(args[0]) in joined:
             return sum_of_convolutions(original, *joined[id(args[0])])
@@ -85,7 +88,7 @@ def litert_graph(
         result = operation(*args, **kwargs)
         if getattr(original, "weights", None):
             operation.set_weights(original.get_weights())
-        if groups and original.name in groups:
+        if original.name in groups:
             joined[id(result)] = args[0], groups[original.name]
         return result
 
@@ -99,10 +102,22 @@ def litert_graph(
     return keras.Model(copy.input, features, name=model.name)
 
 
-def follows_convolutions(layer: keras.layers.Layer) -> bool:
-    """Whether a layer is only applied to what convolutions return: the converter folds a batch normalization then."""
-    before = [node.input_tensors[0]._keras_history.operation for node in layer._inbound_nodes]
-    return all(kind(operation) == "Conv2D" and operation.activation is keras.activations.linear for operation in before)
+def is_taken_in(normalization: keras.layers.BatchNormalization, model: keras.Model, groups: Mapping[str, Any]) -> bool:
+    """Whether the converter makes a batch normalization part of the convolutions before it, at each of its calls.
+
+    It does if nothing else reads what they return. One that becomes a sum, because of `groups`, takes nothing in.
+    """
+    read_by = readers(model)
+    for tensor in (node.input_tensors[0] for node in nodes(model) if node.operation is normalization):
+        convolution, call, _ = tensor._keras_history
+        if (
+            kind(convolution) != "Conv2D"
+            or convolution.activation is not keras.activations.linear
+            or len(read_by[id(tensor)]) > 1
+            or convolution._inbound_nodes[call].input_tensors[0]._keras_history.operation.name in groups
+        ):
+            return False
+    return True
 
 
 def depthwise_of(normalization: keras.layers.BatchNormalization) -> keras.layers.DepthwiseConv2D:

@@ -6,7 +6,7 @@ arithmetic, and all of them need to know every kind of operation that a network 
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
@@ -50,17 +50,30 @@ def calls(model: keras.Model) -> Iterator[Call]:
         ValueError: If `model` is something else, or holds an operation that is none of these: what it sees cannot be
             guessed.
     """
-    nodes_by_depth = getattr(model, "_nodes_by_depth", None)
-    if nodes_by_depth is None or len(model.inputs) != 1 or len(model.outputs) != 1:
+    if not hasattr(model, "_nodes_by_depth") or len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(f"`model` must be a functional model with one input and one output. Received: model={model}")
     resolutions: dict[int, int] = {}  # By the tensor's id.
-    for depth in sorted(nodes_by_depth, reverse=True):
-        for node in nodes_by_depth[depth]:
-            input_resolution = max((resolutions[id(tensor)] for tensor in node.input_tensors), default=1)
-            radius, scale = footprint(node.operation)
-            output_resolution = input_resolution * scale
-            resolutions |= {id(tensor): output_resolution for tensor in node.outputs}
-            yield Call(node.operation, node.input_tensors, node.outputs, radius, input_resolution, output_resolution)
+    for node in nodes(model):
+        input_resolution = max((resolutions[id(tensor)] for tensor in node.input_tensors), default=1)
+        radius, scale = footprint(node.operation)
+        output_resolution = input_resolution * scale
+        resolutions |= {id(tensor): output_resolution for tensor in node.outputs}
+        yield Call(node.operation, node.input_tensors, node.outputs, radius, input_resolution, output_resolution)
+
+
+def nodes(model: keras.Model) -> Iterator[Any]:
+    """Keras's own record of each call of a functional model's operations, in the order in which they run."""
+    for depth in sorted(model._nodes_by_depth, reverse=True):
+        yield from model._nodes_by_depth[depth]
+
+
+def readers(model: keras.Model) -> dict[int, list[Any]]:
+    """The nodes that take a tensor of a functional model, by the tensor's id."""
+    found: dict[int, list[Any]] = {}
+    for node in nodes(model):
+        for tensor in node.input_tensors:
+            found.setdefault(id(tensor), []).append(node)
+    return found
 
 
 def footprint(operation: keras.Operation) -> tuple[Fraction | float, int]:

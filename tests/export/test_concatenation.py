@@ -67,6 +67,15 @@ def test_what_cannot_be_a_sum_stays():
     assert uneven_groups(keras.Model(inputs, twice), PATCHES) == {}
 
 
+def test_a_concatenation_that_is_used_twice_stays():
+    """Its parts are alike in one place and unlike in the other, and are as many or not."""
+    inputs = keras.Input((None, None, 3))
+    join = keras.layers.Concatenate()
+    few = keras.layers.Conv2D(3, 1)(join([inputs, keras.layers.Rescaling(9.0)(inputs)]))
+    many = keras.layers.Conv2D(3, 1)(join([inputs, inputs, inputs]))
+    assert uneven_groups(keras.Model(inputs, keras.layers.Add()([few, many])), PATCHES) == {}
+
+
 @pytest.mark.parametrize("readers", [1, 2])
 @pytest.mark.parametrize("counts", [[1, 1, 1], [2, 1], [1, 2]])
 def test_the_sum_is_what_the_concatenation_was(readers, counts):

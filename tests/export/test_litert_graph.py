@@ -5,16 +5,18 @@ from architectures import every_layer
 from reference import assert_close, assign_waves, picture, to_numpy
 
 from keras_lisr import zoo
+from keras_lisr.export.litert import convert
+from keras_lisr.export.litert_file import read_litert_file
 from keras_lisr.export.litert_graph import litert_graph
 from keras_lisr.layers import BicubicUpsample
+from keras_lisr.zoo.graph import nodes
 
 PICTURE = picture(1, 16, 21, 3)
 
 
 def operations(model):
     """Classes of a network's operations, in the order in which they run."""
-    nodes = [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
-    return [type(node.operation).__name__ for node in nodes]
+    return [type(node.operation).__name__ for node in nodes(model)]
 
 
 def assert_equal(model):
@@ -110,3 +112,37 @@ def test_every_batch_normalization_is_one_operator(options):
     inputs = keras.Input((None, None, 3))
     model = keras.Model(inputs, keras.layers.BatchNormalization(**options)(keras.layers.ReLU()(inputs)))
     assert operations(assert_equal(model)) == ["InputLayer", "ReLU", "DepthwiseConv2D"]
+
+
+def test_a_batch_normalization_over_rows_stays():
+    """It has a gain for each row, and as many rows as the features have channels."""
+    inputs = keras.Input((16, 21, 3))
+    features = keras.layers.Conv2D(16, 1, activation="relu")(inputs)
+    model = keras.Model(inputs, keras.layers.BatchNormalization(axis=1)(features))
+    assert operations(assert_equal(model))[-1] == "BatchNormalization"
+
+
+def normalized_convolution(readers):
+    """Features that are joined, convolved and normalized; a second reader takes the convolution's result, too."""
+    inputs = keras.Input((None, None, 3))
+    joined = keras.layers.Concatenate(name="together")([inputs, keras.layers.ReLU()(inputs)])
+    features = keras.layers.Conv2D(3, 1, name="convolution")(joined)
+    results = [keras.layers.BatchNormalization(name="normalization")(features), keras.layers.ReLU()(features)]
+    return keras.Model(inputs, keras.layers.Add()(results[:readers]) if readers > 1 else results[0])
+
+
+@pytest.mark.parametrize(
+    ("readers", "groups", "expected"),
+    [(1, {}, "BatchNormalization"), (2, {}, "DepthwiseConv2D"), (1, {"together": [1, 1]}, "DepthwiseConv2D")],
+)
+def test_a_convolution_takes_a_batch_normalization_in_if_it_can(readers, groups, expected, tmp_path):
+    """Not one whose result is read besides, and not one that becomes a sum; the file has no product then either."""
+    model = normalized_convolution(readers)
+    assign_waves(model)
+    rewritten = litert_graph(model, groups=groups)
+    assert_close(rewritten(PICTURE, training=False), model(PICTURE, training=False))
+    assert type(rewritten.get_layer("normalization")).__name__ == expected
+    (tmp_path / "file.tflite").write_bytes(convert(rewritten))
+    operators = read_litert_file(tmp_path / "file.tflite").operators
+    assert "MUL" not in operators
+    assert operators.get("ADD", 0) == (readers > 1 or bool(groups))
