@@ -38,16 +38,18 @@ def run_jobs(
         upcoming = next(reading, None)
         try:
             while upcoming:
-                task = upcoming.result()
+                task, upcoming = upcoming.result(), None
+                if not task.is_alone:
+                    upcoming = next(reading, None)
+                    worker.compute(task, progress)
                 if task.is_alone:
+                    if upcoming:
+                        upcoming.result()
                     if writing:
                         yield writing.result()
                     writing = None
                     worker.compute(task, progress)
-                    upcoming = next(reading, None)
-                else:
-                    upcoming = next(reading, None)
-                    worker.compute(task, progress)
+                    upcoming = upcoming or next(reading, None)
                 if writing:
                     yield writing.result()
                 writing = writer.submit(worker.write, task)

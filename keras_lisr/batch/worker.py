@@ -33,6 +33,7 @@ from keras_lisr.pictures.read import (
     read_animation,
     read_picture,
 )
+from keras_lisr.pictures.upscale import LittleMemoryError
 from keras_lisr.pictures.write import ENCODER_BYTES, write_animation, write_picture
 
 WRITTEN, SKIPPED, FAILED = "written", "skipped", "failed"
@@ -49,8 +50,8 @@ class Task:
         status: "" on the way; then "written", "skipped" (its target existed), or "failed".
         header: What the source's first bytes say of it.
         target_size: Height and width of the result.
-        is_alone: Whether the picture is so large that no other one should be in memory.
-        picture: What was read, then what became of it; None where it is alone.
+        is_alone: Whether no other picture is to be at work, because this one or what it takes is too large for it.
+        picture: What was read, then what became of it; None where it was to be alone from the beginning.
         seconds: What upscaling took; reading and writing too, where the picture is alone.
         error: Why it failed, in one line.
         description: What happens besides one pass of the network, such as "resized to 300 x 200 pixels".
@@ -143,6 +144,8 @@ class Worker:
         """Does a job from beginning to end."""
         task = self.read(job)
         self.compute(task)
+        if task.is_alone and not task.status:
+            self.compute(task)
         return self.write(task)
 
     def examine(self, job: Job) -> Task:
@@ -178,7 +181,11 @@ class Worker:
         return task
 
     def compute(self, task: Task, progress: Callable[[Job, int, int], Any] | None = None) -> None:
-        """The second step: upscales the picture; does all that is left to do, if the picture is alone."""
+        """The second step: upscales the picture; does all that is left to do, if the picture is alone.
+
+        Where there is too little memory beside other pictures, the task only becomes one that is alone: it takes the
+        step once more when there are none.
+        """
 
         def tell(done: int, total: int) -> None:
             if progress:
@@ -191,7 +198,10 @@ class Worker:
             if task.is_alone:
                 self._compute_alone(task, tell)
             else:
-                task.picture = enlarged(task.picture, self._shared_upscaler, tell)
+                try:
+                    task.picture = enlarged(task.picture, self._shared_upscaler, tell)
+                except LittleMemoryError:
+                    task.is_alone = True
         task.seconds = time.monotonic() - start
 
     def write(self, task: Task) -> Task:
@@ -215,7 +225,7 @@ class Worker:
         encoder = ENCODER_BYTES.get(format_of(task.job.target).name, 0)
         fits = self.upscaler.fits(*size, frames=header.frames, decoder=decoder, encoder=encoder)
         if fits:
-            task.picture = enlarged(self.load(task), self.upscaler, tell)
+            task.picture = enlarged(task.picture or self.load(task), self.upscaler, tell)
             self.write(task)
         elif header.frames > 1:
             raise ValueError(
@@ -225,8 +235,10 @@ class Worker:
         else:
             from keras_lisr.pictures.strips import StripReader
 
-            with StripReader(task.job.source, self.max_pixels) as reader:
-                self._note_losses(task, reader.metadata)
+            if not task.picture:
+                with StripReader(task.job.source, self.max_pixels) as reader:
+                    self._note_losses(task, reader.metadata)
+            task.picture = None
             options = self._options(task.job)
             self.upscaler.upscale_file(
                 task.job.source, task.job.target, max_pixels=self.max_pixels, progress=tell, **options

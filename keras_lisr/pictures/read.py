@@ -265,10 +265,13 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
 def left_out_of(image: Any) -> tuple[str, ...]:
     """Names of what a file says or shows besides, and that is not read."""
     is_jpeg = image.format in ("JPEG", "MPO")
+    # Pixels along a unit that is not told: with one, it is a resolution.
+    sides = image.info.get("jfif_density", ()) if image.info.get("jfif_unit") == 0 else image.info.get("aspect", ())
     found = {
         "IPTC": is_jpeg and IPTC_RESOURCE in image.info.get("photoshop", ()) or IPTC in getattr(image, "tag_v2", ()),
         "a comment": (is_jpeg or image.format == "GIF") and image.info.get("comment"),
         "further pictures": image.format == "MPO" and image.n_frames > 1,
+        "the shape of pixels that are not square": len(set(sides)) > 1,
     }
     return tuple(name for name, is_there in found.items() if is_there)
 

@@ -24,6 +24,10 @@ LEAST_SIDE = 8  # The default preset makes flat pictures of 1, 2, 4 and 8 pixels
 MEBIBYTE = 2**20
 
 
+class LittleMemoryError(ValueError):
+    """There is too little memory now for a picture."""
+
+
 class PictureUpscaler:
     """Upscales pictures as people have them with a network that knows RGB.
 
@@ -197,13 +201,12 @@ class PictureUpscaler:
 
     def _enlarge(self, rows: Rows, memory: int | None, tell: Callable[[], Progress]) -> Rows:
         """A picture enlarged once, with alpha if it has it."""
-        height, width, channels = rows.shape
+        channels = rows.shape[2]
         if channels in (1, 3):
             return self._through_network(rows, memory, tell())
-        bands = itertools.tee(bands_of(rows), 3)
-        colours = Stream((band[..., :-1] for band in bands[0]), (height, width, channels - 1), rows.dtype)
-        alpha = Stream((band[..., -1:] for band in bands[1]), (height, width, 1), rows.dtype)
-        original = Stream((band[..., -1:] for band in bands[2]), (height, width, 1), rows.dtype)
+        colours, alpha, original = copies(rows, 3)
+        alpha, original = (mapped(lambda band: band[..., -1:], each, 1) for each in (alpha, original))
+        colours = mapped(lambda band: band[..., :-1], colours, channels - 1)
         enlarged = self._through_network(colours, memory, tell())
         if self.alpha == "bicubic":
             enlarged_alpha = bicubic(alpha, self.network.scale)
@@ -215,7 +218,7 @@ class PictureUpscaler:
         """What the network makes of grey or RGB."""
         height, width, channels = rows.shape
         scale = self.network.scale
-        original, rows = twice(rows)
+        original, rows = copies(rows, 2)
         if channels == 1:
             rows = mapped(lambda band: band.repeat(3, axis=2), rows, 3)
         filled_height, filled_width = self._filled_up(height, width)
@@ -250,7 +253,7 @@ class PictureUpscaler:
             held: As for `_upscale`.
 
         Raises:
-            ValueError: If there is too little for the smallest tiles.
+            LittleMemoryError: If there is too little for the smallest tiles.
         """
         if self.memory is None:
             return None
@@ -265,7 +268,7 @@ class PictureUpscaler:
         least = max((self.network.least_memory(*self._filled_up(*side), rows.dtype) for side in passes), default=0)
         if left < count * least:
             needed = math.ceil((self.memory - left + count * least) / MEBIBYTE)
-            raise ValueError(
+            raise LittleMemoryError(
                 f"`memory` must be at least {needed} MiB here for a picture of {width} x {height} pixels. "
                 f"Received: memory={self.memory} ({self.memory // MEBIBYTE} MiB)"
             )
@@ -279,10 +282,9 @@ class PictureUpscaler:
             self._prepared.add(dtype)
 
 
-def twice(rows: Rows) -> tuple[Stream, Stream]:
-    """A picture for two that read it: what one of them has read is held until the other has."""
-    one, other = itertools.tee(bands_of(rows))
-    return Stream(one, rows.shape, rows.dtype), Stream(other, rows.shape, rows.dtype)
+def copies(rows: Rows, count: int) -> list[Stream]:
+    """A picture for so many that read it: what one of them has read is held until the others have."""
+    return [Stream(bands, rows.shape, rows.dtype) for bands in itertools.tee(bands_of(rows), count)]
 
 
 def joined(colours: Rows, alpha: Rows) -> Stream:

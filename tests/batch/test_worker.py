@@ -1,11 +1,12 @@
 import json
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 from PIL.ExifTags import Base
 
-from keras_lisr.batch import Job, Worker
+from keras_lisr.batch import Job, Worker, run_jobs
 from keras_lisr.batch.worker import bytes_held
 from keras_lisr.pictures import Metadata, Picture, PictureUpscaler, Size, read_picture, write_picture
 from keras_lisr.pictures.read import read_animation
@@ -125,6 +126,33 @@ def test_what_an_encoder_takes_counts(tmp_path, network):
     assert not easy.error
     assert all("for a picture beyond memory" in task.error for task in hard)
     assert bytes_held(easy) < min(map(bytes_held, hard))
+
+
+def needed_memory(upscaler, picture):
+    """The bound, in bytes, that an upscaler asks for."""
+    with pytest.raises(ValueError, match="must be at least") as refused:
+        PictureUpscaler(upscaler.network, memory=1)(picture)
+    return int(re.search(r"at least (\d+) MiB", str(refused.value))[1]) * 2**20
+
+
+@pytest.mark.parametrize("run", [lambda jobs, worker: [worker(job) for job in jobs], run_jobs], ids=["one", "many"])
+def test_a_small_picture_may_have_all_the_memory(tmp_path, network, run):
+    """Less is left of the bound beside two others than it takes; what is lost is told once."""
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    picture = Picture(noise, Metadata(xmp=b"<x/>" * 20_000))
+    jobs = [Job(tmp_path / f"{i}.tif", tmp_path / f"{i}.jpg") for i in range(3)]
+    for job in jobs:
+        write_picture(picture, job.source)
+    upscaler = PictureUpscaler(network)
+    upscaler(picture)
+    memory = needed_memory(upscaler, picture) + 40 * 2**20
+    worker = Worker(PictureUpscaler(network, memory=memory))
+    with pytest.raises(ValueError, match="must be at least"):
+        worker._shared_upscaler(picture)
+    for task in run(jobs, worker):
+        assert (task.status, task.error) == ("written", "")
+        assert len(task.notes) == len(set(task.notes)) == 1
+        assert read_picture(task.job.target).pixels.shape == (40 * network.scale, 40 * network.scale, 3)
 
 
 def test_headers_of_gifs_are_bounded_with_the_memory(tmp_path, network):

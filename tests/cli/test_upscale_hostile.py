@@ -14,7 +14,7 @@ from PIL import Image
 from keras_lisr import zoo
 from keras_lisr.pictures.read import picture_size
 
-MEMORY = 1000  # What the process itself takes, 727, grows by tens of MiB over hundreds of damaged files.
+MEMORY = 900
 EARLY, ANYWHERE = ("byte", "bit", "number"), ("byte", "bit", "number", "missing", "twice", "end")
 
 

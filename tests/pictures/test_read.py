@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 
 from keras_lisr.pictures import Metadata, Picture, read_animation, read_picture, write_picture
 from keras_lisr.pictures.formats import metadata_losses
+from keras_lisr.pictures.png_chunks import Chunk, with_chunks
 from keras_lisr.pictures.read import Header, picture_size
 from keras_lisr.pictures.strips import StripReader
 
@@ -319,6 +320,8 @@ def test_what_is_not_read_is_told(tmp_path, colours):
     segment = b"\xff\xed" + struct.pack(">H", 2 + 14 + len(iptc)) + b"Photoshop 3.0\0" + iptc
     jpeg = saved(image, "JPEG", comment=b"words").getvalue()
     image.save(tmp_path / "a.tif", tiffinfo={33723: b"\x1c\x02\x78\0\x03abc"})
+    jfif = saved(image, "JPEG").getvalue()
+    oblong = jfif[:13] + struct.pack(">BHH", 0, 10, 11) + jfif[18:]
     deep = pyvips.Image.new_from_array(np.dstack([colours, colours])).copy(interpretation="cmyk")
     deep.set_type(pyvips.GValue.blob_type, "iptc-data", b"\x1c\x02\x78\0\x03abcd")
     files = {
@@ -327,6 +330,7 @@ def test_what_is_not_read_is_told(tmp_path, colours):
         ("a comment",): saved(image, "GIF", comment=b"words").getvalue(),
         ("further pictures",): saved(image, "MPO", save_all=True, append_images=[image]).getvalue(),
         (): saved(image, "MPO", save_all=True).getvalue(),
+        ("the shape of pixels that are not square",): oblong,
     }
     for names, content in files.items():
         metadata = read_picture(io.BytesIO(content)).metadata
@@ -336,3 +340,8 @@ def test_what_is_not_read_is_told(tmp_path, colours):
         assert metadata_losses("a.png", metadata, strip_metadata=True) == ()
     big = deep.tiffsave_buffer(bigtiff=True)
     assert read_picture(io.BytesIO(big)).metadata.left_out == ("IPTC",)
+    for sides in ((10, 11), (10, 10)):
+        png = saved(image, "PNG")
+        with with_chunks(png, [Chunk(b"pHYs", struct.pack(">IIB", *sides, 0))]):
+            png.write(saved(image, "PNG").getvalue())
+        assert len(read_picture(png).metadata.left_out) == len(set(sides)) - 1
