@@ -6,7 +6,7 @@ can as well be a sum of convolutions, each of parts that are alike.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -47,6 +47,21 @@ def uneven_groups(model: keras.Model, patches: Sequence[np.ndarray]) -> dict[str
         node.operation.name: runs(each.tolist()) for node, each in zip(found, np.split(widest, ends[:-1]), strict=True)
     }
     return {name: counts for name, counts in groups.items() if len(counts) > 1}
+
+
+def choices(groups: dict[str, list[int]]) -> Iterator[dict[str, list[int]]]:
+    """What to try one after the other, until the converter leaves nothing in floats.
+
+    What is joined and split at once, as in IMDN, can have it leave the convolution between in floats (TensorFlow 2.21).
+    Without anything joined, nothing was left; and nothing is where everything is.
+
+    >>> list(choices({"fusion": [2, 1]}))
+    [{'fusion': [2, 1]}, {'fusion': [1, 1, 1]}, {}]
+    """
+    if groups:
+        yield groups
+        yield {name: [1] * sum(counts) for name, counts in groups.items()}
+    yield {}
 
 
 def is_pointwise(operation: keras.Operation) -> bool:

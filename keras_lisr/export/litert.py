@@ -9,11 +9,11 @@ import keras
 import numpy as np
 
 from keras_lisr.export.calibration import SIDE, Pictures, calibration_patches
-from keras_lisr.export.concatenation import uneven_groups
+from keras_lisr.export.concatenation import choices, uneven_groups
 from keras_lisr.export.dead_layers import bound_dead_layers
 from keras_lisr.export.equalize import equalize
 from keras_lisr.export.fine_tune import fine_tune_quantized
-from keras_lisr.export.litert_file import check_litert_file
+from keras_lisr.export.litert_file import check_litert_file, read_litert_file
 from keras_lisr.export.litert_graph import litert_graph
 from keras_lisr.export_options import check_options, shown
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
@@ -85,15 +85,16 @@ def write_litert(
         side = shape if shape and (resizes or None not in fixed) else (SIDE, SIDE)
         patches = calibration_patches(representative, side)
         model = equalize(model, patches)
-    groups = None if patches is None else uneven_groups(model, patches)
-    network = litert_graph(model, bounded=quantize == "int8", groups=groups)
-    if patches is not None and representative is not None:
-        if fine_tune:
-            fine_tune_quantized(network, model, patches, representative, steps=fine_tune, progress=progress)
-        bound_dead_layers(network, patches)
-    content = convert(network, quantize=quantize, shape=shape, patches=patches, io=io)
     with written_whole(Path(path)) as partial:
-        partial.write_bytes(content)
+        for groups in [{}] if patches is None else choices(uneven_groups(model, patches)):
+            network = litert_graph(model, bounded=quantize == "int8", groups=groups)
+            if patches is not None and representative is not None:
+                if fine_tune:
+                    fine_tune_quantized(network, model, patches, representative, steps=fine_tune, progress=progress)
+                bound_dead_layers(network, patches)
+            partial.write_bytes(convert(network, quantize=quantize, shape=shape, patches=patches, io=io))
+            if not (groups and read_litert_file(partial).floats):
+                break
         check_litert_file(partial, static=shape is not None, integer=quantize == "int8")
         if representative is not None:
             check_calibration(partial, representative)

@@ -11,6 +11,7 @@ from keras_lisr.export.dilated_depthwise import dilated_sum, is_large
 from keras_lisr.export.fold import affine
 from keras_lisr.export.transposed_convolution import is_upsampling, sub_pixel
 from keras_lisr.layers.bicubic_upsample import RADIUS, BicubicUpsample, phase_kernel
+from keras_lisr.layers.contrast_channel_attention import ContrastChannelAttention
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
 from keras_lisr.zoo.graph import CHANNEL_AXES, kind, nodes, readers
 
@@ -51,7 +52,7 @@ def litert_graph(
     }
 
     def clone(operation):
-        copy = copy_class(operation).from_config(operation.get_config())
+        copy = copy_class(operation, bounded).from_config(operation.get_config())
         originals[id(copy)] = operation
         return copy
 
@@ -129,9 +130,13 @@ def depthwise_of(normalization: keras.layers.BatchNormalization) -> keras.layers
     return layer
 
 
-def copy_class(operation: keras.Operation) -> Any:
+def copy_class(operation: keras.Operation, bounded: bool) -> Any:
     """What takes the place of an operation."""
-    return ResizingSpatialAttention if type(operation) is EnhancedSpatialAttention else type(operation)
+    if type(operation) is EnhancedSpatialAttention:
+        return ResizingSpatialAttention
+    if type(operation) is ContrastChannelAttention and bounded:
+        return MultiplyingContrastAttention
+    return type(operation)
 
 
 class Bounded(keras.layers.Layer):
@@ -150,6 +155,13 @@ class ResizingSpatialAttention(EnhancedSpatialAttention):
         import tensorflow as tf
 
         return tf.ensure_shape(tf.image.resize(coarse, tf.shape(skip)[1:3]), skip.shape)
+
+
+class MultiplyingContrastAttention(ContrastChannelAttention):
+    """Contrast-aware channel attention without SQUARED_DIFFERENCE, which XNNPACK does not run in integers."""
+
+    def square(self, deviation):
+        return deviation * deviation
 
 
 def bicubic_phases(image, layer: BicubicUpsample):

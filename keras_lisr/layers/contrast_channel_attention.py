@@ -40,8 +40,12 @@ class ContrastChannelAttention(ChannelAttention):
         """Mean plus population standard deviation over height and width, `(batch, 1, 1, channels)`, in float32."""
         features = keras.ops.cast(features, "float32")
         mean = global_mean(features)
-        variance = global_mean(keras.ops.square(features - mean))
+        variance = global_mean(self.square(features - mean))
         return [mean + keras.ops.sqrt(variance + self.epsilon)]
+
+    def square(self, deviation):
+        """Deviations from the mean, squared."""
+        return keras.ops.square(deviation)
 
     def get_config(self):
         config = {**super().get_config(), "epsilon": self.epsilon}

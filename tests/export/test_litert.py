@@ -242,3 +242,21 @@ def test_channels_that_a_normalization_makes_alike_are_rounded_alike(tmp_path):
     assert -10 * np.log10(error) > 47  # Before, 45.
     operators = read_litert_file(tmp_path / "integers.tflite").operators
     assert "MUL" not in operators and operators["DEPTHWISE_CONV_2D"] == 1
+
+
+def test_integers_have_no_operator_that_runs_outside_of_the_delegate_on_features(tmp_path):
+    """SQUARED_DIFFERENCE, which took IMDN longer than all its convolutions."""
+    model = build("imdn-plain")
+    write_litert(model, tmp_path / "integers.tflite", quantize="int8", representative=PICTURES)
+    assert "SQUARED_DIFFERENCE" not in read_litert_file(tmp_path / "integers.tflite").operators
+    assert_close(run(tmp_path / "integers.tflite"), expected(model).clip(0, 1), atol=0.1)
+
+
+def test_sums_after_which_the_converter_leaves_floats_are_divided_further(monkeypatch, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = zoo.imdn(2, attention=None, num_filters=8, num_blocks=2)
+    monkeypatch.setattr(litert, "uneven_groups", lambda *_: {"block_2_distilled": [2, 2]})
+    write_litert(model, tmp_path / "integers.tflite", quantize="int8", representative=PICTURES)
+    content = read_litert_file(tmp_path / "integers.tflite")
+    assert not content.floats and content.operators["ADD"] == 2 + 3 + 1  # The blocks', the sum's, the network's.
+    assert_close(run(tmp_path / "integers.tflite"), expected(model).clip(0, 1), atol=0.1)
