@@ -114,7 +114,7 @@ def decoder_memory(image: Any, header: Header) -> int:
         return 12 * pixels  # 10, and the file.
     held = 0
     if image and image.mode == "CMYK":
-        held += content  # Rows in work: no more, unless the picture is far wider than high.
+        held += 4 * pixels  # Rows in work, in four channels: no more, unless the picture is far wider than high.
     if header.format in ("JPEG", "MPO") and image.info.get("progressive"):
         held += 2 * content  # Coefficients have 16 bits.
     if header.format == "PNG" and image.info.get("interlace"):
