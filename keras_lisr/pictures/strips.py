@@ -107,14 +107,15 @@ def decoder_memory(image: Any, header: Header) -> int:
         header: What its header says.
     """
     pixels = header.height * header.width
-    content = pixels * header.channels * header.depth // 8
+    is_cmyk = image is not None and image.mode == "CMYK"
+    content = pixels * (4 if is_cmyk else header.channels) * header.depth // 8
     if header.format == "AVIF":
         return 20 * pixels  # Measured with 24 megapixels: 16 (grey) to 19 (10 bits).
     if header.format == "WEBP":
         return 12 * pixels  # 10, and the file.
     held = 0
-    if image and image.mode == "CMYK":
-        held += 4 * pixels  # Rows in work, in four channels: no more, unless the picture is far wider than high.
+    if is_cmyk:
+        held += content  # Rows in work: no more, unless the picture is far wider than high.
     if header.format in ("JPEG", "MPO") and image.info.get("progressive"):
         held += 2 * content  # Coefficients have 16 bits.
     if header.format == "PNG" and image.info.get("interlace"):
