@@ -52,15 +52,22 @@ def uneven_groups(model: keras.Model, patches: Sequence[np.ndarray]) -> dict[str
 def choices(groups: dict[str, list[int]]) -> Iterator[dict[str, list[int]]]:
     """What to try one after the other, until the converter leaves nothing in floats.
 
-    What is joined and split at once, as in IMDN, can have it leave the convolution between in floats (TensorFlow 2.21).
-    Without anything joined, nothing was left; and nothing is where everything is.
+    Parts joined in pairs, as in IMDN, can have it leave the convolution between them in floats (TensorFlow 2.21), where
+    with each part apart it left none. What there was before, one convolution, comes last.
+
+    Args:
+        groups: What `uneven_groups` found.
 
     >>> list(choices({"fusion": [2, 1]}))
     [{'fusion': [2, 1]}, {'fusion': [1, 1, 1]}, {}]
+    >>> list(choices({"fusion": [1, 1]}))
+    [{'fusion': [1, 1]}, {}]
     """
-    if groups:
+    apart = {name: [1] * sum(counts) for name, counts in groups.items()}
+    if groups != apart:
         yield groups
-        yield {name: [1] * sum(counts) for name, counts in groups.items()}
+    if apart:
+        yield apart
     yield {}
 
 

@@ -68,7 +68,7 @@ def test_what_cannot_be_a_sum_stays():
 
 
 def test_a_concatenation_that_is_used_twice_stays():
-    """Its parts are alike in one place and unlike in the other, and are as many or not."""
+    """Its parts are unlike in one place and alike in the other, where they are more."""
     inputs = keras.Input((None, None, 3))
     join = keras.layers.Concatenate()
     few = keras.layers.Conv2D(3, 1)(join([inputs, keras.layers.Rescaling(9.0)(inputs)]))

@@ -249,7 +249,7 @@ def test_integers_have_no_operator_that_runs_outside_of_the_delegate_on_features
     model = build("imdn-plain")
     write_litert(model, tmp_path / "integers.tflite", quantize="int8", representative=PICTURES)
     assert "SQUARED_DIFFERENCE" not in read_litert_file(tmp_path / "integers.tflite").operators
-    assert_close(run(tmp_path / "integers.tflite"), expected(model).clip(0, 1), atol=0.1)
+    assert_close(run(tmp_path / "integers.tflite"), expected(model).clip(0, 1), atol=0.05)
 
 
 def test_sums_after_which_the_converter_leaves_floats_are_divided_further(monkeypatch, tmp_path):
@@ -259,4 +259,4 @@ def test_sums_after_which_the_converter_leaves_floats_are_divided_further(monkey
     write_litert(model, tmp_path / "integers.tflite", quantize="int8", representative=PICTURES)
     content = read_litert_file(tmp_path / "integers.tflite")
     assert not content.floats and content.operators["ADD"] == 2 + 3 + 1  # The blocks', the sum's, the network's.
-    assert_close(run(tmp_path / "integers.tflite"), expected(model).clip(0, 1), atol=0.1)
+    assert_close(run(tmp_path / "integers.tflite"), expected(model).clip(0, 1), atol=0.05)
