@@ -5,6 +5,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class ClusterWorker:
         """
         try:
             os.environ.update(environment | bounded(threads))
-            self._folder = make_folder()
+            self._folder = make_folder(run)
             if self._stopped.is_set():  # `close` came before there was a folder to remove.
                 raise InterruptedError("the work was ended")
             network = plan.load(model.unpack(self._folder), threads)
@@ -100,10 +101,10 @@ def environment_here() -> dict[str, str]:
     return {"TF_ENABLE_ONEDNN_OPTS": "1"} | {name: os.environ[name] for name in names if name in os.environ}
 
 
-def make_folder() -> Path:
-    """A folder for this process."""
+def make_folder(run: str) -> Path:
+    """A folder for this process, which works for a run."""
     remove_abandoned_folders()
-    return Path(tempfile.mkdtemp(prefix=f"{folder_start()}{os.getpid()}-"))
+    return Path(tempfile.mkdtemp(prefix=f"{folder_start()}{os.getpid()}-{run}-"))
 
 
 def folder_start() -> str:
@@ -119,6 +120,17 @@ def remove_abandoned_folders() -> None:
         number = folder.name.removeprefix(folder_start()).partition("-")[0]
         if number.isdecimal() and not is_running(int(number)):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_folders_of(run: str, patience: float = 5.0) -> None:
+    """Removes what workers of a run left on this machine; they were told to end, but processes need a moment to die."""
+    end = time.monotonic() + patience
+    while True:
+        remove_abandoned_folders()
+        left = any(Path(tempfile.gettempdir()).glob(f"{folder_start()}*-{run}-*"))
+        if not left or time.monotonic() > end:
+            return
+        time.sleep(0.05)
 
 
 def is_running(process: int) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from keras_lisr.batch.backlog import MOST_TRIES, Backlog
 from keras_lisr.batch.cluster import share_of
-from keras_lisr.batch.cluster_worker import ClusterWorker, environment_here, remove_abandoned_folders
+from keras_lisr.batch.cluster_worker import ClusterWorker, environment_here, remove_folders_of
 from keras_lisr.batch.jobs import Job
 from keras_lisr.batch.plan import Plan
 from keras_lisr.batch.shipped_model import ShippedModel
@@ -170,7 +170,7 @@ class Crew:
         for member in self._members:
             with suppress(Exception):
                 self._ray.kill(member.actor)
-        remove_abandoned_folders()
+        remove_folders_of(self._run)
 
     def _answering(self, timeout: float, among: list[Member] | None = None) -> list[Member]:
         """Those who have answered what they were asked."""

@@ -2,13 +2,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 
 import pytest
 from litert_files import write_litert
 
 from keras_lisr import zoo
 from keras_lisr.batch import Plan, ShippedModel, find_jobs
-from keras_lisr.batch.cluster_worker import ClusterWorker, bounded, environment_here, make_folder
+from keras_lisr.batch.cluster_worker import ClusterWorker, bounded, environment_here, make_folder, remove_folders_of
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +70,35 @@ def test_what_cannot_be_loaded_is_one_line(model, folders):
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere, processes cannot be asked whether they are there")
 def test_folders_of_dead_workers_are_removed_and_others_kept(folders):
-    script = f"import tempfile; tempfile.tempdir = {str(folders)!r}\n"
-    script += "from keras_lisr.batch.cluster_worker import make_folder; print(make_folder())"
-    dead = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+    command = [sys.executable, "-c", make_folder_in(folders)]
+    dead = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     other = folders / "keras-lisr-other.host-1-abc"
     other.mkdir()
     assert os.path.isdir(dead)
-    mine = make_folder()
+    mine = make_folder("run")
     assert sorted(folders.iterdir()) == sorted([mine, other])
-    another = make_folder()
+    another = make_folder("run")
     assert sorted(folders.iterdir()) == sorted([mine, another, other])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere, processes cannot be asked whether they are there")
+def test_what_dies_slowly_is_waited_for(folders):
+    command = [sys.executable, "-c", make_folder_in(folders) + "\nimport time; time.sleep(600)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as dying:
+        mine, folder = make_folder("another run"), dying.stdout.readline().strip()
+        remove_folders_of("run", patience=0)
+        assert os.path.isdir(folder)  # It lives.
+        death = threading.Timer(0.5, lambda: (dying.kill(), dying.wait()))
+        death.start()
+        remove_folders_of("run", patience=60)
+        death.join()
+    assert list(folders.iterdir()) == [mine]
+
+
+def make_folder_in(folders):
+    """What a process executes to have a folder there, whose path it prints."""
+    script = f"import tempfile; tempfile.tempdir = {str(folders)!r}\n"
+    return script + "from keras_lisr.batch.cluster_worker import make_folder; print(make_folder('run'), flush=True)"
 
 
 def test_workers_compute_as_this_process_would(monkeypatch):
