@@ -1,6 +1,6 @@
 """A large depthwise convolution as the sum of small dilated ones."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -23,19 +23,18 @@ def is_large(operation: keras.Operation) -> bool:
     )
 
 
-def dilated_sum(layer: keras.layers.DepthwiseConv2D, features):
-    """What a depthwise convolution computes, as a sum over sets of its kernel's rows.
+def dilated_sum(layer: keras.layers.DepthwiseConv2D) -> Callable[[Any], Any]:
+    """A function that computes what a depthwise convolution does, as a sum over sets of its kernel's rows.
 
     The rows of each set lie evenly about the middle one, so that a dilated convolution reads them where the whole
     kernel would: nothing has to be padded or shifted.
 
     Args:
         layer: One of which `is_large` is true.
-        features: `(batch, height, width, channels)`.
     """
     kernel, *biases = layer.get_weights()
-    rows, columns = layer.kernel_size
-    parts: list[Any] = []
+    rows, columns, channels, _ = kernel.shape
+    parts: list[keras.layers.Layer] = []
     for chosen in centred_rows(rows, MOST_TAPS // columns):
         part = DilatedDepthwiseConv2D(
             (len(range(rows)[chosen]), columns),
@@ -46,10 +45,11 @@ def dilated_sum(layer: keras.layers.DepthwiseConv2D, features):
             dtype=layer.dtype_policy,
             name=f"{layer.name}_{chosen.start}",
         )
-        part.build(features.shape)
+        part.build((None, None, None, channels))
         part.set_weights([kernel[chosen], *(biases if part.use_bias else [])])
-        parts.append(part(features))
-    return layer.activation(keras.layers.Add(name=layer.name)(parts))
+        parts.append(part)
+    total = keras.layers.Add(name=layer.name)
+    return lambda features: layer.activation(total([part(features) for part in parts]))
 
 
 def centred_rows(rows: int, most: int) -> Iterator[slice]:

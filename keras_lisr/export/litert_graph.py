@@ -1,11 +1,12 @@
 """An equal network of operations that LiteRT's delegates run without a gap, and that leave no shapes to compute."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_lisr.export.channel_scales import passes_positive_scales
 from keras_lisr.export.concatenation import sum_of_convolutions
 from keras_lisr.export.dilated_depthwise import dilated_sum, is_large
 from keras_lisr.export.fold import affine
@@ -28,6 +29,7 @@ def litert_graph(
       RESIZE_BILINEAR (in place of products with matrices that are computed in floats).
     - A batch normalization that no convolution before takes in becomes a depthwise one, which is one operator, not two:
       an int8 file rounds nothing between them, and no longer all gains by one step.
+    - Where integers are to come, PRELU becomes the difference of two rectifiers: XNNPACK has it for floats alone.
     - Depth to space moves behind what is added to its result, where the addition is a bias of the convolution before
       (the mean colour) or works on the smaller grid (the bicubic skip).
 
@@ -45,11 +47,17 @@ def litert_graph(
     rearranged: dict[int, tuple[keras.KerasTensor, int]] = {}  # What depth to space was applied to, by its result's id.
     joined: dict[int, tuple[Sequence[keras.KerasTensor], Sequence[int]]] = {}  # What goes together, by the result's id.
     groups = groups or {}
-    affine_layers = {
-        id(layer): depthwise_of(layer)
-        for layer in model.layers
-        if kind(layer) == "BatchNormalization" and layer.axis in CHANNEL_AXES and not is_taken_in(layer, model, groups)
-    }
+    # What is called in place of a layer, by the layer's id: once for all calls of one that is shared.
+    replaced: dict[int, Callable[[Any], Any]] = {}
+    for layer in model.layers:
+        if is_large(layer):
+            replaced[id(layer)] = dilated_sum(layer)
+        elif is_upsampling(layer):
+            replaced[id(layer)] = sub_pixel(layer)
+        elif is_apart(layer, model, groups):
+            replaced[id(layer)] = depthwise(layer.name, *affine(layer))
+        elif bounded and kind(layer) == "PReLU" and passes_positive_scales(layer):
+            replaced[id(layer)] = two_rectifiers(layer)
 
     def clone(operation):
         copy = copy_class(operation, bounded).from_config(operation.get_config())
@@ -64,15 +72,13 @@ def litert_graph(
     def call(operation, *args, **kwargs):
         original = originals[id(operation)]
         if is_upsampling(original):
-            return rearrange(sub_pixel(original, args[0]), original.strides[0])
-        if is_large(original):
-            return dilated_sum(original, args[0])
-        if id(original) in affine_layers:
-            return affine_layers[id(original)](args[0])
+            return rearrange(replaced[id(original)](args[0]), original.strides[0])
+        if isinstance(original, BicubicUpsample):
+            return rearrange(bicubic_phases(args[0], original.scale), original.scale)
+        if id(original) in replaced:
+            return replaced[id(original)](args[0])
         if kind(original) == "Conv2D" and id(args[0]) in joined:
             return sum_of_convolutions(original, *joined[id(args[0])])
-        if isinstance(original, BicubicUpsample):
-            return rearrange(bicubic_phases(args[0], original), original.scale)
         if kind(original) == "DepthToSpace":
             return rearrange(args[0], original.block_size)
         if kind(original) == "Split" and not isinstance(original.indices_or_sections, int):
@@ -103,13 +109,16 @@ def litert_graph(
     return keras.Model(copy.input, features, name=model.name)
 
 
-def is_taken_in(normalization: keras.layers.BatchNormalization, model: keras.Model, groups: Mapping[str, Any]) -> bool:
-    """Whether the converter makes a batch normalization part of the convolutions before it, at each of its calls.
+def is_apart(layer: keras.layers.Layer, model: keras.Model, groups: Mapping[str, Any]) -> bool:
+    """Whether a layer is a batch normalization that the converter leaves apart from the convolutions before it.
 
-    It does if nothing else reads what they return. One that becomes a sum, because of `groups`, takes nothing in.
+    It takes one in if nothing else reads what the convolution returns, which has no activation, at each call. What
+    becomes a sum, because of `groups`, takes nothing in.
     """
+    if kind(layer) != "BatchNormalization" or layer.axis not in CHANNEL_AXES:
+        return False
     read_by = readers(model)
-    for tensor in (node.input_tensors[0] for node in nodes(model) if node.operation is normalization):
+    for tensor in (node.input_tensors[0] for node in nodes(model) if node.operation is layer):
         convolution, call, _ = tensor._keras_history
         if (
             kind(convolution) != "Conv2D"
@@ -117,17 +126,31 @@ def is_taken_in(normalization: keras.layers.BatchNormalization, model: keras.Mod
             or len(read_by[id(tensor)]) > 1
             or convolution._inbound_nodes[call].input_tensors[0]._keras_history.operation.name in groups
         ):
-            return False
-    return True
+            return True
+    return False
 
 
-def depthwise_of(normalization: keras.layers.BatchNormalization) -> keras.layers.DepthwiseConv2D:
-    """A trained batch normalization as a depthwise convolution of one pixel."""
-    gain, shift = affine(normalization)
-    layer = keras.layers.DepthwiseConv2D(1, dtype=normalization.dtype_policy, name=normalization.name)
+def depthwise(name: str, gain: np.ndarray, shift: Any = 0.0, *, rectifies: bool = False) -> keras.layers.Layer:
+    """A depthwise convolution of one pixel, which multiplies each channel and adds to it."""
+    layer = keras.layers.DepthwiseConv2D(1, activation="relu" if rectifies else None, name=name)
     layer.build((None, None, None, len(gain)))
-    layer.set_weights([gain[None, None, :, None], shift])
+    layer.set_weights([gain[None, None, :, None], np.broadcast_to(shift, gain.shape)])
     return layer
+
+
+def two_rectifiers(rectifier: keras.layers.PReLU) -> Callable[[Any], Any]:
+    """What computes the same as a rectifier with a slope per channel.
+
+    Above 0 it is the rectified features; below, -|slope| times the features, rectified, with the slope's sign. RELU
+    alone would not do: XNNPACK runs it in integers only with its input's own step.
+    """
+    slopes = np.ravel(rectifier.get_weights()[0])
+    above = depthwise(f"{rectifier.name}_above", np.ones_like(slopes), rectifies=True)
+    below = depthwise(f"{rectifier.name}_below", -abs(slopes), rectifies=True)
+    if (slopes >= 0).all():
+        return lambda features: above(features) - below(features)
+    sign = depthwise(f"{rectifier.name}_sign", np.sign(slopes))
+    return lambda features: above(features) - sign(below(features))
 
 
 def copy_class(operation: keras.Operation, bounded: bool) -> Any:
@@ -164,14 +187,14 @@ class MultiplyingContrastAttention(ContrastChannelAttention):
         return deviation * deviation
 
 
-def bicubic_phases(image, layer: BicubicUpsample):
+def bicubic_phases(image, scale: int):
     """What `BicubicUpsample` computes, before its pixels are rearranged."""
     channels = image.shape[-1]
     for axis in (1, 2):
         first, last = (image[:, :1], image[:, -1:]) if axis == 1 else (image[:, :, :1], image[:, :, -1:])
         image = keras.ops.concatenate([first] * RADIUS + [image] + [last] * RADIUS, axis=axis)
-    kernel = phase_kernel(layer.scale, channels)
-    convolution = keras.layers.Conv2D(kernel.shape[3], kernel.shape[:2], use_bias=False, name=layer.name)
+    kernel = phase_kernel(scale, channels)
+    convolution = keras.layers.Conv2D(kernel.shape[3], kernel.shape[:2], use_bias=False)
     convolution.build(image.shape)
     convolution.set_weights([kernel])
     return convolution(image)
@@ -184,7 +207,7 @@ def rescale_phases(features, layer: keras.layers.Rescaling, block_size: int):
         np.tile(np.broadcast_to(value, features.shape[-1] // phases), phases).tolist()
         for value in (layer.scale, layer.offset)
     )
-    return keras.layers.Rescaling(scale, offset, dtype=layer.dtype_policy, name=layer.name)(features)
+    return keras.layers.Rescaling(scale, offset, dtype=layer.dtype_policy)(features)
 
 
 def slices(features, cuts) -> list:

@@ -15,18 +15,18 @@ def is_upsampling(operation: keras.Operation) -> bool:
     )
 
 
-def sub_pixel(layer: keras.layers.Conv2DTranspose, features):
-    """What a transposed convolution computes, before its pixels are rearranged.
+def sub_pixel(layer: keras.layers.Conv2DTranspose) -> keras.layers.Conv2D:
+    """A convolution that computes what a transposed one does, before its pixels are rearranged.
 
     Each pixel of its result is a sum over the few input pixels around it, and pixels at the same place within a stride
     have the same weights: each place is a channel of an ordinary convolution.
 
     Args:
         layer: One of which `is_upsampling` is true.
-        features: `(batch, height, width, channels)`.
 
     Returns:
-        `(batch, height, width, filters x stride^2)`, of which depth to space makes the layer's result.
+        A layer from `(batch, height, width, channels)` to `(batch, height, width, filters x stride^2)`, of which depth
+        to space makes the result.
     """
     kernel, *biases = layer.get_weights()
     stride = layer.strides[0]
@@ -40,9 +40,9 @@ def sub_pixel(layer: keras.layers.Conv2DTranspose, features):
         dtype=layer.dtype_policy,
         name=layer.name,
     )
-    convolution.build(features.shape)
+    convolution.build((None, None, None, kernel.shape[2]))
     convolution.set_weights([kernel, *(np.tile(bias, stride**2) for bias in biases)])
-    return convolution(features)
+    return convolution
 
 
 def sub_pixel_kernel(kernel: np.ndarray, stride: int) -> np.ndarray:

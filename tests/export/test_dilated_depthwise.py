@@ -15,7 +15,7 @@ def test_equals_the_convolution(size, options):
     assign_waves(layer)
     expected = layer(FEATURES)
     assert is_large(layer)
-    assert_close(dilated_sum(layer, FEATURES), expected)
+    assert_close(dilated_sum(layer)(FEATURES), expected)
 
 
 @pytest.mark.parametrize(("rows", "most"), [(3, 2), (5, 2), (11, 2), (5, 3), (7, 3), (9, 4), (25, 8)])
@@ -29,7 +29,7 @@ def test_kernels_are_small_enough():
     layer = keras.layers.DepthwiseConv2D(7, padding="same", name="depthwise")
     inputs = keras.Input((None, None, 3))
     layer(inputs)
-    model = keras.Model(inputs, dilated_sum(layer, inputs))
+    model = keras.Model(inputs, dilated_sum(layer)(inputs))
     sizes = [part.kernel_size for part in model.layers if isinstance(part, keras.layers.DepthwiseConv2D)]
     assert sizes == [(3, 7), (2, 7), (2, 7)]
     assert all(rows * columns <= MOST_TAPS for rows, columns in sizes)

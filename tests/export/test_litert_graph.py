@@ -122,6 +122,47 @@ def test_a_batch_normalization_over_rows_stays():
     assert operations(assert_equal(model))[-1] == "BatchNormalization"
 
 
+@pytest.mark.parametrize("lowest", [0.0, -1.5])
+def test_slopes_are_operators_that_run_in_integers(lowest):
+    inputs = keras.Input((None, None, 3))
+    slopes = keras.initializers.RandomUniform(lowest, 1.5, seed=0)
+    per_channel = keras.layers.PReLU(slopes, shared_axes=[1, 2])
+    enlarged = keras.layers.Rescaling(2.0, -1.0)(inputs)
+    model = keras.Model(inputs, per_channel(enlarged))
+    rewritten = litert_graph(model, bounded=True)
+    names = operations(rewritten)
+    assert "PReLU" not in names and names.count("DepthwiseConv2D") == (2 if lowest == 0 else 3)
+    expected = to_numpy(model(PICTURE)).clip(0, 1)
+    assert_close(rewritten(PICTURE), expected, atol=0.501 / 255)
+    assert operations(litert_graph(model)) == operations(model)  # In floats, XNNPACK runs it.
+
+
+def test_slopes_of_pixels_stay():
+    inputs = keras.Input((16, 21, 3))
+    model = keras.Model(inputs, keras.layers.PReLU("ones")(inputs))
+    assert "PReLU" in operations(litert_graph(model, bounded=True))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.DepthwiseConv2D(7, padding="same"),
+        keras.layers.Conv2DTranspose(3, 4, 2, padding="same"),
+        keras.layers.BatchNormalization(),
+        keras.layers.PReLU("ones", shared_axes=[1, 2]),
+        keras.layers.Rescaling(0.5, 0.1),
+        BicubicUpsample(2),
+    ],
+    ids=lambda layer: layer.name,
+)
+def test_layers_may_be_called_again(layer):
+    inputs = keras.Input((None, None, 3))
+    start = keras.ops.depth_to_space(keras.layers.Conv2D(12, 3, padding="same")(inputs), 2)
+    model = keras.Model(inputs, keras.layers.Add()([layer(start), layer(start + 1)]))
+    assert_equal(model)
+    litert_graph(model, bounded=True)
+
+
 def normalized_convolution(readers):
     """Features that are joined, convolved and normalized; a second reader takes the convolution's result, too."""
     inputs = keras.Input((None, None, 3))

@@ -14,7 +14,7 @@ def test_equals_the_transposed_convolution(size, stride):
     layer(FEATURES)
     assign_waves(layer)
     assert is_upsampling(layer)
-    phases = sub_pixel(layer, FEATURES)
+    phases = sub_pixel(layer)(FEATURES)
     assert phases.shape == (2, 5, 7, 2 * stride**2)
     assert_close(keras.ops.depth_to_space(phases, stride), layer(FEATURES))
 
@@ -22,7 +22,7 @@ def test_equals_the_transposed_convolution(size, stride):
 def test_without_bias():
     layer = keras.layers.Conv2DTranspose(1, 3, strides=2, padding="same", use_bias=False)
     expected = layer(FEATURES)
-    assert_close(keras.ops.depth_to_space(sub_pixel(layer, FEATURES), 2), expected)
+    assert_close(keras.ops.depth_to_space(sub_pixel(layer)(FEATURES), 2), expected)
 
 
 @pytest.mark.parametrize(
