@@ -221,17 +221,18 @@ class Worker:
         header = task.header
         assert header is not None
         size = header.height, header.width, header.channels, header.depth
-        decoder = DECODER_BYTES.get(header.format, 0)
-        encoder = ENCODER_BYTES.get(format_of(task.job.target).name, 0)
-        fits = self.upscaler.fits(*size, frames=header.frames, decoder=decoder, encoder=encoder)
-        if fits:
+        beside = {
+            "frames": header.frames,
+            "decoder": DECODER_BYTES.get(header.format, 0),
+            "encoder": ENCODER_BYTES.get(format_of(task.job.target).name, 0),
+        }
+        if self.upscaler.fits(*size, **beside):
             task.picture = enlarged(task.picture or self.load(task), self.upscaler, tell)
             self.write(task)
         elif header.frames > 1:
-            raise ValueError(
-                f"`memory` must be more for an animation of {header.frames} frames of {header.width} x "
-                f"{header.height} pixels. Received: memory={self.upscaler.memory}"
-            )
+            assert self.upscaler.memory is not None
+            animation = f"an animation of {header.frames} frames of {header.width} x {header.height} pixels"
+            raise LittleMemoryError(self.upscaler.memory, self.upscaler.least_memory(*size, **beside), animation)
         else:
             from keras_lisr.pictures.strips import StripReader
 

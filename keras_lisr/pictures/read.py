@@ -276,10 +276,10 @@ def left_out_of(image: Any) -> tuple[str, ...]:
     return tuple(name for name, is_there in found.items() if is_there)
 
 
-def load_deep(found: Opened, access: str = "sequential", channels: int | None = None) -> Any:
-    """A file as libvips opens it, in grey or RGB."""
+def load_deep(found: Opened, channels: int | None = None) -> Any:
+    """A file as libvips opens it, in grey or RGB, to be read from top to bottom."""
     kind = "TIFF" if found.image is None else found.image.format or ""
-    image = vips.load(found.stream, kind, access)
+    image = vips.load(found.stream, kind)
     tags = getattr(found.image, "tag_v2", {})
     if tags.get(PHOTOMETRIC) == YCBCR and tags.get(COMPRESSION) != JPEG:
         raise ValueError("it is YCbCr, which libvips would take for RGB")

@@ -25,7 +25,19 @@ MEBIBYTE = 2**20
 
 
 class LittleMemoryError(ValueError):
-    """There is too little memory now for a picture."""
+    """There is too little memory now for a picture.
+
+    Args:
+        memory: What the upscaler may take, in bytes.
+        needed: What it must be allowed, likewise.
+        picture: What it is to upscale, in words.
+    """
+
+    def __init__(self, memory: int, needed: int, picture: str):
+        super().__init__(
+            f"`memory` must be at least {math.ceil(needed / MEBIBYTE)} MiB here for {picture}. "
+            f"Received: memory={memory} ({memory // MEBIBYTE} MiB)"
+        )
 
 
 class PictureUpscaler:
@@ -147,6 +159,26 @@ class PictureUpscaler:
     ) -> bool:
         """Whether a picture can be read, upscaled and written as a whole: otherwise, it takes `upscale_file`.
 
+        Arguments are those of `least_memory`.
+        """
+        if self.memory is None:
+            return True
+        size = height, width, channels, depth
+        return self.least_memory(*size, frames=frames, decoder=decoder, encoder=encoder) <= self.memory
+
+    def least_memory(
+        self,
+        height: int,
+        width: int,
+        channels: int = 3,
+        depth: int = 8,
+        *,
+        frames: int = 1,
+        decoder: int = 0,
+        encoder: int = 0,
+    ) -> int:
+        """The least `memory` for a picture that is read, upscaled and written as a whole.
+
         What it takes is the picture, the result, and copies of either in whatever reads and writes files. They get half
         of what the process does not hold yet, and the tiles the rest.
 
@@ -160,15 +192,13 @@ class PictureUpscaler:
             encoder: Bytes that writing the result takes for each of its pixels: see `ENCODER_BYTES`. It may have all
                 that is free, because no tiles are left then.
         """
-        if self.memory is None:
-            return True
         self._prepare(np.dtype(f"u{depth // 8}"))
         pixel = channels * depth // 8
         copied = pixel + max(4, pixel)  # Pillow keeps RGB as four bytes.
         result_height, result_width = self.size.of(height, width, self.network.scale)
         needed = frames * copied * (height * width + result_height * result_width) + decoder * height * width * pixel
         written = (frames * pixel + encoder) * result_height * result_width
-        return max(2 * needed, written) <= self.memory - resident_size()
+        return resident_size() + max(2 * needed, written)
 
     def _upscale(self, rows: Rows, hides_nothing: bool, held: int, progress: Progress | None) -> Rows:
         """The whole way of a picture, as rows of the result that are made when they are asked for.
@@ -267,11 +297,8 @@ class PictureUpscaler:
         count = len(passes) * runs
         least = max((self.network.least_memory(*self._filled_up(*side), rows.dtype) for side in passes), default=0)
         if left < count * least:
-            needed = math.ceil((self.memory - left + count * least) / MEBIBYTE)
-            raise LittleMemoryError(
-                f"`memory` must be at least {needed} MiB here for a picture of {width} x {height} pixels. "
-                f"Received: memory={self.memory} ({self.memory // MEBIBYTE} MiB)"
-            )
+            needed = self.memory - left + count * least
+            raise LittleMemoryError(self.memory, needed, f"a picture of {width} x {height} pixels")
         return left // count if count else None
 
     def _prepare(self, dtype: np.dtype) -> None:

@@ -32,13 +32,12 @@ def import_vips() -> ModuleType:
     return pyvips
 
 
-def load(stream: IO[bytes], kind: str, access: str = "sequential") -> Any:
-    """Opens a picture; rows are decoded when they are asked for.
+def load(stream: IO[bytes], kind: str) -> Any:
+    """Opens a picture; rows are decoded when they are asked for, from top to bottom.
 
     Args:
         stream: Its file.
         kind: Its format, by Pillow's name.
-        access: "sequential" from top to bottom, or "random", for which it is unpacked to a temporary file.
 
     Returns:
         `pyvips.Image`.
@@ -55,7 +54,7 @@ def load(stream: IO[bytes], kind: str, access: str = "sequential") -> Any:
     except OSError:  # A stream in memory.
         source = pyvips.Source.new_from_memory(stream.read())
     loader = getattr(pyvips.Image, f"{LOADERS[kind]}_source")
-    return loader(source, access=access, fail_on="error")
+    return loader(source, access="sequential", fail_on="error")
 
 
 def in_srgb_or_grey(image: Any, channels: int | None = None) -> Any:

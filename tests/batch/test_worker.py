@@ -93,6 +93,15 @@ def test_every_frame_of_an_animation_is_upscaled(tmp_path, upscaler):
     assert not (tmp_path / "out.jpg").exists()
 
 
+def test_an_animation_beyond_memory_says_what_it_takes(tmp_path, network):
+    frames = [Image.fromarray(np.full((100, 100, 3), 2 * i, np.uint8)) for i in range(100)]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], duration=40)
+    job = Job(tmp_path / "a.webp", tmp_path / "out.webp")
+    error = Worker(PictureUpscaler(network, memory=resident_size() + 50 * 2**20))(job).error
+    needed = re.search(r"`memory` must be at least (\d+) MiB here for an animation of 100 frames of 100 x 100", error)
+    assert Worker(PictureUpscaler(network, memory=(int(needed[1]) + 8) * 2**20))(job).error == ""
+
+
 def test_timing_that_a_gif_cannot_keep_is_told_or_refused_before_it_is_computed(tmp_path, upscaler):
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     job = Job(tmp_path / "a.webp", tmp_path / "a.gif")

@@ -57,6 +57,8 @@ def upscale(source, target, *options):
     return done.returncode, peak, done.stderr
 
 
+# The bounds are 60 MiB above what is enough where TensorFlow takes 594 MiB before anything is upscaled: that depends on
+# how much of its libraries is in the system's cache, and was 639 in another environment of the same machine.
 LARGE, MEDIUM = (4000, 6000), (2000, 3000)
 ANIMATED = {
     "save_all": True,
@@ -64,23 +66,23 @@ ANIMATED = {
     "duration": 40,
 }
 CASES = {
-    "JPEG beyond memory": ("a.jpg", LARGE, "RGB", {}, "b.jpg", "x2", 830, []),
-    "PNG beyond memory": ("a.png", LARGE, "RGB", {"compress_level": 1}, "b.png", "x2", 830, []),
-    "turned": ("a.jpg", LARGE, "RGB", {"exif": exif_with(6)}, "b.jpg", "x2", 830, []),
-    "progressive": ("a.jpg", LARGE, "RGB", {"progressive": True}, "b.jpg", "x2", 970, []),
-    "CMYK": ("a.jpg", LARGE, "CMYK", {}, "b.png", "x2", 900, []),
-    "WebP": ("a.webp", LARGE, "RGB", {"method": 0}, "b.png", "x2", 1110, []),
+    "JPEG beyond memory": ("a.jpg", LARGE, "RGB", {}, "b.jpg", "x2", 890, []),
+    "PNG beyond memory": ("a.png", LARGE, "RGB", {"compress_level": 1}, "b.png", "x2", 890, []),
+    "turned": ("a.jpg", LARGE, "RGB", {"exif": exif_with(6)}, "b.jpg", "x2", 890, []),
+    "progressive": ("a.jpg", LARGE, "RGB", {"progressive": True}, "b.jpg", "x2", 1030, []),
+    "CMYK": ("a.jpg", LARGE, "CMYK", {}, "b.png", "x2", 970, []),
+    "WebP": ("a.webp", LARGE, "RGB", {"method": 0}, "b.png", "x2", 1170, []),
     "AVIF": ("a.avif", LARGE, "RGB", {"speed": 10, "subsampling": "4:4:4"}, "b.png", "x2", 1300, []),
     "JPEG 2000": ("a.jp2", MEDIUM, "RGB", {}, "b.png", "x2", 1200, []),
-    "alpha": ("a.png", MEDIUM, "RGBA", {"compress_level": 1}, "b.png", "x2", 1000, []),
-    "alpha in strips": ("a.png", LARGE, "RGBA", {"compress_level": 1}, "b.png", "x2", 1000, []),
+    "alpha": ("a.png", MEDIUM, "RGBA", {"compress_level": 1}, "b.png", "x2", 1060, []),
+    "alpha in strips": ("a.png", LARGE, "RGBA", {"compress_level": 1}, "b.png", "x2", 1060, []),
     "16 bits rounded": ("a.tif", MEDIUM, "deep", {}, "b.jpg", "x2", 1300, []),
-    "16 bits": ("a.tif", MEDIUM, "deep", {}, "b.tif", "x2", 1000, []),
-    "half as large": ("a.jpg", LARGE, "RGB", {}, "b.png", "x2", 1010, ["--scale", 0.5]),
-    "few megapixels": ("a.png", LARGE, "RGBA", {"compress_level": 1}, "b.png", "x2", 1070, ["--max-megapixels", 3]),
-    "animated WebP": ("a.webp", (300, 400), "RGB", ANIMATED | {"method": 0}, "b.webp", "x2", 1170, []),
-    "animated GIF": ("a.gif", (300, 400), "RGB", ANIMATED, "b.gif", "x2", 1110, []),
-    "comparison": ("a.jpg", LARGE, "RGB", {}, "b.jpg", "x2", 830, ["--compare", "c.png"]),
+    "16 bits": ("a.tif", MEDIUM, "deep", {}, "b.tif", "x2", 1060, []),
+    "half as large": ("a.jpg", LARGE, "RGB", {}, "b.png", "x2", 1070, ["--scale", 0.5]),
+    "few megapixels": ("a.png", LARGE, "RGBA", {"compress_level": 1}, "b.png", "x2", 1130, ["--max-megapixels", 3]),
+    "animated WebP": ("a.webp", (300, 400), "RGB", ANIMATED | {"method": 0}, "b.webp", "x2", 1230, []),
+    "animated GIF": ("a.gif", (300, 400), "RGB", ANIMATED, "b.gif", "x2", 1170, []),
+    "comparison": ("a.jpg", LARGE, "RGB", {}, "b.jpg", "x2", 890, ["--compare", "c.png"]),
     "to WebP": ("a.jpg", MEDIUM, "RGB", {}, "b.webp", "x2", 1800, []),
     "default preset": ("a.jpg", (800, 1000), "RGB", {}, "b.png", None, 1024, []),
 }

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -236,15 +237,51 @@ def test_a_tiff_of_more_than_4_gib(tmp_path):
             np.testing.assert_array_equal(rows[top : top + 50], np.roll(row, top, axis=1))
 
 
-def test_a_large_picture_that_is_not_upright_is_unpacked_to_a_file(tmp_path):
-    image = pyvips.Image.xyz(9000, 5000).cast("uchar").bandjoin(17).copy(interpretation="srgb")
+@pytest.fixture(scope="module")
+def lying(tmp_path_factory):
+    """A picture of 96 megapixels that is to be turned by a quarter."""
+    path = tmp_path_factory.mktemp("lying") / "a.tif"
+    image = pyvips.Image.xyz(12_000, 8000).cast("uchar").bandjoin(17).copy(interpretation="srgb")
     image.set_type(pyvips.GValue.gint_type, "orientation", 6)
-    image.tiffsave(str(tmp_path / "a.tif"), compression="lzw")
-    with StripReader(tmp_path / "a.tif") as rows:
-        assert rows.shape == (9000, 5000, 3)
+    image.tiffsave(str(path), compression="lzw")
+    return path
+
+
+def test_a_large_picture_that_is_not_upright_is_unpacked_to_a_file(lying, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with StripReader(lying) as rows:
+        assert rows.shape == (12_000, 8000, 3)
         top = rows[0:2]
-    x, y = np.mgrid[:2, :5000]
-    np.testing.assert_array_equal(top, np.dstack([x, 4999 - y, np.full_like(x, 17)]).clip(0, 255))
+        assert len(os.listdir(tmp_path)) == 1
+    assert os.listdir(tmp_path) == []
+    x, y = np.mgrid[:2, :8000]
+    np.testing.assert_array_equal(top, np.dstack([x, 7999 - y, np.full_like(x, 17)]).clip(0, 255))
+
+
+TURNED = """
+import resource, sys
+from keras_lisr.pictures.strips import StripReader
+from keras_lisr.runtime.rows import bands_of
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with StripReader(sys.argv[1]) as rows:
+    held = rows.decoder_memory
+    for band in bands_of(rows):
+        pass
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, held // 2**20)
+"""
+
+
+def test_a_large_picture_that_is_not_upright_is_never_in_memory(lying):
+    done = subprocess.run([sys.executable, "-c", TURNED, lying], capture_output=True, text=True, check=True)
+    taken, held = map(int, done.stdout.split())
+    assert held < 20 and taken < held + 80  # The pixels take 275 MiB.
+
+
+def test_only_rows_in_another_order_are_unpacked(tmp_path, colours, monkeypatch):
+    monkeypatch.setattr("keras_lisr.pictures.strips.unpacked", None)
+    Image.fromarray(colours).save(tmp_path / "a.png", exif=exif_with(2))
+    np.testing.assert_array_equal(read_in_strips(tmp_path / "a.png")[0], colours[:, ::-1])
 
 
 @pytest.mark.parametrize(
