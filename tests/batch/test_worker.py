@@ -94,10 +94,10 @@ def test_every_frame_of_an_animation_is_upscaled(tmp_path, upscaler):
 
 
 def test_an_animation_beyond_memory_says_what_it_takes(tmp_path, network):
-    frames = [Image.fromarray(np.full((100, 100, 3), 2 * i, np.uint8)) for i in range(100)]
+    frames = [Image.fromarray(np.full((100, 100, 3), 40 * (i % 6), np.uint8)) for i in range(100)]
     frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], duration=40)
     job = Job(tmp_path / "a.webp", tmp_path / "out.webp")
-    error = Worker(PictureUpscaler(network, memory=resident_size() + 50 * 2**20))(job).error
+    error = Worker(PictureUpscaler(network, memory=resident_size() + 30 * 2**20))(job).error
     needed = re.search(r"`memory` must be at least (\d+) MiB here for an animation of 100 frames of 100 x 100", error)
     assert Worker(PictureUpscaler(network, memory=(int(needed[1]) + 8) * 2**20))(job).error == ""
 
