@@ -220,19 +220,19 @@ class Worker:
         """From file to file, in memory or in strips as there is room now."""
         header = task.header
         assert header is not None
-        size = header.height, header.width, header.channels, header.depth
-        beside = {
-            "frames": header.frames,
-            "decoder": DECODER_BYTES.get(header.format, 0),
-            "encoder": ENCODER_BYTES.get(format_of(task.job.target).name, 0),
-        }
-        if self.upscaler.fits(*size, **beside):
+        whole = self.upscaler.as_a_whole(
+            *(header.height, header.width, header.channels, header.depth),
+            frames=header.frames,
+            decoder=DECODER_BYTES.get(header.format, 0),
+            encoder=ENCODER_BYTES.get(format_of(task.job.target).name, 0),
+        )
+        if whole.fits:
             task.picture = enlarged(task.picture or self.load(task), self.upscaler, tell)
             self.write(task)
         elif header.frames > 1:
             assert self.upscaler.memory is not None
             animation = f"an animation of {header.frames} frames of {header.width} x {header.height} pixels"
-            raise LittleMemoryError(self.upscaler.memory, self.upscaler.least_memory(*size, **beside), animation)
+            raise LittleMemoryError(self.upscaler.memory, whole.least_memory, animation)
         else:
             from keras_lisr.pictures.strips import StripReader
 

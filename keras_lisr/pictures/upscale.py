@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -38,6 +38,18 @@ class LittleMemoryError(ValueError):
             f"`memory` must be at least {math.ceil(needed / MEBIBYTE)} MiB here for {picture}. "
             f"Received: memory={memory} ({memory // MEBIBYTE} MiB)"
         )
+
+
+class AsAWhole(NamedTuple):
+    """What there is to say of a picture that is not to be upscaled in strips.
+
+    Args:
+        fits: Whether there is room for it and its result.
+        least_memory: Bytes that the upscaler's `memory` must be for these, and for the smallest tiles beside.
+    """
+
+    fits: bool
+    least_memory: int
 
 
 class PictureUpscaler:
@@ -146,7 +158,7 @@ class PictureUpscaler:
                     writer.write(band)
         return height, width
 
-    def fits(
+    def as_a_whole(
         self,
         height: int,
         width: int,
@@ -156,28 +168,8 @@ class PictureUpscaler:
         frames: int = 1,
         decoder: int = 0,
         encoder: int = 0,
-    ) -> bool:
+    ) -> AsAWhole:
         """Whether a picture can be read, upscaled and written as a whole: otherwise, it takes `upscale_file`.
-
-        Arguments are those of `least_memory`.
-        """
-        if self.memory is None:
-            return True
-        size = height, width, channels, depth
-        return self.least_memory(*size, frames=frames, decoder=decoder, encoder=encoder) <= self.memory
-
-    def least_memory(
-        self,
-        height: int,
-        width: int,
-        channels: int = 3,
-        depth: int = 8,
-        *,
-        frames: int = 1,
-        decoder: int = 0,
-        encoder: int = 0,
-    ) -> int:
-        """The least `memory` for a picture that is read, upscaled and written as a whole.
 
         What it takes is the picture, the result, and copies of either in whatever reads and writes files. They get half
         of what the process does not hold yet, and the tiles the rest.
@@ -192,13 +184,18 @@ class PictureUpscaler:
             encoder: Bytes that writing the result takes for each of its pixels: see `ENCODER_BYTES`. It may have all
                 that is free, because no tiles are left then.
         """
-        self._prepare(np.dtype(f"u{depth // 8}"))
+        if self.memory is None:
+            return AsAWhole(fits=True, least_memory=0)
+        dtype = np.dtype(f"u{depth // 8}")
+        self._prepare(dtype)
         pixel = channels * depth // 8
         copied = pixel + max(4, pixel)  # Pillow keeps RGB as four bytes.
         result_height, result_width = self.size.of(height, width, self.network.scale)
-        needed = frames * copied * (height * width + result_height * result_width) + decoder * height * width * pixel
+        copies = frames * copied * (height * width + result_height * result_width) + decoder * height * width * pixel
         written = (frames * pixel + encoder) * result_height * result_width
-        return resident_size() + max(2 * needed, written)
+        work, runs, least = self._least_of_runs((height, width, channels), dtype, hides_nothing=False)
+        held, needed = resident_size(), max(2 * copies, written)
+        return AsAWhole(held + needed <= self.memory, held + max(needed, copies + work + runs * least))
 
     def _upscale(self, rows: Rows, hides_nothing: bool, held: int, progress: Progress | None) -> Rows:
         """The whole way of a picture, as rows of the result that are made when they are asked for.
@@ -210,12 +207,11 @@ class PictureUpscaler:
             progress: As for `__call__`.
         """
         height, width, channels = rows.shape
-        scale = self.network.scale
-        size = self.size.of(height, width, scale)
-        passes = [(height * scale**i, width * scale**i) for i in range(self.size.passes(height, width, scale))]
+        size = self.size.of(height, width, self.network.scale)
+        passes = self._passes(height, width)
         has_alpha = channels in (2, 4)
-        runs = 2 if has_alpha and not hides_nothing and self.alpha == "network" else 1
-        memory = self._memory_of_a_run(rows, passes, runs, held)
+        memory = self._memory_of_a_run(rows, hides_nothing, held)
+        runs = self._runs(channels, hides_nothing)
         totals = [self._tiles(side, rows.dtype, memory) for side in passes for _ in range(runs)]
         tell = shared_progress(progress, totals)
 
@@ -273,14 +269,30 @@ class PictureUpscaler:
         height, width, channels = pixels.shape
         return math.prod(self.size.of(height, width, self.network.scale)) * channels * pixels.itemsize
 
-    def _memory_of_a_run(self, rows: Rows, passes: list[tuple[int, int]], runs: int, held: int) -> int | None:
+    def _passes(self, height: int, width: int) -> list[tuple[int, int]]:
+        """Sizes of the pictures that the network gets one after the other."""
+        scale = self.network.scale
+        return [(height * scale**i, width * scale**i) for i in range(self.size.passes(height, width, scale))]
+
+    def _runs(self, channels: int, hides_nothing: bool) -> int:
+        """How often the network gets each of them: once more for alpha."""
+        return 2 if channels in (2, 4) and not hides_nothing and self.alpha == "network" else 1
+
+    def _least_of_runs(self, shape: tuple[int, int, int], dtype: np.dtype, hides_nothing: bool) -> tuple[int, int, int]:
+        """Bytes of the steps besides the network, how many runs of it there are, and the least bytes of each."""
+        height, width, channels = shape
+        size = self.size.of(height, width, self.network.scale)
+        passes = self._passes(height, width)
+        reached = self.network.scale ** len(passes)
+        enlarged = (height * reached, width * reached, channels)
+        work = working_memory(enlarged, size, dtype, self.network.scale) + MARGIN
+        least = max((self.network.least_memory(*self._filled_up(*side), dtype) for side in passes), default=0)
+        return work, len(passes) * self._runs(channels, hides_nothing), least
+
+    def _memory_of_a_run(self, rows: Rows, hides_nothing: bool, held: int) -> int | None:
         """Bytes for each run of the network: all have rows in work at the same time, and share evenly.
 
-        Args:
-            rows: The picture.
-            passes: Sizes of the pictures that the network gets one after the other.
-            runs: How often it gets each: once more for alpha.
-            held: As for `_upscale`.
+        Arguments are those of `_upscale`.
 
         Raises:
             LittleMemoryError: If there is too little for the smallest tiles.
@@ -289,17 +301,12 @@ class PictureUpscaler:
             return None
         self._prepare(rows.dtype)
         height, width, channels = rows.shape
-        size = self.size.of(height, width, self.network.scale)
-        reached = self.network.scale ** len(passes)
-        enlarged = (height * reached, width * reached, channels)
-        work = working_memory(enlarged, size, rows.dtype, self.network.scale) + MARGIN
+        work, runs, least = self._least_of_runs((height, width, channels), rows.dtype, hides_nothing)
         left = self.memory - resident_size() - held - work
-        count = len(passes) * runs
-        least = max((self.network.least_memory(*self._filled_up(*side), rows.dtype) for side in passes), default=0)
-        if left < count * least:
-            needed = self.memory - left + count * least
+        if left < runs * least:
+            needed = self.memory - left + runs * least
             raise LittleMemoryError(self.memory, needed, f"a picture of {width} x {height} pixels")
-        return left // count if count else None
+        return left // runs if runs else None
 
     def _prepare(self, dtype: np.dtype) -> None:
         """Lets the network allocate what it does once and for all, so that it is seen to be held."""
