@@ -15,6 +15,7 @@ import numpy as np
 from keras_lisr import preset_index
 from keras_lisr.preset_index import DEFAULT_PRESET as DEFAULT_PRESET
 from keras_lisr.preset_index import Preset, choose_model, find_preset, presets, write_index
+from keras_lisr.zoo.weight_budget import at_most_weights
 
 SUFFIX = ".npz"
 ARCHITECTURE = "architecture"
@@ -64,15 +65,15 @@ def load_model(name_or_path: str | Path) -> keras.Model:
 
     Raises:
         ValueError: If there is no such preset or file, Keras cannot load it, it inflates to far more than it is long,
-            describes layers wider than its weights, or its weights are not finite.
+            describes a larger model than its weights are for, or they are not finite.
     """
     name = choose_model(str(name_or_path))
     if not name.endswith(".keras"):
         return from_preset(name)
     try:
         check_inflated(Path(name))
-        check_widths(Path(name))
-        model = keras.models.load_model(name, compile=False, safe_mode=True)
+        with at_most_weights(count_stored(Path(name))):
+            model = keras.models.load_model(name, compile=False, safe_mode=True)
     except Exception as error:  # Whatever the file's layers and their configuration raise.
         raise ValueError(
             f"`model` must be a model that Keras can load. Received: model={name!r} ({cause_of(error)})"
@@ -101,32 +102,21 @@ def check_inflated(path: Path) -> None:
         raise ValueError(f"it inflates to {inflated} bytes; {most} at most can be read")
 
 
-def check_widths(path: Path) -> None:
-    """Checks that no layer of a `.keras` file is wider than its weights: Keras makes it before it reads them.
-
-    Raises:
-        ValueError: If one is.
-    """
+def count_stored(path: Path) -> int:
+    """How many numbers the weights of a `.keras` file are."""
     import h5py  # Keras reads them with it; presets do not need it.
 
     with zipfile.ZipFile(path) as archive:
-        config, stored = archive.read("config.json"), archive.read("model.weights.h5")
-    sides = [LARGEST_ARGUMENT]
+        stored = archive.read("model.weights.h5")
+    sizes = [0]
 
     def note(_, found) -> None:  # What no file of this length could hold was never written.
         if isinstance(found, h5py.Dataset) and found.nbytes <= MOST_INFLATION * len(stored):
-            sides.extend(found.shape if found.size else ())
-
-    def check(described: dict[str, Any]) -> None:
-        for name in ("filters", "units"):
-            width = described.get(name)
-            if isinstance(width, int) and width > most:
-                raise ValueError(f"`{name}` must be at most {most}, by its weights. Received: {name}={width}")
+            sizes.append(found.size)
 
     with h5py.File(io.BytesIO(stored)) as weights:
         weights.visititems(note)
-    most = max(sides)
-    json.loads(config, object_hook=check)
+    return sum(sizes)
 
 
 def cause_of(error: Exception) -> str:
@@ -214,7 +204,8 @@ def _load(path: Path) -> keras.Model:
     architecture, weights = _read(path)
     try:
         _check_arguments(architecture, weights)
-        model = _build(architecture)
+        with at_most_weights(sum(values.size for values in weights.values())):
+            model = _build(architecture)
         _assign(model, weights)
     # Whatever builders raise for arguments that they do not know, and what is no architecture at all.
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
