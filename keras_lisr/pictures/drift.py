@@ -61,7 +61,7 @@ def corrected(enlarged: np.ndarray, original: np.ndarray, scale: int) -> np.ndar
     for _ in range(PASSES):
         steps = interpolated(wanted - means)
         rows, columns = np.nonzero(steps.any((1, 3, 4)))  # Where it rounds to nothing, nothing is touched.
-        chosen = steps[rows, :, columns].repeat(scale, axis=1).repeat(scale, axis=2)
+        chosen = steps[rows, :, columns].astype(cells.signed).repeat(scale, axis=1).repeat(scale, axis=2)
         means[rows, columns] = cells.add(chosen, rows, columns)
         if (np.abs(wanted - means) < MOST * white).all():
             break
@@ -100,6 +100,7 @@ class Cells:
         self.values = in_cells(pixels)
         self.inside = in_cells(np.ones((height, width, 1), bool))
         self.areas = self.inside.sum((1, 3))
+        self.signed = np.result_type(self.values, np.int8)  # What a difference of two pixels is.
 
     def means(self) -> np.ndarray:
         """The mean of each cell, `(rows, columns, channels)`."""
@@ -115,12 +116,11 @@ class Cells:
         """Adds integers to the pixels of some cells, as far as black and white leave room, and returns their means.
 
         Args:
-            steps: What is added, `(cells, side, side, channels)`.
+            steps: What is added, of type `signed`, `(cells, side, side, channels)`.
             rows: Where each of the cells lies.
             columns: Likewise.
         """
-        shifted = steps.astype(np.result_type(self.values, np.int8))
-        shifted += self.values[rows, :, columns]
+        shifted = steps + self.values[rows, :, columns]
         shifted.clip(0, np.iinfo(self.values.dtype).max, out=shifted)
         shifted *= self.inside[rows, :, columns]
         self.values[rows, :, columns] = shifted
@@ -144,7 +144,7 @@ class Cells:
             has_room = np.where(more > 0, pixels < white, pixels > 0) & self.inside[rows, :, columns]
             share = has_room.sum((1, 2), keepdims=True) / self.areas[rows, columns][:, None, None]
             steps = np.rint(np.divide(more, share, out=np.zeros_like(more), where=share > 0)).clip(-white, white)
-            means[rows, columns] = self.add(np.where(has_room, steps, 0), rows, columns)
+            means[rows, columns] = self.add(has_room * steps.astype(self.signed), rows, columns)
 
 
 def interpolated(drift: np.ndarray) -> np.ndarray:
