@@ -137,7 +137,7 @@ def picture_of(found: Opened, header: Header) -> Picture:
     """The only picture of an opened file."""
     metadata, orientation = description(found, header)
     if found.image is None or takes_vips(found.image, header):
-        return Picture(upright(deep_pixels(found, header), orientation), metadata)
+        return Picture(upright(deep_pixels(found, header), left_by_vips(orientation, header)), metadata)
     pixels = pixels_of(found.image)
     # Pillow turns TIFF upright by itself.
     return Picture(pixels if header.format == "TIFF" else upright(pixels, orientation), metadata)
@@ -245,8 +245,7 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
         has_more = samples > (4 if found.image.mode == "CMYK" else header.channels)
         left_out = left_out_of(found.image)
         metadata = replace(metadata, chunks=chunks, left_out=left_out, has_more_channels=has_more)
-        # Libheif turns by itself what it decodes, as Pillow turns TIFF.
-        return metadata, UPRIGHT if header.format == "AVIF" and header.depth == 16 else orientation
+        return metadata, orientation
     deep = load_deep(found)
     blobs = {
         name: as_bytes(deep.get(name)) if deep.get_typeof(name) else b"" for name in ("icc-profile-data", "xmp-data")
@@ -260,6 +259,11 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
         has_more_channels=source.interpretation == "cmyk" and source.bands > 4,
     )
     return metadata, orientation_of(deep)
+
+
+def left_by_vips(orientation: int, header: Header) -> int:
+    """What of a file's orientation is left to do when libvips has read it: libheif turns AVIF, as Pillow turns TIFF."""
+    return UPRIGHT if header.format == "AVIF" else orientation
 
 
 def left_out_of(image: Any) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from keras_lisr.pictures.metadata import TURNS, of_size
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, one_line, opened, unreadable
 from keras_lisr.pictures.picture import Metadata
 from keras_lisr.pictures.png_chunks import with_chunks
-from keras_lisr.pictures.read import Header, check_pixels, description, header_of, load_deep
+from keras_lisr.pictures.read import Header, check_pixels, description, header_of, left_by_vips, load_deep
 from keras_lisr.pictures.tiff_exif import add_exif
 from keras_lisr.runtime.rows import Stream
 from keras_lisr.whole_files import PARTIAL, written_whole
@@ -62,6 +62,7 @@ class StripReader:
                 raise ValueError(f"it has {header.frames} frames or pages")
             self.metadata, orientation = description(found, header)
             self.decoder_memory = decoder_memory(found.image, header)
+            orientation = left_by_vips(orientation, header)
             stored = load_deep(found, channels=header.channels)
             if is_rearranged(orientation):  # Rows of tiles are in work: one read, one written; a cache has two.
                 self.decoder_memory += 4 * TILE * stored.width * header.channels * header.depth // 8

@@ -117,15 +117,16 @@ def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path, error):
     assert (tmp_path / "a.png").read_text() == "mine"
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG", "WEBP", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_rows_come_upright(tmp_path, colours, kind, orientation):
     xmp = b'<x tiff:Orientation="%d"/>' % orientation
-    Image.fromarray(colours).save(tmp_path / "a", kind, exif=exif_with(orientation), xmp=xmp)
+    options = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100, "subsampling": "4:4:4"}}.get(kind, {})
+    Image.fromarray(colours).save(tmp_path / "a", kind, exif=exif_with(orientation), xmp=xmp, **options)
     expected = read_picture(tmp_path / "a")
     pixels, metadata = read_in_strips(tmp_path / "a")
     assert pixels.shape == expected.pixels.shape
-    assert np.abs(pixels.astype(int) - expected.pixels).max() <= (4 if kind == "JPEG" else 0)
+    assert np.abs(pixels.astype(int) - expected.pixels).max() <= {"JPEG": 4, "AVIF": 4}.get(kind, 0)
     assert metadata == expected.metadata
 
 
