@@ -76,9 +76,9 @@ def pixels(path):
     return read_picture(path).pixels
 
 
-def upscaled(network, array):
-    """What a network makes of pixels when its colours are kept."""
-    enlarged = network(array)
+def upscaled(network, array, times=1):
+    """What a network makes of pixels, again and again, when its colours are kept."""
+    enlarged = network(array if times == 1 else upscaled(network, array, times - 1))
     rows = without_drift(enlarged, array, len(enlarged) // len(array))
     return whole(bands_of(rows), rows.shape, rows.dtype)
 

@@ -149,7 +149,7 @@ class PictureUpscaler:
         with StripReader(source, max_pixels) as reader:
             source_rows = Stream(bands_of(reader), reader.shape, reader.dtype)
             if hides_nothing and not format_of(target).alpha:
-                source_rows = mapped(lambda band: band[..., :-1], source_rows, reader.shape[2] - 1)
+                source_rows = colours_of(source_rows)
                 hides_nothing = False
             rows = self._upscale(source_rows, hides_nothing, held, progress)
             height, width, channels = rows.shape
@@ -216,35 +216,34 @@ class PictureUpscaler:
         tell = shared_progress(progress, totals)
 
         if has_alpha and hides_nothing:
-            rows = mapped(lambda band: band[..., :-1], rows, channels - 1)
+            rows = colours_of(rows)
         elif has_alpha and passes:
             rows = bled(rows)
-        for _ in passes:
-            rows = self._enlarge(rows, memory, tell)
+        # Whatever it is made of, the result keeps the colours of the picture: small drifts would add up.
+        rows, *originals = copies(rows, 1 + len(passes))
+        for original in originals:
+            rows = self._enlarge(rows, original, memory, tell)
         if rows.shape[:2] != size:
             rows = resized(rows, *size)
         return mapped(with_opaque_alpha, rows, channels) if has_alpha and hides_nothing else rows
 
-    def _enlarge(self, rows: Rows, memory: int | None, tell: Callable[[], Progress]) -> Rows:
-        """A picture enlarged once, with alpha if it has it."""
-        channels = rows.shape[2]
-        if channels in (1, 3):
-            return self._through_network(rows, memory, tell())
-        colours, alpha, original = copies(rows, 3)
-        alpha, original = (mapped(lambda band: band[..., -1:], each, 1) for each in (alpha, original))
-        colours = mapped(lambda band: band[..., :-1], colours, channels - 1)
-        enlarged = self._through_network(colours, memory, tell())
+    def _enlarge(self, rows: Rows, original: Rows, memory: int | None, tell: Callable[[], Progress]) -> Rows:
+        """A picture enlarged once, with alpha if it has it, in the colours of the original."""
+        if rows.shape[2] in (1, 3):
+            return self._through_network(rows, original, memory, tell())
+        colours, *alphas = copies(rows, 3)
+        alpha, around = map(alpha_of, alphas)
+        original_colours, original_alpha = copies(original, 2)
+        enlarged = self._through_network(colours_of(colours), colours_of(original_colours), memory, tell())
         if self.alpha == "bicubic":
-            enlarged_alpha = bicubic(alpha, self.network.scale)
-        else:
-            enlarged_alpha = settled(self._through_network(alpha, memory, tell()), original, self.network.scale)
-        return joined(enlarged, enlarged_alpha)
+            return joined(enlarged, bicubic(alpha, self.network.scale))
+        enlarged_alpha = self._through_network(alpha, alpha_of(original_alpha), memory, tell())
+        return joined(enlarged, settled(enlarged_alpha, around, self.network.scale))
 
-    def _through_network(self, rows: Rows, memory: int | None, progress: Progress) -> Rows:
+    def _through_network(self, rows: Rows, original: Rows, memory: int | None, progress: Progress) -> Rows:
         """What the network makes of grey or RGB."""
         height, width, channels = rows.shape
         scale = self.network.scale
-        original, rows = copies(rows, 2)
         if channels == 1:
             rows = mapped(lambda band: band.repeat(3, axis=2), rows, 3)
         filled_height, filled_width = self._filled_up(height, width)
@@ -253,7 +252,8 @@ class PictureUpscaler:
             rows = np.pad(rows[0:height], missing, mode="edge")
         bands = (band[:, : width * scale] for band in self.network.bands(rows, progress, memory=memory))
         enlarged = Stream(bands, (height * scale, width * scale, 3), rows.dtype)
-        return without_drift(mapped(grey, enlarged, 1) if channels == 1 else enlarged, original, scale)
+        enlarged = mapped(grey, enlarged, 1) if channels == 1 else enlarged
+        return without_drift(enlarged, original, height * scale // original.shape[0])
 
     def _filled_up(self, height: int, width: int) -> tuple[int, int]:
         """The size at which the network sees a picture of that size."""
@@ -285,7 +285,7 @@ class PictureUpscaler:
         passes = self._passes(height, width)
         reached = self.network.scale ** len(passes)
         enlarged = (height * reached, width * reached, channels)
-        work = working_memory(enlarged, size, dtype, self.network.scale) + MARGIN
+        work = working_memory(enlarged, size, dtype, self.network.scale, len(passes)) + MARGIN
         least = max((self.network.least_memory(*self._filled_up(*side), dtype) for side in passes), default=0)
         return work, len(passes) * self._runs(channels, hides_nothing), least
 
@@ -319,6 +319,16 @@ class PictureUpscaler:
 def copies(rows: Rows, count: int) -> list[Stream]:
     """A picture for so many that read it: what one of them has read is held until the others have."""
     return [Stream(bands, rows.shape, rows.dtype) for bands in itertools.tee(bands_of(rows), count)]
+
+
+def colours_of(rows: Rows) -> Stream:
+    """A picture without its transparency."""
+    return mapped(lambda band: band[..., :-1], rows, rows.shape[2] - 1)
+
+
+def alpha_of(rows: Rows) -> Stream:
+    """The transparency of a picture."""
+    return mapped(lambda band: band[..., -1:], rows, 1)
 
 
 def joined(colours: Rows, alpha: Rows) -> Stream:

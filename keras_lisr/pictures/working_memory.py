@@ -10,19 +10,23 @@ from keras_lisr.runtime.rows import BAND
 MARGIN = 128 * 2**20  # What libraries allocate on the way, and what memory breaks into pieces.
 
 
-def working_memory(enlarged: tuple[int, int, int], size: tuple[int, int], dtype: np.dtype, scale: int) -> int:
+def working_memory(
+    enlarged: tuple[int, int, int], size: tuple[int, int], dtype: np.dtype, scale: int, passes: int = 1
+) -> int:
     """Bytes that the steps besides the network hold at most.
 
     Args:
         enlarged: Height, width and channels of what the network has made of the picture.
         size: Height and width of the result.
         dtype: Type of the pixels.
-        scale: The network's, each time.
+        scale: The network's.
+        passes: How often it enlarges the picture.
     """
     height, width, channels = enlarged
     row = width * channels * dtype.itemsize
     work = 4 * BAND * row  # Bands on their way from one step to the next.
-    work += drift.working_memory(row, scale)
+    for made in range(1, passes + 1):
+        work += drift.working_memory(row // scale ** (passes - made), scale**made)
     if channels in (2, 4):
         window = (alpha.TILE + 2 * alpha.RADII[-1]) ** 2
         work += 10 * 8 * channels * window + 2 * (alpha.TILE + 2 * alpha.RADII[-1]) * row
