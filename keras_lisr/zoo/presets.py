@@ -21,7 +21,10 @@ SUFFIX = ".npz"
 ARCHITECTURE = "architecture"
 LONGEST_JSON = 2**24  # Bytes of what describes a model; that of RCAN takes one million.
 MOST_INFLATION = 10  # Weights hardly compress.
+MOST_UNSTORED = 4  # Weights that Keras makes for each that is stored: LoRA's matrices are merged when it saves.
 LONGEST_CAUSE = 300
+LARGEST_NUMBER = 4096  # In the description of a layer,
+NO_SIZES = {"seed", "shared_object_id"}  # but for these.
 LARGEST_ARGUMENT = 64  # Of a builder, whatever the weights: scales, kernel sizes, ratios.
 
 
@@ -65,14 +68,15 @@ def load_model(name_or_path: str | Path) -> keras.Model:
 
     Raises:
         ValueError: If there is no such preset or file, Keras cannot load it, it inflates to far more than it is long,
-            describes a larger model than its weights are for, or they are not finite.
+            describes a larger model than its weights are for or absurd sizes, or its weights are not finite.
     """
     name = choose_model(str(name_or_path))
     if not name.endswith(".keras"):
         return from_preset(name)
     try:
         check_inflated(Path(name))
-        with at_most_weights(count_stored(Path(name))):
+        check_numbers(Path(name))
+        with at_most_weights(MOST_UNSTORED * count_stored(Path(name))):
             model = keras.models.load_model(name, compile=False, safe_mode=True)
     except Exception as error:  # Whatever the file's layers and their configuration raise.
         raise ValueError(
@@ -102,21 +106,35 @@ def check_inflated(path: Path) -> None:
         raise ValueError(f"it inflates to {inflated} bytes; {most} at most can be read")
 
 
+def check_numbers(path: Path) -> None:
+    """Checks that no layer of a `.keras` file has a batch, a dilation or a padding that alone would fill the memory.
+
+    Raises:
+        ValueError: If one has.
+    """
+
+    def check(described: dict[str, Any]) -> None:  # Which leaves None in its place for those around it.
+        for name, value in described.items():
+            for number in keras.tree.flatten(value) if isinstance(value, list) else [value]:
+                if isinstance(number, int) and number > LARGEST_NUMBER and name not in NO_SIZES:
+                    raise ValueError(f"`{name}` must be at most {LARGEST_NUMBER}. Received: {name}={value}")
+
+    with zipfile.ZipFile(path) as archive:
+        json.loads(archive.read("config.json"), object_hook=check)
+
+
 def count_stored(path: Path) -> int:
-    """How many numbers the weights of a `.keras` file are."""
+    """How many numbers the weights of a `.keras` file are, at most."""
     import h5py  # Keras reads them with it; presets do not need it.
 
     with zipfile.ZipFile(path) as archive:
         stored = archive.read("model.weights.h5")
-    sizes = [0]
-
-    def note(_, found) -> None:  # What no file of this length could hold was never written.
-        if isinstance(found, h5py.Dataset) and found.nbytes <= MOST_INFLATION * len(stored):
-            sizes.append(found.size)
-
+    datasets = []
     with h5py.File(io.BytesIO(stored)) as weights:
-        weights.visititems(note)
-    return sum(sizes)
+        weights.visititems(lambda _, found: datasets.append(found) if isinstance(found, h5py.Dataset) else None)
+        numbers, length = (sum(getattr(dataset, name) for dataset in datasets) for name in ("size", "nbytes"))
+    # What no file of this length could hold was never written.
+    return min(numbers, numbers * MOST_INFLATION * len(stored) // max(length, 1))
 
 
 def cause_of(error: Exception) -> str:

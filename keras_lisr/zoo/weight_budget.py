@@ -8,39 +8,39 @@ from typing import Any
 
 import keras
 
-SLACK = 2**16  # Weights that no file has, such as the seeds of Dropout.
+SLACK = 2**16  # Numbers that no file has, such as the seeds of Dropout.
 _one_at_a_time = threading.RLock()
 
 
 @contextmanager
 def at_most_weights(most: int) -> Iterator[None]:
-    """Layers that are built within, in this thread, get no more weights than a file holds.
+    """Models that are built within, in this thread, get no more weights than a file holds.
 
     Keras makes a model, of zeros and random numbers, before it reads the weights: a file of a few kilobytes could
     describe one that fills the memory. There is no way to ask beforehand how large a model will be, so that
-    `Layer.add_weight`, which every weight comes from, counts.
+    `keras.Variable`, which every weight and every state is, counts.
 
     Args:
         most: How many numbers the file holds.
 
     Raises:
-        ValueError: Within, from the layer that would go beyond.
+        ValueError: Within, from the weight that would go beyond.
     """
     made = 0
     thread = threading.get_ident()
 
-    def counted(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
+    def counted(variable: keras.Variable, initializer: Any, shape: Any = None, *args: Any, **kwargs: Any) -> None:
         nonlocal made
         if threading.get_ident() == thread:
-            made += math.prod(kwargs.get("shape") or (args[0] if args else None) or ())
+            made += math.prod(shape or getattr(initializer, "shape", ()))
             if made > most + SLACK:
-                raise ValueError(f"it holds {most} weights, and describes a network of {made} up to {layer.name!r}")
-        return add_weight(layer, *args, **kwargs)
+                raise ValueError(f"it holds {most} weights, and describes a network of {made} and more")
+        make(variable, initializer, shape, *args, **kwargs)
 
     with _one_at_a_time:
-        add_weight = keras.layers.Layer.add_weight
-        keras.layers.Layer.add_weight = counted
+        make = keras.Variable.__init__
+        keras.Variable.__init__ = counted
         try:
             yield
         finally:
-            keras.layers.Layer.add_weight = add_weight
+            keras.Variable.__init__ = make

@@ -1,7 +1,9 @@
+import io
 import json
 import re
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from keras_lisr import zoo
 from keras_lisr.benchmark import parameters
 from keras_lisr.preset_index import write_index
 from keras_lisr.zoo.presets import (
+    count_stored,
     from_preset,
     load_model,
     presets,
@@ -262,8 +265,52 @@ def test_a_model_that_is_larger_than_its_weights_is_refused_unmade(tmp_path):
         for name, content in members.items():
             archive.writestr(name, content)
     assert load_model(tmp_path / "a.keras").count_params() == 896
-    with pytest.raises(ValueError, match="it holds 896 weights, and describes a network of .* up to 'conv2d.*'"):
+    with pytest.raises(ValueError, match="it holds 3584 weights, and describes a network of 4410000 and more"):
         load_model(tmp_path / "wide.keras")
+
+
+@pytest.mark.parametrize(
+    ("layer", "number"),
+    [
+        (keras.layers.Conv2D(3, 3, dilation_rate=5000, padding="same"), "`dilation_rate` must be at most 4096. .*5000"),
+        (keras.layers.ZeroPadding2D(5000), "`padding` must be at most 4096. .*5000"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_absurd_sizes_are_refused(tmp_path, layer, number):
+    inputs = keras.Input((None, None, 3))
+    keras.Model(inputs, layer(inputs)).save(tmp_path / "a.keras")
+    with pytest.raises(ValueError, match=number):
+        load_model(tmp_path / "a.keras")
+
+
+def test_data_sets_that_were_never_written_count_no_more_than_the_file(tmp_path):
+    zoo.fsrcnn(2, num_filters=8).save(tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    weights = io.BytesIO(members["model.weights.h5"])
+    with h5py.File(weights, "a") as file:
+        for i in range(300):
+            file.create_dataset(f"empty_{i}", shape=(10_000,), dtype="f4", chunks=(10_000,))
+    members["model.weights.h5"] = weights.getvalue()
+    with zipfile.ZipFile(tmp_path / "b.keras", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert zoo.fsrcnn(2, num_filters=8).count_params() <= count_stored(tmp_path / "a.keras") < 10_000
+    assert count_stored(tmp_path / "b.keras") <= 10 * len(members["model.weights.h5"]) / 4
+
+
+def test_weights_that_keras_merges_when_it_saves_are_made_again(tmp_path):
+    inputs = keras.Input((None, None, 3))
+    convolutions = [keras.layers.Conv2D(64, 3, padding="same") for _ in range(3)]
+    features = inputs
+    for convolution in convolutions:
+        features = convolution(features)
+    model = keras.Model(inputs, keras.layers.Conv2D(3, 3, padding="same")(features))
+    for convolution in convolutions:
+        convolution.enable_lora(64)
+    model.save(tmp_path / "lora.keras")
+    assert load_model(tmp_path / "lora.keras").count_params() > 2 * 64 * 64 * 9 * 1.5
 
 
 def stored(path, arguments, builder="fsrcnn", **arrays):
