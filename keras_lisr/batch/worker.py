@@ -11,6 +11,7 @@ from typing import Any
 from keras_lisr.batch.jobs import Job
 from keras_lisr.pictures import Animation, Picture, PictureUpscaler
 from keras_lisr.pictures.formats import (
+    Format,
     check_durations,
     check_output,
     check_output_animation,
@@ -34,6 +35,7 @@ from keras_lisr.pictures.read import (
     read_picture,
 )
 from keras_lisr.pictures.upscale import LittleMemoryError
+from keras_lisr.pictures.vips import LOADERS
 from keras_lisr.pictures.write import ENCODER_BYTES, write_animation, write_picture
 
 WRITTEN, SKIPPED, FAILED = "written", "skipped", "failed"
@@ -229,10 +231,9 @@ class Worker:
         if whole.fits:
             task.picture = enlarged(task.picture or self.load(task), self.upscaler, tell)
             self.write(task)
-        elif header.frames > 1:
+        elif only_whole := what_is_only_whole(header, format_of(task.job.target)):
             assert self.upscaler.memory is not None
-            animation = f"an animation of {header.frames} frames of {header.width} x {header.height} pixels"
-            raise LittleMemoryError(self.upscaler.memory, whole.least_memory, animation)
+            raise LittleMemoryError(self.upscaler.memory, whole.least_memory, only_whole)
         else:
             from keras_lisr.pictures.strips import StripReader
 
@@ -284,6 +285,19 @@ class Worker:
                 "the picture is smaller than the one size of this file and was filled up; its result is an "
                 "approximation, at the right and lower edge above all"
             )
+
+
+def what_is_only_whole(header: Header, target: Format) -> str:
+    """What cannot go in strips, in words; nothing if it can."""
+    size = f"{header.width} x {header.height} pixels"
+    if header.frames > 1:
+        return f"an animation of {header.frames} frames of {size}"
+    strips = "in strips, and with less, go PNG, TIFF and JPEG"
+    if not target.strips:
+        return f"a picture of {size} that becomes {target.name} ({strips})"
+    if header.format not in LOADERS:
+        return f"a picture of {size} that is {header.format} ({strips})"
+    return ""
 
 
 def enlarged(

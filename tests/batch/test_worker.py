@@ -102,6 +102,18 @@ def test_an_animation_beyond_memory_says_what_it_takes(tmp_path, network):
     assert Worker(PictureUpscaler(network, memory=(int(needed[1]) + 8) * 2**20))(job).error == ""
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "what"), [("a.bmp", "out.png", "that is BMP"), ("a.png", "out.webp", "that becomes WEBP")]
+)
+def test_what_does_not_go_in_strips_says_what_it_takes(tmp_path, network, source, target, what):
+    noise = np.random.default_rng(0).integers(0, 256, (600, 500, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / source)
+    job = Job(tmp_path / source, tmp_path / target)
+    error = Worker(PictureUpscaler(network, memory=resident_size() + 20 * 2**20))(job).error
+    needed = re.search(rf"`memory` must be at least (\d+) MiB here for a picture of 500 x 600 pixels {what} \(", error)
+    assert Worker(PictureUpscaler(network, memory=(int(needed[1]) + 16) * 2**20))(job).error == ""
+
+
 def test_timing_that_a_gif_cannot_keep_is_told_or_refused_before_it_is_computed(tmp_path, upscaler):
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     job = Job(tmp_path / "a.webp", tmp_path / "a.gif")
@@ -133,7 +145,8 @@ def test_what_an_encoder_takes_counts(tmp_path, network):
         for suffix in ("bmp", "gif", "webp", "avif")
     )
     assert not easy.error
-    assert all("for a picture beyond memory" in task.error for task in hard)
+    for task, name in zip(hard, ("GIF", "WEBP", "AVIF"), strict=True):
+        assert re.match(rf"`memory` must be .* for a picture of 600 x 450 pixels that becomes {name} \(in", task.error)
     assert bytes_held(easy) < min(map(bytes_held, hard))
 
 
