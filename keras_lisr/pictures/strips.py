@@ -4,6 +4,7 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any, Self
 
 import numpy as np
@@ -26,7 +27,7 @@ from keras_lisr.pictures.png_chunks import with_chunks
 from keras_lisr.pictures.read import Header, check_pixels, description, header_of, left_by_vips, load_deep
 from keras_lisr.pictures.tiff_exif import add_exif
 from keras_lisr.runtime.rows import Stream
-from keras_lisr.whole_files import PARTIAL, written_whole
+from keras_lisr.whole_files import PARTIAL, not_written, written_whole
 
 TILE = 64  # Side of the tiles of a picture that is unpacked to be turned.
 FETCHED = 16  # Rows at a time; with as many as 64, libvips keeps 390 MB of a CMYK picture 6000 pixels wide, now 110.
@@ -211,13 +212,21 @@ class StripWriter:
             rows = to_srgb(rows, self._profile)
         if self._format.depth == 8:
             rows = rounded_to_8_bits(rows)
-        self._raw.write(np.ascontiguousarray(rows, rows.dtype.newbyteorder("<")).data)
+        try:
+            self._raw.write(np.ascontiguousarray(rows, rows.dtype.newbyteorder("<")).data)
+        except OSError as error:
+            raise not_written(self._path, error) from error
         self._written += len(rows)
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        with self._raw:
-            if kind is None:
-                self._finish()
+        try:
+            with self._raw:
+                if kind is None:
+                    self._finish()
+        except OSError as failure:
+            if failure.errno is None:  # It was told which file could not be written.
+                raise
+            raise not_written(self._path, failure) from failure  # What closing writes out.
 
     def _finish(self) -> None:
         """Makes the target.
@@ -251,8 +260,18 @@ def is_rearranged(orientation: int) -> bool:
 def unpacked(image: Any, folder: Path) -> Any:
     """A picture of libvips that is read from top to bottom as one of which any part can be read, in little memory.
 
-    Libvips would do so itself, but maps its file into memory: 300 MB of 96 megapixels, more than half as slowly again.
+    Libvips would do so itself, but maps its file into memory: 300 MB of 96 megapixels, and slower by a quarter.
+
+    Raises:
+        OSError: If there is no room for it.
     """
+    needed = image.height * image.width * image.bands * vips.DTYPES[image.format].itemsize
+    free = disk_usage(folder).free
+    if free < needed:
+        raise OSError(
+            f"There must be {needed} bytes free for temporary files (TMPDIR) to turn the picture. "
+            f"Received: {free} in {str(folder.parent)!r}"
+        )
     path = str(folder / "unpacked.tif")
     image.tiffsave(path, tile=True, tile_width=TILE, tile_height=TILE, bigtiff=True)
     return vips.import_vips().Image.tiffload(path)

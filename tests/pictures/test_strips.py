@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -277,6 +278,25 @@ def test_a_large_picture_that_is_not_upright_is_never_in_memory(lying):
     done = subprocess.run([sys.executable, "-c", TURNED, lying], capture_output=True, text=True, check=True)
     taken, held = map(int, done.stdout.split())
     assert held < 20 and taken < held + 80  # The pixels take 275 MiB.
+
+
+def test_a_full_disk_is_told_and_not_the_picture_blamed(lying, tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_lisr.pictures.strips.disk_usage", lambda folder: SimpleNamespace(free=10**6))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with StripReader(lying) as rows, pytest.raises(OSError, match=r"There must be 288000000 bytes free .*: 1000000 in"):
+        rows[0:2]
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+@pytest.mark.parametrize("rows", [8, 2000])  # Written out when the file is closed, and before.
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch, rows):
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", lambda **options: open("/dev/full", "w+b"))  # noqa: SIM115
+    with (
+        pytest.raises(OSError, match=r"`path` could not be written. Received: path='.*a.png' \(No space left"),
+        StripWriter(tmp_path / "a.png", rows, 10, 3, np.uint8) as writer,
+    ):
+        writer.write(noise(rows, 10, 3))
 
 
 def test_only_rows_in_another_order_are_unpacked(tmp_path, colours, monkeypatch):
