@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import MAX_TEXT_MEMORY, PngStream
 
 HEADER_BYTES = 33  # What a file begins with: its magic and IHDR.
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-EXIF = b"eXIf"
+EXIF, RESOLUTION = b"eXIf", b"pHYs"
 CICP, SRGB, GAMMA, CHROMATICITIES = b"cICP", b"sRGB", b"gAMA", b"cHRM"
 # How long each is that says what numbers mean: one of another length says nothing.
 MEANINGS = {CICP: 4, SRGB: 1, GAMMA: 4, CHROMATICITIES: 32, b"mDCV": 24, b"cLLI": 8}
@@ -93,15 +93,49 @@ def with_chunks(stream: IO[bytes], chunks: Sequence[Chunk]) -> Iterator[None]:
         stream: Open for reading and writing, at its beginning.
         chunks: What is to be put in.
     """
-    packed = [struct.pack(">I", len(data)) + kind + data for kind, data in chunks]
-    block = b"".join(chunk + struct.pack(">I", zlib.crc32(chunk[4:])) for chunk in packed)
+    with inserted(stream, b"".join(packed(chunk) for chunk in chunks), HEADER_BYTES):
+        yield
+
+
+@contextmanager
+def inserted(stream: IO[bytes], block: bytes, header_bytes: int) -> Iterator[None]:
+    """Puts bytes into the file that is written meanwhile, behind a header of a known length.
+
+    Args:
+        stream: Open for reading and writing, at its beginning.
+        block: What is to be put in.
+        header_bytes: How long the header is.
+    """
     stream.seek(len(block))
     yield
     if block:  # Room was left for it, and the header is moved before it.
         stream.seek(len(block))
-        header = stream.read(HEADER_BYTES)
+        header = stream.read(header_bytes)
         stream.seek(0)
         stream.write(header + block)
+
+
+def drop_resolution(stream: IO[bytes]) -> None:
+    """Has the resolution of a PNG that libvips wrote, which makes one up, say nothing but that pixels are square.
+
+    Args:
+        stream: Open for reading and writing.
+    """
+    stream.seek(HEADER_BYTES)
+    while len(start := stream.read(8)) == 8 and start[4:] != b"IDAT":
+        size, kind = struct.unpack(">I4s", start)
+        if kind == RESOLUTION:
+            stream.seek(-8, 1)
+            stream.write(packed(Chunk(RESOLUTION, struct.pack(">IIB", 1, 1, 0))))
+        else:
+            stream.seek(size + 4, 1)
+    stream.seek(0, 2)
+
+
+def packed(chunk: Chunk) -> bytes:
+    """A chunk as it stands in a file."""
+    content = chunk.kind + chunk.data
+    return struct.pack(">I", len(chunk.data)) + content + struct.pack(">I", zlib.crc32(content))
 
 
 def meaning_of(chunks: Sequence[Chunk]) -> str:

@@ -251,7 +251,8 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
         name: as_bytes(deep.get(name)) if deep.get_typeof(name) else b"" for name in ("icc-profile-data", "xmp-data")
     }
     icc_profile = profile_of(blobs["icc-profile-data"], header.channels <= 2)
-    dpi = dots_per_inch((deep.xres * 25.4, deep.yres * 25.4))
+    has_unit = deep.get_typeof("resolution-unit")
+    dpi = dots_per_inch((deep.xres * 25.4, deep.yres * 25.4)) if has_unit else None
     source = vips.load(found.stream, "TIFF")
     metadata = Metadata(
         *(read_exif(found.stream), icc_profile, blobs["xmp-data"], dpi),

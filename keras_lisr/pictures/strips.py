@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from keras_lisr.pictures import raw_tiff, vips
+from keras_lisr.pictures import raw_tiff, vips, vips_files
 from keras_lisr.pictures.color import to_srgb
 from keras_lisr.pictures.formats import (
     FORMATS,
@@ -23,9 +23,7 @@ from keras_lisr.pictures.formats import (
 from keras_lisr.pictures.metadata import TURNS, of_size
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, one_line, opened, unreadable
 from keras_lisr.pictures.picture import Metadata
-from keras_lisr.pictures.png_chunks import with_chunks
 from keras_lisr.pictures.read import Header, check_pixels, description, header_of, left_by_vips, load_deep
-from keras_lisr.pictures.tiff_exif import add_exif
 from keras_lisr.runtime.rows import Stream
 from keras_lisr.whole_files import PARTIAL, not_written, written_whole
 
@@ -185,7 +183,6 @@ class StripWriter:
         metadata = metadata or Metadata()
         self._profile = metadata.icc_profile if strip_metadata else b""
         self._metadata = Metadata() if strip_metadata else of_size(metadata, height, width)
-        self._chunks = self._metadata.chunks if self._format.name == "PNG" else ()
         self._shape = (height, width, channels)
         self._dtype = np.dtype(dtype)
         self._quality = quality or self._format.quality
@@ -242,13 +239,10 @@ class StripWriter:
         raw_tiff.finish(self._raw, *self._shape, dtype)
         with written_whole(self._path) as partial, partial.open("w+b") as stream:
             try:
-                image = vips.with_metadata(vips.load(self._raw, "TIFF"), self._metadata, self._format.name)
-                with with_chunks(stream, self._chunks):
-                    vips.save(image, self._format.name, stream, self._quality)
+                image = vips.load(self._raw, "TIFF")
+                vips_files.write(image, self._metadata, self._format.name, stream, self._quality)
             except pyvips.Error as error:
                 raise OSError(one_line(error)) from error
-            if self._format.name == "TIFF" and self._metadata.exif:
-                add_exif(stream, self._metadata.exif)
 
 
 def is_rearranged(orientation: int) -> bool:

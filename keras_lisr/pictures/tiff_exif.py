@@ -1,7 +1,7 @@
 """EXIF in TIFF files: what is one block elsewhere stands among the tags of the file itself."""
 
 import struct
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from PIL import Image
 from PIL.ExifTags import IFD, Base
@@ -15,6 +15,7 @@ DESCRIPTIVE = (
 )
 GROUPS = (IFD.Exif, IFD.GPSInfo)
 BIG = 43
+NO_UNIT = 1
 LONG8 = 16
 
 
@@ -50,6 +51,56 @@ def described(exif: Image.Exif) -> Image.Exif:
     return tags
 
 
+def drop_resolution(file: BinaryIO) -> None:
+    """Has the resolution of a TIFF that libvips wrote, which makes one up, say nothing but that pixels are square.
+
+    Args:
+        file: TIFF, classic or BigTIFF, open for reading and writing.
+    """
+    header, order, is_big, count_format, offset_format, size, pointer = layout_of(file)
+    file.seek(struct.unpack_from(offset_format, header, pointer)[0])
+    (count,) = struct.unpack(count_format, file.read(struct.calcsize(count_format)))
+    for _ in range(count):
+        position, entry = file.tell(), file.read(size)
+        if struct.unpack_from(f"{order}H", entry)[0] == Base.ResolutionUnit:
+            file.seek(position + (12 if is_big else 8))
+            file.write(struct.pack(f"{order}H", NO_UNIT))
+            file.seek(position + size)
+    file.seek(0, 2)
+
+
+class Layout(NamedTuple):
+    """How a TIFF is laid out.
+
+    Args:
+        header: Its first bytes.
+        order: Of the bytes, for `struct`, as are all formats.
+        is_big: Whether it is a BigTIFF.
+        count_format: Of how many entries a directory has.
+        offset_format: Of a position.
+        entry_bytes: Length of an entry.
+        pointer: Where the position of the first directory stands.
+    """
+
+    header: bytes
+    order: str
+    is_big: bool
+    count_format: str
+    offset_format: str
+    entry_bytes: int
+    pointer: int
+
+
+def layout_of(file: BinaryIO) -> Layout:
+    """The layout of a TIFF that is open for reading."""
+    file.seek(0)
+    header = file.read(16)
+    order = "<" if header.startswith(b"II") else ">"
+    if struct.unpack_from(f"{order}H", header, 2)[0] == BIG:
+        return Layout(header, order, True, f"{order}Q", f"{order}Q", 20, 8)
+    return Layout(header, order, False, f"{order}H", f"{order}I", 12, 4)
+
+
 def add_exif(file: BinaryIO, exif: bytes) -> None:
     """Puts EXIF into a TIFF that has none; what cannot be parsed is left out.
 
@@ -59,12 +110,8 @@ def add_exif(file: BinaryIO, exif: bytes) -> None:
         file: TIFF, classic or BigTIFF, open for reading and writing.
         exif: Block without its prefix.
     """
-    file.seek(0)
-    header = file.read(16)
-    order = "<" if header.startswith(b"II") else ">"
-    is_big = struct.unpack_from(f"{order}H", header, 2)[0] == BIG
-    count_format, offset_format, size = (f"{order}Q", f"{order}Q", 20) if is_big else (f"{order}H", f"{order}I", 12)
-    count_size, pointer = struct.calcsize(count_format), 8 if is_big else 4
+    header, order, is_big, count_format, offset_format, size, pointer = layout_of(file)
+    count_size = struct.calcsize(count_format)
 
     end = file.seek(0, 2)
     start = end + end % 2

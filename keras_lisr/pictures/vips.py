@@ -11,7 +11,7 @@ LOADERS = {"PNG": "pngload", "JPEG": "jpegload", "MPO": "jpegload", "TIFF": "tif
     "AVIF": "heifload"
 }
 DTYPES: dict[str, np.dtype] = {"uchar": np.dtype(np.uint8), "ushort": np.dtype(np.uint16)}
-KEEP = {"exif-data": 1, "xmp-data": 2, "icc-profile-data": 8}
+KEEP = {"xmp-data": 2, "icc-profile-data": 8}
 LARGEST_CLASSIC_TIFF = 3 * 2**30  # It ends at 4 GiB, of which deflating may need some for what it cannot make smaller.
 INTERPRETATIONS = {(8, True): "b-w", (8, False): "srgb", (16, True): "grey16", (16, False): "rgb16"}
 
@@ -115,7 +115,7 @@ def interpreted(image: Any) -> Any:
 
 
 def with_metadata(image: Any, metadata: Metadata, kind: str) -> Any:
-    """A picture with what is known of it; a TIFF gets its EXIF by `keras_lisr.pictures.tiff_exif`.
+    """A picture with what is known of it but for its EXIF, to which libvips would add: see `vips_files`.
 
     Args:
         image: `pyvips.Image`.
@@ -124,14 +124,13 @@ def with_metadata(image: Any, metadata: Metadata, kind: str) -> Any:
     """
     pyvips = import_vips()
     image = image.copy()
-    blobs = {"exif-data": metadata.exif, "icc-profile-data": metadata.icc_profile, "xmp-data": metadata.xmp}
+    blobs = {"icc-profile-data": metadata.icc_profile, "xmp-data": metadata.xmp}
     if kind == "PNG":
         blobs["xmp-data"] = in_ascii(metadata.xmp)
         blobs["icc-profile-data"] = metadata.icc_profile if png_takes(metadata.icc_profile, image) else b""
     for name, blob in blobs.items():
         if blob:
-            prefix = b"Exif\0\0" if name == "exif-data" else b""
-            image.set_type(pyvips.GValue.blob_type, name, prefix + blob)
+            image.set_type(pyvips.GValue.blob_type, name, blob)
     if metadata.dpi:
         across, down = (dots / 25.4 for dots in metadata.dpi)
         image = image.copy(xres=across, yres=down)
@@ -158,19 +157,16 @@ def in_ascii(xmp: bytes) -> bytes:
         return b""
 
 
-def save(image: Any, kind: str, target: IO[bytes] | None, quality: int | None = None) -> bytes | None:
-    """Writes a picture, PNG, JPEG or TIFF, in bounded memory.
+def save(image: Any, kind: str, target: IO[bytes], quality: int | None = None) -> None:
+    """Writes a picture, PNG, JPEG or TIFF; to a file in bounded memory.
 
     Args:
         image: `pyvips.Image`.
         kind: Format, by Pillow's name.
-        target: File, open for reading and writing; None for none.
+        target: File, open for reading and writing, or stream in memory.
         quality: Of a JPEG.
-
-    Returns:
-        The content, if there is no file for it.
     """
-    # Where there is no EXIF, libvips would make some up.
+    # Otherwise, libvips would make some EXIF up.
     options: dict[str, Any] = {"keep": sum(flag for name, flag in KEEP.items() if image.get_typeof(name))}
     match kind:
         case "JPEG":
@@ -180,8 +176,10 @@ def save(image: Any, kind: str, target: IO[bytes] | None, quality: int | None = 
             options |= {"compression": "deflate", "predictor": "horizontal", "resunit": "inch"}
             options["bigtiff"] = size > LARGEST_CLASSIC_TIFF
     saver = f"{kind.lower()}save"
-    if target is None:
-        return getattr(image, f"{saver}_buffer")(**options)
+    try:
+        descriptor = target.fileno()
+    except OSError:  # A stream in memory.
+        target.write(getattr(image, f"{saver}_buffer")(**options))
+        return
     # Not a name: libvips would take what stands in brackets for options.
-    getattr(image, f"{saver}_target")(import_vips().Target.new_to_descriptor(target.fileno()), **options)
-    return None
+    getattr(image, f"{saver}_target")(import_vips().Target.new_to_descriptor(descriptor), **options)

@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from keras_lisr.pictures import vips
+from keras_lisr.pictures import vips, vips_files
 from keras_lisr.pictures.animation import Animation
 from keras_lisr.pictures.color import to_srgb
 from keras_lisr.pictures.formats import (
@@ -144,17 +144,17 @@ def write_animation(
 def encode(picture: Picture, picture_format: Format, stream: BinaryIO, quality: int | None, strip: bool) -> None:
     """Writes a picture that the format can hold to a stream."""
     pixels, metadata = prepared(picture, picture_format, strip)
+    if pixels.dtype == np.uint16 and pixels.shape[2] > 1:  # Pillow does not write it.
+        with quiet_pillow(picture):
+            vips_files.write(vips.from_array(pixels), metadata, picture_format.name, stream)
+        return
     with quiet_pillow(picture), with_chunks(stream, metadata.chunks):
-        if pixels.dtype == np.uint16 and pixels.shape[2] > 1:  # Pillow does not write it.
-            image = vips.with_metadata(vips.from_array(pixels), metadata, picture_format.name)
-            stream.write(vips.save(image, picture_format.name, None) or b"")
-        else:
-            options = options_of(metadata, picture_format, quality)
-            if pixels.shape[2] == 1:
-                options.pop("subsampling", None)  # AVIF then has no colour.
-            if picture_format.name == "TIFF" and pixels.nbytes > vips.LARGEST_CLASSIC_TIFF:
-                options |= {"compression": "raw", "big_tiff": True}  # Pillow compresses classic ones only.
-            image_of(pixels, picture_format).save(stream, picture_format.name, **options)
+        options = options_of(metadata, picture_format, quality)
+        if pixels.shape[2] == 1:
+            options.pop("subsampling", None)  # AVIF then has no colour.
+        if picture_format.name == "TIFF" and pixels.nbytes > vips.LARGEST_CLASSIC_TIFF:
+            options |= {"compression": "raw", "big_tiff": True}  # Pillow compresses classic ones only.
+        image_of(pixels, picture_format).save(stream, picture_format.name, **options)
         if picture_format.name == "TIFF" and metadata.exif:
             add_exif(stream, metadata.exif)
 

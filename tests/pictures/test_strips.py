@@ -64,12 +64,28 @@ def test_metadata_is_kept_or_stripped(tmp_path, metadata, profiles, suffix, dtyp
         result, expected = read_picture(file), read_picture(whole)
         assert np.abs(result.pixels.astype(int) - expected.pixels).max() <= (3 if suffix == "jpg" else 0)
         assert result.metadata.icc_profile == expected.metadata.icc_profile
-        # Beside EXIF, a JPEG of libvips says its resolution there only, where Pillow reads one number.
-        dpi = 2 * expected.metadata.dpi[:1] if suffix == "jpg" and not strip_metadata else expected.metadata.dpi
+        dpi = expected.metadata.dpi
         assert result.metadata.dpi == (pytest.approx(dpi, abs=0.5) if dpi else None)
         assert (b"maker" in result.metadata.exif) is not strip_metadata
+        assert result.metadata.exif == expected.metadata.exif
         assert (b"<x>" in result.metadata.xmp) is not strip_metadata
         assert read_in_strips(file)[1] == result.metadata
+
+
+@pytest.mark.parametrize("has_exif", [False, True])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_no_resolution_is_made_up(tmp_path, metadata, suffix, has_exif):
+    """By libvips, which says 25.4 dots per inch, and adds as much to EXIF."""
+    said = Metadata(metadata.exif) if has_exif else Metadata()
+    pixels = noise(20, 30, 3, np.uint16)
+    with StripWriter(tmp_path / f"strips.{suffix}", *pixels.shape, np.uint16, said) as writer:
+        writer.write(pixels)
+    write_picture(Picture(pixels, said), tmp_path / f"whole.{suffix}")
+    for name in ("strips", "whole"):
+        with Image.open(tmp_path / f"{name}.{suffix}") as image:  # Pillow takes a JPEG with EXIF for one of 72.
+            assert image.info.get("dpi") == ((72, 72) if suffix == "jpg" and has_exif else None)
+    kept = [read_picture(tmp_path / f"{name}.{suffix}").metadata.exif for name in ("strips", "whole")]
+    assert kept[0] == kept[1] and bool(kept[0]) is has_exif
 
 
 def test_16_bits_are_rounded_and_quality_counts(tmp_path):
