@@ -19,12 +19,14 @@ class Files(NamedTuple):
         output: What to write.
         ext: Format of what to write, if its name does not say it.
         lines: Where to tell what was done.
+        names: What to call some of them, by path.
     """
 
     inputs: Sequence[str]
     output: str | None
     ext: str | None
     lines: TextIO
+    names: Mapping[str, str]
 
 
 @contextmanager
@@ -65,9 +67,9 @@ def streams_as_files(
         named = {str(received): STREAM, str(sent): STREAM}
         try:
             if not to_stdout:
-                yield Files(inputs, output, ext, sys.stdout)
+                yield Files(inputs, output, ext, sys.stdout, named)
                 return
-            yield Files(inputs, str(sent), None, cast(TextIO, Renamed(sys.stderr, named)))
+            yield Files(inputs, str(sent), None, cast(TextIO, Renamed(sys.stderr, named)), named)
         except (ValueError, OSError) as error:
             raise type(error)(renamed(str(error), named)) from error
         if sent.exists():

@@ -1,14 +1,15 @@
 """`keras-lisr upscale`: pictures in, larger pictures out."""
 
 import argparse
+import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from keras_lisr.cli.files import check_targets
 from keras_lisr.cli.memory_size import parse_memory
 from keras_lisr.cli.silent_start import silent_start
-from keras_lisr.cli.standard_streams import Files, streams_as_files
+from keras_lisr.cli.standard_streams import STREAM, Files, streams_as_files
 from keras_lisr.preset_index import DEFAULT_PRESET, LITERT, choose_model, find_preset, presets
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def add_to(commands) -> None:
     existing.add_argument("--skip-existing", action="store_true", help="leave what is there: go on where a run ended")
     existing.add_argument("--overwrite", action="store_true", help="replace results that are there")
     folders.add_argument("--dry-run", action="store_true", help="only say what it would take")
-    folders.add_argument("--json", type=Path, metavar="FILE", help="append a line for each picture, and one for all")
+    log = "append a line for each picture, and one for all; - is standard output"
+    folders.add_argument("--json", type=Path, metavar="FILE", help=log)
 
     files = command.add_argument_group("files")
     files.add_argument("--ext", help="png, jpg, webp, tif, avif, or auto: as IN (default: as OUT's name says, or png)")
@@ -98,11 +100,11 @@ def upscale(arguments: argparse.Namespace) -> int:
             network = load(model_name, plan)
             suffix = f"_x{network.scale}"
         jobs = name_results(sources, files, arguments, suffix)
-        check_log(arguments.json, jobs, arguments.compare)
+        files = check_log(arguments.json, jobs, arguments.compare, files)
         if arguments.ray or is_stored(jobs):
-            return upscale_stored(jobs, network, plan, arguments, model_name, files.lines, is_single)
+            return upscale_stored(jobs, network, plan, arguments, model_name, files, is_single)
         network = network or load(model_name, plan)
-        return upscale_all(jobs, network, plan, arguments, model_name, files.lines, is_single)
+        return upscale_all(jobs, network, plan, arguments, model_name, files, is_single)
 
 
 def upscale_all(
@@ -111,7 +113,7 @@ def upscale_all(
     plan: "Plan",
     arguments: argparse.Namespace,
     model_name: str,
-    lines: TextIO,
+    files: Files,
     is_single: bool,
 ) -> int:
     """Does what is to be done, or says what it would take.
@@ -129,8 +131,8 @@ def upscale_all(
 
     worker = plan.worker(network, skip_existing=arguments.skip_existing)
     if arguments.dry_run:
-        return tell_forecast(forecast(jobs, worker), lines)
-    with Report(len(jobs), model_name, log=arguments.json, lines=lines, is_single=is_single) as report:
+        return tell_forecast(forecast(jobs, worker), files.lines)
+    with Report(len(jobs), model_name, log=arguments.json, files=files, is_single=is_single) as report:
         with closing(run_jobs(jobs, worker, report.progress)) as tasks:
             for task in tasks:
                 report.tell(task)
@@ -138,7 +140,7 @@ def upscale_all(
     if arguments.compare:
         by_rows = plan.memory is not None and task.is_alone
         write_comparison(jobs[0], arguments.compare, Path(model_name).name, plan.max_pixels, by_rows)
-        print(f"{arguments.compare}: beside bicubic", file=lines)
+        print(f"{arguments.compare}: beside bicubic", file=files.lines)
     return code
 
 
@@ -218,26 +220,36 @@ def check_options(arguments: argparse.Namespace, model_name: str) -> None:
             f"Received: scale={arguments.scale}, width={arguments.width}, height={arguments.height}, "
             f"max_megapixels={arguments.max_megapixels}"
         )
-    check_targets(arguments.json)
     if arguments.json and arguments.dry_run:
         raise ValueError(f"`json` must be absent in a dry run. Received: json={str(arguments.json)!r}")
+    if arguments.json and str(arguments.json) == STREAM:
+        return
+    check_targets(arguments.json)
     if arguments.json and arguments.json.exists():
         with arguments.json.open("rb") as file:
             if file.read(1) not in (b"", b"{"):  # A picture, named by mistake, would be spoilt.
                 raise ValueError(f"`json` must be a new file or a log. Received: json={str(arguments.json)!r}")
 
 
-def check_log(log: Path | None, jobs: "list[Job]", comparison: Path | None) -> None:
+def check_log(log: Path | None, jobs: "list[Job]", comparison: Path | None, files: Files) -> Files:
     """Checks that no picture is written over the log, and none that is read gets lines behind it.
+
+    Returns:
+        The files; where the log is standard output, what was done is told on standard error.
 
     Raises:
         ValueError: If one would.
     """
     from keras_lisr.batch.jobs import identity
 
+    if log and str(log) == STREAM:
+        if files.output in files.names:
+            raise ValueError("`json` must be a file where OUT is -, standard output. Received: json='-'")
+        return files._replace(lines=sys.stderr)
     pictures = [path for job in jobs for path in (job.source, job.target)] + ([comparison] if comparison else [])
     if log and identity(log) in map(identity, pictures):
         raise ValueError(f"`json` must be another file than IN, OUT and that of `compare`. Received: json={str(log)!r}")
+    return files
 
 
 def is_resized(arguments: argparse.Namespace) -> bool:

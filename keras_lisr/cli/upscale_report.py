@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,6 +14,7 @@ from keras_lisr.batch import Job, Task
 from keras_lisr.batch.forecast import Forecast
 from keras_lisr.batch.storage import File
 from keras_lisr.cli.memory_size import format_memory
+from keras_lisr.cli.standard_streams import STREAM, Files, renamed
 
 
 def printable(path: File) -> str:
@@ -28,8 +29,8 @@ class Report:
     Args:
         count: Number of pictures.
         model_name: The model's name.
-        log: File that gets a line of JSON for each picture, and one for all.
-        lines: Where the lines on results go; errors and bars go to standard error.
+        log: File that gets a line of JSON for each picture, and one for all; `-` is standard output.
+        files: What is read and written; lines on results go where it says, errors and bars to standard error.
         is_single: Whether one picture was asked for, itself: its failure is then that of the command.
         tiles: Whether to show the tiles of one picture at a time.
     """
@@ -40,7 +41,7 @@ class Report:
         model_name: str,
         *,
         log: Path | None,
-        lines: TextIO,
+        files: Files,
         is_single: bool = False,
         tiles: bool = True,
     ):
@@ -48,7 +49,7 @@ class Report:
         self._is_single = is_single
         self._model_name = model_name
         self._log_path = log
-        self._lines = lines
+        self._lines, self._names = files.lines, files.names
         self._shows_tiles = tiles
         self._failed: list[str] = []
         self._statuses: Counter[str] = Counter()
@@ -57,7 +58,7 @@ class Report:
         self._close = ExitStack()
 
     def __enter__(self) -> "Report":
-        self._log = self._close.enter_context(self._log_path.open("a", encoding="utf-8")) if self._log_path else None
+        self._log = self._close.enter_context(opened_log(self._log_path)) if self._log_path else None
         bars: dict[str, Any] = {"disable": None if self._shows_tiles else True, "leave": self._is_single}
         # With several pictures, the bar of all of them stands above.
         self._bar = self._close.enter_context(
@@ -133,8 +134,13 @@ class Report:
 
     def _write_log(self, record: dict[str, Any]) -> None:
         if self._log:
-            self._log.write(json.dumps(record) + "\n")
+            self._log.write(renamed(json.dumps(record), self._names) + "\n")
             self._log.flush()  # What a killed run did stays known.
+
+
+def opened_log(path: Path) -> AbstractContextManager[TextIO]:
+    """A log to which lines are appended."""
+    return nullcontext(sys.stdout) if str(path) == STREAM else path.open("a", encoding="utf-8")
 
 
 def encodable(text: str, stream: TextIO) -> str:

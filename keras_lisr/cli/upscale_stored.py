@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TextIO
 
 from keras_lisr.batch import Job, Plan, Task, connected, run_jobs, run_on_ray
 from keras_lisr.batch.cluster import check_address, check_ray
@@ -13,7 +12,7 @@ from keras_lisr.batch.shipped_model import ShippedModel
 from keras_lisr.batch.storage import Url, existing, parse
 from keras_lisr.batch.worker import SKIPPED
 from keras_lisr.cli.silent_start import silent_start
-from keras_lisr.cli.standard_streams import STREAM
+from keras_lisr.cli.standard_streams import STREAM, Files
 from keras_lisr.cli.upscale_report import Report
 from keras_lisr.runtime.rows import PictureNetwork
 
@@ -59,7 +58,7 @@ def upscale_stored(
     plan: Plan,
     arguments: argparse.Namespace,
     model_name: str,
-    lines: TextIO,
+    files: Files,
     is_single: bool,
 ) -> int:
     """Does what is to be done.
@@ -75,7 +74,7 @@ def upscale_stored(
     left = [job for job in jobs if job.target not in there]
     with ExitStack() as stack:
         tiles = not arguments.ray  # Those of several workers would say nothing.
-        report = Report(len(jobs), model_name, log=arguments.json, lines=lines, is_single=is_single, tiles=tiles)
+        report = Report(len(jobs), model_name, log=arguments.json, files=files, is_single=is_single, tiles=tiles)
         stack.enter_context(report)
         for job in jobs:
             if job.target in there:

@@ -1,10 +1,18 @@
 import io
+import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from keras_lisr.batch import Job, Task
+from keras_lisr.cli.standard_streams import Files
 from keras_lisr.cli.upscale_report import Report, encodable, printable
+
+
+def told_to(lines, names=None):
+    """What a command reads and writes that tells there what was done."""
+    return Files([], None, None, lines, names or {})
 
 
 def done(name, status="written", **known):
@@ -21,7 +29,7 @@ def test_names_take_one_line_of_any_encoding():
 
 def test_a_note_is_told_once(capsys):
     lines = io.StringIO()
-    with Report(2, "tiny", log=None, lines=lines) as report:
+    with Report(2, "tiny", log=None, files=told_to(lines)) as report:
         for name in ("a.png", "b.png"):
             report.tell(done(name, notes=("it is approximate",), description="resized to 30 x 20 pixels"))
         assert report.end() == 0
@@ -32,7 +40,7 @@ def test_a_note_is_told_once(capsys):
 
 
 def test_the_failure_of_a_single_picture_is_an_error(capsys):
-    with Report(1, "tiny", log=None, lines=io.StringIO(), is_single=True) as report:
+    with Report(1, "tiny", log=None, files=told_to(io.StringIO()), is_single=True) as report:
         report.tell(done("a.png", "failed", error="`path` must be a picture"))
         with pytest.raises(ValueError, match="^`path` must be a picture$"):
             report.end()
@@ -42,8 +50,16 @@ def test_the_failure_of_a_single_picture_is_an_error(capsys):
 def test_the_log_goes_on_where_it_was(tmp_path):
     log = tmp_path / "log"
     for name in ("a.png", "b.png"):
-        with Report(1, "tiny", log=log, lines=io.StringIO()) as report:
+        with Report(1, "tiny", log=log, files=told_to(io.StringIO())) as report:
             report.tell(done(name))
             assert log.read_text().endswith("\n")
             report.end()
     assert len(log.read_text().splitlines()) == 4
+
+
+def test_the_log_may_be_standard_output_and_names_streams(capsys):
+    with Report(1, "tiny", log=Path("-"), files=told_to(sys.stderr, {"out_a.png": "-"}), is_single=True) as report:
+        report.tell(done("a.png"))
+        report.end()
+    record, summary = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (record["source"], record["target"], summary["pictures"]) == ("a.png", "-", 1)
