@@ -1,6 +1,7 @@
 """What is done to one picture: read, upscaled, written."""
 
 import os
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ from keras_lisr.pictures.vips import LOADERS
 from keras_lisr.pictures.write import ENCODER_BYTES, write_animation, write_picture
 
 WRITTEN, SKIPPED, FAILED = "written", "skipped", "failed"
+LONGEST_SURPRISE = 300  # Of TensorFlow's errors, the rest is where in its graph.
 SHARED_MEMORY = 2**30  # What each of three pictures may take at once where no bound is given,
 SHARED_PART = 16  # and one part of so many of the bound where it is.
 
@@ -79,7 +81,8 @@ class Task:
         except Exception as error:  # TensorFlow and decoders raise types of their own.
             name = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
             name = "out of memory; " if isinstance(error, MemoryError) else name
-            self.error = " ".join(f"{name}{error}".split())
+            told = " ".join(f"{name}{error}".split())
+            self.error = textwrap.shorten(told, LONGEST_SURPRISE, placeholder=" ...") if name else told
             self.status, self.picture = FAILED, None
 
     def record(self) -> dict[str, Any]:
