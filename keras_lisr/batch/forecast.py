@@ -45,6 +45,10 @@ def forecast(jobs: Iterable[Job], worker: Worker) -> Forecast:
         worker: What would do it.
     """
     tasks = [worker.examine(job) for job in jobs]
+    for task in tasks:
+        with task.step():
+            if not task.status:
+                worker.check_memory(task)
     left = [task for task in tasks if not task.status]
     if not left:
         return Forecast(tasks, 0.0, 0.0, 0)

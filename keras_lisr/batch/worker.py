@@ -35,7 +35,7 @@ from keras_lisr.pictures.read import (
     read_animation,
     read_picture,
 )
-from keras_lisr.pictures.upscale import LittleMemoryError
+from keras_lisr.pictures.upscale import LittleMemoryError, Need
 from keras_lisr.pictures.vips import LOADERS
 from keras_lisr.pictures.write import ENCODER_BYTES, write_animation, write_picture
 
@@ -225,18 +225,13 @@ class Worker:
         """From file to file, in memory or in strips as there is room now."""
         header = task.header
         assert header is not None
-        whole = self.upscaler.as_a_whole(
-            *(header.height, header.width, header.channels, header.depth),
-            frames=header.frames,
-            decoder=DECODER_BYTES.get(header.format, 0),
-            encoder=ENCODER_BYTES.get(format_of(task.job.target).name, 0),
-        )
-        if whole.fits:
+        need = self._need_of(task)
+        if need.fits:
             task.picture = enlarged(task.picture or self.load(task), self.upscaler, tell)
             self.write(task)
         elif only_whole := what_is_only_whole(header, format_of(task.job.target)):
             assert self.upscaler.memory is not None
-            raise LittleMemoryError(self.upscaler.memory, whole.least_memory, only_whole)
+            raise LittleMemoryError(self.upscaler.memory, need.whole, only_whole)
         else:
             from keras_lisr.pictures.strips import StripReader
 
@@ -249,6 +244,32 @@ class Worker:
                 task.job.source, task.job.target, max_pixels=self.max_pixels, progress=tell, **options
             )
             task.status = WRITTEN
+
+    def check_memory(self, task: Task) -> None:
+        """Checks, from its header, that a picture can be upscaled within the bound on memory, if there is one.
+
+        Raises:
+            LittleMemoryError: If it cannot.
+        """
+        header, memory, need = task.header, self.upscaler.memory, self._need_of(task)
+        assert header is not None
+        only_whole = what_is_only_whole(header, format_of(task.job.target))
+        needed = need.whole if only_whole and not need.fits else need.strips
+        if memory is not None and needed > memory:
+            raise LittleMemoryError(
+                memory, needed, only_whole or f"a picture of {header.width} x {header.height} pixels"
+            )
+
+    def _need_of(self, task: Task) -> Need:
+        """What a picture needs in memory, as its header says."""
+        header = task.header
+        assert header is not None
+        return self.upscaler.need_of(
+            *(header.height, header.width, header.channels, header.depth),
+            frames=header.frames,
+            decoder=DECODER_BYTES.get(header.format, 0),
+            encoder=ENCODER_BYTES.get(format_of(task.job.target).name, 0),
+        )
 
     def load(self, task: Task) -> Picture | Animation:
         """What the source holds, if the target can hold it too."""

@@ -40,16 +40,18 @@ class LittleMemoryError(ValueError):
         )
 
 
-class AsAWhole(NamedTuple):
-    """What there is to say of a picture that is not to be upscaled in strips.
+class Need(NamedTuple):
+    """What a picture needs in memory.
 
     Args:
-        fits: Whether there is room for it and its result.
-        least_memory: Bytes that the upscaler's `memory` must be for these, and for the smallest tiles beside.
+        fits: Whether there is room for it and its result as a whole.
+        whole: Bytes that the upscaler's `memory` must be for these, and for the smallest tiles beside.
+        strips: Bytes that it must be in strips, without what the file's decoder holds.
     """
 
     fits: bool
-    least_memory: int
+    whole: int
+    strips: int
 
 
 class PictureUpscaler:
@@ -158,7 +160,7 @@ class PictureUpscaler:
                     writer.write(band)
         return height, width
 
-    def as_a_whole(
+    def need_of(
         self,
         height: int,
         width: int,
@@ -168,7 +170,7 @@ class PictureUpscaler:
         frames: int = 1,
         decoder: int = 0,
         encoder: int = 0,
-    ) -> AsAWhole:
+    ) -> Need:
         """Whether a picture can be read, upscaled and written as a whole: otherwise, it takes `upscale_file`.
 
         What it takes is the picture, the result, and copies of either in whatever reads and writes files. They get half
@@ -185,7 +187,7 @@ class PictureUpscaler:
                 that is free, because no tiles are left then.
         """
         if self.memory is None:
-            return AsAWhole(fits=True, least_memory=0)
+            return Need(fits=True, whole=0, strips=0)
         dtype = np.dtype(f"u{depth // 8}")
         self._prepare(dtype)
         pixel = channels * depth // 8
@@ -195,7 +197,8 @@ class PictureUpscaler:
         written = (frames * pixel + encoder) * result_height * result_width
         work, runs, least = self._least_of_runs((height, width, channels), dtype, hides_nothing=False)
         held, needed = resident_size(), max(2 * copies, written)
-        return AsAWhole(held + needed <= self.memory, held + max(needed, copies + work + runs * least))
+        work += runs * least
+        return Need(held + needed <= self.memory, held + max(needed, copies + work), held + work)
 
     def _upscale(self, rows: Rows, hides_nothing: bool, held: int, progress: Progress | None) -> Rows:
         """The whole way of a picture, as rows of the result that are made when they are asked for.

@@ -7,6 +7,7 @@ from PIL import Image
 from keras_lisr.batch import Worker, find_jobs, run_jobs
 from keras_lisr.batch.forecast import forecast, pictures_at_once, pixels_to_enlarge
 from keras_lisr.pictures import PictureUpscaler, Size
+from keras_lisr.runtime.memory import resident_size
 
 
 def test_a_forecast_is_near_what_happens(tmp_path, upscaler):
@@ -38,6 +39,18 @@ def test_what_fails_or_is_there_takes_nothing(album, tmp_path, upscaler):
     found = forecast(jobs, Worker(upscaler, skip_existing=True))
     assert (found.seconds, found.disk, found.memory) == (0, 0, 0)
     json.dumps([task.record() for task in found.tasks])
+
+
+def test_what_will_have_too_little_memory_is_told(tmp_path, network):
+    noise = np.random.default_rng(0).integers(0, 256, (600, 500, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    for room, suffixes in ((20, ("png", "webp")), (2000, ())):
+        worker = Worker(PictureUpscaler(network, memory=resident_size() + room * 2**20))
+        for suffix in ("png", "webp"):
+            jobs = find_jobs([tmp_path / "a.png"], tmp_path / f"{room}.{suffix}")
+            (task,) = forecast(jobs, worker).tasks
+            assert task.error.startswith("`memory` must be at least ") is (suffix in suffixes)
+            assert bool(worker(jobs[0]).error) is (suffix in suffixes)
 
 
 def test_passes_and_transparency_are_counted(tmp_path, network):

@@ -192,7 +192,7 @@ def test_a_picture_beyond_memory_goes_in_strips(tmp_path, network):
     job, strips = Job(tmp_path / "in.tif", tmp_path / "whole.tif"), Job(tmp_path / "in.tif", tmp_path / "strips.tif")
     assert Worker(PictureUpscaler(network))(job).error == ""
     upscaler = PictureUpscaler(network, memory=resident_size() + 250 * 2**20)
-    assert not upscaler.as_a_whole(2000, 2000).fits
+    assert not upscaler.need_of(2000, 2000).fits
     task = Worker(upscaler)(strips)
     assert (task.status, task.error) == ("written", "")
     difference = read_picture(strips.target).pixels.astype(int) - read_picture(job.target).pixels

@@ -348,24 +348,24 @@ def test_memory_makes_the_tiles_and_too_little_is_refused_before_any_work(tiny, 
 
 
 def test_whole_pictures_fit_as_memory_allows(tiny):
-    assert PictureUpscaler(tiny).as_a_whole(10**6, 10**6).fits
+    assert PictureUpscaler(tiny).need_of(10**6, 10**6).fits
     upscaler = PictureUpscaler(tiny, memory=2**33)
-    assert upscaler.as_a_whole(2000, 3000).fits and not upscaler.as_a_whole(20_000, 30_000, 4, 16).fits
+    assert upscaler.need_of(2000, 3000).fits and not upscaler.need_of(20_000, 30_000, 4, 16).fits
     upscaler.size = Size(width=100)
-    assert upscaler.as_a_whole(10_000, 10_000).fits and not upscaler.as_a_whole(10_000, 10_000, decoder=100).fits
+    assert upscaler.need_of(10_000, 10_000).fits and not upscaler.need_of(10_000, 10_000, decoder=100).fits
     upscaler.size = Size(width=10_000)
-    assert upscaler.as_a_whole(1000, 1000, encoder=60).fits and not upscaler.as_a_whole(1000, 1000, encoder=100).fits
+    assert upscaler.need_of(1000, 1000, encoder=60).fits and not upscaler.need_of(1000, 1000, encoder=100).fits
     upscaler.size = Size(width=100)
-    assert upscaler.as_a_whole(10_000, 10_000, encoder=100).fits
+    assert upscaler.need_of(10_000, 10_000, encoder=100).fits
 
 
 def test_animations_fit_by_the_size_of_each_frame(tiny):
     """100 frames of 100 x 100 that become 1600 pixels high are no picture of 10,000 x 100 that does."""
     upscaler = PictureUpscaler(tiny, size=Size(height=1600), memory=2**33)
-    assert upscaler.as_a_whole(100, 100).fits and upscaler.as_a_whole(100 * 1000, 100).fits
-    assert not upscaler.as_a_whole(100, 100, frames=1000).fits
+    assert upscaler.need_of(100, 100).fits and upscaler.need_of(100 * 1000, 100).fits
+    assert not upscaler.need_of(100, 100, frames=1000).fits
     upscaler.size = Size(max_megapixels=1)
-    assert upscaler.as_a_whole(1000, 1000).fits and not upscaler.as_a_whole(1000, 1000, frames=1000).fits
+    assert upscaler.need_of(1000, 1000).fits and not upscaler.need_of(1000, 1000, frames=1000).fits
 
 
 @pytest.mark.parametrize("memory", [0, -1, 2.5, "2GiB", True])

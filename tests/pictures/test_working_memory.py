@@ -105,7 +105,7 @@ import keras
 keras.utils.set_random_seed(0)
 source, target, memory, network = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) * 2**20, sys.argv[4]
 upscaler = PictureUpscaler(Upscaler(eval(network), precision="float32"), memory=memory)
-assert not upscaler.as_a_whole(*map(int, sys.argv[5:7])).fits
+assert not upscaler.need_of(*map(int, sys.argv[5:7])).fits
 print(*upscaler.upscale_file(source, target))
 (peak,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print(int(peak.split()[1]) / 1024)
