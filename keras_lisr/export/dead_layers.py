@@ -17,7 +17,8 @@ def bound_dead_layers(network: keras.Model, patches: Sequence[np.ndarray]) -> No
         patches: What `calibration_patches` returned.
     """
     # In the gates, too.
-    activations = {layer: layer.activation for layer in network._flatten_layers() if hasattr(layer, "activation")}
+    layers = network._flatten_layers()
+    activations = {layer: layer.activation for layer in layers if callable(getattr(layer, "activation", None))}
     alive = set()
 
     def recorded(features, layer: keras.layers.Layer):

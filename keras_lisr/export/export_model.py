@@ -116,7 +116,9 @@ def export_model(
     check_target(path, format)
     folders = [find_benchmark_set(name) for name in evaluate]
     traits = traits_of(model)
-    if (fixed := model.input_shape[1:3]) not in ((None, None), shape):
+    if (fixed := model.input_shape[1:3]) != (None, None) and format != "litert":
+        raise ValueError(f"`model` must take pictures of any size for {format!r}. Received: one that takes {fixed}")
+    if fixed not in ((None, None), shape):
         raise ValueError(f"`shape` must be {fixed}, the size that this model takes. Received: shape={shape}")
     if shape:
         check_shape(shape, traits, is_measured=bool(folders))

@@ -10,7 +10,7 @@ from keras_lisr.data.patches import dihedral
 from keras_lisr.export.calibration import Pictures, cut_patches
 from keras_lisr.export.quantization_noise import MOVES, WEIGHT_STEPS
 from keras_lisr.runtime.rows import Progress
-from keras_lisr.zoo.graph import kind
+from keras_lisr.zoo.graph import is_tensor, kind
 
 BATCH = 4
 POOL = 256  # Patches that are cut once; each is seen in eight orientations.
@@ -106,11 +106,6 @@ def simulation(network: keras.Model) -> keras.Model:
         return results
 
     return keras.models.clone_model(network, clone_function=lambda operation: operation, call_function=call)
-
-
-def is_tensor(argument: Any) -> bool:
-    """Whether an argument of a call is a tensor of the graph."""
-    return isinstance(argument, keras.KerasTensor)
 
 
 class Rounding(keras.layers.Layer):

@@ -11,6 +11,7 @@ import numpy as np
 from keras_lisr.export.channel_scales import Solution, solve
 from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
 from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
+from keras_lisr.zoo.graph import positional
 
 
 class Folding(NamedTuple):
@@ -75,6 +76,7 @@ def rescaled(model: keras.Model, solution: Solution, sizes: Callable[[int], floa
         return type(operation).from_config(operation.get_config())
 
     def call(operation, *args, **kwargs):
+        args, kwargs = positional(args, kwargs)
         if vanishes(operation, solution):
             return args[0]
         if operation.name in solution.bridges:

@@ -20,9 +20,10 @@ from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttentio
 from keras_lisr.runtime.litert_network import INPUT, OUTPUT, LiteRTNetwork
 from keras_lisr.runtime.rows import Progress
 from keras_lisr.whole_files import written_whole
-from keras_lisr.zoo.cast import in_precision
+from keras_lisr.zoo.cast import in_precision, layers_in
 
 
+@layers_in("float32")
 def write_litert(
     model: keras.Model,
     path: str | Path,

@@ -14,9 +14,11 @@ from keras_lisr.export.transposed_convolution import is_upsampling, sub_pixel
 from keras_lisr.layers.bicubic_upsample import RADIUS, BicubicUpsample, phase_kernel
 from keras_lisr.layers.contrast_channel_attention import ContrastChannelAttention
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
-from keras_lisr.zoo.graph import CHANNEL_AXES, kind, nodes, readers
+from keras_lisr.zoo.cast import layers_in
+from keras_lisr.zoo.graph import CHANNEL_AXES, is_tensor, kind, nodes, positional, readers
 
 
+@layers_in("float32")
 def litert_graph(
     model: keras.Model, *, bounded: bool = False, groups: Mapping[str, Sequence[int]] | None = None
 ) -> keras.Model:
@@ -71,6 +73,7 @@ def litert_graph(
 
     def call(operation, *args, **kwargs):
         original = originals[id(operation)]
+        args, kwargs = positional(args, kwargs)
         if is_upsampling(original):
             return rearrange(replaced[id(original)](args[0]), original.strides[0])
         if isinstance(original, BicubicUpsample):
@@ -84,13 +87,16 @@ def litert_graph(
         if kind(original) == "Split" and not isinstance(original.indices_or_sections, int):
             return slices(args[0], original.indices_or_sections)
 
-        block_sizes = [rearranged[id(tensor)][1] for tensor in keras.tree.flatten(args) if id(tensor) in rearranged]
-        if len(block_sizes) == len(keras.tree.flatten(args)) and len(set(block_sizes)) == 1:
+        tensors = keras.tree.flatten(args)
+        block_sizes = {rearranged[id(tensor)][1] if id(tensor) in rearranged else 1 for tensor in tensors}
+        channels = {tensor.shape[-1] for tensor in tensors if is_tensor(tensor)}
+        if len(block_sizes) == len(channels) == 1 and block_sizes != {1}:
+            (block_size,) = block_sizes
             first, *others = keras.tree.map_structure(lambda tensor: rearranged[id(tensor)][0], args)
             if kind(original) in ("Add", "Identity"):
-                return rearrange(operation(first, *others), block_sizes[0])
+                return rearrange(operation(first, *others), block_size)
             if kind(original) == "Rescaling":
-                return rearrange(rescale_phases(first, original, block_sizes[0]), block_sizes[0])
+                return rearrange(rescale_phases(first, original, block_size), block_size)
 
         result = operation(*args, **kwargs)
         if getattr(original, "weights", None):
@@ -139,12 +145,13 @@ def depthwise(name: str, gain: np.ndarray, shift: Any = 0.0, *, rectifies: bool 
 
 
 def two_rectifiers(rectifier: keras.layers.PReLU) -> Callable[[Any], Any]:
-    """What computes the same as a rectifier with a slope per channel.
+    """What computes the same as a rectifier with a slope per channel, or one for all.
 
     Above 0 it is the rectified features; below, -|slope| times the features, rectified, with the slope's sign. RELU
     alone would not do: XNNPACK runs it in integers only with its input's own step.
     """
-    slopes = np.ravel(rectifier.get_weights()[0])
+    channels = rectifier._inbound_nodes[0].input_tensors[0].shape[-1]
+    slopes = np.broadcast_to(np.ravel(rectifier.get_weights()[0]), channels)  # One for all, as PyTorch has it, too.
     above = depthwise(f"{rectifier.name}_above", np.ones_like(slopes), rectifies=True)
     below = depthwise(f"{rectifier.name}_below", -abs(slopes), rectifies=True)
     if (slopes >= 0).all():

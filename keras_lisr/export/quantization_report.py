@@ -57,7 +57,7 @@ class QuantizationReport:
         lines.append("| --- | ---: | ---: | ---: | ---: |")
         for loss in self.losses[:10]:
             numbers = "" if math.isnan(loss.low) else f"{loss.low:.3g} | {loss.high:.3g} | {loss.narrowest:.1%}"
-            lines.append(f"| {loss.name} | {numbers or '| |'} | {loss.noise / self.noise:.1%} |")
+            lines.append(f"| {loss.name} | {numbers or '| |'} | {loss.noise / (self.noise or 1):.1%} |")
         return "\n".join(lines)
 
 

@@ -38,6 +38,7 @@ from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
 from keras_lisr.whole_files import PARTIAL, set_aside, written_whole
 from keras_lisr.zoo import load_model, transplant
+from keras_lisr.zoo.cast import layers_in
 from keras_lisr.zoo.transplant import find_difference
 
 # TensorBoard shows the first corner of so many validation images.
@@ -258,12 +259,8 @@ def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> 
 
 def build(recipe: Recipe, precision: str) -> keras.Model:
     """The recipe's network in a precision."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
+    with layers_in(precision):
         return recipe.build()
-    finally:
-        keras.config.set_dtype_policy(policy)
 
 
 def warm_start(model: keras.Model, start_from: str | Path) -> None:

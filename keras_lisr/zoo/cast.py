@@ -1,10 +1,24 @@
-"""A model in another precision than the one it was built in."""
+"""Models in another precision than the one that is set, or that they were built in."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import keras
 
 from keras_lisr.zoo.graph import calls
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+@contextmanager
+def layers_in(policy: str) -> Iterator[None]:
+    """Gives layers that are made within a precision policy, whatever the global one is; a decorator, too."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def in_precision(model: keras.Model, precision: str) -> keras.Model:
@@ -18,9 +32,10 @@ def in_precision(model: keras.Model, precision: str) -> keras.Model:
         model: Functional model.
         precision: "float32" or "bfloat16".
     """
-    if all(layer.compute_dtype == precision for layer in model.layers if layer.weights):
-        return model
     # What handles pictures rather than features costs little and stays float32: bfloat16 has but eight bits.
+    exempt = precision != "float32"
+    if all(layer.compute_dtype == precision for layer in model.layers if layer.weights or not exempt):
+        return model
     pictures = {id(call.operation) for call in calls(model) if call.outputs[0].shape[-1] == model.output_shape[-1]}
 
     def clone(operation):

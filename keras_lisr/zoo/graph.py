@@ -114,3 +114,16 @@ def settings(operation: keras.Operation) -> str:
     """The settings that decide what an operation sees, for messages."""
     names = ("padding", "strides", "axis", "data_format")
     return ", ".join(f"{name}={getattr(operation, name)!r}" for name in names if hasattr(operation, name)) or "none"
+
+
+def is_tensor(argument: Any) -> bool:
+    """Whether an argument of a call is a tensor of the graph."""
+    return isinstance(argument, keras.KerasTensor)
+
+
+def positional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call, of which the first is positional, as it need not be."""
+    if args or not kwargs:
+        return args, kwargs
+    first, *others = kwargs
+    return (kwargs[first],), {name: kwargs[name] for name in others}

@@ -53,3 +53,15 @@ def test_only_dead_layers_are_bounded():
         if hasattr(layer, "activation") and layer.activation.__module__ == bound_dead_layers.__module__
     ]
     assert bounded == ["block_1_conv_1", "block_1_conv_2"]  # The second has no bias yet.
+
+
+class Unactivated(keras.layers.Layer):
+    activation = None
+
+    def call(self, features):
+        return features * 2
+
+
+def test_layers_may_have_no_activation():
+    inputs = keras.Input((None, None, 3))
+    bound_dead_layers(keras.Model(inputs, Unactivated()(inputs)), [picture(8, 8, 3)])

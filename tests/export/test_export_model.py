@@ -325,3 +325,15 @@ def test_the_default_preset_in_integers(benchmarks, tmp_path):
     assert sidecar.psnr.keys() == {"Set5", "Set14"}
     for measured in sidecar.psnr.values():
         assert 0 < measured["float"] - measured["file"] <= 0.20
+
+
+@pytest.mark.parametrize("name", ["n", "n.onnx", "n.xml"])
+def test_a_model_of_one_size_becomes_a_litert_file_only(tmp_path, name):
+    inputs = keras.Input((16, 20, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(3, 3, padding="same")(inputs))
+    with pytest.raises(
+        ValueError, match=r"`model` must take pictures of any size for '.*'. Received: one that takes \(16"
+    ):
+        export_model(model, tmp_path / name)
+    with pytest.raises(ValueError, match=r"`shape` must be \(16, 20\), the size that this model takes"):
+        export_model(model, tmp_path / "n.tflite")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from architectures import ARCHITECTURES, each_architecture
-from reference import picture
+from reference import assert_close, picture
 
 from keras_lisr.export.fold import fold, folding
 from keras_lisr.layers import ChannelWiseScale, GlobalAttentionBlock
@@ -266,3 +266,13 @@ def test_a_multiplication_that_stays_has_the_precision_of_its_sum():
     finally:
         keras.config.set_dtype_policy("float32")
     assert folded.get_layer("trunk_scale").compute_dtype == "bfloat16"
+
+
+def test_layers_may_be_called_by_keyword():
+    inputs = keras.Input((None, None, 3))
+    features = keras.layers.Conv2D(4, 3, padding="same")(inputs)
+    scaled = ChannelWiseScale(0.5)(inputs=features)
+    model = keras.Model(inputs, keras.layers.Conv2D(3, 3, padding="same")(scaled))
+    folded = fold(model)
+    assert not [layer for layer in folded.layers if isinstance(layer, ChannelWiseScale)]
+    assert_close(folded(picture(1, 9, 9, 3)), model(picture(1, 9, 9, 3)))

@@ -9,6 +9,7 @@ from keras_lisr.export.litert import convert
 from keras_lisr.export.litert_file import read_litert_file
 from keras_lisr.export.litert_graph import litert_graph
 from keras_lisr.layers import BicubicUpsample
+from keras_lisr.zoo.cast import layers_in
 from keras_lisr.zoo.graph import nodes
 
 PICTURE = picture(1, 16, 21, 3)
@@ -135,6 +136,36 @@ def test_slopes_are_operators_that_run_in_integers(lowest):
     expected = to_numpy(model(PICTURE)).clip(0, 1)
     assert_close(rewritten(PICTURE), expected, atol=0.501 / 255)
     assert operations(litert_graph(model)) == operations(model)  # In floats, XNNPACK runs it.
+
+
+def test_one_slope_for_all_channels_will_do():
+    """As PyTorch has it."""
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, keras.layers.PReLU("ones", shared_axes=[1, 2, 3])(inputs - 0.5))
+    assert_close(litert_graph(model, bounded=True)(PICTURE), to_numpy(model(PICTURE)).clip(0, 1), atol=0.501 / 255)
+
+
+def test_the_global_policy_does_not_matter():
+    model = zoo.memnet(2, num_filters=4, num_blocks=1, ggas=True, cwss=True)
+    prelu = zoo.fsrcnn(2, num_filters=4, num_blocks=1, ggas=True, head="deconvolution")
+    with layers_in("mixed_bfloat16"):
+        for network in (model, prelu):
+            for bounded in (False, True):
+                rewritten = litert_graph(network, bounded=bounded)
+                assert {layer.compute_dtype for layer in rewritten.layers} == {"float32"}
+
+
+def test_what_is_added_to_other_channels_is_rearranged_first():
+    inputs = keras.Input((None, None, 3))
+    light = keras.ops.depth_to_space(keras.layers.Conv2D(4, 3, padding="same")(inputs), 2)
+    assert_equal(keras.Model(inputs, keras.layers.Add()([BicubicUpsample(2)(inputs), light])))
+
+
+def test_layers_may_be_called_by_keyword():
+    inputs = keras.Input((None, None, 3))
+    features = keras.layers.Conv2D(12, 3, padding="same")(inputs=inputs)
+    features = keras.layers.BatchNormalization()(inputs=keras.layers.ReLU()(inputs=features))
+    assert_equal(keras.Model(inputs, keras.layers.Rescaling(2.0, 0.1)(inputs=keras.ops.depth_to_space(features, 2))))
 
 
 def test_slopes_of_pixels_stay():

@@ -54,3 +54,11 @@ def test_ranges_are_those_of_the_pictures(model):
     values = np.asarray(keras.Model(model.input, model.get_layer("trunk").output)(np.stack(PATCHES)))
     assert losses["trunk"].low == pytest.approx(values.min(), rel=1e-5)
     assert losses["trunk"].high == pytest.approx(values.max(), rel=1e-5)
+
+
+def test_a_network_that_returns_nothing_loses_nothing():
+    inputs = keras.Input((None, None, 3))
+    report = quantization_report(
+        keras.Model(inputs, keras.layers.Conv2D(3, 1, kernel_initializer="zeros")(inputs)), PATCHES
+    )
+    assert report.psnr == math.inf and "0.0% |" in str(report)
