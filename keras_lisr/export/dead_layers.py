@@ -1,16 +1,19 @@
-"""Layers that return 0 whatever the picture, such as those of a gate whose few units are all off."""
+"""Layers that return the same next to nothing whatever the picture, such as those of a gate whose few units are off."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
 
+NOTHING = 1e-3  # Of a sigmoid's argument, less than a step of 8 bits of what it makes of it.
+
 
 def bound_dead_layers(network: keras.Model, patches: Sequence[np.ndarray]) -> None:
-    """Gives the converter a range for convolutions that return nothing but 0 on all patches.
+    """Gives the converter a range for convolutions that return nothing on all patches but 0 or a bias near it.
 
-    Of the empty range that calibration finds there, it makes a step of 1e-8, which XNNPACK does not compute with.
+    Of the range that calibration finds there, if any, it makes a step of 1e-8, which XNNPACK does not compute with.
 
     Args:
         network: What `litert_graph` returned; changed in place.
@@ -20,10 +23,13 @@ def bound_dead_layers(network: keras.Model, patches: Sequence[np.ndarray]) -> No
     layers = network._flatten_layers()
     activations = {layer: layer.activation for layer in layers if callable(getattr(layer, "activation", None))}
     alive = set()
+    constants: dict[keras.layers.Layer, Any] = {}
 
     def recorded(features, layer: keras.layers.Layer):
         result = activations[layer](features)
-        if keras.ops.any(result != 0):
+        pixels = keras.ops.reshape(result, (-1, result.shape[-1]))
+        constant = constants.setdefault(layer, pixels[0])
+        if keras.ops.any(keras.ops.abs(result) > NOTHING) or keras.ops.any(pixels != constant):
             alive.add(layer)
         return result
 

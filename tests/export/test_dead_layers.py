@@ -30,8 +30,17 @@ def dead_gate() -> keras.Model:
     return model
 
 
+def gate_with_a_bias_near_0() -> keras.Model:
+    """As fine-tuning makes of a dead gate."""
+    model = dead_gate()
+    excite = model.get_layer("block_1_attention").excite
+    kernel, bias = excite.get_weights()
+    excite.set_weights([kernel, np.full_like(bias, 1e-6)])
+    return model
+
+
 @pytest.mark.usefixtures("quick_int8")
-@pytest.mark.parametrize("build", [dead_block, dead_gate])
+@pytest.mark.parametrize("build", [dead_block, dead_gate, gate_with_a_bias_near_0])
 def test_networks_with_dead_layers_become_integers(build, tmp_path):
     """XNNPACK refused them: a tensor that is always 0 had a step of 1e-8."""
     model = build()
