@@ -13,6 +13,7 @@ import numpy as np
 from keras_lisr.export.channel_scales import ONE, Scales, Solution, solve
 from keras_lisr.export.fold import rescaled
 from keras_lisr.export.quantization_noise import features_of, is_rounded, kernels_of, measure
+from keras_lisr.zoo.cast import in_precision
 from keras_lisr.zoo.graph import calls
 
 ITERATIONS = 200
@@ -33,6 +34,7 @@ def equalize(model: keras.Model, patches: Sequence[np.ndarray]) -> keras.Model:
     Raises:
         ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says.
     """
+    model = in_precision(model, "float32")
     solution = solve(model)
     sizes = least_noise(model, solution, patches)
     return rescaled(model, solution, sizes=lambda root: sizes.get(root, 1.0))

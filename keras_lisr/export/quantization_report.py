@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_lisr.export.quantization_noise import features_of, kernels_of, measure
+from keras_lisr.zoo.cast import in_precision
 from keras_lisr.zoo.graph import calls
 
 
@@ -79,6 +80,7 @@ def quantization_report(model: keras.Model, patches: Sequence[np.ndarray]) -> Qu
         patches = calibration_patches("DIV2K_train_LR_bicubic/X4")
         print(quantization_report(equalize(fold(from_preset("imdn_x4")), patches), patches))
     """
+    model = in_precision(model, "float32")
     graph, statistics = list(calls(model)), measure(model, patches)
     features, kernels = features_of(graph, statistics), kernels_of(graph, statistics)
     low, high, _, gain = features.channels

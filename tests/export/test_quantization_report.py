@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 from reference import picture
 
+from keras_lisr.export.equalize import equalize
 from keras_lisr.export.fold import fold
 from keras_lisr.export.quantization_report import quantization_report
 from keras_lisr.zoo import edsr_baseline
+from keras_lisr.zoo.cast import in_precision
 
 PATCHES = [picture(16, 16, 3, phase=phase) for phase in range(2)]
 
@@ -54,6 +56,13 @@ def test_ranges_are_those_of_the_pictures(model):
     values = np.asarray(keras.Model(model.input, model.get_layer("trunk").output)(np.stack(PATCHES)))
     assert losses["trunk"].low == pytest.approx(values.min(), rel=1e-5)
     assert losses["trunk"].high == pytest.approx(values.max(), rel=1e-5)
+
+
+def test_a_network_in_bfloat16_is_judged_in_float32(model):
+    found, expected = (
+        quantization_report(equalize(each, PATCHES), PATCHES) for each in (in_precision(model, "bfloat16"), model)
+    )
+    assert found.psnr == pytest.approx(expected.psnr, abs=0.01)
 
 
 def test_a_network_that_returns_nothing_loses_nothing():
