@@ -21,7 +21,7 @@ def at_most_weights(most: int) -> Iterator[None]:
     `keras.Variable`, which every weight and every state is, counts.
 
     Args:
-        most: How many numbers the file holds.
+        most: How many numbers the network may have, by those in the file.
 
     Raises:
         ValueError: Within, from the weight that would go beyond.
@@ -34,7 +34,7 @@ def at_most_weights(most: int) -> Iterator[None]:
         if threading.get_ident() == thread:
             made += math.prod(shape or getattr(initializer, "shape", ()))
             if made > most + SLACK:
-                raise ValueError(f"it holds {most} weights, and describes a network of {made} and more")
+                raise ValueError(f"it describes a network of {made} weights and more; by those in it, {most} can be")
         make(variable, initializer, shape, *args, **kwargs)
 
     with _one_at_a_time:

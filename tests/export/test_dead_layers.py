@@ -73,4 +73,6 @@ class Unactivated(keras.layers.Layer):
 
 def test_layers_may_have_no_activation():
     inputs = keras.Input((None, None, 3))
-    bound_dead_layers(keras.Model(inputs, Unactivated()(inputs)), [picture(8, 8, 3)])
+    model = keras.Model(inputs, Unactivated()(inputs))
+    bound_dead_layers(model, [picture(8, 8, 3)])
+    np.testing.assert_array_equal(to_numpy(model(picture(1, 8, 8, 3))), 2 * picture(1, 8, 8, 3))
