@@ -133,8 +133,8 @@ def with_orientation(exif: bytes, orientation: int) -> bytes:
 
 
 def of_size(metadata: Metadata, height: int, width: int) -> Metadata:
-    """Metadata of a picture of that size: EXIF and XMP say it, where they said another."""
-    exif, xmp = metadata.exif, metadata.xmp
+    """Metadata of an upright picture of that size: EXIF and XMP say so, where they said otherwise."""
+    exif, xmp = with_orientation(metadata.exif, UPRIGHT), XMP_ORIENTATION.sub(rb"\g<1>1", metadata.xmp)
     for tag, side in ((Base.ExifImageHeight, height), (Base.ExifImageWidth, width)):
         exif = with_value(exif, side, tag, IFD.Exif)
     for names, side in ((XMP_HEIGHTS, height), (XMP_WIDTHS, width)):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from picture_files import exif_with
 from PIL import Image
 from PIL.ExifTags import Base
 
@@ -179,6 +180,15 @@ def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path, monkeypatch, 
         write_picture(picture, tmp_path / "a.png")
     assert os.listdir(tmp_path) == ["a.png"]
     assert (tmp_path / "a.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp", "avif"])
+def test_what_is_written_is_upright_whatever_the_metadata_say(tmp_path, suffix):
+    said = Metadata(exif_with(6).tobytes().removeprefix(b"Exif\0\0"), xmp=b'<x tiff:Orientation="6"/>')
+    for dtype in (np.uint8, np.uint16):
+        write_picture(Picture(np.zeros((9, 11, 3), dtype), said), tmp_path / f"a.{suffix}")
+        found = read_picture(tmp_path / f"a.{suffix}")
+        assert found.pixels.shape == (9, 11, 3) and b'Orientation="6"' not in found.metadata.xmp
 
 
 def test_exif_that_is_too_long_for_jpeg_is_left_out(tmp_path):
