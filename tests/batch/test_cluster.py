@@ -1,4 +1,3 @@
-import signal
 import socket
 import sys
 import threading
@@ -62,18 +61,6 @@ def test_other_servers_and_none_are_told_at_once(answering):
 def test_addresses_are_of_these_kinds(address):
     with pytest.raises(ValueError, match=r"`ray` must be auto, local, host:port or ray://host:port\. Received: ray="):
         check_address(address)
-
-
-def test_no_running_cluster_is_one_line(monkeypatch, tmp_path):
-    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    before = signal.getsignal(signal.SIGTERM)
-    with (
-        pytest.raises(OSError, match=r"Received: ray='auto' \(Could not find any running Ray instance"),
-        connected("auto"),
-    ):
-        pass
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_ray_that_is_missing_is_named(monkeypatch):

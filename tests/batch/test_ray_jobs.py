@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import signal
 import time
 
 import numpy as np
@@ -42,6 +43,19 @@ def pictures(album):
     for i in range(9):
         shutil.copy(album / "a.png", album / f"p{i}.png")
     return album
+
+
+def test_no_running_cluster_is_one_line(monkeypatch, tmp_path):
+    # Here, so that no other process of the tests has a cluster meanwhile.
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    before = signal.getsignal(signal.SIGTERM)
+    with (
+        pytest.raises(OSError, match=r"Received: ray='auto' \(Could not find any running Ray instance"),
+        connected("auto"),
+    ):
+        pass
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_what_lives_and_what_dies(cluster, pictures, model, tmp_path, capfd):
