@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 
 from keras_lisr.pictures import Picture, read_picture, write_picture
-from keras_lisr.pictures.drift import without_drift
+from keras_lisr.pictures.drift import CELL, RUN, without_drift
 from keras_lisr.runtime.rows import bands_of, whole
 
 SRGB = ImageCms.createProfile("sRGB")
@@ -76,6 +76,22 @@ def pixels(path):
     return read_picture(path).pixels
 
 
+def mirrored_by_pillow(pixels, height, width, resample=Image.Resampling.LANCZOS):
+    """What Pillow makes of the middle of a picture that its mirror images surround, in floats.
+
+    Args:
+        pixels: `(height, width, channels)`.
+        height: Of the result.
+        width: Likewise.
+        resample: Pillow's filter.
+    """
+    rows, columns, _ = pixels.shape
+    mirrored = np.pad(pixels, [(rows, rows), (columns, columns), (0, 0)], mode="symmetric").astype(np.float32)
+    box = (columns, rows, 2 * columns, 2 * rows)
+    channels = (Image.fromarray(channel) for channel in np.moveaxis(mirrored, 2, 0))
+    return np.stack([channel.resize((width, height), resample, box=box) for channel in channels], axis=2)
+
+
 def upscaled(network, array, times=1):
     """What a network makes of pixels, again and again, when its colours are kept."""
     enlarged = network(array if times == 1 else upscaled(network, array, times - 1))
@@ -94,10 +110,14 @@ def upscaled_part(upscaler, array, top, left, side):
         side: Its pixels.
     """
     scale, margin = upscaler.scale, 64  # As far as the correction of a cell reaches.
+    run = RUN * CELL  # Columns that are corrected together.
+    height, width, _ = array.shape
 
-    def around(more):
-        starts = ((top, array.shape[0]), (left, array.shape[1]))
-        return [slice(max(0, start - more), min(start + side + more, length)) for start, length in starts]
+    def around(rows, columns, more=0):
+        return [
+            slice(max(0, rows.start - more), min(rows.stop + more, height)),
+            slice(max(0, columns.start - more), min(columns.stop + more, width)),
+        ]
 
     def within(inner, outer):
         return tuple(
@@ -105,6 +125,9 @@ def upscaled_part(upscaler, array, top, left, side):
             for part, whole in zip(inner, outer, strict=True)
         )
 
-    seen, corrected, part = around(margin + upscaler.halo), around(margin), around(0)
+    part = around(slice(top, top + side), slice(left, left + side))
+    rows, columns = around(*part, margin)
+    corrected = around(rows, slice(columns.start // run * run, -(-columns.stop // run) * run))
+    seen = around(*corrected, upscaler.halo)
     enlarged = upscaler(array[tuple(seen)])[within(corrected, seen)]
     return upscaled(lambda _: enlarged, array[tuple(corrected)])[within(part, corrected)]

@@ -7,18 +7,20 @@ from keras_lisr.runtime.rows import Rows, Stream
 
 CELL = 8  # Pixels of the original, along a side, over which details are averaged out.
 PASSES = 8  # What is clipped at black or white is missing from a mean, and added in the next.
-MOST = 0.5 / 255  # Drift that may be left, where white is 1: half a step of 8 bits.
+MOST = 0.5 / 255  # Drift that may be left in a cell, where white is 1: half a step of 8 bits.
+RUN, MOST_OF_RUN = 16, 0.15 / 255  # Cells in a row that may not all drift the same way, and what their mean may.
 
 
-def working_memory(row: int, scale: int) -> int:
+def working_memory(row: int, scale: int, has_alpha: bool = False) -> int:
     """Bytes that are held at most while a picture is corrected.
 
     Args:
         row: Bytes of a row of the enlarged picture.
         scale: As for `without_drift`.
+        has_alpha: Whether colours and alpha are corrected alone before.
     """
-    # The strip, its cells, and copies of them as signed integers; measured at most 12.4 where all are levelled.
-    return 13 * (band_height(scale) + 2 * CELL) * scale * row
+    # The strip, its cells, and copies of some; measured at most 7.5. Alone, each waits as a strip and its cells.
+    return (11 if has_alpha else 8) * (band_height(scale) + 2 * CELL) * scale * row
 
 
 def band_height(scale: int) -> int:
@@ -30,23 +32,25 @@ def without_drift(enlarged: Rows, original: Rows, scale: int) -> Stream:
     """An enlarged picture whose colours are those of the original, on the average of small areas.
 
     By what the means of cells of 8 x 8 pixels differ is added in whole steps, with linear interpolation between the
-    cells' centres, until it is less than half a step of 8 bits; where most is black or white, to what has room.
-    Everything finer is what the picture was enlarged for.
+    cells' centres, until it is less than half a step of 8 bits; where most is black or white, to what has room. If what
+    is left is of one sign in many cells, some of their pixels get a step more. Everything finer is what the picture was
+    enlarged for. Where the last channel is alpha, it is taken for right, and colours count as far as they are seen.
 
     Args:
         enlarged: uint8 or uint16, `(height * scale, width * scale, channels)`.
         original: Of the same type, `(height, width, channels)`.
         scale: Integer factor between the two.
     """
-    height, width, _ = original.shape
+    height, width, channels = original.shape
     rows = band_height(scale)
+    correct = corrected_as_seen if channels in (2, 4) else corrected
 
     def bands():
         for start in range(0, height, rows):
             stop = min(start + rows, height)
             # A row of cells more on each side, for the interpolation.
             first, last = max(0, start - CELL), min(stop + CELL, height)
-            strip = corrected(enlarged[first * scale : last * scale], original[first:last], scale)
+            strip = correct(enlarged[first * scale : last * scale], original[first:last], scale)
             yield strip[(start - first) * scale : (stop - first) * scale, : width * scale]
 
     return Stream(bands(), enlarged.shape, enlarged.dtype)
@@ -60,32 +64,55 @@ def corrected(enlarged: np.ndarray, original: np.ndarray, scale: int) -> np.ndar
         original: `(height, width, channels)`.
         scale: Integer factor between the two.
     """
-    white = np.iinfo(enlarged.dtype).max
     wanted = Cells(original, CELL).means()
     cells = Cells(enlarged, CELL * scale)
     means = cells.means()
     for _ in range(PASSES):
         steps = interpolated(wanted - means)
-        rows, columns = np.nonzero(steps.any((1, 3, 4)))  # Where it rounds to nothing, nothing is touched.
-        chosen = steps[rows, :, columns].astype(cells.signed).repeat(scale, axis=1).repeat(scale, axis=2)
-        means[rows, columns] = cells.add(chosen, rows, columns)
-        if (np.abs(wanted - means) < MOST * white).all():
+        if not steps.any():
             break
-    else:
-        cells.level(wanted, means)
+        for row, of_row in enumerate(steps):
+            columns = np.flatnonzero(of_row.any((0, 2, 3)))  # Where it rounds to nothing, nothing is touched.
+            chosen = of_row[:, columns].astype(cells.signed).repeat(scale, axis=0).repeat(scale, axis=2)
+            means[row, columns] = cells.add(chosen, row, columns)
+    cells.level(wanted, means)
+    cells.balance(wanted, means)
     return cells.joined()
 
 
-def with_means(pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Pixels with the means of what they were rounded from, on the average of small areas, where that was clipped.
+def corrected_as_seen(enlarged: np.ndarray, original: np.ndarray, scale: int) -> np.ndarray:
+    """A strip of an enlarged picture whose colours, times its alpha, are those of the original on the average.
+
+    Arguments and result are those of `corrected`; the last channel is alpha, and colours of each were right.
+    """
+    colours, alpha = enlarged[..., :-1], enlarged[..., -1:]
+    wanted = Cells(original[..., :-1], CELL, original[..., -1:]).means()
+    return np.concatenate([with_means(colours, wanted, CELL * scale, alpha), alpha], axis=2)
+
+
+def with_means(pixels: np.ndarray, wanted: np.ndarray, side: int = CELL, alpha: np.ndarray | None = None) -> np.ndarray:
+    """Pixels whose means are what is wanted on the average of small areas.
 
     Args:
         pixels: uint8 or uint16, `(height, width, channels)`.
-        values: What they are the nearest to, of the same shape; some beyond black and white.
+        wanted: The mean of each cell, `(rows, columns, channels)`; beyond white, it is had from cells beside.
+        side: Pixels of a cell along each side.
+        alpha: As for `Cells`.
     """
-    cells = Cells(pixels, CELL)
-    cells.level(Cells(values, CELL).means(), cells.means())
+    cells = Cells(pixels, side, alpha)
+    wanted, means = cells.within_reach(wanted), cells.means()
+    cells.level(wanted, means)
+    cells.balance(wanted, means)
     return cells.joined()[: len(pixels), : pixels.shape[1]]
+
+
+def dither(side: int) -> np.ndarray:
+    """Thresholds from 0 to 1 that are spread evenly over each row, each column and the whole, `(side, side)`.
+
+    The additive recurrence R2 of Martin Roberts, which steps by powers of the plastic number's inverse.
+    """
+    steps = 0.7548776662466927, 0.5698402909980532
+    return np.add.outer(*(np.arange(side) * step for step in steps)) % 1
 
 
 class Cells:
@@ -94,9 +121,11 @@ class Cells:
     Args:
         pixels: `(height, width, channels)`.
         side: Pixels of a cell along each side.
+        alpha: How much of each pixel is seen, an integer of the pixels' type, `(height, width, 1)`; where it is None,
+            all of it.
     """
 
-    def __init__(self, pixels: np.ndarray, side: int):
+    def __init__(self, pixels: np.ndarray, side: int, alpha: np.ndarray | None = None):
         height, width, _ = pixels.shape
 
         def in_cells(values):
@@ -106,51 +135,121 @@ class Cells:
         self.values = in_cells(pixels)
         self.inside = in_cells(np.ones((height, width, 1), bool))
         self.areas = self.inside.sum((1, 3))
+        self.seen = None if alpha is None else in_cells(alpha.astype(np.float32) / np.iinfo(alpha.dtype).max)
         self.signed = np.result_type(self.values, np.int8)  # What a difference of two pixels is.
 
+    @property
+    def white(self) -> int:
+        """The largest value of a pixel."""
+        return int(np.iinfo(self.values.dtype).max)
+
     def means(self) -> np.ndarray:
-        """The mean of each cell, `(rows, columns, channels)`."""
-        kind = np.uint32 if self.values.dtype.kind == "u" else None
-        return self.values.sum(1, dtype=kind).sum(2) / self.areas
+        """The mean of each cell, `(rows, columns, channels)`: of colours, as they are seen."""
+        return self._means_of_all(self.values)
+
+    def _means_of_all(self, values: np.ndarray) -> np.ndarray:
+        every = slice(None)
+        return np.stack([self._means_of(pixels, row, every) for row, pixels in enumerate(values)])
+
+    def _means_of(self, pixels: np.ndarray, row: int, columns: np.ndarray | slice) -> np.ndarray:
+        """Means of pixels, or of what is true of them, if they are those of some cells of a row."""
+        if self.seen is not None:
+            pixels = pixels * self.seen[row][:, columns]
+        kind = np.uint32 if pixels.dtype.kind == "u" else None
+        return pixels.sum(0, dtype=kind).sum(1) / self.areas[row, columns]
 
     def joined(self) -> np.ndarray:
         """The picture, and what its last cells lack of whole ones."""
         rows, side, _, _, channels = self.values.shape
         return self.values.reshape(rows * side, -1, channels)
 
-    def add(self, steps: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def add(self, steps: np.ndarray, row: int, columns: np.ndarray) -> np.ndarray:
         """Adds integers to the pixels of some cells, as far as black and white leave room, and returns their means.
 
         Args:
-            steps: What is added, of type `signed`, `(cells, side, side, channels)`.
-            rows: Where each of the cells lies.
-            columns: Likewise.
+            steps: What is added, of type `signed`, `(side, cells, side, channels)`.
+            row: Where the cells lie.
+            columns: Likewise, of each.
         """
-        shifted = steps + self.values[rows, :, columns]
-        shifted.clip(0, np.iinfo(self.values.dtype).max, out=shifted)
-        shifted *= self.inside[rows, :, columns]
-        self.values[rows, :, columns] = shifted
-        return shifted.sum((1, 2)) / self.areas[rows, columns]
+        shifted = steps + self.values[row][:, columns]
+        shifted.clip(0, self.white, out=shifted)
+        shifted *= self.inside[row][:, columns]
+        self.values[row][:, columns] = shifted
+        return self._means_of(shifted, row, columns)
 
     def level(self, wanted: np.ndarray, means: np.ndarray) -> None:
         """Brings means to what is wanted by what is added to those pixels of a cell that have room.
 
         Args:
             wanted: `(rows, columns, channels)`.
-            means: Those that are, likewise.
+            means: Those that are, likewise; they are brought up to date.
         """
-        white = np.iinfo(self.values.dtype).max
         for _ in range(PASSES):
             missing = wanted - means
-            missing[np.abs(missing) < MOST * white] = 0
-            rows, columns = np.nonzero(missing.any(2))
-            if not rows.size:
+            missing[np.abs(missing) < MOST * self.white] = 0
+            if not missing.any():
                 break
-            pixels, more = self.values[rows, :, columns], missing[rows, columns][:, None, None]
-            has_room = np.where(more > 0, pixels < white, pixels > 0) & self.inside[rows, :, columns]
-            share = has_room.sum((1, 2), keepdims=True) / self.areas[rows, columns][:, None, None]
-            steps = np.rint(np.divide(more, share, out=np.zeros_like(more), where=share > 0)).clip(-white, white)
-            means[rows, columns] = self.add(has_room * steps.astype(self.signed), rows, columns)
+            self._add_where_there_is_room(missing, means, np.array(0.5))
+
+    def within_reach(self, wanted: np.ndarray) -> np.ndarray:
+        """Means that pixels can have: what cells would need beyond black and white, others of their run get."""
+        most = self.white * self._means_of_all(self.inside)
+        reached = wanted.clip(0, most)
+        others = (reached > 0) & (reached < most)
+        missing, room = (of_runs(values * self.areas) for values in (wanted - reached, others))
+        more = np.divide(missing, room, out=np.zeros_like(missing), where=room > 0)
+        return (reached + others * for_cells(more, self.areas)).clip(0, most)
+
+    def balance(self, wanted: np.ndarray, means: np.ndarray) -> None:
+        """Brings means of several cells in a row to what is wanted, where what each of them lacks adds up.
+
+        A cell comes nearer to its own mean or stays as it is.
+
+        Args:
+            wanted: `(rows, columns, channels)`.
+            means: Those that are, likewise; they are brought up to date.
+        """
+        thresholds = dither(self.values.shape[1])[:, None, :, None]
+        # One pixel alone is rounded to the nearest.
+        negligible = np.maximum(MOST_OF_RUN * self.white * of_runs(self.areas), 0.5)
+        for _ in range(PASSES):
+            missing = (wanted - means) * self.areas
+            all_missing = of_runs(missing)
+            all_missing[np.abs(all_missing) < negligible] = 0
+            if not all_missing.any():
+                break
+            missing[missing * for_cells(all_missing, missing) <= 0] = 0
+            same_way = of_runs(missing)
+            share = np.divide(all_missing, same_way, out=np.zeros_like(same_way), where=same_way != 0)
+            missing *= for_cells(share, missing) / self.areas
+            self._add_where_there_is_room(missing, means, thresholds)
+
+    def _add_where_there_is_room(self, missing: np.ndarray, means: np.ndarray, thresholds: np.ndarray) -> None:
+        """Adds to the means of cells by whole steps of pixels that are not as black or white as can be.
+
+        Args:
+            missing: What is to be added, `(rows, columns, channels)`.
+            means: As for `level`.
+            thresholds: Fraction of a step, from 0 to 1, from which a pixel gets a whole one.
+        """
+        for row, of_row in enumerate(missing):
+            columns = np.flatnonzero(of_row.any(1))
+            pixels, more = self.values[row][:, columns], of_row[columns][None, :, None]
+            has_room = np.where(more > 0, pixels < self.white, pixels > 0) & self.inside[row][:, columns]
+            share = self._means_of(has_room, row, columns)[None, :, None]
+            steps = np.divide(more, share, out=np.zeros_like(more), where=share > 0).clip(-self.white, self.white)
+            steps = np.floor(steps + 1 - thresholds).astype(self.signed)
+            means[row, columns] = self.add(has_room * steps, row, columns)
+
+
+def of_runs(values: np.ndarray) -> np.ndarray:
+    """Sums over the cells of each run, of `(rows, columns, channels)`."""
+    return np.add.reduceat(values, range(0, values.shape[1], RUN), axis=1)
+
+
+def for_cells(values: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Values of runs for each of their cells, which `cells` has in its columns."""
+    return values.repeat(RUN, axis=1)[:, : cells.shape[1]]
 
 
 def interpolated(drift: np.ndarray) -> np.ndarray:

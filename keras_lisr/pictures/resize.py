@@ -5,7 +5,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from keras_lisr.pictures.drift import with_means
+from keras_lisr.pictures.drift import CELL, Cells, with_means
 from keras_lisr.runtime.rows import BAND, Rows, Stream
 from keras_lisr.runtime.tiling import bands_in_tiles
 
@@ -18,9 +18,10 @@ def resized(rows: Rows, height: int, width: int) -> Stream:
     """A picture at another size, by Pillow's Lanczos filter, which is wide enough to leave no aliasing.
 
     In floats, rounded once, so that 16 bits stay. If the last channel is alpha, colours are multiplied by it meanwhile:
-    those that cannot be seen do not count. What the filter makes of edges beyond black and white is clipped, and taken
-    from the pixels around, so that means stay. Always in the same bands, whatever the memory, so that the same bytes
-    come out.
+    those that cannot be seen do not count. The picture goes on beyond its border as its mirror image does (as in
+    MATLAB's `imresize`): a filter that ends there would let pixels at the border count more than others. What it makes
+    of edges beyond black and white is clipped, and taken from the pixels around, so that means stay; a low picture's
+    mean stays exactly. Always in the same bands, whatever the memory, so that the same bytes come out.
 
     Args:
         rows: uint8 or uint16, grey, RGB, or either with alpha.
@@ -33,12 +34,15 @@ def resized(rows: Rows, height: int, width: int) -> Stream:
 
     def bands():
         step = rows.shape[0] / height
+        beyond = reach(rows.shape[1] / width)
         for start in range(0, height, result_rows(step)):
             stop = min(start + result_rows(step), height)
-            first, last = source_rows(start, stop, step, rows.shape[0])
-            strip = rows[first:last]
-            box = (0, start * step - first, strip.shape[1], min(stop * step - first, len(strip)))
-            yield resize_strip(strip, box, (width, stop - start))
+            first, last = source_rows(start, stop, step)
+            inside = max(first, 0), min(last, rows.shape[0])
+            missing = [(inside[0] - first, last - inside[1]), (beyond, beyond), (0, 0)]
+            strip = np.pad(rows[slice(*inside)], missing, mode="symmetric")
+            box = (beyond, start * step - first, beyond + rows.shape[1], stop * step - first)
+            yield resize_strip(strip, box, (width, stop - start), is_whole=stop - start == height)
 
     return Stream(bands(), (height, width, rows.shape[2]), rows.dtype)
 
@@ -48,34 +52,46 @@ def result_rows(step: float) -> int:
     return max(1, round(BAND / max(step, 1)))
 
 
-def source_rows(start: int, stop: int, step: float, height: int) -> tuple[int, int]:
-    """The rows of the picture, from the first to the one behind the last, that rows of the result are made of."""
-    support = math.ceil(SUPPORT * max(step, 1)) + 1
-    return max(0, math.floor(start * step) - support), min(height, math.ceil(stop * step) + support)
+def source_rows(start: int, stop: int, step: float) -> tuple[int, int]:
+    """Rows from the first to the one behind the last that rows of the result are made of, some beyond the picture."""
+    return math.floor(start * step) - reach(step), math.ceil(stop * step) + reach(step)
 
 
-def resize_strip(strip: np.ndarray, box: tuple[float, float, float, float], size: tuple[int, int]) -> np.ndarray:
-    """A part of a strip, at another size."""
+def reach(step: float) -> int:
+    """Pixels of the picture that the filter sees on each side, if each of the result is made of so many."""
+    return math.ceil(SUPPORT * max(step, 1)) + 1
+
+
+def resize_strip(
+    strip: np.ndarray, box: tuple[float, float, float, float], size: tuple[int, int], is_whole: bool
+) -> np.ndarray:
+    """A part of a strip, at another size; its mean is kept exactly where it is the whole picture.
+
+    For a few pixels alone, the filter's weights do not add up to the same for each of them.
+    """
     white = np.iinfo(strip.dtype).max
+    left, top, right, bottom = map(round, box)
 
     def resize(values):
-        image = Image.fromarray(values.astype(np.float32))
-        return np.array(image.resize(size, FILTER, box=box))
+        resized = np.array(Image.fromarray(values.astype(np.float32)).resize(size, FILTER, box=box))
+        if is_whole:
+            resized += values[top:bottom, left:right].mean(dtype=float) - resized.mean(dtype=float)
+        return resized
 
-    colours, alpha = np.moveaxis(strip, 2, 0), None
-    if strip.shape[2] in (2, 4):
-        colours, alpha = colours[:-1], colours[-1].astype(np.float32)
-    channels = [resize(colour if alpha is None else colour * alpha) for colour in colours]
-    if alpha is not None:
-        resized_alpha = resize(alpha)
-        # Where less than half a step of alpha is left, nothing will be seen.
-        channels = [channel / np.maximum(resized_alpha, 0.5) for channel in channels] + [resized_alpha]
-    values = np.stack(channels, axis=2)
-    pixels = np.floor(values.clip(0, white) + 0.5).astype(strip.dtype)
-    # Colours that alpha hides would count as much as others.
-    leveled = slice(0 if alpha is None else -1, None)
-    pixels[..., leveled] = with_means(pixels[..., leveled], values[..., leveled])
-    return pixels
+    def rounded(values):
+        return np.floor(values.clip(0, white) + 0.5).astype(strip.dtype)
+
+    channels = np.moveaxis(strip, 2, 0)
+    if strip.shape[2] in (1, 3):
+        values = np.stack([resize(channel) for channel in channels], axis=2)
+        return with_means(rounded(values), Cells(values, CELL).means())
+    alpha = channels[-1].astype(np.float32)
+    seen = np.stack([resize(colour * alpha) for colour in channels[:-1]], axis=2)
+    values = resize(alpha)[..., None]
+    # Where less than half a step of alpha is left, nothing will be seen.
+    colours = rounded(seen / np.maximum(values, 0.5))
+    alpha = with_means(rounded(values), Cells(values, CELL).means())
+    return np.concatenate([with_means(colours, Cells(seen, CELL).means() / white, CELL, alpha), alpha], axis=2)
 
 
 def bicubic(rows: Rows, scale: int) -> Stream:

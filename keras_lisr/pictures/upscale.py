@@ -234,14 +234,18 @@ class PictureUpscaler:
         """A picture enlarged once, with alpha if it has it, in the colours of the original."""
         if rows.shape[2] in (1, 3):
             return self._through_network(rows, original, memory, tell())
+        scale = self.network.scale
+        factor = rows.shape[0] * scale // original.shape[0]
         colours, *alphas = copies(rows, 3)
         alpha, around = map(alpha_of, alphas)
-        original_colours, original_alpha = copies(original, 2)
+        original_colours, original_alpha, original_seen = copies(original, 3)
         enlarged = self._through_network(colours_of(colours), colours_of(original_colours), memory, tell())
+        enlarged_alpha: Rows
         if self.alpha == "bicubic":
-            return joined(enlarged, bicubic(alpha, self.network.scale))
-        enlarged_alpha = self._through_network(alpha, alpha_of(original_alpha), memory, tell())
-        return joined(enlarged, settled(enlarged_alpha, around, self.network.scale))
+            enlarged_alpha = without_drift(bicubic(alpha, scale), alpha_of(original_alpha), factor)
+        else:
+            enlarged_alpha = self._through_network(alpha, alpha_of(original_alpha), memory, tell())
+        return without_drift(joined(enlarged, settled(enlarged_alpha, around, scale)), original_seen, factor)
 
     def _through_network(self, rows: Rows, original: Rows, memory: int | None, progress: Progress) -> Rows:
         """What the network makes of grey or RGB."""

@@ -1,7 +1,5 @@
 """What the steps before and after the network take in memory, however high the picture."""
 
-import math
-
 import numpy as np
 
 from keras_lisr.pictures import alpha, drift, resize
@@ -25,17 +23,20 @@ def working_memory(
     height, width, channels = enlarged
     row = width * channels * dtype.itemsize
     work = 4 * BAND * row  # Bands on their way from one step to the next.
+    has_alpha = channels in (2, 4)
     for made in range(1, passes + 1):
-        work += drift.working_memory(row // scale ** (passes - made), scale**made)
-    if channels in (2, 4):
+        work += drift.working_memory(row // scale ** (passes - made), scale**made, has_alpha)
+    if has_alpha:
         window = (alpha.TILE + 2 * alpha.RADII[-1]) ** 2
         work += 10 * 8 * channels * window + 2 * (alpha.TILE + 2 * alpha.RADII[-1]) * row
         work += 3 * resize.BICUBIC_TILE * row
     if size != (height, width):
         step = height / size[0]
         made = resize.result_rows(step)
-        first, last = resize.source_rows(0, made, step, 10**9)
-        seen = last - first + math.ceil(resize.SUPPORT * max(step, 1)) + 1
-        floats = 4 * (seen * width + made * size[1])
-        work += 2 * seen * row + (2 + channels) * floats
+        first, last = resize.source_rows(0, made, step)
+        seen = last - first
+        across = width + 2 * resize.reach(width / size[1])
+        floats = 4 * (seen * across + made * size[1])
+        work += 2 * seen * row * across // width + (2 + channels) * floats
+        work += 8 * made * size[1] * channels * dtype.itemsize  # Cells, and copies of some.
     return work
