@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -289,6 +290,22 @@ def metadata_losses(path: str | Path, metadata: Metadata, *, strip_metadata: boo
     if name in ("WEBP", "AVIF", "GIF") and metadata.dpi and not (picture_format.icc and metadata.exif):
         found.append(f"{name} holds no resolution: it was left out")
     return tuple(found)
+
+
+def held_by(picture_format: Format, metadata: Metadata) -> Metadata:
+    """As much of the metadata as a format holds; `metadata_losses` tells the rest."""
+    if not picture_format.icc:
+        return Metadata(dpi=metadata.dpi)
+    if picture_format.name != "PNG":
+        metadata = replace(metadata, chunks=())
+    if picture_format is JPEG:
+        exif, xmp = metadata.exif, metadata.xmp
+        metadata = replace(
+            metadata,
+            exif=exif if len(exif) <= LARGEST_EXIF else b"",
+            xmp=xmp if len(xmp) <= LARGEST_XMP else b"",
+        )
+    return metadata
 
 
 def is_opaque(pixels: np.ndarray) -> bool:

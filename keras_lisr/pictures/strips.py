@@ -18,6 +18,7 @@ from keras_lisr.pictures.formats import (
     check_output_size,
     check_quality,
     format_of,
+    held_by,
     rounded_to_8_bits,
 )
 from keras_lisr.pictures.metadata import TURNS, of_size
@@ -182,7 +183,7 @@ class StripWriter:
         vips.import_vips()
         metadata = metadata or Metadata()
         self._profile = metadata.icc_profile if strip_metadata else b""
-        self._metadata = Metadata() if strip_metadata else of_size(metadata, height, width)
+        self._metadata = Metadata() if strip_metadata else held_by(self._format, of_size(metadata, height, width))
         self._shape = (height, width, channels)
         self._dtype = np.dtype(dtype)
         self._quality = quality or self._format.quality

@@ -115,7 +115,7 @@ def interpreted(image: Any) -> Any:
 
 
 def with_metadata(image: Any, metadata: Metadata, kind: str) -> Any:
-    """A picture with what is known of it but for its EXIF, to which libvips would add: see `vips_files`.
+    """A picture with what is known of it but for what `vips_files` writes: EXIF, and XMP of a JPEG.
 
     Args:
         image: `pyvips.Image`.
@@ -125,7 +125,9 @@ def with_metadata(image: Any, metadata: Metadata, kind: str) -> Any:
     pyvips = import_vips()
     image = image.copy()
     blobs = {"icc-profile-data": metadata.icc_profile, "xmp-data": metadata.xmp}
-    if kind == "PNG":
+    if kind == "JPEG":
+        del blobs["xmp-data"]
+    elif kind == "PNG":
         blobs["xmp-data"] = in_ascii(metadata.xmp)
         blobs["icc-profile-data"] = metadata.icc_profile if png_takes(metadata.icc_profile, image) else b""
     for name, blob in blobs.items():

@@ -3,7 +3,6 @@
 import io
 import math
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,8 +15,6 @@ from keras_lisr.pictures import vips, vips_files
 from keras_lisr.pictures.animation import Animation
 from keras_lisr.pictures.color import to_srgb
 from keras_lisr.pictures.formats import (
-    LARGEST_EXIF,
-    LARGEST_XMP,
     Format,
     check_durations,
     check_output,
@@ -26,6 +23,7 @@ from keras_lisr.pictures.formats import (
     check_quality,
     durations_in,
     format_of,
+    held_by,
     is_opaque,
     rounded_to_8_bits,
 )
@@ -175,10 +173,7 @@ def prepared(picture: Picture, picture_format: Format, strip: bool) -> tuple[np.
         pixels = pixels[..., :-1]
     if strip:
         return pixels, Metadata()
-    metadata = of_size(metadata, *pixels.shape[:2])
-    if picture_format.name != "PNG":
-        metadata = replace(metadata, chunks=())
-    return pixels, metadata if picture_format.icc else Metadata(dpi=metadata.dpi)
+    return pixels, held_by(picture_format, of_size(metadata, *pixels.shape[:2]))
 
 
 def image_of(pixels: np.ndarray, picture_format: Format) -> Image.Image:
@@ -204,8 +199,8 @@ def options_of(metadata: Metadata, picture_format: Format, quality: int | None) 
         case "PNG":
             options |= {"exif": metadata.exif, "pnginfo": png_text(metadata.xmp)}
         case "JPEG":
-            options["exif"] = EXIF_PREFIX + metadata.exif if 0 < len(metadata.exif) <= LARGEST_EXIF else b""
-            options["xmp"] = metadata.xmp if len(metadata.xmp) <= LARGEST_XMP else b""
+            options["exif"] = EXIF_PREFIX + metadata.exif if metadata.exif else b""
+            options["xmp"] = metadata.xmp
         case "WEBP":
             options |= {"exif": metadata.exif, "xmp": metadata.xmp}
         case "AVIF":

@@ -59,8 +59,8 @@ def upscale(source, target, *options):
     return done.returncode, peak, done.stderr
 
 
-# MiB beyond what the command holds before anything is upscaled. That is 590 to 640, for TensorFlow: it depends on how much
-# of its libraries is in the system's cache.
+# MiB beyond what the command holds before anything is upscaled: 590 to 640 for TensorFlow's libraries, which depends on
+# how much of them is in the system's cache.
 LARGE, MEDIUM = (4000, 6000), (2000, 3000)
 ANIMATED = {
     "save_all": True,

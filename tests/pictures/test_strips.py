@@ -10,8 +10,11 @@ import pytest
 import pyvips
 from picture_files import exif_with, to_cmyk
 from PIL import Image
+from PIL.ExifTags import Base
 
 from keras_lisr.pictures import Metadata, Picture, read_picture, write_picture
+from keras_lisr.pictures.formats import LARGEST_EXIF, LARGEST_XMP
+from keras_lisr.pictures.metadata import EXIF_PREFIX
 from keras_lisr.pictures.read import picture_size
 from keras_lisr.pictures.strips import StripReader, StripWriter
 from keras_lisr.runtime.rows import bands_of
@@ -70,6 +73,27 @@ def test_metadata_is_kept_or_stripped(tmp_path, metadata, profiles, suffix, dtyp
         assert result.metadata.exif == expected.metadata.exif
         assert (b"<x>" in result.metadata.xmp) is not strip_metadata
         assert read_in_strips(file)[1] == result.metadata
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_as_much_metadata_as_the_format_holds(tmp_path, suffix):
+    """A JPEG has 64 KiB for each kind; what is larger stood in the way of the whole file."""
+    fixed = exif_with(1)
+    fixed[Base.ImageDescription] = ""
+    room = LARGEST_EXIF - len(fixed.tobytes().removeprefix(EXIF_PREFIX))
+    for more in (-8, 8):
+        exif = exif_with(1)
+        exif[Base.ImageDescription] = "x" * (room + more)
+        metadata = Metadata(exif.tobytes().removeprefix(EXIF_PREFIX), xmp=b"<x>" + b" " * (LARGEST_XMP - 3 + more))
+        holds = suffix != "jpg" or more < 0
+        assert (len(metadata.exif) <= LARGEST_EXIF) is (more < 0)
+        with StripWriter(tmp_path / f"a.{suffix}", 20, 30, 3, np.uint8, metadata) as writer:
+            writer.write(np.zeros((20, 30, 3), np.uint8))
+        write_picture(Picture(np.zeros((20, 30, 3), np.uint8), metadata), tmp_path / f"whole.{suffix}")
+        for name in ("a", "whole"):
+            read = read_picture(tmp_path / f"{name}.{suffix}").metadata
+            assert (len(read.exif) > LARGEST_EXIF - 20) is holds
+            assert (len(read.xmp) > LARGEST_XMP - 20) is holds
 
 
 @pytest.mark.parametrize("has_exif", [False, True])
