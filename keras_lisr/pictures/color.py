@@ -1,14 +1,11 @@
 """Colour profiles: pictures that mean other colours than sRGB does by the same numbers."""
 
-import io
-
 import numpy as np
 from PIL import Image, ImageCms
 
 from keras_lisr.pictures import vips
+from keras_lisr.pictures.profiles import INTENT, converted, is_usable
 
-INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
-FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 # Colours that tell whether a profile is sRGB: a cube of 17 a side.
 CUBE = np.stack(np.meshgrid(*3 * [np.linspace(0, 255, 17).round().astype(np.uint8)]), axis=-1).reshape(17, -1, 3)
 
@@ -74,22 +71,4 @@ def rgb_of(image: Image.Image) -> Image.Image:
             image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), INTENT, outputMode="RGB"
         )
     profile = image.info.get("icc_profile") or b""
-    if profile[16:20] == b"CMYK":
-        try:
-            return converted(image, profile)
-        except (ImageCms.PyCMSError, OSError):
-            pass
-    return image.convert("RGB")
-
-
-def converted(image: Image.Image, profile: bytes) -> Image.Image:
-    """An image whose numbers a profile gives their meaning, in sRGB.
-
-    Raises:
-        PyCMSError: If the profile is broken or for other channels.
-    """
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    target = ImageCms.createProfile("sRGB")
-    return ImageCms.profileToProfile(  # type: ignore[return-value]
-        image, source, target, INTENT, outputMode="RGB", flags=FLAGS
-    )
+    return converted(image, profile) if is_usable(profile, image.mode) else image.convert("RGB")

@@ -14,6 +14,7 @@ from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 from keras_lisr.pictures.opening import File, Opened, TooManyPixels, opened
 from keras_lisr.pictures.picture import Metadata, Picture
 from keras_lisr.pictures.png_chunks import CICP, Chunk, meaning_of
+from keras_lisr.pictures.profiles import is_usable
 from keras_lisr.pictures.tiff_exif import read_exif
 
 ANY_SIZE = 2**62
@@ -22,6 +23,7 @@ MOST_FRAMES = 10_000  # Of an animation: each takes its time, even if it is a fe
 # megapixels). That is when no tile is in memory yet, so that half of the difference has to be kept free.
 DECODER_BYTES = {"WEBP": 2, "AVIF": 1, "JPEG2000": 1}
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
+CONVERTED = ("CMYK", "LAB")  # Modes whose colours become sRGB, and leave their profile behind.
 # Their further frames are depth maps, layers, or other sizes of the first one.
 FIRST_FRAME_ONLY = ("MPO", "PSD", "ICO", "ICNS")
 # Tags of TIFF.
@@ -243,7 +245,7 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
         chunks = avif_meaning(found.stream) if header.format == "AVIF" and not metadata.icc_profile else found.chunks
         samples = getattr(found.image, "tag_v2", {}).get(SAMPLES_PER_PIXEL, 1)
         has_more = samples > (4 if found.image.mode == "CMYK" else header.channels)
-        left_out = left_out_of(found.image)
+        left_out = left_out_of(found.image, metadata)
         metadata = replace(metadata, chunks=chunks, left_out=left_out, has_more_channels=has_more)
         return metadata, orientation
     deep = load_deep(found)
@@ -267,12 +269,15 @@ def left_by_vips(orientation: int, header: Header) -> int:
     return UPRIGHT if header.format == "AVIF" else orientation
 
 
-def left_out_of(image: Any) -> tuple[str, ...]:
+def left_out_of(image: Any, metadata: Metadata) -> tuple[str, ...]:
     """Names of what a file says or shows besides, and that is not read."""
     is_jpeg = image.format in ("JPEG", "MPO")
     # Pixels along a unit that is not told: with one, it is a resolution.
     sides = image.info.get("jfif_density", ()) if image.info.get("jfif_unit") == 0 else image.info.get("aspect", ())
+    profile = as_bytes(image.info.get("icc_profile"))
+    is_used = is_usable(profile, image.mode) if image.mode in CONVERTED else bool(metadata.icc_profile)
     found = {
+        "a colour profile that is broken or for other channels": profile and not is_used,
         "IPTC": is_jpeg and IPTC_RESOURCE in image.info.get("photoshop", ()) or IPTC in getattr(image, "tag_v2", ()),
         "a comment": (is_jpeg or image.format == "GIF") and image.info.get("comment"),
         "further pictures": image.format == "MPO" and image.n_frames > 1,
@@ -318,7 +323,7 @@ def pixels_of(image: Any) -> np.ndarray:
         if transparent is None:
             return grey
         return np.concatenate([grey, np.where(grey == transparent, 0, 65535).astype(np.uint16)], axis=2)
-    if image.mode in ("CMYK", "LAB"):
+    if image.mode in CONVERTED:
         return np.array(rgb_of(image))
     mode = ("L" if is_grey(image) else "RGB") + ("A" if image.has_transparency_data else "")
     if image.format == "PNG" and image.mode == "L" and image.tile and "transparency" in image.info:

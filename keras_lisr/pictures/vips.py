@@ -6,6 +6,7 @@ from typing import IO, Any
 import numpy as np
 
 from keras_lisr.pictures.picture import Metadata
+from keras_lisr.pictures.profiles import is_usable
 
 LOADERS = {"PNG": "pngload", "JPEG": "jpegload", "MPO": "jpegload", "TIFF": "tiffload", "WEBP": "webpload"} | {
     "AVIF": "heifload"
@@ -85,7 +86,8 @@ def in_srgb_or_grey(image: Any, channels: int | None = None) -> Any:
 
 def from_cmyk(image: Any, depth: int) -> Any:
     """CMYK as sRGB: through its profile, or as `keras_lisr.pictures.color` does without one."""
-    if image.get_typeof("icc-profile-data"):
+    profile = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else b""
+    if is_usable(profile, "CMYK"):  # In place of another one, libvips takes its own.
         options = {"embedded": True, "depth": depth, "intent": "relative", "black_point_compensation": True}
         return image[:4].icc_transform("srgb", **options)
     most = 2**depth - 1

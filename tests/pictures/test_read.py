@@ -314,7 +314,7 @@ def test_channels_of_a_tiff_that_are_left_out_are_told(tmp_path, colours, interp
             assert told == (() if is_kept else (expected,))
 
 
-def test_what_is_not_read_is_told(tmp_path, colours):
+def test_what_is_not_read_is_told(tmp_path, colours, profiles):
     image = Image.fromarray(colours)
     iptc = b"8BIM\x04\x04\0\0\0\0\0\x08\x1c\x02\x78\0\x03abc"
     segment = b"\xff\xed" + struct.pack(">H", 2 + 14 + len(iptc)) + b"Photoshop 3.0\0" + iptc
@@ -324,6 +324,7 @@ def test_what_is_not_read_is_told(tmp_path, colours):
     oblong = jfif[:13] + struct.pack(">BHH", 0, 10, 11) + jfif[18:]
     deep = pyvips.Image.new_from_array(np.dstack([colours, colours])).copy(interpretation="cmyk")
     deep.set_type(pyvips.GValue.blob_type, "iptc-data", b"\x1c\x02\x78\0\x03abcd")
+    profile, cmyk = "a colour profile that is broken or for other channels", image.convert("CMYK")
     files = {
         ("IPTC", "a comment"): jpeg[:2] + segment + jpeg[2:],
         ("IPTC",): (tmp_path / "a.tif").read_bytes(),
@@ -331,6 +332,8 @@ def test_what_is_not_read_is_told(tmp_path, colours):
         ("further pictures",): saved(image, "MPO", save_all=True, append_images=[image]).getvalue(),
         (): saved(image, "MPO", save_all=True).getvalue(),
         ("the shape of pixels that are not square",): oblong,
+        (profile,): saved(image, "JPEG", icc_profile=b"no profile" * 20).getvalue(),
+        (profile, "a comment"): saved(cmyk, "JPEG", icc_profile=profiles["p3"], comment=b"words").getvalue(),
     }
     for names, content in files.items():
         metadata = read_picture(io.BytesIO(content)).metadata

@@ -179,6 +179,9 @@ def test_other_modes_are_as_in_memory(tmp_path, colours, profiles):
     image.convert("1").save(tmp_path / "1.tif")
     to_cmyk(colours).save(tmp_path / "cmyk.jpg", quality=95)
     to_cmyk(colours, profiles["cmyk"]).save(tmp_path / "profiled.tif", icc_profile=profiles["cmyk"])
+    # Libvips would take a profile of its own instead.
+    to_cmyk(colours).save(tmp_path / "misfit.jpg", quality=95, icc_profile=profiles["p3"])
+    to_cmyk(colours).save(tmp_path / "broken.tif", icc_profile=bytes(16) + b"CMYK" + bytes(300))
     image.save(tmp_path / "a.webp", lossless=True)
     image.save(tmp_path / "jpeg.tif", compression="jpeg", quality=95)
     for file in tmp_path.iterdir():
