@@ -29,7 +29,8 @@ FIRST_FRAME_ONLY = ("MPO", "PSD", "ICO", "ICNS")
 # Tags of TIFF.
 BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, SAMPLES_PER_PIXEL, SAMPLE_FORMAT = 258, 259, 262, 277, 339
 IPTC, IPTC_RESOURCE = 33723, 0x0404  # A tag of TIFF, and what Photoshop puts into a JPEG.
-WHITE_IS_ZERO, JPEG, YCBCR, SIGNED = 0, 7, 6, 2
+WHITE_IS_ZERO, JPEG, SIGNED = 0, 7, 2
+WHOLE_ONLY = {6: "YCbCr", 8: "LAB"}  # The former libvips would take for RGB, the latter it refuses.
 # What Pillow multiplies grey of few bits by, and forgets for the one that is transparent.
 FEW_BITS = {"L;2": 85, "L;4": 17}
 
@@ -289,10 +290,11 @@ def left_out_of(image: Any, metadata: Metadata) -> tuple[str, ...]:
 def load_deep(found: Opened, channels: int | None = None) -> Any:
     """A file as libvips opens it, in grey or RGB, to be read from top to bottom."""
     kind = "TIFF" if found.image is None else found.image.format or ""
-    image = vips.load(found.stream, kind)
     tags = getattr(found.image, "tag_v2", {})
-    if tags.get(PHOTOMETRIC) == YCBCR and tags.get(COMPRESSION) != JPEG:
-        raise ValueError("it is YCbCr, which libvips would take for RGB")
+    name = WHOLE_ONLY.get(tags.get(PHOTOMETRIC, 0))
+    if name and tags.get(COMPRESSION) != JPEG:
+        raise ValueError(f"it is a TIFF in {name}, which goes as a whole only: with more `memory`, or as a PNG")
+    image = vips.load(found.stream, kind)
     return vips.in_srgb_or_grey(image, channels)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import pyvips
 from picture_files import exif_with, to_cmyk
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 
 from keras_lisr.pictures import Metadata, Picture, read_picture, write_picture
@@ -197,9 +197,14 @@ def test_what_cannot_be_read_in_strips_is_refused(tmp_path, colours):
     image.save(tmp_path / "a.bmp")
     with pytest.raises(ValueError, match=r"^`file` must be a readable picture. .*a.bmp' \(it is BMP; only AVIF, "):
         StripReader(tmp_path / "a.bmp")
-    image.convert("YCbCr").save(tmp_path / "a.tif", compression="tiff_lzw")
-    with pytest.raises(ValueError, match="it is YCbCr"):
-        StripReader(tmp_path / "a.tif")
+    spaces = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    for name, other in {
+        "YCbCr": image.convert("YCbCr"),
+        "LAB": ImageCms.profileToProfile(image, *spaces, outputMode="LAB"),
+    }.items():
+        other.save(tmp_path / "a.tif", compression="tiff_lzw")
+        with pytest.raises(ValueError, match=f"it is a TIFF in {name}, which goes as a whole only: with more `memory`"):
+            StripReader(tmp_path / "a.tif")
     image.save(tmp_path / "a.png")
     with pytest.raises(ValueError, match="--max-pixels 720 lifts the limit"):
         StripReader(tmp_path / "a.png", max_pixels=719)
