@@ -132,6 +132,12 @@ def with_orientation(exif: bytes, orientation: int) -> bytes:
     return with_value(exif, orientation, Base.Orientation)
 
 
+def is_rearranged(orientation: int) -> bool:
+    """Whether a picture of that EXIF orientation has its rows in another order once it is upright, or as columns."""
+    transposed, rows, _ = TURNS.get(orientation, (False, False, False))
+    return transposed or rows
+
+
 def of_size(metadata: Metadata, height: int, width: int) -> Metadata:
     """Metadata of an upright picture of that size: EXIF and XMP say so, where they said otherwise."""
     exif, xmp = with_orientation(metadata.exif, UPRIGHT), XMP_ORIENTATION.sub(rb"\g<1>1", metadata.xmp)

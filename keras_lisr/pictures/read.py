@@ -9,7 +9,15 @@ from PIL import Image, ImageSequence
 from keras_lisr.pictures import vips
 from keras_lisr.pictures.animation import Animation, in_steps
 from keras_lisr.pictures.color import rgb_of
-from keras_lisr.pictures.metadata import UPRIGHT, as_bytes, dots_per_inch, metadata_of, profile_of, upright
+from keras_lisr.pictures.metadata import (
+    UPRIGHT,
+    as_bytes,
+    dots_per_inch,
+    is_rearranged,
+    metadata_of,
+    profile_of,
+    upright,
+)
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 from keras_lisr.pictures.opening import File, Opened, TooManyPixels, opened
 from keras_lisr.pictures.picture import Metadata, Picture
@@ -18,6 +26,7 @@ from keras_lisr.pictures.profiles import is_usable
 from keras_lisr.pictures.tiff_exif import read_exif
 
 ANY_SIZE = 2**62
+TILE = 64  # Side of the tiles of a picture that is unpacked to be turned.
 MOST_FRAMES = 10_000  # Of an animation: each takes its time, even if it is a few bytes long.
 # Reading takes 4.7 bytes at its peak for each byte of pixels, but of these formats 7.4, 5.5 and 6.5 (Pillow 13, with 16
 # megapixels). That is when no tile is in memory yet, so that half of the difference has to be kept free.
@@ -45,6 +54,7 @@ class Header(NamedTuple):
         depth: 8 or 16 bits of each channel.
         frames: 1 unless it is animated or has several pages.
         format: Pillow's name of the format.
+        decoder_memory: Bytes that libvips holds while the file is decoded in strips, beside a few rows.
     """
 
     height: int
@@ -53,6 +63,7 @@ class Header(NamedTuple):
     depth: int
     frames: int
     format: str
+    decoder_memory: int = 0
 
 
 def picture_size(file: File, *, max_pixels: int = ANY_SIZE, max_gif_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
@@ -155,9 +166,11 @@ def header_of(found: Opened) -> Header:
     image = found.image
     if image is None:
         deep = load_deep(found)
-        height, width = (deep.width, deep.height) if orientation_of(deep) >= 5 else (deep.height, deep.width)
+        orientation = orientation_of(deep)
+        height, width = (deep.width, deep.height) if orientation >= 5 else (deep.height, deep.width)
         pages = deep.get("n-pages") if deep.get_typeof("n-pages") else 1
-        return Header(height, width, deep.bands, 8 * vips.DTYPES[deep.format].itemsize, pages, "TIFF")
+        header = Header(height, width, deep.bands, 8 * vips.DTYPES[deep.format].itemsize, pages, "TIFF")
+        return with_decoder_memory(header, None, orientation)
     kind = image.format or ""
     depth = depth_of(found.stream, image)
     channels = (1 if is_grey(image) else 3) + image.has_transparency_data
@@ -168,7 +181,35 @@ def header_of(found: Opened) -> Header:
     width, height = image.size
     if orientation >= 5 and kind != "TIFF":  # Of a TIFF, Pillow gives the upright size.
         width, height = height, width
-    return Header(height, width, channels, depth, frames, kind)
+    return with_decoder_memory(Header(height, width, channels, depth, frames, kind), image, orientation)
+
+
+def with_decoder_memory(header: Header, image: Image.Image | None, orientation: int) -> Header:
+    """A header with what libvips holds: nothing where it goes by rows.
+
+    Args:
+        header: Without it.
+        image: Pillow's image of the file; None for a TIFF that Pillow does not know.
+        orientation: By EXIF.
+    """
+    pixels = header.height * header.width
+    is_cmyk = image is not None and image.mode == "CMYK"
+    content = pixels * (4 if is_cmyk else header.channels) * header.depth // 8
+    held = 0
+    if header.format == "AVIF":
+        held += 20 * pixels  # Measured with 24 megapixels: 16 (grey) to 19 (10 bits).
+    if header.format == "WEBP":
+        held += 12 * pixels  # 10, and the file.
+    if is_cmyk:
+        held += content  # Rows in work: no more, unless the picture is far wider than high.
+    if image is not None and header.format in ("JPEG", "MPO") and image.info.get("progressive"):
+        held += 2 * content  # Coefficients have 16 bits.
+    if image is not None and header.format == "PNG" and image.info.get("interlace"):
+        held += content
+    if is_rearranged(left_by_vips(orientation, header)):  # Rows of tiles: one is read, one written, a cache has two.
+        stored_width = header.height if orientation >= 5 else header.width
+        held += 4 * TILE * stored_width * header.channels * header.depth // 8
+    return header._replace(decoder_memory=held)
 
 
 def depth_of(stream: BinaryIO, image: Any) -> int:

@@ -21,14 +21,13 @@ from keras_lisr.pictures.formats import (
     held_by,
     rounded_to_8_bits,
 )
-from keras_lisr.pictures.metadata import TURNS, of_size
+from keras_lisr.pictures.metadata import TURNS, is_rearranged, of_size
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, one_line, opened, unreadable
 from keras_lisr.pictures.picture import Metadata
-from keras_lisr.pictures.read import Header, check_pixels, description, header_of, left_by_vips, load_deep
+from keras_lisr.pictures.read import TILE, check_pixels, description, header_of, left_by_vips, load_deep
 from keras_lisr.runtime.rows import Stream
 from keras_lisr.whole_files import PARTIAL, not_written, written_whole
 
-TILE = 64  # Side of the tiles of a picture that is unpacked to be turned.
 FETCHED = 16  # Rows at a time; with as many as 64, libvips keeps 390 MB of a CMYK picture 6000 pixels wide, now 110.
 
 
@@ -61,11 +60,9 @@ class StripReader:
             if header.frames > 1:
                 raise ValueError(f"it has {header.frames} frames or pages")
             self.metadata, orientation = description(found, header)
-            self.decoder_memory = decoder_memory(found.image, header)
+            self.decoder_memory = header.decoder_memory
             orientation = left_by_vips(orientation, header)
             stored = load_deep(found, channels=header.channels)
-            if is_rearranged(orientation):  # Rows of tiles are in work: one read, one written; a cache has two.
-                self.decoder_memory += 4 * TILE * stored.width * header.channels * header.depth // 8
             image = turned(stored, orientation)
             self.shape = (header.height, header.width, header.channels)
             if (image.height, image.width, image.bands) != self.shape:
@@ -106,30 +103,6 @@ class StripReader:
                     yield np.frombuffer(content, self.dtype).reshape(count, width, channels)
             except pyvips.Error as error:
                 raise unreadable(self._path, error) from error
-
-
-def decoder_memory(image: Any, header: Header) -> int:
-    """Bytes that libvips holds while it decodes a file; none where it goes by rows.
-
-    Args:
-        image: Pillow's image of the file; None for a TIFF that Pillow does not know.
-        header: What its header says.
-    """
-    pixels = header.height * header.width
-    is_cmyk = image is not None and image.mode == "CMYK"
-    content = pixels * (4 if is_cmyk else header.channels) * header.depth // 8
-    if header.format == "AVIF":
-        return 20 * pixels  # Measured with 24 megapixels: 16 (grey) to 19 (10 bits).
-    if header.format == "WEBP":
-        return 12 * pixels  # 10, and the file.
-    held = 0
-    if is_cmyk:
-        held += content  # Rows in work: no more, unless the picture is far wider than high.
-    if header.format in ("JPEG", "MPO") and image.info.get("progressive"):
-        held += 2 * content  # Coefficients have 16 bits.
-    if header.format == "PNG" and image.info.get("interlace"):
-        held += content
-    return held
 
 
 class StripWriter:
@@ -244,12 +217,6 @@ class StripWriter:
                 vips_files.write(image, self._metadata, self._format.name, stream, self._quality)
             except pyvips.Error as error:
                 raise OSError(one_line(error)) from error
-
-
-def is_rearranged(orientation: int) -> bool:
-    """Whether a picture of that EXIF orientation has its rows in another order once it is upright, or as columns."""
-    transposed, rows, _ = TURNS.get(orientation, (False, False, False))
-    return transposed or rows
 
 
 def unpacked(image: Any, folder: Path) -> Any:

@@ -1,7 +1,9 @@
 import json
+import re
 
 import numpy as np
 import pytest
+from picture_files import exif_with
 from PIL import Image
 
 from keras_lisr.batch import Worker, find_jobs, run_jobs
@@ -51,6 +53,20 @@ def test_what_will_have_too_little_memory_is_told(tmp_path, network):
             (task,) = forecast(jobs, worker).tasks
             assert task.error.startswith("`memory` must be at least ") is (suffix in suffixes)
             assert bool(worker(jobs[0]).error) is (suffix in suffixes)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"exif": exif_with(6)}])
+def test_as_much_is_told_as_the_picture_asks_for(tmp_path, network, options):
+    """What its decoder holds in strips is known from the header."""
+    noise = np.random.default_rng(0).integers(0, 256, (1500, 2000, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.jpg", **options)
+    jobs = find_jobs([tmp_path / "a.jpg"], tmp_path / "b.jpg")
+    worker = Worker(PictureUpscaler(network, memory=resident_size() + 20 * 2**20))
+    told, asked = (
+        int(re.search(r"`memory` must be at least (\d+) MiB", task.error)[1])
+        for task in (*forecast(jobs, worker).tasks, worker(jobs[0]))
+    )
+    assert abs(told - asked) <= 4
 
 
 def test_passes_and_transparency_are_counted(tmp_path, network):
