@@ -126,7 +126,8 @@ def upscaled_part(upscaler, array, top, left, side):
         )
 
     part = around(slice(top, top + side), slice(left, left + side))
-    rows, columns = around(*part, margin)
+    rows, columns = part
+    rows, columns = around(rows, slice(columns.start // run * run, -(-columns.stop // run) * run), margin)
     corrected = around(rows, slice(columns.start // run * run, -(-columns.stop // run) * run))
     seen = around(*corrected, upscaler.halo)
     enlarged = upscaler(array[tuple(seen)])[within(corrected, seen)]
