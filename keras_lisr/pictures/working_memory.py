@@ -38,5 +38,5 @@ def working_memory(
         across = width + 2 * resize.reach(width / size[1])
         floats = 4 * (seen * across + made * size[1])
         work += 2 * seen * row * across // width + (2 + channels) * floats
-        work += 8 * made * size[1] * channels * dtype.itemsize  # Cells, and copies of some.
+        work += 6 * made * size[1] * channels * dtype.itemsize  # Cells, and copies of some.
     return work
