@@ -254,9 +254,7 @@ class Worker:
         header, memory, need = task.header, self.upscaler.memory, self._need_of(task)
         assert header is not None
         only_whole = what_is_only_whole(header, format_of(task.job.target))
-        needed = need.strips
-        if not need.fits:
-            needed = need.whole if only_whole else need.strips + header.decoder_memory
+        needed = need.whole if only_whole else min(need.whole, need.strips + header.decoder_memory)
         if memory is not None and needed > memory:
             raise LittleMemoryError(
                 memory, needed, only_whole or f"a picture of {header.width} x {header.height} pixels"

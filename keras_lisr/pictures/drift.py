@@ -83,23 +83,33 @@ def corrected(enlarged: np.ndarray, original: np.ndarray, scale: int) -> np.ndar
 def corrected_as_seen(enlarged: np.ndarray, original: np.ndarray, scale: int) -> np.ndarray:
     """A strip of an enlarged picture whose colours, times its alpha, are those of the original on the average.
 
-    Arguments and result are those of `corrected`; the last channel is alpha, and colours of each were right.
+    So is its alpha, but for what is opaque or transparent, which stays so. Arguments and result are those of
+    `corrected`; the last channel is alpha.
     """
-    colours, alpha = enlarged[..., :-1], enlarged[..., -1:]
-    wanted = Cells(original[..., :-1], CELL, original[..., -1:]).means()
-    return np.concatenate([with_means(colours, wanted, CELL * scale, alpha), alpha], axis=2)
+    side = CELL * scale
+    colours, alpha = original[..., :-1], original[..., -1:]
+    seen, alpha = Cells(colours, CELL, alpha).means(), Cells(alpha, CELL).means()
+    enlarged_alpha = with_means(enlarged[..., -1:], alpha, side, ends_stay=True)
+    return np.concatenate([with_means(enlarged[..., :-1], seen, side, enlarged_alpha), enlarged_alpha], axis=2)
 
 
-def with_means(pixels: np.ndarray, wanted: np.ndarray, side: int = CELL, alpha: np.ndarray | None = None) -> np.ndarray:
+def with_means(
+    pixels: np.ndarray,
+    wanted: np.ndarray,
+    side: int = CELL,
+    alpha: np.ndarray | None = None,
+    ends_stay: bool = False,
+) -> np.ndarray:
     """Pixels whose means are what is wanted on the average of small areas.
 
     Args:
         pixels: uint8 or uint16, `(height, width, channels)`.
-        wanted: The mean of each cell, `(rows, columns, channels)`; beyond white, it is had from cells beside.
+        wanted: The mean of each cell, `(rows, columns, channels)`; beyond black and white, it is had from cells around.
         side: Pixels of a cell along each side.
         alpha: As for `Cells`.
+        ends_stay: As for `Cells`.
     """
-    cells = Cells(pixels, side, alpha)
+    cells = Cells(pixels, side, alpha, ends_stay)
     wanted, means = cells.within_reach(wanted), cells.means()
     cells.level(wanted, means)
     cells.balance(wanted, means)
@@ -123,9 +133,10 @@ class Cells:
         side: Pixels of a cell along each side.
         alpha: How much of each pixel is seen, an integer of the pixels' type, `(height, width, 1)`; where it is None,
             all of it.
+        ends_stay: Whether black and white stay so when something is added where there is room.
     """
 
-    def __init__(self, pixels: np.ndarray, side: int, alpha: np.ndarray | None = None):
+    def __init__(self, pixels: np.ndarray, side: int, alpha: np.ndarray | None = None, ends_stay: bool = False):
         height, width, _ = pixels.shape
 
         def in_cells(values):
@@ -135,6 +146,7 @@ class Cells:
         self.values = in_cells(pixels)
         self.inside = in_cells(np.ones((height, width, 1), bool))
         self.areas = self.inside.sum((1, 3))
+        self.ends_stay = ends_stay
         self.alpha = None if alpha is None else in_cells(alpha)
         self.signed = np.result_type(self.values, np.int8)  # What a difference of two pixels is.
 
@@ -192,13 +204,22 @@ class Cells:
             self._add_where_there_is_room(missing, means, np.float32(0.5))
 
     def within_reach(self, wanted: np.ndarray) -> np.ndarray:
-        """Means that pixels can have: what cells would need beyond black and white, others of their run get."""
+        """Means that pixels can have: what cells would need beyond black and white, others around get."""
         most = self.white * self._means_of_all(self.inside)
         reached = wanted.clip(0, most)
-        others = (reached > 0) & (reached < most)
-        missing, room = (of_runs(values * self.areas) for values in (wanted - reached, others))
-        more = np.divide(missing, room, out=np.zeros_like(missing), where=room > 0)
-        return (reached + others * for_cells(more, self.areas)).clip(0, most)
+        for _ in range(PASSES):
+            missing = of_runs((wanted - reached) * self.areas).sum(0, keepdims=True)
+            if not missing.any():
+                break
+            below, above = reached < most, reached > 0
+            # At first those at an edge, and then what is flat.
+            at_edges, anywhere = below & above, np.where(for_cells(missing, self.areas) > 0, below, above)
+            rooms = [of_runs(cells * self.areas).sum(0, keepdims=True) for cells in (at_edges, anywhere)]
+            has_room = np.where(for_cells(rooms[0], self.areas) > 0, at_edges, anywhere)
+            room = np.where(rooms[0] > 0, *rooms)
+            more = np.divide(missing, room, out=np.zeros_like(missing), where=room > 0)
+            reached = (reached + has_room * for_cells(more, self.areas)).clip(0, most)
+        return reached
 
     def balance(self, wanted: np.ndarray, means: np.ndarray) -> None:
         """Brings means of several cells in a row to what is wanted, where what each of them lacks adds up.
@@ -237,7 +258,9 @@ class Cells:
         for row, of_row in enumerate(missing):
             columns = np.flatnonzero(of_row.any(1))
             pixels, more = self.values[row][:, columns], of_row[columns][None, :, None]
-            has_room = np.where(more > 0, pixels < self.white, pixels > 0) & self.inside[row][:, columns]
+            below, above = pixels < self.white, pixels > 0
+            has_room = below & above if self.ends_stay else np.where(more > 0, below, above)
+            has_room &= self.inside[row][:, columns]
             share = self._means_of(has_room, row, columns)[None, :, None]
             steps = np.divide(more, share, out=np.zeros_like(more), where=share > 0).clip(-self.white, self.white)
             steps = (steps + 1).astype(np.float32) - thresholds

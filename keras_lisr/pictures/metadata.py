@@ -31,6 +31,7 @@ XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))([1-8])')
 XMP_HEIGHTS = re.compile(rb'((?:exif:PixelYDimension|tiff:ImageLength)(?:="|>))\d+')
 XMP_WIDTHS = re.compile(rb'((?:exif:PixelXDimension|tiff:ImageWidth)(?:="|>))\d+')
 INTEGERS = {1: "B", 3: "H", 4: "I"}  # By the type that a tag gives.
+CONVERTED = ("CMYK", "LAB")  # Modes of Pillow whose colours become sRGB, and leave their profile behind.
 PROFILE_SPACES = {True: (b"GRAY", b"RGB "), False: (b"RGB ",)}  # By whether a picture is grey.
 UNKNOWN_DPI = 25.4  # Libvips writes a pixel to the millimetre where nothing is known.
 MOST_DPI = 65_535  # A JPEG holds no more.
@@ -60,7 +61,7 @@ def metadata_of(image: Any, is_grey: bool) -> tuple[Metadata, int]:
         orientation = int(in_xmp[2])
     metadata = Metadata(
         exif=with_orientation(exif, UPRIGHT),
-        icc_profile=profile_of(as_bytes(image.info.get("icc_profile")), is_grey),
+        icc_profile=b"" if image.mode in CONVERTED else profile_of(as_bytes(image.info.get("icc_profile")), is_grey),
         xmp=XMP_ORIENTATION.sub(rb"\g<1>1", xmp),
         dpi=dots_per_inch(image.info.get("dpi")) if image.format != "TIFF" or X_RESOLUTION in image.tag_v2 else None,
     )
@@ -159,7 +160,7 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def profile_of(profile: bytes, is_grey: bool) -> bytes:
-    """A colour profile, unless it is for other channels: those of the picture were converted, or it never fitted."""
+    """A colour profile, unless it is for other channels."""
     return profile if profile[16:20] in PROFILE_SPACES[is_grey] else b""
 
 

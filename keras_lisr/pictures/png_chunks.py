@@ -115,6 +115,21 @@ def inserted(stream: IO[bytes], block: bytes, header_bytes: int) -> Iterator[Non
         stream.write(header + block)
 
 
+def xmp_chunks(xmp: bytes) -> list[Chunk]:
+    r"""XMP as PNG holds it: text that is not compressed, in no language; none if it is no text.
+
+    Example:
+
+    >>> xmp_chunks(b"<x/>")[0].data
+    b'XML:com.adobe.xmp\x00\x00\x00\x00\x00<x/>'
+    """
+    try:
+        text = xmp.decode()
+    except UnicodeDecodeError:
+        text = ""
+    return [Chunk(b"iTXt", XMP_TEXT.encode() + bytes(5) + xmp)] if text else []
+
+
 def drop_resolution(stream: IO[bytes]) -> None:
     """Has the resolution of a PNG that libvips wrote, which makes one up, say nothing but that pixels are square.
 

@@ -10,6 +10,7 @@ from keras_lisr.pictures import vips
 from keras_lisr.pictures.animation import Animation, in_steps
 from keras_lisr.pictures.color import rgb_of
 from keras_lisr.pictures.metadata import (
+    CONVERTED,
     UPRIGHT,
     as_bytes,
     dots_per_inch,
@@ -32,12 +33,12 @@ MOST_FRAMES = 10_000  # Of an animation: each takes its time, even if it is a fe
 # megapixels). That is when no tile is in memory yet, so that half of the difference has to be kept free.
 DECODER_BYTES = {"WEBP": 2, "AVIF": 1, "JPEG2000": 1}
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
-CONVERTED = ("CMYK", "LAB")  # Modes whose colours become sRGB, and leave their profile behind.
 # Their further frames are depth maps, layers, or other sizes of the first one.
 FIRST_FRAME_ONLY = ("MPO", "PSD", "ICO", "ICNS")
 # Tags of TIFF.
 BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, SAMPLES_PER_PIXEL, SAMPLE_FORMAT = 258, 259, 262, 277, 339
 IPTC, IPTC_RESOURCE = 33723, 0x0404  # A tag of TIFF, and what Photoshop puts into a JPEG.
+UNUSED_PROFILE = "a colour profile that is broken or for other channels"
 WHITE_IS_ZERO, JPEG, SIGNED = 0, 7, 2
 WHOLE_ONLY = {6: "YCbCr", 8: "LAB"}  # The former libvips would take for RGB, the latter it refuses.
 # What Pillow multiplies grey of few bits by, and forgets for the one that is transparent.
@@ -291,17 +292,23 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
         metadata = replace(metadata, chunks=chunks, left_out=left_out, has_more_channels=has_more)
         return metadata, orientation
     deep = load_deep(found)
-    blobs = {
-        name: as_bytes(deep.get(name)) if deep.get_typeof(name) else b"" for name in ("icc-profile-data", "xmp-data")
+    source = vips.load(found.stream, "TIFF")  # Before its colours are converted.
+    profile, xmp = (
+        as_bytes(source.get(name)) if source.get_typeof(name) else b"" for name in ("icc-profile-data", "xmp-data")
+    )
+    is_cmyk = source.interpretation == "cmyk"
+    is_converted = is_cmyk or source.interpretation in ("lab", "labs", "labq")
+    icc_profile = b"" if is_converted else profile_of(profile, header.channels <= 2)
+    found_besides = {
+        UNUSED_PROFILE: profile and not (is_usable(profile, "CMYK") if is_cmyk else is_converted or icc_profile),
+        "IPTC": source.get_typeof("iptc-data"),
     }
-    icc_profile = profile_of(blobs["icc-profile-data"], header.channels <= 2)
     has_unit = deep.get_typeof("resolution-unit")
     dpi = dots_per_inch((deep.xres * 25.4, deep.yres * 25.4)) if has_unit else None
-    source = vips.load(found.stream, "TIFF")
     metadata = Metadata(
-        *(read_exif(found.stream), icc_profile, blobs["xmp-data"], dpi),
-        left_out=("IPTC",) if source.get_typeof("iptc-data") else (),
-        has_more_channels=source.interpretation == "cmyk" and source.bands > 4,
+        *(read_exif(found.stream), icc_profile, xmp, dpi),
+        left_out=tuple(name for name, is_there in found_besides.items() if is_there),
+        has_more_channels=is_cmyk and source.bands > 4,
     )
     return metadata, orientation_of(deep)
 
@@ -319,7 +326,7 @@ def left_out_of(image: Any, metadata: Metadata) -> tuple[str, ...]:
     profile = as_bytes(image.info.get("icc_profile"))
     is_used = is_usable(profile, image.mode) if image.mode in CONVERTED else bool(metadata.icc_profile)
     found = {
-        "a colour profile that is broken or for other channels": profile and not is_used,
+        UNUSED_PROFILE: profile and not is_used,
         "IPTC": is_jpeg and IPTC_RESOURCE in image.info.get("photoshop", ()) or IPTC in getattr(image, "tag_v2", ()),
         "a comment": (is_jpeg or image.format == "GIF") and image.info.get("comment"),
         "further pictures": image.format == "MPO" and image.n_frames > 1,

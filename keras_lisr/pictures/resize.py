@@ -20,8 +20,8 @@ def resized(rows: Rows, height: int, width: int) -> Stream:
     In floats, rounded once, so that 16 bits stay. If the last channel is alpha, colours are multiplied by it meanwhile:
     those that cannot be seen do not count. The picture goes on beyond its border as its mirror image does (as in
     MATLAB's `imresize`): a filter that ends there would let pixels at the border count more than others. What it makes
-    of edges beyond black and white is clipped, and taken from the pixels around, so that means stay; a low picture's
-    mean stays exactly. Always in the same bands, whatever the memory, so that the same bytes come out.
+    of edges beyond black and white is clipped, and taken from the pixels around, so that means stay as far as these
+    have room. Always in the same bands, whatever the memory, so that the same bytes come out.
 
     Args:
         rows: uint8 or uint16, grey, RGB, or either with alpha.
@@ -65,7 +65,7 @@ def reach(step: float) -> int:
 def resize_strip(
     strip: np.ndarray, box: tuple[float, float, float, float], size: tuple[int, int], is_whole: bool
 ) -> np.ndarray:
-    """A part of a strip, at another size; its mean is kept exactly where it is the whole picture.
+    """A part of a strip, at another size; where it is the whole picture, the mean of all is kept.
 
     For a few pixels alone, the filter's weights do not add up to the same for each of them.
     """

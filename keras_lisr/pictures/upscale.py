@@ -45,7 +45,7 @@ class Need(NamedTuple):
 
     Args:
         fits: Whether there is room for it and its result as a whole.
-        whole: Bytes that the upscaler's `memory` must be for these, and for the smallest tiles beside.
+        whole: Bytes that the upscaler's `memory` must be for that.
         strips: Bytes that it must be in strips, without what the file's decoder holds.
     """
 
@@ -174,7 +174,7 @@ class PictureUpscaler:
         """Whether a picture can be read, upscaled and written as a whole: otherwise, it takes `upscale_file`.
 
         What it takes is the picture, the result, and copies of either in whatever reads and writes files. They get half
-        of what the process does not hold yet, and the tiles the rest.
+        of what the process does not hold yet, and the tiles the rest, which has to be enough for the smallest.
 
         Args:
             height: Of the picture, in pixels.
@@ -196,9 +196,10 @@ class PictureUpscaler:
         copies = frames * copied * (height * width + result_height * result_width) + decoder * height * width * pixel
         written = (frames * pixel + encoder) * result_height * result_width
         work, runs, least = self._least_of_runs((height, width, channels), dtype, hides_nothing=False)
-        held, needed = resident_size(), max(2 * copies, written)
+        held = resident_size()
         work += runs * least
-        return Need(held + needed <= self.memory, held + max(needed, copies + work), held + work)
+        whole = held + max(2 * copies, copies + work, written)
+        return Need(whole <= self.memory, whole, held + work)
 
     def _upscale(self, rows: Rows, hides_nothing: bool, held: int, progress: Progress | None) -> Rows:
         """The whole way of a picture, as rows of the result that are made when they are asked for.

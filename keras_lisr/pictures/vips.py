@@ -117,7 +117,7 @@ def interpreted(image: Any) -> Any:
 
 
 def with_metadata(image: Any, metadata: Metadata, kind: str) -> Any:
-    """A picture with what is known of it but for what `vips_files` writes: EXIF, and XMP of a JPEG.
+    """A picture with what is known of it but for what `vips_files` writes: EXIF, and XMP of a JPEG or PNG.
 
     Args:
         image: `pyvips.Image`.
@@ -127,10 +127,9 @@ def with_metadata(image: Any, metadata: Metadata, kind: str) -> Any:
     pyvips = import_vips()
     image = image.copy()
     blobs = {"icc-profile-data": metadata.icc_profile, "xmp-data": metadata.xmp}
-    if kind == "JPEG":
+    if kind in ("JPEG", "PNG"):
         del blobs["xmp-data"]
-    elif kind == "PNG":
-        blobs["xmp-data"] = in_ascii(metadata.xmp)
+    if kind == "PNG":
         blobs["icc-profile-data"] = metadata.icc_profile if png_takes(metadata.icc_profile, image) else b""
     for name, blob in blobs.items():
         if blob:
@@ -151,14 +150,6 @@ def png_takes(profile: bytes, image: Any) -> bool:
     except pyvips.Error:
         return False
     return True
-
-
-def in_ascii(xmp: bytes) -> bytes:
-    """XMP that says the same in ASCII; libvips puts it where PNG has Latin-1. Empty if it is no text."""
-    try:
-        return xmp.decode().encode("ascii", "xmlcharrefreplace")
-    except UnicodeDecodeError:
-        return b""
 
 
 def save(image: Any, kind: str, target: IO[bytes], quality: int | None = None) -> None:

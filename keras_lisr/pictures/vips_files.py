@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 from keras_lisr.pictures import png_chunks, tiff_exif, vips
 from keras_lisr.pictures.metadata import EXIF_PREFIX
 from keras_lisr.pictures.picture import Metadata
-from keras_lisr.pictures.png_chunks import EXIF, Chunk, inserted, with_chunks
+from keras_lisr.pictures.png_chunks import EXIF, Chunk, inserted, with_chunks, xmp_chunks
 
 MAGIC_BYTES = 2  # Of a JPEG; libvips puts JFIF behind it only if it writes EXIF.
 APP0, APP1 = b"\xff\xe0", b"\xff\xe1"
@@ -17,8 +17,8 @@ NO_UNIT, PER_INCH = 0, 1
 def write(image: Any, metadata: Metadata, kind: str, stream: BinaryIO, quality: int | None = None) -> None:
     """Writes a picture, PNG, JPEG or TIFF, in bounded memory.
 
-    Libvips adds to EXIF, leaves XMP of some 60 KB out of a JPEG, and makes up a resolution where there is none: 25.4
-    dots per inch.
+    Libvips adds to EXIF, leaves XMP of some 60 KB out of a JPEG and puts that of a PNG where it is Latin-1, and makes
+    up a resolution where there is none: 25.4 dots per inch.
 
     Args:
         image: `pyvips.Image`.
@@ -30,8 +30,8 @@ def write(image: Any, metadata: Metadata, kind: str, stream: BinaryIO, quality: 
     image = vips.with_metadata(image, metadata, kind)
     match kind:
         case "PNG":
-            exif = (Chunk(EXIF, metadata.exif),) if metadata.exif else ()
-            with with_chunks(stream, (*exif, *metadata.chunks)):
+            exif = [Chunk(EXIF, metadata.exif)] if metadata.exif else []
+            with with_chunks(stream, (*exif, *xmp_chunks(metadata.xmp), *metadata.chunks)):
                 vips.save(image, kind, stream)
             if not metadata.dpi:
                 png_chunks.drop_resolution(stream)

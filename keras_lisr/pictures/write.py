@@ -30,7 +30,7 @@ from keras_lisr.pictures.formats import (
 from keras_lisr.pictures.metadata import EXIF_PREFIX, of_size
 from keras_lisr.pictures.opening import pillow_limits
 from keras_lisr.pictures.picture import Metadata, Picture
-from keras_lisr.pictures.png_chunks import XMP_TEXT, with_chunks
+from keras_lisr.pictures.png_chunks import with_chunks, xmp_chunks
 from keras_lisr.pictures.tiff_exif import add_exif
 from keras_lisr.whole_files import written_whole
 
@@ -213,14 +213,10 @@ def options_of(metadata: Metadata, picture_format: Format, quality: int | None) 
 
 
 def png_text(xmp: bytes) -> PngInfo:
-    """XMP as PNG holds it, unless it is no text."""
+    """XMP as Pillow puts it into a PNG."""
     info = PngInfo()
-    try:
-        text = xmp.decode()
-    except UnicodeDecodeError:
-        text = ""
-    if text:
-        info.add_itxt(XMP_TEXT, text)
+    for chunk in xmp_chunks(xmp):
+        info.add(*chunk)
     return info
 
 

@@ -69,6 +69,21 @@ def test_as_much_is_told_as_the_picture_asks_for(tmp_path, network, options):
     assert abs(told - asked) <= 4
 
 
+def test_what_is_told_suffices(tmp_path, network):
+    """A picture goes in strips where memory is enough for these and not for the whole."""
+    noise = np.random.default_rng(0).integers(0, 256, (600, 800, 4), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    (job,) = find_jobs([tmp_path / "a.png"], tmp_path / "b.png")
+    for more in (0, 12, 24):
+        little = Worker(PictureUpscaler(network, memory=resident_size() + 20 * 2**20))
+        (task,) = forecast([job], little).tasks
+        told = int(re.search(r"`memory` must be at least (\d+) MiB", task.error)[1]) + more + 8
+        worker = Worker(PictureUpscaler(network, memory=told * 2**20))
+        assert [task.error for task in forecast([job], worker).tasks] == [""]
+        assert worker(job).error == ""
+        job.target.unlink()
+
+
 def test_passes_and_transparency_are_counted(tmp_path, network):
     Image.new("RGBA", (20, 10)).save(tmp_path / "a.png")
     (job,) = find_jobs([tmp_path / "a.png"], tmp_path / "out.png")

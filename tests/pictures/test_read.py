@@ -338,11 +338,19 @@ def test_what_is_not_read_is_told(tmp_path, colours, profiles):
     for names, content in files.items():
         metadata = read_picture(io.BytesIO(content)).metadata
         assert metadata.left_out == names
+        assert not metadata.icc_profile
         told = f"what else the file held was left out: {', '.join(names)}"
         assert metadata_losses("a.png", metadata) == ((told,) if names else ())
         assert metadata_losses("a.png", metadata, strip_metadata=True) == ()
     big = deep.tiffsave_buffer(bigtiff=True)
     assert read_picture(io.BytesIO(big)).metadata.left_out == ("IPTC",)
+    content = deep.tiffsave_buffer(profile="cmyk")
+    for other, left_out in (
+        (profiles["cmyk"], ("IPTC",)),
+        (profiles["p3"].ljust(len(profiles["cmyk"]), b"\0"), (profile, "IPTC")),
+    ):
+        metadata = read_picture(io.BytesIO(content.replace(profiles["cmyk"], other))).metadata
+        assert (metadata.left_out, metadata.icc_profile) == (left_out, b"")
     for sides in ((10, 11), (10, 10)):
         png = saved(image, "PNG")
         with with_chunks(png, [Chunk(b"pHYs", struct.pack(">IIB", *sides, 0))]):

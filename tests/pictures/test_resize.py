@@ -66,6 +66,19 @@ def test_what_no_pixel_can_have_is_had_from_those_beside():
     assert abs(resized(pixels, 2, 18)[0:2].mean() - pixels.mean()) < 0.1
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "period", "on", "scale"),
+    [(64, 64, 17, 8, 0.95), (400, 120, 18, 1, 0.9), (33, 40, 13, 1, 0.95), (120, 400, 8, 1, 0.4)],
+)
+@pytest.mark.parametrize("axis", [0, 1])
+def test_stripes_keep_their_mean(height, width, period, on, scale, axis):
+    """The overshoot of one lies in a row of cells where all is black, or all is white."""
+    lies_on = np.indices((height, width))[axis] % period < on
+    pixels = np.where(lies_on, 255, 0).astype(np.uint8)[..., None]
+    size = round(height * scale), round(width * scale)
+    assert abs(resized(pixels, *size)[0 : size[0]].mean() - pixels.mean()) < 0.4
+
+
 def as_seen(values):
     """Means of colours, times alpha."""
     return (values[..., :-1] * values[..., -1:]).mean((0, 1))

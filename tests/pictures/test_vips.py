@@ -28,11 +28,6 @@ def test_files_of_other_formats_are_refused():
         vips.load(io.BytesIO(b"BM"), "BMP")
 
 
-def test_xmp_is_written_in_ascii():
-    assert vips.in_ascii("<a>ä图</a>".encode()) == b"<a>&#228;&#22270;</a>"
-    assert vips.in_ascii(b"\xff\xfe") == b""
-
-
 def test_nothing_is_made_up_or_printed(capfd, caplog):
     image = vips.with_metadata(vips.from_array(np.zeros((4, 4, 3), np.uint16)), Metadata(), "PNG")
     with caplog.at_level(logging.WARNING):
