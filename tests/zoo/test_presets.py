@@ -337,7 +337,7 @@ def test_small_preset_files_do_not_become_large(tmp_path):
 def test_a_preset_file_with_weights_that_are_not_finite_is_refused(tmp_path):
     model = zoo.fsrcnn(2, num_filters=4, num_blocks=1)
     arguments = {"scale": 2, "num_filters": 4, "num_blocks": 1}
-    weights = {weight.path: np.array(weight.value) for weight in model.weights}
+    weights = {weight.path: np.array(keras.ops.convert_to_numpy(weight)) for weight in model.weights}
     assert from_preset(stored(tmp_path / "good.npz", arguments, **weights)).name == "fsrcnn"
     weights[model.weights[0].path].flat[0] = np.nan
     with pytest.raises(ValueError, match="the weights must be finite, and '.*' is not"):
