@@ -11,16 +11,19 @@ MOST = 0.5 / 255  # Drift that may be left in a cell, where white is 1: half a s
 RUN, MOST_OF_RUN = 16, 0.15 / 255  # Cells in a row that may not all drift the same way, and what their mean may.
 
 
-def working_memory(row: int, scale: int, has_alpha: bool = False) -> int:
+def working_memory(row: int, scale: int, has_alpha: bool = False, depth: int = 8) -> int:
     """Bytes that are held at most while a picture is corrected.
 
     Args:
         row: Bytes of a row of the enlarged picture.
         scale: As for `without_drift`.
         has_alpha: Whether colours and alpha are corrected alone before.
+        depth: Bits of each channel.
     """
-    # The strip, its cells, and copies of some; measured at most 6.5. Alone, each waits as a strip and its cells.
-    return (9 if has_alpha else 7) * (band_height(scale) + 2 * CELL) * scale * row
+    # The strip, its cells, and copies of some; measured at most 6.5. Alone, each waits as a strip and its cells, and
+    # the command took 4 more with 24 megapixels of 8 bits in strips.
+    waiting = (2 if depth == 16 else 7) if has_alpha else 0
+    return (7 + waiting) * (band_height(scale) + 2 * CELL) * scale * row
 
 
 def band_height(scale: int) -> int:
