@@ -20,8 +20,8 @@ def working_memory(row: int, scale: int, has_alpha: bool = False, depth: int = 8
         has_alpha: Whether colours and alpha are corrected alone before.
         depth: Bits of each channel.
     """
-    # The strip, its cells, and copies of some; measured at most 6.5. Alone, each waits as a strip and its cells, and
-    # the command took 4 more with 24 megapixels of 8 bits in strips.
+    # The strip, its cells, and copies of some; measured at most 6.5. Alone, each waits as a strip and its cells. With
+    # no more than that, 24 megapixels of 8 bits in strips took 3.7 rows more than was allowed; for what is not known.
     waiting = (2 if depth == 16 else 7) if has_alpha else 0
     return (7 + waiting) * (band_height(scale) + 2 * CELL) * scale * row
 
@@ -37,7 +37,8 @@ def without_drift(enlarged: Rows, original: Rows, scale: int) -> Stream:
     By what the means of cells of 8 x 8 pixels differ is added in whole steps, with linear interpolation between the
     cells' centres, until it is less than half a step of 8 bits; where most is black or white, to what has room. If what
     is left is of one sign in many cells, some of their pixels get a step more. Everything finer is what the picture was
-    enlarged for. Where the last channel is alpha, it is taken for right, and colours count as far as they are seen.
+    enlarged for. Where the last channel is alpha, colours count as far as they are seen, and what is opaque or
+    transparent stays so.
 
     Args:
         enlarged: uint8 or uint16, `(height * scale, width * scale, channels)`.
@@ -90,10 +91,10 @@ def corrected_as_seen(enlarged: np.ndarray, original: np.ndarray, scale: int) ->
     `corrected`; the last channel is alpha.
     """
     side = CELL * scale
-    colours, alpha = original[..., :-1], original[..., -1:]
-    seen, alpha = Cells(colours, CELL, alpha).means(), Cells(alpha, CELL).means()
-    enlarged_alpha = with_means(enlarged[..., -1:], alpha, side, ends_stay=True)
-    return np.concatenate([with_means(enlarged[..., :-1], seen, side, enlarged_alpha), enlarged_alpha], axis=2)
+    wanted_alpha = Cells(original[..., -1:], CELL).means()
+    wanted_colours = Cells(original[..., :-1], CELL, original[..., -1:]).means()
+    alpha = with_means(enlarged[..., -1:], wanted_alpha, side, ends_stay=True)
+    return np.concatenate([with_means(enlarged[..., :-1], wanted_colours, side, alpha), alpha], axis=2)
 
 
 def with_means(

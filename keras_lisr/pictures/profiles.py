@@ -1,6 +1,7 @@
 """Colour profiles as littleCMS reads them."""
 
 import io
+from functools import lru_cache
 
 from PIL import Image, ImageCms
 
@@ -21,6 +22,7 @@ def converted(image: Image.Image, profile: bytes) -> Image.Image:
     )
 
 
+@lru_cache(maxsize=4)  # A picture asks more than once, and those of a folder have the same.
 def is_usable(profile: bytes, mode: str) -> bool:
     """Whether a profile gives the numbers of an image of that mode a meaning; there may be none.
 
