@@ -11,18 +11,16 @@ MOST = 0.5 / 255  # Drift that may be left in a cell, where white is 1: half a s
 RUN, MOST_OF_RUN = 16, 0.15 / 255  # Cells in a row that may not all drift the same way, and what their mean may.
 
 
-def working_memory(row: int, scale: int, has_alpha: bool = False, depth: int = 8) -> int:
+def working_memory(row: int, scale: int, has_alpha: bool = False) -> int:
     """Bytes that are held at most while a picture is corrected.
 
     Args:
         row: Bytes of a row of the enlarged picture.
         scale: As for `without_drift`.
         has_alpha: Whether colours and alpha are corrected alone before.
-        depth: Bits of each channel.
     """
-    # The strip, its cells, and copies of some; measured at most 6.5. Alone, each waits as a strip and its cells. With
-    # no more than that, 24 megapixels of 8 bits in strips took 3.7 rows more than was allowed; for what is not known.
-    waiting = (2 if depth == 16 else 7) if has_alpha else 0
+    # The strip, its cells, and copies of some; measured at most 6.5. Alone, each waits as a strip and its cells.
+    waiting = 2 if has_alpha else 0
     return (7 + waiting) * (band_height(scale) + 2 * CELL) * scale * row
 
 

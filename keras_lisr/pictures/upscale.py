@@ -17,7 +17,7 @@ from keras_lisr.pictures.resize import bicubic, resized
 from keras_lisr.pictures.size import NETWORK_SCALE, Size
 from keras_lisr.pictures.working_memory import MARGIN, working_memory
 from keras_lisr.runtime.memory import resident_size
-from keras_lisr.runtime.rows import PictureNetwork, Progress, Rows, Stream, bands_of, mapped, whole
+from keras_lisr.runtime.rows import PictureNetwork, Progress, Rows, Stream, bands_of, copies, mapped, whole
 
 Alpha = Literal["network", "bicubic"]
 LEAST_SIDE = 8  # The default preset makes flat pictures of 1, 2, 4 and 8 pixels differ by up to 46, 7, 1 and 0.3.
@@ -322,11 +322,6 @@ class PictureUpscaler:
             side = self.network.smallest_side
             self.network(np.zeros((side, side, 3), dtype))
             self._prepared.add(dtype)
-
-
-def copies(rows: Rows, count: int) -> list[Stream]:
-    """A picture for so many that read it: what one of them has read is held until the others have."""
-    return [Stream(bands, rows.shape, rows.dtype) for bands in itertools.tee(bands_of(rows), count)]
 
 
 def colours_of(rows: Rows) -> Stream:

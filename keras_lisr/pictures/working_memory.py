@@ -25,7 +25,7 @@ def working_memory(
     work = 4 * BAND * row  # Bands on their way from one step to the next.
     has_alpha = channels in (2, 4)
     for made in range(1, passes + 1):
-        work += drift.working_memory(row // scale ** (passes - made), scale**made, has_alpha, 8 * dtype.itemsize)
+        work += drift.working_memory(row // scale ** (passes - made), scale**made, has_alpha)
     if has_alpha:
         window = (alpha.TILE + 2 * alpha.RADII[-1]) ** 2
         work += 10 * 8 * channels * window + 2 * (alpha.TILE + 2 * alpha.RADII[-1]) * row

@@ -127,6 +127,28 @@ def bands_of(rows: Rows) -> Iterator[np.ndarray]:
         yield rows[start : start + BAND]
 
 
+def copies(rows: Rows, count: int) -> list[Stream]:
+    """A picture for so many that read it: what one of them has read is held until the others have, and no longer.
+
+    `itertools.tee` would hold 57 bands, of which it lets go at once.
+    """
+    bands = bands_of(rows)
+    waiting: list[deque[np.ndarray]] = [deque() for _ in range(count)]
+
+    def unread(own: deque[np.ndarray]) -> Iterator[np.ndarray]:
+        while True:
+            if not own:
+                band = next(bands, None)
+                if band is None:
+                    return
+                for others in waiting:
+                    others.append(band)
+                del band
+            yield own.popleft()
+
+    return [Stream(unread(own), rows.shape, rows.dtype) for own in waiting]
+
+
 def mapped(function: Callable[[np.ndarray], np.ndarray], rows: Rows, channels: int) -> Stream:
     """A picture with something done to each of its pixels, which then have so many channels."""
     return Stream(map(function, bands_of(rows)), (*rows.shape[:2], channels), rows.dtype)

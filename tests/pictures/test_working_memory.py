@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 
 import keras
 import numpy as np
@@ -11,7 +12,10 @@ from PIL import Image
 
 from keras_lisr import zoo
 from keras_lisr.inference import Upscaler
+from keras_lisr.pictures.size import Size
+from keras_lisr.pictures.upscale import PictureUpscaler
 from keras_lisr.pictures.working_memory import working_memory
+from keras_lisr.runtime.rows import BAND, Stream, bands_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the largest resident size is read from /proc")
 
@@ -85,6 +89,28 @@ def test_a_bound_is_held():
 def test_bounds_are_held_by_every_kind_of_work(network, room, shape, options):
     peak, bound = peak_and_bound(network, room, shape, **options)
     assert peak < bound
+
+
+@pytest.mark.parametrize(("channels", "scale"), [(3, 4), (4, 2)])
+def test_no_more_is_held_for_a_higher_picture(channels, scale):
+    keras.utils.set_random_seed(0)
+    network = Upscaler(eval(TINY.replace("(4", "(2"), {"zoo": zoo}), precision="float32", tile=64)
+    upscaler = PictureUpscaler(network, size=Size(scale=scale))
+    band = np.random.default_rng(0).integers(0, 256, (BAND, 200, channels), np.uint8)
+
+    def most_held(bands):
+        made = (band.copy() for _ in range(bands))
+        rows = upscaler._upscale(Stream(made, (bands * BAND, *band.shape[1:]), np.uint8), False, 0, None)
+        tracemalloc.start()
+        try:
+            for _ in bands_of(rows):
+                pass
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    most_held(1)  # What is made once and for all.
+    assert most_held(30) - most_held(14) < 8 * band.nbytes  # Of 16 more; garbage waits for its collector.
 
 
 def test_work_grows_with_the_width_and_not_with_the_height():

@@ -1,7 +1,9 @@
+import weakref
+
 import numpy as np
 import pytest
 
-from keras_lisr.runtime.rows import BAND, Stream, bands_of, mapped, whole
+from keras_lisr.runtime.rows import BAND, Stream, bands_of, copies, mapped, whole
 
 
 @pytest.fixture
@@ -56,3 +58,35 @@ def test_something_is_done_to_every_pixel(image):
     inverted = mapped(lambda band: 255 - band[..., :2], image, 2)
     assert inverted.shape == (200, 5, 2)
     np.testing.assert_array_equal(inverted[10:190], 255 - image[10:190, :, :2])
+
+
+def test_copies_are_read_in_any_order(image):
+    first, second = copies(stream(image, [70, 130]), 2)
+    assert (first.shape, first.dtype) == (second.shape, second.dtype) == (image.shape, image.dtype)
+    np.testing.assert_array_equal(first[0:10], image[:10])
+    np.testing.assert_array_equal(second[0:200], image)
+    np.testing.assert_array_equal(first[10:200], image[10:])
+
+
+def test_copies_hold_what_not_all_have_read_and_no_more():
+    made = []
+
+    def bands():
+        for _ in range(20):
+            band = np.zeros((BAND, 5, 3), np.uint8)
+            made.append(weakref.ref(band))
+            yield band
+            del band
+
+    def held():
+        return sum(band() is not None for band in made)
+
+    ahead, behind = copies(Stream(bands(), (20 * BAND, 5, 3), np.uint8), 2)
+    for start in range(0, 10 * BAND, BAND):
+        ahead[start : start + BAND], behind[start : start + BAND]
+        assert held() <= 2
+    for start in range(10 * BAND, 20 * BAND, BAND):
+        ahead[start : start + BAND]
+    assert 10 <= held() <= 12
+    behind[19 * BAND : 20 * BAND]
+    assert held() <= 2
