@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+from process_memory import PEAK
+
 from keras_lisr.cli import main
 
 
@@ -19,26 +21,24 @@ runpy.run_module("keras_lisr", run_name="__main__", alter_sys=True)
 """
 
 
-# The largest size of a child, as the system tells it, would count the parent, of which the child was a copy.
-MEASURED = """
+MEASURED = (
+    PEAK
+    + """
 import atexit, runpy, sys
 from pathlib import Path
 
-def tell():
-    (peak,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    Path(file).write_text(peak.split()[1])
-
-file = sys.argv.pop(1)
-atexit.register(tell)
+file = Path(sys.argv.pop(1))
+atexit.register(lambda: file.write_text(str(peak())))
 runpy.run_module("keras_lisr", run_name="__main__", alter_sys=True)
 """
+)
 
 
 def measured(*arguments, peak):
     """The finished command, and its largest resident size in MiB, which it leaves in the file `peak`; on Linux."""
     command = [sys.executable, "-c", MEASURED, peak, *arguments]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    return done, int(peak.read_text()) / 1024
+    return done, float(peak.read_text())
 
 
 def start(*arguments):

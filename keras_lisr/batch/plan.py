@@ -8,7 +8,7 @@ from keras_lisr.batch.network import load_network
 from keras_lisr.batch.stored_worker import StoredWorker
 from keras_lisr.batch.worker import Worker
 from keras_lisr.pictures import PictureUpscaler, Size
-from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS
+from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS
 from keras_lisr.pictures.size import NETWORK_SCALE
 from keras_lisr.pictures.upscale import Alpha
 

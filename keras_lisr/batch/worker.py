@@ -25,16 +25,10 @@ from keras_lisr.pictures.formats import (
     losses,
     metadata_losses,
 )
-from keras_lisr.pictures.opening import GIF_HEADER_BYTES
+from keras_lisr.pictures.header import Header
+from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, GIF_HEADER_BYTES
 from keras_lisr.pictures.picture import Metadata
-from keras_lisr.pictures.read import (
-    DECODER_BYTES,
-    DEFAULT_MAX_PIXELS,
-    Header,
-    picture_size,
-    read_animation,
-    read_picture,
-)
+from keras_lisr.pictures.read import DECODER_BYTES, picture_size, read_animation, read_picture
 from keras_lisr.pictures.upscale import LittleMemoryError, Need
 from keras_lisr.pictures.vips import LOADERS
 from keras_lisr.pictures.write import ENCODER_BYTES, write_animation, write_picture

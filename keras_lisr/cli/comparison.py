@@ -46,6 +46,7 @@ def write_comparison(job: Job, comparison: Path, label: str, max_pixels: int, by
     from keras_lisr.pictures.read import ANY_SIZE, picture_size
     from keras_lisr.pictures.strips import StripReader
     from keras_lisr.pictures.vips import LOADERS
+    from keras_lisr.runtime.rows import Stream, bands_of
 
     sizes = [picture_size(file) for file in (job.source, job.target)]
     height, width = sizes[0][:2]
@@ -54,7 +55,9 @@ def write_comparison(job: Job, comparison: Path, label: str, max_pixels: int, by
         rows, columns = middle(height, width, size.height // height)
         if by_rows and size.format in LOADERS:
             with StripReader(file, most) as picture:
-                pixels = picture[rows][:, columns]
+                parts = (band[:, columns].copy() for band in bands_of(picture))
+                shape = (size.height, columns.stop - columns.start, size.channels)
+                pixels = Stream(parts, shape, picture.dtype)[rows]
         else:
             pixels = read_picture(file, max_pixels=most).pixels[rows, columns]
         halves.append(rgb(pixels))

@@ -152,7 +152,7 @@ def plan_of(arguments: argparse.Namespace) -> "Plan":
     """
     from keras_lisr.batch import Plan
     from keras_lisr.pictures import Size
-    from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS
+    from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS
 
     return Plan(
         tile=arguments.tile,

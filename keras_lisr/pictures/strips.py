@@ -21,21 +21,22 @@ from keras_lisr.pictures.formats import (
     held_by,
     rounded_to_8_bits,
 )
+from keras_lisr.pictures.header import TILE, header_of, left_by_vips, load_deep
 from keras_lisr.pictures.metadata import TURNS, is_rearranged, of_size
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, one_line, opened, unreadable
 from keras_lisr.pictures.picture import Metadata
-from keras_lisr.pictures.read import TILE, check_pixels, description, header_of, left_by_vips, load_deep
-from keras_lisr.runtime.rows import Stream
+from keras_lisr.pictures.read import check_pixels, description
+from keras_lisr.runtime.rows import BAND, Stream
 from keras_lisr.whole_files import PARTIAL, not_written, written_whole
 
-FETCHED = 16  # Rows at a time; with as many as 64, libvips keeps 390 MB of a CMYK picture 6000 pixels wide, now 110.
+FETCHED = 16  # Rows at a time: libvips holds some of them in several places.
 
 
 class StripReader:
     """Rows of a picture in a file, decoded when they are asked for; a context manager.
 
-    `decoder_memory` is what its decoder holds besides, in bytes: WebP, AVIF, progressive JPEG and interlaced PNG are
-    decoded as a whole.
+    `decoder_memory` is what its decoder holds, in bytes: WebP, AVIF, progressive JPEG and interlaced PNG are decoded as
+    a whole.
 
     The pixels are those of `read_picture`, except that libvips decodes them all: JPEG and CMYK may differ by a step,
     AVIF with halved chroma by more, because its colours are enlarged otherwise (a photograph's by 1.5 of 255 in the
@@ -62,8 +63,8 @@ class StripReader:
             self.metadata, orientation = description(found, header)
             self.decoder_memory = header.decoder_memory
             orientation = left_by_vips(orientation, header)
-            stored = load_deep(found, channels=header.channels)
-            image = turned(stored, orientation)
+            stored = load_deep(found)
+            image = turned(vips.in_srgb_or_grey(stored, header.channels), orientation)
             self.shape = (header.height, header.width, header.channels)
             if (image.height, image.width, image.bands) != self.shape:
                 raise ValueError(f"its header says {self.shape}, and its content is different")
@@ -91,16 +92,21 @@ class StripReader:
     def _bands(self, stored: Any, orientation: int) -> Iterator[np.ndarray]:
         pyvips = vips.import_vips()
         height, width, channels = self.shape
+        # Libvips would hold hundreds of rows of each step from CMYK: it goes that way in bands, each of them whole.
+        is_cmyk = stored.interpretation == "cmyk"
+        image = stored if is_cmyk else vips.in_srgb_or_grey(stored, channels)
+        fetched = BAND if is_cmyk else FETCHED
         with contextlib.ExitStack() as stack:
             try:
                 if is_rearranged(orientation):
                     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keras-lisr-"))
-                    stored = unpacked(stored, Path(folder))
-                region = pyvips.Region.new(turned(stored, orientation))
-                for top in range(0, height, FETCHED):
-                    count = min(FETCHED, height - top)
+                    image = unpacked(image, Path(folder))
+                region = pyvips.Region.new(turned(image, orientation))
+                for top in range(0, height, fetched):
+                    count = min(fetched, height - top)
                     content = region.fetch(0, top, width, count)
-                    yield np.frombuffer(content, self.dtype).reshape(count, width, channels)
+                    rows = np.frombuffer(content, self.dtype).reshape(count, width, image.bands)
+                    yield vips.to_array(vips.in_srgb_or_grey(vips.like(rows, stored), channels)) if is_cmyk else rows
             except pyvips.Error as error:
                 raise unreadable(self._path, error) from error
 

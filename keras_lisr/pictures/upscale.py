@@ -16,7 +16,7 @@ from keras_lisr.pictures.picture import Picture
 from keras_lisr.pictures.resize import bicubic, resized
 from keras_lisr.pictures.size import NETWORK_SCALE, Size
 from keras_lisr.pictures.working_memory import MARGIN, working_memory
-from keras_lisr.runtime.memory import resident_size
+from keras_lisr.runtime.memory import give_back, resident_size
 from keras_lisr.runtime.rows import PictureNetwork, Progress, Rows, Stream, bands_of, copies, mapped, whole
 
 Alpha = Literal["network", "bicubic"]
@@ -229,7 +229,9 @@ class PictureUpscaler:
             rows = self._enlarge(rows, original, memory, tell)
         if rows.shape[:2] != size:
             rows = resized(rows, *size)
-        return mapped(with_opaque_alpha, rows, channels) if has_alpha and hides_nothing else rows
+        if has_alpha and hides_nothing:
+            rows = mapped(with_opaque_alpha, rows, channels)
+        return rows if self.memory is None else tidied(rows)
 
     def _enlarge(self, rows: Rows, original: Rows, memory: int | None, tell: Callable[[], Progress]) -> Rows:
         """A picture enlarged once, with alpha if it has it, in the colours of the original."""
@@ -322,6 +324,17 @@ class PictureUpscaler:
             side = self.network.smallest_side
             self.network(np.zeros((side, side, 3), dtype))
             self._prepared.add(dtype)
+
+
+def tidied(rows: Rows) -> Stream:
+    """A picture whose steps leave few holes: what they freed is returned to the system after each band."""
+
+    def bands():
+        for band in bands_of(rows):
+            yield band
+            give_back()
+
+    return Stream(bands(), rows.shape, rows.dtype)
 
 
 def colours_of(rows: Rows) -> Stream:

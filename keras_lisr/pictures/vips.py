@@ -111,6 +111,16 @@ def from_array(pixels: np.ndarray) -> Any:
     return interpreted(image)
 
 
+def like(rows: np.ndarray, image: Any) -> Any:
+    """A `pyvips.Image` of some rows of another, whose numbers mean the same."""
+    pyvips = import_vips()
+    part = pyvips.Image.new_from_memory(np.ascontiguousarray(rows).data, *rows.shape[1::-1], image.bands, image.format)
+    part = part.copy(interpretation=image.interpretation)
+    if image.get_typeof("icc-profile-data"):
+        part.set_type(pyvips.GValue.blob_type, "icc-profile-data", image.get("icc-profile-data"))
+    return part
+
+
 def interpreted(image: Any) -> Any:
     """A picture that knows whether its channels are grey or colours."""
     return image.copy(interpretation=INTERPRETATIONS[8 * DTYPES[image.format].itemsize, image.bands <= 2])

@@ -106,6 +106,8 @@ class Stream:
             self._end += len(band)
             del band
             self._let_go(start)
+        if self._end == self.shape[0]:
+            self._bands = iter(())  # With what makes them goes what it holds.
         parts, first = [], self._first
         for band in self._held:
             parts.append(band[max(0, start - first) : max(0, stop - first)])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from picture_files import upscaled_part
 from PIL import Image
+from process_memory import ON_LINUX, PEAK
 
 from keras_lisr import zoo
 from keras_lisr.inference import Upscaler
@@ -17,11 +18,9 @@ from keras_lisr.pictures.upscale import PictureUpscaler
 from keras_lisr.pictures.working_memory import working_memory
 from keras_lisr.runtime.rows import BAND, Stream, bands_of
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the largest resident size is read from /proc")
-
-PEAK = """
-import sys
-from pathlib import Path
+UPSCALED = (
+    PEAK
+    + """
 import numpy as np
 from keras_lisr import zoo
 from keras_lisr.inference import Upscaler
@@ -48,26 +47,28 @@ if {whole}:
 else:
     for band in bands_of(upscaler._upscale(Stream(bands(), shape, dtype), False, 0, None)):
         pass
-(peak,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-print(int(peak.split()[1]) / 1024, memory / 2**20)
+print(peak(), memory / 2**20)
 """
+)
 
 TINY = "zoo.fsrcnn(4, num_filters=8, num_shrunk_filters=4, num_blocks=1)"
 
 
 def peak_and_bound(network, room, shape, *, size="", dtype="uint8", whole=False):
     """MiB that a process held at most which upscaled noise, and those that it was allowed: so many more than before."""
-    code = PEAK.format(network=network, room=room, shape=shape, size=size, dtype=dtype, whole=whole)
+    code = UPSCALED.format(network=network, room=room, shape=shape, size=size, dtype=dtype, whole=whole)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return map(float, done.stdout.split())
 
 
+@ON_LINUX
 def test_a_bound_is_held():
     peak, bound = peak_and_bound(TINY, 400, (1500, 2000, 3))
     assert peak < bound
 
 
+@ON_LINUX
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "room", "shape", "options"),
@@ -125,7 +126,9 @@ def test_work_grows_with_the_width_and_not_with_the_height():
     assert of(1000, 4000, scale=1) < of(1000, 4000)
 
 
-FILE = """
+FILE = (
+    PEAK
+    + """
 import sys
 from pathlib import Path
 from keras_lisr import zoo
@@ -138,11 +141,12 @@ source, target, memory, network = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.
 upscaler = PictureUpscaler(Upscaler(eval(network), precision="float32"), memory=memory)
 assert not upscaler.need_of(*map(int, sys.argv[5:7])).fits
 print(*upscaler.upscale_file(source, target))
-(peak,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-print(int(peak.split()[1]) / 1024)
+print(peak())
 """
+)
 
 
+@ON_LINUX
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "height", "width"), [("zoo.fsrcnn(4)", 4000, 6000), (TINY.replace("(4", "(2"), 10_000, 10_000)]

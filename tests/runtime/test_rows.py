@@ -49,6 +49,24 @@ def test_a_stream_that_ends_too_soon_is_an_error(image):
         rows[0:151]
 
 
+def test_what_makes_the_bands_goes_as_soon_as_all_are_there(image):
+    gone = []
+
+    def bands():
+        try:
+            yield image[:120]
+            yield image[120:]
+        finally:
+            gone.append(True)
+
+    rows = Stream(bands(), image.shape, image.dtype)
+    rows[0:100]
+    assert not gone
+    np.testing.assert_array_equal(rows[0:150], image[:150])
+    assert gone
+    np.testing.assert_array_equal(rows[100:200], image[100:])
+
+
 def test_bands_are_the_rows_in_order_and_make_the_picture(image):
     assert [len(band) for band in bands_of(image)] == [BAND, BAND, BAND, 200 - 3 * BAND]
     np.testing.assert_array_equal(whole(bands_of(image), image.shape, image.dtype), image)
