@@ -64,13 +64,16 @@ class StripReader:
             self.decoder_memory = header.decoder_memory
             orientation = left_by_vips(orientation, header)
             stored = load_deep(found)
-            image = turned(vips.in_srgb_or_grey(stored, header.channels), orientation)
+            image = vips.in_srgb_or_grey(stored, header.channels)
+            upright = turned(image, orientation)
             self.shape = (header.height, header.width, header.channels)
-            if (image.height, image.width, image.bands) != self.shape:
+            if (upright.height, upright.width, upright.bands) != self.shape:
                 raise ValueError(f"its header says {self.shape}, and its content is different")
         self.dtype = vips.DTYPES[image.format]
         self._path = path
-        self._rows: Stream | None = Stream(self._bands(stored, orientation), self.shape, self.dtype)
+        if stored.interpretation == "cmyk":  # Libvips would hold hundreds of rows of each step to sRGB.
+            image = stored
+        self._rows: Stream | None = Stream(self._bands(image, orientation), self.shape, self.dtype)
 
     def __enter__(self) -> Self:
         return self
@@ -89,24 +92,26 @@ class StripReader:
             raise ValueError(f"`rows` must be asked for before the file is closed. Received: {str(self._path)!r}")
         return self._rows[rows]
 
-    def _bands(self, stored: Any, orientation: int) -> Iterator[np.ndarray]:
+    def _bands(self, image: Any, orientation: int) -> Iterator[np.ndarray]:
         pyvips = vips.import_vips()
         height, width, channels = self.shape
-        # Libvips would hold hundreds of rows of each step from CMYK: it goes that way in bands, each of them whole.
-        is_cmyk = stored.interpretation == "cmyk"
-        image = stored if is_cmyk else vips.in_srgb_or_grey(stored, channels)
-        fetched = BAND if is_cmyk else FETCHED
+        is_cmyk = image.interpretation == "cmyk"
+        fetched = BAND if is_cmyk else FETCHED  # Its profile is set up for each band.
         with contextlib.ExitStack() as stack:
             try:
                 if is_rearranged(orientation):
                     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keras-lisr-"))
-                    image = unpacked(image, Path(folder))
-                region = pyvips.Region.new(turned(image, orientation))
+                    stored = unpacked(image, Path(folder))
+                else:
+                    stored = image
+                region = pyvips.Region.new(turned(stored, orientation))
                 for top in range(0, height, fetched):
                     count = min(fetched, height - top)
                     content = region.fetch(0, top, width, count)
                     rows = np.frombuffer(content, self.dtype).reshape(count, width, image.bands)
-                    yield vips.to_array(vips.in_srgb_or_grey(vips.like(rows, stored), channels)) if is_cmyk else rows
+                    if is_cmyk:
+                        rows = vips.to_array(vips.in_srgb_or_grey(vips.like(rows, image), channels))
+                    yield rows
             except pyvips.Error as error:
                 raise unreadable(self._path, error) from error
 

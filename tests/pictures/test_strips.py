@@ -349,6 +349,18 @@ def test_of_a_wide_picture_no_more_is_held_than_is_said(tmp_path, mode):
     assert rows <= 1280 and taken < held + 40  # Of 2000.
 
 
+@pytest.mark.parametrize("orientation", [1, 4, 6])
+@pytest.mark.parametrize("profiled", [False, True])
+def test_every_band_of_cmyk_is_converted(tmp_path, profiles, profiled, orientation):
+    y, x = np.mgrid[:150, :140]
+    colours = np.dstack([40 + x, 30 + y, 200 - x // 2 - y // 2]).astype(np.uint8)
+    profile = profiles["cmyk"] if profiled else None
+    to_cmyk(colours, profile).save(tmp_path / "a.tif", icc_profile=profile, tiffinfo={274: orientation})
+    pixels, _ = read_in_strips(tmp_path / "a.tif")
+    assert pixels.shape == ((140, 150, 3) if orientation == 6 else (150, 140, 3))
+    np.testing.assert_allclose(pixels.astype(int), read_picture(tmp_path / "a.tif").pixels, atol=1)
+
+
 def test_a_full_disk_is_told_and_not_the_picture_blamed(lying, tmp_path, monkeypatch):
     monkeypatch.setattr("keras_lisr.pictures.strips.disk_usage", lambda folder: SimpleNamespace(free=10**6))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
