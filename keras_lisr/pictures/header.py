@@ -3,20 +3,25 @@
 import os
 from typing import Any, BinaryIO, NamedTuple
 
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
 from keras_lisr.pictures import vips
 from keras_lisr.pictures.metadata import UPRIGHT, is_rearranged, metadata_of
 from keras_lisr.pictures.opening import Opened
+from keras_lisr.runtime.rows import BAND
 
 TILE = 64  # Side of the tiles of a picture that is unpacked to be turned.
-# What libvips keeps where it goes by rows, however many there are; measured 760 and 1300 of pictures 20,000 wide.
-ROWS_IN_WORK, ROWS_OF_CMYK = 768, 1280
+ROWS_IN_WORK = 768  # What libvips keeps where it goes by rows, however many there are; measured at most 760.
+CONVERTING = 56  # Bytes of a pixel while colours of 16 bits become sRGB; measured 53.
 MOST_FRAMES = 10_000  # Of an animation: each takes its time, even if it is a few bytes long.
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
 # Their further frames are depth maps, layers, or other sizes of the first one.
 FIRST_FRAME_ONLY = ("MPO", "PSD", "ICO", "ICNS")
 # Tags of TIFF.
 BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, SAMPLES_PER_PIXEL, SAMPLE_FORMAT = 258, 259, 262, 277, 339
-JPEG, SIGNED = 7, 2
+PLANAR, TILE_LENGTH, ROWS_PER_STRIP = 284, 323, 278
+JPEG, SIGNED, SEPARATE = 7, 2, 2
+BIG, BIG_ENDIAN_BIG = 43, b"MM\0+"  # A TIFF's beginning.
 WHOLE_ONLY = {6: "YCbCr", 8: "LAB"}  # The former libvips would take for RGB, the latter it refuses.
 
 
@@ -56,7 +61,8 @@ def header_of(found: Opened) -> Header:
         height, width = (deep.width, deep.height) if orientation >= 5 else (deep.height, deep.width)
         pages = deep.get("n-pages") if deep.get_typeof("n-pages") else 1
         header = Header(height, width, deep.bands, 8 * vips.DTYPES[deep.format].itemsize, pages, "TIFF")
-        return with_decoder_memory(header, found, orientation, stored.interpretation == "cmyk")
+        pixel = stored.bands * vips.DTYPES[deep.format].itemsize
+        return with_decoder_memory(header, found, orientation, pixel, vips.is_converted(stored))
     kind = image.format or ""
     depth = depth_of(found.stream, image)
     channels = (1 if is_grey(image) else 3) + image.has_transparency_data
@@ -68,37 +74,59 @@ def header_of(found: Opened) -> Header:
     if orientation >= 5 and kind != "TIFF":  # Of a TIFF, Pillow gives the upright size.
         width, height = height, width
     header = Header(height, width, channels, depth, frames, kind)
-    return with_decoder_memory(header, found, orientation, image.mode == "CMYK")
+    is_cmyk = image.mode == "CMYK"
+    stored_channels = 4 if is_cmyk else max(channels, 3) if image.mode == "P" else channels
+    return with_decoder_memory(header, found, orientation, stored_channels * depth // 8, is_cmyk)
 
 
-def with_decoder_memory(header: Header, found: Opened, orientation: int, is_cmyk: bool) -> Header:
+def with_decoder_memory(header: Header, found: Opened, orientation: int, pixel: int, is_converted: bool) -> Header:
     """A header with what libvips holds: of some formats the whole picture, of others rows.
 
     Args:
         header: Without it.
         found: The opened file.
         orientation: By EXIF.
-        is_cmyk: Whether the file has these four channels.
+        pixel: Bytes of one, as it is decoded.
+        is_converted: As `vips.is_converted` says.
     """
     info = found.image.info if found.image is not None else {}
     pixels = header.height * header.width
-    pixel = (4 if is_cmyk else header.channels) * header.depth // 8
     height, width = (header.width, header.height) if orientation >= 5 else (header.height, header.width)
     if header.format == "AVIF":
         held = 20 * pixels  # Measured with 24 megapixels: 16 (grey) to 19 (10 bits).
     elif header.format == "WEBP":
         held = 12 * pixels  # 10, and the file.
     else:
-        held = min(height, ROWS_OF_CMYK if is_cmyk else ROWS_IN_WORK) * width * pixel
+        held = min(height, ROWS_IN_WORK) * width * pixel
+    if header.format == "TIFF":
+        held += rows_at_once(found, height) * width * pixel
     if header.format in ("JPEG", "MPO"):
         held += found.stream.seek(0, os.SEEK_END)  # It is mapped into memory.
-        if info.get("progressive"):
+        if found.scans > 1 or info.get("progressive"):
             held += 2 * pixels * pixel  # Coefficients have 16 bits.
     if header.format == "PNG" and info.get("interlace"):
         held += pixels * pixel
+    if is_converted:
+        held += CONVERTING * BAND * width
     if is_rearranged(left_by_vips(orientation, header)):  # Rows of tiles: one is read, one written, a cache has two.
         held += 4 * TILE * width * pixel
     return header._replace(decoder_memory=held)
+
+
+def rows_at_once(found: Opened, height: int) -> int:
+    """How many rows of a TIFF are held because of its layout: those of two tiles, or two strips of single channels."""
+    found.stream.seek(0)
+    head = found.stream.read(8)
+    if head.startswith(BIG_ENDIAN_BIG):
+        return 0  # Pillow does not know them.
+    if BIG in head[2:4]:
+        head += found.stream.read(8)
+    tags = ImageFileDirectory_v2(head)
+    found.stream.seek(tags.next)
+    tags.load(found.stream)
+    if TILE_LENGTH in tags:
+        return min(height, 2 * tags[TILE_LENGTH])
+    return 2 * min(height, tags.get(ROWS_PER_STRIP, height)) if tags.get(PLANAR) == SEPARATE else 0
 
 
 def depth_of(stream: BinaryIO, image: Any) -> int:

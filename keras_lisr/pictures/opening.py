@@ -57,11 +57,13 @@ class Opened(NamedTuple):
         stream: Its content.
         image: Pillow's image of it; None if it is a TIFF of a kind that Pillow does not know.
         chunks: Of a PNG: those that Pillow does not hand on.
+        scans: Of a JPEG.
     """
 
     stream: BinaryIO
     image: Any
     chunks: tuple[Chunk, ...] = ()
+    scans: int = 1
 
 
 class TooManyPixels(Image.DecompressionBombError):
@@ -141,8 +143,7 @@ def opened(file: File, max_pixels: int, max_gif_pixels: int = DEFAULT_MAX_PIXELS
                 if start not in TIFF_MAGIC:
                     raise ValueError("it is no picture of a known kind, or a broken one") from error
                 image = None
-            if image and image.format in ("JPEG", "MPO"):
-                check_scans(stream)
+            scans = scans_of(stream) if image and image.format in ("JPEG", "MPO") else 1
             if image and image.format == "JPEG2000":
                 check_end(stream)
             chunks: tuple[Chunk, ...] = ()
@@ -150,7 +151,7 @@ def opened(file: File, max_pixels: int, max_gif_pixels: int = DEFAULT_MAX_PIXELS
                 chunks, late = read_chunks(stream)
                 image.info.update(late)
             stream.seek(0)
-            yield Opened(stream, image, chunks)
+            yield Opened(stream, image, chunks, scans)
     except Image.DecompressionBombError as error:
         pixels = int(re.search(r"\d+", str(error)).group())  # type: ignore[union-attr]
         # What Pillow itself refuses of a GIF stays refused.
@@ -216,8 +217,8 @@ def copy_picture(stream: BinaryIO, target: BinaryIO, max_pixels: int) -> None:
         target.write(content)
 
 
-def check_scans(stream: BinaryIO) -> None:
-    """Checks that a JPEG does not ask for endless work in a few bytes.
+def scans_of(stream: BinaryIO) -> int:
+    """How many scans a JPEG has, which must not ask for endless work in a few bytes.
 
     Only what a decoder follows is counted: neither what segments hold, such as thumbnails, nor what stands behind the
     end, such as a phone's video.
@@ -229,7 +230,7 @@ def check_scans(stream: BinaryIO) -> None:
     for _ in range(MOST_SEGMENTS):
         marker, position = next_marker(stream, position)
         if marker in (None, END_OF_IMAGE):
-            return
+            return scans
         scans += marker == START_OF_SCAN
         if scans > MOST_SCANS:
             raise ValueError(f"it has more than {MOST_SCANS} scans")

@@ -168,7 +168,7 @@ def description(found: Opened, header: Header) -> tuple[Metadata, int]:
         as_bytes(source.get(name)) if source.get_typeof(name) else b"" for name in ("icc-profile-data", "xmp-data")
     )
     is_cmyk = source.interpretation == "cmyk"
-    is_converted = is_cmyk or source.interpretation in ("lab", "labs", "labq")
+    is_converted = vips.is_converted(source)
     icc_profile = b"" if is_converted else profile_of(profile, header.channels <= 2)
     found_besides = {
         UNUSED_PROFILE: profile and not (is_usable(profile, "CMYK") if is_cmyk else is_converted or icc_profile),

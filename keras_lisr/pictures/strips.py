@@ -26,6 +26,7 @@ from keras_lisr.pictures.metadata import TURNS, is_rearranged, of_size
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, one_line, opened, unreadable
 from keras_lisr.pictures.picture import Metadata
 from keras_lisr.pictures.read import check_pixels, description
+from keras_lisr.runtime.memory import give_back
 from keras_lisr.runtime.rows import BAND, Stream
 from keras_lisr.whole_files import PARTIAL, not_written, written_whole
 
@@ -71,7 +72,7 @@ class StripReader:
                 raise ValueError(f"its header says {self.shape}, and its content is different")
         self.dtype = vips.DTYPES[image.format]
         self._path = path
-        if stored.interpretation == "cmyk":  # Libvips would hold hundreds of rows of each step to sRGB.
+        if vips.is_converted(stored):  # Libvips would hold hundreds of rows of each step to sRGB.
             image = stored
         self._rows: Stream | None = Stream(self._bands(image, orientation), self.shape, self.dtype)
 
@@ -95,8 +96,7 @@ class StripReader:
     def _bands(self, image: Any, orientation: int) -> Iterator[np.ndarray]:
         pyvips = vips.import_vips()
         height, width, channels = self.shape
-        is_cmyk = image.interpretation == "cmyk"
-        fetched = BAND if is_cmyk else FETCHED  # Its profile is set up for each band.
+        fetched = BAND if vips.is_converted(image) else FETCHED  # A profile is set up for each band.
         with contextlib.ExitStack() as stack:
             try:
                 if is_rearranged(orientation):
@@ -108,10 +108,10 @@ class StripReader:
                 for top in range(0, height, fetched):
                     count = min(fetched, height - top)
                     content = region.fetch(0, top, width, count)
-                    rows = np.frombuffer(content, self.dtype).reshape(count, width, image.bands)
-                    if is_cmyk:
-                        rows = vips.to_array(vips.in_srgb_or_grey(vips.like(rows, image), channels))
-                    yield rows
+                    if vips.is_converted(image):
+                        yield vips.to_array(vips.in_srgb_or_grey(vips.like(content, count, width, image), channels))
+                    else:
+                        yield np.frombuffer(content, self.dtype).reshape(count, width, channels)
             except pyvips.Error as error:
                 raise unreadable(self._path, error) from error
 
@@ -220,6 +220,7 @@ class StripWriter:
         if self._written != self._shape[0]:
             raise ValueError(f"`rows` must be {self._shape[0]} in all. Received: {self._written}")
         pyvips = vips.import_vips()
+        give_back()  # What made the rows is gone, and encoders allocate elsewhere.
         dtype = np.dtype(np.uint8) if self._format.depth == 8 else self._dtype
         raw_tiff.finish(self._raw, *self._shape, dtype)
         with written_whole(self._path) as partial, partial.open("w+b") as stream:

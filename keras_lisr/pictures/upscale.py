@@ -147,7 +147,9 @@ class PictureUpscaler:
 
         with StripReader(source, max_pixels) as reader:
             metadata, held = reader.metadata, reader.decoder_memory
-            hides_nothing = reader.shape[2] in (2, 4) and all(is_opaque(band) for band in bands_of(reader))
+            # What does not fit even if it is opaque is refused below, before anything is decoded.
+            may_fit = self.memory is None or self._spare(reader, self.memory, True, held) >= 0
+            hides_nothing = reader.shape[2] in (2, 4) and may_fit and all(is_opaque(band) for band in bands_of(reader))
         with StripReader(source, max_pixels) as reader:
             source_rows = Stream(bands_of(reader), reader.shape, reader.dtype)
             if hides_nothing and not format_of(target).alpha:
@@ -309,14 +311,22 @@ class PictureUpscaler:
         """
         if self.memory is None:
             return None
+        height, width, channels = rows.shape
+        spare = self._spare(rows, self.memory, hides_nothing, held)
+        if spare < 0:
+            raise LittleMemoryError(self.memory, self.memory - spare, f"a picture of {width} x {height} pixels")
+        _, runs, least = self._least_of_runs((height, width, channels), rows.dtype, hides_nothing)
+        return least + spare // runs if runs else None
+
+    def _spare(self, rows: Rows, memory: int, hides_nothing: bool, held: int) -> int:
+        """Bytes of `memory` beyond those of the steps and the smallest tiles; negative if there is too little for them.
+
+        The other arguments are those of `_upscale`.
+        """
         self._prepare(rows.dtype)
         height, width, channels = rows.shape
         work, runs, least = self._least_of_runs((height, width, channels), rows.dtype, hides_nothing)
-        left = self.memory - resident_size() - held - work
-        if left < runs * least:
-            needed = self.memory - left + runs * least
-            raise LittleMemoryError(self.memory, needed, f"a picture of {width} x {height} pixels")
-        return left // runs if runs else None
+        return memory - resident_size() - held - work - runs * least
 
     def _prepare(self, dtype: np.dtype) -> None:
         """Lets the network allocate what it does once and for all, so that it is seen to be held."""
@@ -327,12 +337,12 @@ class PictureUpscaler:
 
 
 def tidied(rows: Rows) -> Stream:
-    """A picture whose steps leave few holes: what they freed is returned to the system after each band."""
+    """A picture whose steps leave few holes: what they freed is returned to the system with each band."""
 
     def bands():
         for band in bands_of(rows):
-            yield band
             give_back()
+            yield band
 
     return Stream(bands(), rows.shape, rows.dtype)
 

@@ -12,6 +12,7 @@ LOADERS = {"PNG": "pngload", "JPEG": "jpegload", "MPO": "jpegload", "TIFF": "tif
     "AVIF": "heifload"
 }
 DTYPES: dict[str, np.dtype] = {"uchar": np.dtype(np.uint8), "ushort": np.dtype(np.uint16)}
+LAB = ("lab", "labs", "labq")  # What libvips calls it.
 KEEP = {"xmp-data": 2, "icc-profile-data": 8}
 LARGEST_CLASSIC_TIFF = 3 * 2**30  # It ends at 4 GiB, of which deflating may need some for what it cannot make smaller.
 INTERPRETATIONS = {(8, True): "b-w", (8, False): "srgb", (16, True): "grey16", (16, False): "rgb16"}
@@ -71,7 +72,7 @@ def in_srgb_or_grey(image: Any, channels: int | None = None) -> Any:
     depth = 16 if image.format in ("ushort", "short") else 8
     if image.interpretation == "cmyk":
         image = from_cmyk(image, depth)
-    elif image.interpretation in ("lab", "labs", "labq"):
+    elif image.interpretation in LAB:
         image = image.colourspace("rgb16" if depth == 16 else "srgb")
     if image.format not in DTYPES:
         raise ValueError(f"its values are of type {image.format}; integers of 8 or 16 bits can be read")
@@ -82,6 +83,11 @@ def in_srgb_or_grey(image: Any, channels: int | None = None) -> Any:
     if image.bands > 4:
         raise ValueError(f"it has {image.bands} channels")
     return image
+
+
+def is_converted(image: Any) -> bool:
+    """Whether a picture is neither grey nor RGB, so that `in_srgb_or_grey` computes all of its colours."""
+    return image.interpretation in ("cmyk", *LAB)
 
 
 def from_cmyk(image: Any, depth: int) -> Any:
@@ -111,11 +117,18 @@ def from_array(pixels: np.ndarray) -> Any:
     return interpreted(image)
 
 
-def like(rows: np.ndarray, image: Any) -> Any:
-    """A `pyvips.Image` of some rows of another, whose numbers mean the same."""
+def like(content: bytes, height: int, width: int, image: Any) -> Any:
+    """A `pyvips.Image` of pixels whose numbers mean what those of another do.
+
+    Args:
+        content: The pixels, as many bytes as the others' format and bands take.
+        height: Rows.
+        width: Columns.
+        image: The other.
+    """
     pyvips = import_vips()
-    part = pyvips.Image.new_from_memory(np.ascontiguousarray(rows).data, *rows.shape[1::-1], image.bands, image.format)
-    part = part.copy(interpretation=image.interpretation)
+    part = pyvips.Image.new_from_memory(content, width, height, image.bands, image.format)
+    part = part.copy(interpretation=image.interpretation, coding=image.coding)
     if image.get_typeof("icc-profile-data"):
         part.set_type(pyvips.GValue.blob_type, "icc-profile-data", image.get("icc-profile-data"))
     return part

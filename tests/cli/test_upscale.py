@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from picture_files import noise, pixels, upscaled
 from PIL import Image
 
 from keras_lisr import zoo
+from keras_lisr.batch import Job
 from keras_lisr.cli import main
+from keras_lisr.cli.comparison import write_comparison
 from keras_lisr.data import imresize
 from keras_lisr.inference import Upscaler
 from keras_lisr.pictures import Picture, read_picture, write_picture
@@ -119,6 +122,19 @@ def test_comparisons_within_memory_read_only_what_they_show(tmp_path, picture, m
     whole, bounded = (pixels(tmp_path / f"{name}_compared.png") for name in ("whole", "bounded"))
     np.testing.assert_array_equal(whole, bounded)
     np.testing.assert_array_equal(whole[-512:, 512:], pixels(tmp_path / "whole.png")[44:556, 144:656])
+
+
+def test_comparisons_of_wide_pictures_hold_their_middle_only(tmp_path):
+    job = Job(tmp_path / "in.png", tmp_path / "out.png")
+    noise(job.source, 256, 6000)
+    Image.open(job.source).resize((12_000, 512)).save(job.target)
+    tracemalloc.start()
+    try:
+        write_comparison(job, tmp_path / "compared.png", "any", 10**8, by_rows=True)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 512 * 12_000 * 3
 
 
 def test_comparison_of_pictures_without_colour(tmp_path, picture):

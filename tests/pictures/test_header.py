@@ -1,6 +1,10 @@
 """What is known of a picture before it is decoded."""
 
+import io
+
+import numpy as np
 import pytest
+import pyvips
 from PIL import Image
 
 from keras_lisr.pictures import read_picture
@@ -53,4 +57,38 @@ def test_the_header_is_checked_against_a_limit_and_for_pages(tmp_path):
 def test_what_a_decoder_holds_is_in_the_budget(tmp_path, colours, mode, kind, options, of_a_pixel):
     Image.fromarray(colours).convert(mode).save(tmp_path / "a", kind, **options)
     mapped = (tmp_path / "a").stat().st_size if kind == "JPEG" else 0
-    assert picture_size(tmp_path / "a").decoder_memory == of_a_pixel * colours[..., 0].size + mapped
+    converting = 56 * 64 * 30 if mode == "CMYK" else 0
+    assert picture_size(tmp_path / "a").decoder_memory == of_a_pixel * colours[..., 0].size + mapped + converting
+
+
+def test_coefficients_of_a_jpeg_of_several_scans_are_in_the_budget(colours):
+    stream = io.BytesIO()
+    Image.fromarray(colours).save(stream, "JPEG")
+    another = stream.getvalue()[:-2] + b"\xff\xda\0\2\xff\xd9"
+    assert picture_size(io.BytesIO(another)).decoder_memory == 9 * colours[..., 0].size + len(another)
+
+
+def test_of_a_palette_of_greys_colours_are_decoded(tmp_path):
+    image = Image.fromarray(np.zeros((20, 30), np.uint8)).convert("P")
+    image.putpalette([7, 7, 7])
+    image.save(tmp_path / "a.png")
+    header = picture_size(tmp_path / "a.png")
+    assert (header.channels, header.decoder_memory) == (1, 20 * 30 * 3)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("bigtiff", [False, True])
+def test_rows_of_tiles_are_in_the_budget(tmp_path, bigtiff, dtype):
+    image = pyvips.Image.new_from_array(np.zeros((1000, 40, 3), dtype)).copy(
+        interpretation="srgb" if dtype == np.uint8 else "rgb16"
+    )
+    for tile_height, rows in ((16, 32), (512, 1000)):
+        image.tiffsave(str(tmp_path / "a.tif"), tile=True, tile_width=16, tile_height=tile_height, bigtiff=bigtiff)
+        held = picture_size(tmp_path / "a.tif").decoder_memory
+        assert held == (768 + rows) * 40 * 3 * np.dtype(dtype).itemsize
+
+
+@pytest.mark.parametrize("rows_per_strip", [10, 2**32 - 1])
+def test_strips_of_single_channels_are_in_the_budget(tmp_path, rows_per_strip):
+    Image.new("RGB", (40, 100)).save(tmp_path / "a.tif", tiffinfo={284: 2, 278: rows_per_strip})
+    assert picture_size(tmp_path / "a.tif").decoder_memory == (100 + 2 * min(100, rows_per_strip)) * 40 * 3

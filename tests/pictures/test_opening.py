@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from keras_lisr.pictures import read_picture
-from keras_lisr.pictures.opening import check_scans, check_tags, one_line, open_file, opened, pillow_limits, seekable
+from keras_lisr.pictures.opening import check_tags, one_line, open_file, opened, pillow_limits, scans_of, seekable
 
 
 def test_limits_of_several_users_are_the_largest():
@@ -69,11 +69,11 @@ def test_streams_that_cannot_be_searched_are_bounded():
 
 def test_pictures_of_many_scans_are_refused():
     scan = b"\xff\xda\0\2"
-    check_scans(io.BytesIO(b"\xff\xd8" + scan * 500))
+    assert scans_of(io.BytesIO(b"\xff\xd8" + scan * 500)) == 500
     with pytest.raises(ValueError, match="it has more than 500 scans"):
-        check_scans(io.BytesIO(b"\xff\xd8" + scan * 501))
+        scans_of(io.BytesIO(b"\xff\xd8" + scan * 501))
     with pytest.raises(ValueError, match="it has more than 10000 segments"):
-        check_scans(io.BytesIO(b"\xff\xd8" + b"\xff\xfe\0\2" * 10_001))
+        scans_of(io.BytesIO(b"\xff\xd8" + b"\xff\xfe\0\2" * 10_001))
 
 
 def test_only_scans_that_a_decoder_follows_are_counted(tmp_path):
@@ -91,11 +91,11 @@ def test_only_scans_that_a_decoder_follows_are_counted(tmp_path):
 def test_markers_are_found_wherever_reading_stops(monkeypatch, at_once):
     monkeypatch.setattr("keras_lisr.pictures.opening.SEARCHED_AT_ONCE", at_once)
     content = io.BytesIO(b"\xff\xd8" + b"\xff\xda\0\2\xff\0\xff\xd0" * 500 + b"\xff\xd9")
-    check_scans(content)
+    scans_of(content)
     content.seek(-2, io.SEEK_END)
     content.write(b"\xff\xda\0\2")
     with pytest.raises(ValueError, match="it has more than 500 scans"):
-        check_scans(content)
+        scans_of(content)
 
 
 def test_the_limit_of_a_gif_is_fixed_only_where_it_is():

@@ -439,3 +439,18 @@ def test_what_a_decoder_holds_is_asked_for(tiny, tmp_path, monkeypatch):
         least.append(int(re.search(r"(\d+) MiB", str(error.value))[1]))
     rows_of_png = 768 * 2000 * 3
     assert least[1] - least[0] == pytest.approx((12 * 2000**2 - rows_of_png) / 2**20, abs=1)
+
+
+def test_what_cannot_fit_is_refused_before_it_is_decoded(tiny, tmp_path, monkeypatch):
+    write_picture(Picture(noise(100, 100, 4)), tmp_path / "in.png")
+    monkeypatch.setattr("keras_lisr.pictures.upscale.is_opaque", None)
+    with pytest.raises(ValueError, match="`memory` must be at least"):
+        PictureUpscaler(tiny, memory=1).upscale_file(tmp_path / "in.png", tmp_path / "out.png")
+
+
+@pytest.mark.parametrize(("memory", "times"), [(None, 0), (2**33, 5)])
+def test_within_a_bound_memory_is_given_back_with_each_band(tiny, monkeypatch, memory, times):
+    given_back = []
+    monkeypatch.setattr("keras_lisr.pictures.upscale.give_back", lambda: given_back.append(True))
+    PictureUpscaler(tiny, memory=memory)(Picture(noise(160, 20, 3)))  # Times 2, by 64.
+    assert len(given_back) == times
