@@ -20,8 +20,7 @@ def working_memory(row: int, scale: int, has_alpha: bool = False) -> int:
         has_alpha: Whether colours and alpha are corrected alone before.
     """
     # The strip, its cells, and copies of some; measured at most 6.5. Alone, each waits as a strip and its cells.
-    waiting = 2 if has_alpha else 0
-    return (7 + waiting) * (band_height(scale) + 2 * CELL) * scale * row
+    return (9 if has_alpha else 7) * (band_height(scale) + 2 * CELL) * scale * row
 
 
 def band_height(scale: int) -> int:

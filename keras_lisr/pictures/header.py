@@ -1,6 +1,7 @@
 """Headers: what a file says of its picture's size and values before any of them is decoded."""
 
 import os
+from collections.abc import Mapping
 from typing import Any, BinaryIO, NamedTuple
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -11,8 +12,8 @@ from keras_lisr.pictures.opening import Opened
 from keras_lisr.runtime.rows import BAND
 
 TILE = 64  # Side of the tiles of a picture that is unpacked to be turned.
-ROWS_IN_WORK = 768  # What libvips keeps where it goes by rows, however many there are; measured at most 760.
-CONVERTING = 56  # Bytes of a pixel while colours of 16 bits become sRGB; measured 53.
+ROWS_IN_WORK = 768  # What libvips keeps where it goes by rows, however many there are; measured 610 of PNG and TIFF.
+CONVERTING = 56  # Bytes of a pixel while colours of 16 bits become sRGB, as measured with CMYK.
 MOST_FRAMES = 10_000  # Of an animation: each takes its time, even if it is a few bytes long.
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
 # Their further frames are depth maps, layers, or other sizes of the first one.
@@ -74,9 +75,9 @@ def header_of(found: Opened) -> Header:
     if orientation >= 5 and kind != "TIFF":  # Of a TIFF, Pillow gives the upright size.
         width, height = height, width
     header = Header(height, width, channels, depth, frames, kind)
-    is_cmyk = image.mode == "CMYK"
-    stored_channels = 4 if is_cmyk else max(channels, 3) if image.mode == "P" else channels
-    return with_decoder_memory(header, found, orientation, stored_channels * depth // 8, is_cmyk)
+    # Libvips decodes a palette of greys as colours.
+    stored_channels = {"CMYK": 4, "P": 3 + image.has_transparency_data}.get(image.mode, channels)
+    return with_decoder_memory(header, found, orientation, stored_channels * depth // 8, image.mode == "CMYK")
 
 
 def with_decoder_memory(header: Header, found: Opened, orientation: int, pixel: int, is_converted: bool) -> Header:
@@ -115,18 +116,24 @@ def with_decoder_memory(header: Header, found: Opened, orientation: int, pixel: 
 
 def rows_at_once(found: Opened, height: int) -> int:
     """How many rows of a TIFF are held because of its layout: those of two tiles, or two strips of single channels."""
-    found.stream.seek(0)
-    head = found.stream.read(8)
-    if head.startswith(BIG_ENDIAN_BIG):
-        return 0  # Pillow does not know them.
-    if BIG in head[2:4]:
-        head += found.stream.read(8)
-    tags = ImageFileDirectory_v2(head)
-    found.stream.seek(tags.next)
-    tags.load(found.stream)
+    tags = found.image.tag_v2 if found.image is not None else tags_of(found.stream)
     if TILE_LENGTH in tags:
         return min(height, 2 * tags[TILE_LENGTH])
     return 2 * min(height, tags.get(ROWS_PER_STRIP, height)) if tags.get(PLANAR) == SEPARATE else 0
+
+
+def tags_of(stream: BinaryIO) -> Mapping[int, Any]:
+    """The tags of a TIFF that Pillow does not open; none of a big one in the order that it does not know."""
+    stream.seek(0)
+    head = stream.read(8)
+    if head.startswith(BIG_ENDIAN_BIG):
+        return {}
+    if BIG in head[2:4]:
+        head += stream.read(8)
+    tags = ImageFileDirectory_v2(head)
+    stream.seek(tags.next)
+    tags.load(stream)
+    return tags
 
 
 def depth_of(stream: BinaryIO, image: Any) -> int:

@@ -147,9 +147,12 @@ class PictureUpscaler:
 
         with StripReader(source, max_pixels) as reader:
             metadata, held = reader.metadata, reader.decoder_memory
-            # What does not fit even if it is opaque is refused below, before anything is decoded.
-            may_fit = self.memory is None or self._spare(reader, self.memory, True, held) >= 0
-            hides_nothing = reader.shape[2] in (2, 4) and may_fit and all(is_opaque(band) for band in bands_of(reader))
+            hides_nothing = (
+                reader.shape[2] in (2, 4)
+                # What does not fit even if it is opaque is refused below, before anything is decoded.
+                and (self.memory is None or self._spare(reader, self.memory, True, held) >= 0)
+                and all(is_opaque(band) for band in bands_of(reader))
+            )
         with StripReader(source, max_pixels) as reader:
             source_rows = Stream(bands_of(reader), reader.shape, reader.dtype)
             if hides_nothing and not format_of(target).alpha:

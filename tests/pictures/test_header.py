@@ -68,12 +68,13 @@ def test_coefficients_of_a_jpeg_of_several_scans_are_in_the_budget(colours):
     assert picture_size(io.BytesIO(another)).decoder_memory == 9 * colours[..., 0].size + len(another)
 
 
-def test_of_a_palette_of_greys_colours_are_decoded(tmp_path):
+@pytest.mark.parametrize(("options", "channels", "decoded"), [({}, 1, 3), ({"transparency": 0}, 2, 4)])
+def test_of_a_palette_of_greys_colours_are_decoded(tmp_path, options, channels, decoded):
     image = Image.fromarray(np.zeros((20, 30), np.uint8)).convert("P")
     image.putpalette([7, 7, 7])
-    image.save(tmp_path / "a.png")
+    image.save(tmp_path / "a.png", **options)
     header = picture_size(tmp_path / "a.png")
-    assert (header.channels, header.decoder_memory) == (1, 20 * 30 * 3)
+    assert (header.channels, header.decoder_memory) == (channels, 20 * 30 * decoded)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
