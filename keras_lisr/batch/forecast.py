@@ -102,7 +102,13 @@ def pixels_to_enlarge(task: Task, upscaler: PictureUpscaler) -> int:
     height, width, scale = task.header.height, task.header.width, upscaler.network.scale
     passes = upscaler.size.passes(height, width, scale)
     runs = 2 if task.header.channels in (2, 4) and upscaler.alpha == "network" else 1
-    return task.header.frames * runs * height * width * sum(scale ** (2 * i) for i in range(passes))
+    return pixels_of_picture(task) * runs * sum(scale ** (2 * i) for i in range(passes))
+
+
+def pixels_of_picture(task: Task) -> int:
+    """Pixels of a picture, in all frames."""
+    assert task.header is not None
+    return task.header.frames * task.header.height * task.header.width
 
 
 def pixels_of_result(task: Task) -> int:

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from keras_lisr.batch import Job, Task
-from keras_lisr.batch.forecast import Forecast
+from keras_lisr.batch.forecast import Forecast, pixels_of_picture, pixels_of_result
 from keras_lisr.batch.storage import File
 from keras_lisr.cli.memory_size import format_memory
 from keras_lisr.cli.standard_streams import STREAM, Files, renamed
@@ -157,10 +157,10 @@ def tell_forecast(found: Forecast, lines: TextIO) -> int:
     """
     left = [task for task in found.tasks if not task.status]
     texts = [f"{printable(task.job.source)} -> {printable(task.job.target)}: {fate(task)}" for task in found.tasks]
-    pixels = [sum(height * width for height, width in sizes) / 1e6 for sizes in zip(*map(sides, left), strict=True)]
+    given, made = (sum(map(pixels, left)) / 1e6 for pixels in (pixels_of_picture, pixels_of_result))
     texts.append(
         f"{len(left)} of {len(found.tasks)} pictures"
-        + (f", {pixels[0]:.3g} -> {pixels[1]:.3g} megapixels" if left else "")
+        + (f", {given:.3g} -> {made:.3g} megapixels" if left else "")
         + f"; about {found.seconds:.3g} s, {format_memory(found.disk)} of disk, up to {format_memory(found.memory)} of "
         "memory"
     )
@@ -169,18 +169,14 @@ def tell_forecast(found: Forecast, lines: TextIO) -> int:
     return 1 if any(task.error for task in found.tasks) else 0
 
 
-def sides(task: Task) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Height and width of a picture, and of its result."""
-    assert task.header and task.target_size
-    return (task.header.height, task.header.width), task.target_size
-
-
 def fate(task: Task) -> str:
     """What would become of a picture."""
     if task.status == "skipped":
         return "exists, would be skipped"
     if task.error:
         return f"would fail: {task.error}"
-    (height, width), (target_height, target_width) = sides(task)
+    assert task.header and task.target_size
+    header, (height, width) = task.header, task.target_size
+    frames = f", {header.frames} frames" if header.frames > 1 else ""
     described = f" ({task.description})" if task.description else ""
-    return f"{width} x {height} -> {target_width} x {target_height} pixels{described}"
+    return f"{header.width} x {header.height} -> {width} x {height} pixels{frames}{described}"

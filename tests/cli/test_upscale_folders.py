@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from command_line import COMMAND, in_own_process, run, start
 from picture_files import noise, pixels, upscaled
+from PIL import Image
 
 from keras_lisr import zoo
 from keras_lisr.inference import Upscaler
@@ -128,6 +129,16 @@ def test_a_dry_run_tells_what_it_would_take(album, tmp_path, capsys):
     assert f"{album / 'a.png'} -> {out / 'a.jpg'}: would fail: " in printed
     last = printed.splitlines()[-1]
     assert last.startswith("3 of 4 pictures, ") and "memory" in last and "disk" in last
+
+
+def test_a_dry_run_counts_all_frames(picture, capsys):
+    source = picture.with_suffix(".webp")
+    frames = [Image.new("RGB", (100, 100), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(source, save_all=True, append_images=frames[1:])
+    assert run("upscale", source, "-n", "tiny_x2", "--ext", "webp", "--dry-run") == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.endswith(": 100 x 100 -> 200 x 200 pixels, 3 frames")
+    assert last.startswith("1 of 1 pictures, 0.03 -> 0.12 megapixels; ")
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
