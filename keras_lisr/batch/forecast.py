@@ -38,7 +38,7 @@ def forecast(jobs: Iterable[Job], worker: Worker) -> Forecast:
     """Estimates what jobs will take; nothing is written.
 
     The headers of all pictures are read, and the middle of one of them is upscaled and encoded: time goes with the
-    pixels that the network gets, disk with those of the result.
+    pixels that the network computes, disk with those of the result.
 
     Args:
         jobs: What is to be done.
@@ -61,7 +61,7 @@ def forecast(jobs: Iterable[Job], worker: Worker) -> Forecast:
     disk = {suffix: bytes_per_pixel(result, suffix) for suffix in {suffix_of(task) for task in left}}
     return Forecast(
         tasks,
-        seconds=seconds * sum(pixels_to_enlarge(task, worker.upscaler) for task in left),
+        seconds=seconds * sum(pixels_to_compute(task, worker) for task in left),
         disk=sum(disk[suffix_of(task)] * pixels_of_result(task) for task in left),
         memory=worker.upscaler.memory or worker.upscaler.network.memory + pictures_at_once(left),
     )
@@ -96,13 +96,13 @@ def suffix_of(task: Task) -> str:
     return Path(task.job.target).suffix.lower()
 
 
-def pixels_to_enlarge(task: Task, upscaler: PictureUpscaler) -> int:
-    """Pixels that the network gets for a picture, in all passes, frames, and for its transparency."""
-    assert task.header is not None
-    height, width, scale = task.header.height, task.header.width, upscaler.network.scale
-    passes = upscaler.size.passes(height, width, scale)
-    runs = 2 if task.header.channels in (2, 4) and upscaler.alpha == "network" else 1
-    return pixels_of_picture(task) * runs * sum(scale ** (2 * i) for i in range(passes))
+def pixels_to_compute(task: Task, worker: Worker) -> int:
+    """Pixels that the network computes for a picture in all its frames; with little memory, tiles take many more."""
+    header = task.header
+    assert header is not None
+    held = bytes_held(task) if worker.need_of(task).fits else header.decoder_memory
+    sides = header.height, header.width
+    return header.frames * worker.upscaler.count_pixels(*sides, header.channels, header.depth, held=held)
 
 
 def pixels_of_picture(task: Task) -> int:

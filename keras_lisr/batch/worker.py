@@ -219,7 +219,7 @@ class Worker:
         """From file to file, in memory or in strips as there is room now."""
         header = task.header
         assert header is not None
-        need = self._need_of(task)
+        need = self.need_of(task)
         if need.fits:
             task.picture = enlarged(task.picture or self.load(task), self.upscaler, tell)
             self.write(task)
@@ -245,7 +245,7 @@ class Worker:
         Raises:
             LittleMemoryError: If it cannot.
         """
-        header, memory, need = task.header, self.upscaler.memory, self._need_of(task)
+        header, memory, need = task.header, self.upscaler.memory, self.need_of(task)
         assert header is not None
         only_whole = what_is_only_whole(header, format_of(task.job.target))
         needed = need.whole if only_whole else min(need.whole, need.strips + header.decoder_memory)
@@ -254,7 +254,7 @@ class Worker:
                 memory, needed, only_whole or f"a picture of {header.width} x {header.height} pixels"
             )
 
-    def _need_of(self, task: Task) -> Need:
+    def need_of(self, task: Task) -> Need:
         """What a picture needs in memory, as its header says."""
         header = task.header
         assert header is not None

@@ -24,7 +24,9 @@ from keras_lisr.runtime.tiling import (
     check_image,
     check_tile,
     least_memory,
+    pixels_in_windows,
     row_memory,
+    smallest_tile,
     tile_for_memory,
     tile_for_pixels,
     windows,
@@ -143,10 +145,15 @@ class Upscaler(PictureNetwork):
         tile = self._tile(height, width, dtype, memory)
         return math.prod(len(windows(side, tile, self.halo)[1]) for side in (height, width))
 
+    def count_pixels(self, height: int, width: int, dtype: DTypeLike = np.uint8, *, memory: int | None = None) -> int:
+        """Number of pixels that are computed for a picture of that size, with those around each tile."""
+        tile = self._tile(height, width, dtype, memory)
+        return pixels_in_windows(height, width, (tile, tile), self.halo)
+
     def least_memory(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
         """The least `memory` for a picture of that size: for the smallest tiles, or those of the side asked for."""
         pixel_memory, a_row = self._compile(dtype).pixel_memory, row_memory(width, self.scale, dtype)
-        return least_memory(pixel_memory, a_row, self.halo, height, width, self.tile or 1)
+        return least_memory(pixel_memory, a_row, self.halo, height, width, self.tile or smallest_tile(self.halo))
 
     def _tile(self, height: int, width: int, dtype: DTypeLike, memory: int | None) -> int:
         """Side of the tiles for a picture of that size."""

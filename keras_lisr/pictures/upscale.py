@@ -150,7 +150,7 @@ class PictureUpscaler:
             hides_nothing = (
                 reader.shape[2] in (2, 4)
                 # What does not fit even if it is opaque is refused below, before anything is decoded.
-                and (self.memory is None or self._spare(reader, self.memory, True, held) >= 0)
+                and self._spare(reader.shape, reader.dtype, True, held) >= 0
                 and all(is_opaque(band) for band in bands_of(reader))
             )
         with StripReader(source, max_pixels) as reader:
@@ -206,6 +206,24 @@ class PictureUpscaler:
         whole = held + max(2 * copies, copies + work, written)
         return Need(whole <= self.memory, whole, held + work)
 
+    def count_pixels(self, height: int, width: int, channels: int = 3, depth: int = 8, *, held: int = 0) -> int:
+        """Pixels that the network computes for a picture: in all passes, around tiles, and for its transparency.
+
+        Args:
+            height: Of the picture, in pixels.
+            width: Likewise.
+            channels: 1 to 4.
+            depth: Bits of each channel.
+            held: Bytes of memory that will be held besides.
+        """
+        shape, dtype = (height, width, channels), np.dtype(f"u{depth // 8}")
+        memory = self._memory_of_a_run(shape, dtype, False, self._spare(shape, dtype, False, held))
+        counts = (
+            self.network.count_pixels(*self._filled_up(*side), dtype, memory=memory)
+            for side in self._passes(height, width)
+        )
+        return self._runs(channels, False) * sum(counts)
+
     def _upscale(self, rows: Rows, hides_nothing: bool, held: int, progress: Progress | None) -> Rows:
         """The whole way of a picture, as rows of the result that are made when they are asked for.
 
@@ -219,7 +237,10 @@ class PictureUpscaler:
         size = self.size.of(height, width, self.network.scale)
         passes = self._passes(height, width)
         has_alpha = channels in (2, 4)
-        memory = self._memory_of_a_run(rows, hides_nothing, held)
+        spare = self._spare(rows.shape, rows.dtype, hides_nothing, held)
+        if self.memory is not None and spare < 0:
+            raise LittleMemoryError(self.memory, self.memory - spare, f"a picture of {width} x {height} pixels")
+        memory = self._memory_of_a_run(rows.shape, rows.dtype, hides_nothing, spare)
         runs = self._runs(channels, hides_nothing)
         totals = [self._tiles(side, rows.dtype, memory) for side in passes for _ in range(runs)]
         tell = shared_progress(progress, totals)
@@ -293,7 +314,7 @@ class PictureUpscaler:
         """How often the network gets each of them: once more for alpha."""
         return 2 if channels in (2, 4) and not hides_nothing and self.alpha == "network" else 1
 
-    def _least_of_runs(self, shape: tuple[int, int, int], dtype: np.dtype, hides_nothing: bool) -> tuple[int, int, int]:
+    def _least_of_runs(self, shape: tuple[int, ...], dtype: np.dtype, hides_nothing: bool) -> tuple[int, int, int]:
         """Bytes of the steps besides the network, how many runs of it there are, and the least bytes of each."""
         height, width, channels = shape
         size = self.size.of(height, width, self.network.scale)
@@ -304,32 +325,31 @@ class PictureUpscaler:
         least = max((self.network.least_memory(*self._filled_up(*side), dtype) for side in passes), default=0)
         return work, len(passes) * self._runs(channels, hides_nothing), least
 
-    def _memory_of_a_run(self, rows: Rows, hides_nothing: bool, held: int) -> int | None:
+    def _memory_of_a_run(self, shape: tuple[int, ...], dtype: np.dtype, hides_nothing: bool, spare: int) -> int | None:
         """Bytes for each run of the network: all have rows in work at the same time, and share evenly.
 
-        Arguments are those of `_upscale`.
+        Args:
+            shape: Height, width and channels of the picture.
+            dtype: Type of its pixels.
+            hides_nothing: As for `_upscale`.
+            spare: Bytes beyond those of the smallest tiles.
 
-        Raises:
-            LittleMemoryError: If there is too little for the smallest tiles.
+        Returns:
+            None if there is no bound, or no run.
+        """
+        _, runs, least = self._least_of_runs(shape, dtype, hides_nothing)
+        return least + max(0, spare) // runs if runs and self.memory is not None else None
+
+    def _spare(self, shape: tuple[int, ...], dtype: np.dtype, hides_nothing: bool, held: int) -> int:
+        """Bytes beyond those of the steps and the smallest tiles: negative if too few are left of `memory` for them.
+
+        The arguments are those of `_memory_of_a_run` and `_upscale`.
         """
         if self.memory is None:
-            return None
-        height, width, channels = rows.shape
-        spare = self._spare(rows, self.memory, hides_nothing, held)
-        if spare < 0:
-            raise LittleMemoryError(self.memory, self.memory - spare, f"a picture of {width} x {height} pixels")
-        _, runs, least = self._least_of_runs((height, width, channels), rows.dtype, hides_nothing)
-        return least + spare // runs if runs else None
-
-    def _spare(self, rows: Rows, memory: int, hides_nothing: bool, held: int) -> int:
-        """Bytes of `memory` beyond those of the steps and the smallest tiles; negative if there is too little for them.
-
-        The other arguments are those of `_upscale`.
-        """
-        self._prepare(rows.dtype)
-        height, width, channels = rows.shape
-        work, runs, least = self._least_of_runs((height, width, channels), rows.dtype, hides_nothing)
-        return memory - resident_size() - held - work - runs * least
+            return 0
+        self._prepare(dtype)
+        work, runs, least = self._least_of_runs(shape, dtype, hides_nothing)
+        return self.memory - resident_size() - held - work - runs * least
 
     def _prepare(self, dtype: np.dtype) -> None:
         """Lets the network allocate what it does once and for all, so that it is seen to be held."""

@@ -19,7 +19,9 @@ from keras_lisr.runtime.tiling import (
     check_image,
     check_tile,
     least_memory,
+    pixels_in_windows,
     row_memory,
+    smallest_tile,
     tile_for_memory,
     windows,
 )
@@ -135,12 +137,17 @@ class LiteRTUpscaler(PictureNetwork):
         sides = zip((height, width), self._tile(height, width, dtype, memory), strict=True)
         return math.prod(len(windows(side, tile, self.halo)[1]) for side, tile in sides)
 
+    def count_pixels(self, height: int, width: int, dtype: DTypeLike = np.uint8, *, memory: int | None = None) -> int:
+        """Number of pixels that are computed for a picture of that size, with those around each tile."""
+        tile = self._tile(height, width, dtype, memory)
+        return pixels_in_windows(height, width, tile, self.halo, fixed=self.shape is not None)
+
     def least_memory(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
         """The least `memory` for a picture of that size: for the smallest tiles, or those of the side asked for."""
         a_row = row_memory(width, self.scale, dtype)
         if self.shape:
             return a_row * self.shape[0]
-        return least_memory(self._pixel_memory, a_row, self.halo, height, width, self.tile or 1)
+        return least_memory(self._pixel_memory, a_row, self.halo, height, width, self.tile or smallest_tile(self.halo))
 
     def fills_up(self, height: int, width: int) -> bool:
         """Whether a picture of that size is smaller than the file's, so that its result is an approximation."""

@@ -62,6 +62,9 @@ class PictureNetwork(Protocol):
     def count_tiles(self, height: int, width: int, dtype: Any = np.uint8, *, memory: int | None = None) -> int:
         """Number of tiles for a picture of that size."""
 
+    def count_pixels(self, height: int, width: int, dtype: Any = np.uint8, *, memory: int | None = None) -> int:
+        """Number of pixels that are computed for a picture of that size, with those around each tile."""
+
     def least_memory(self, height: int, width: int, dtype: Any = np.uint8) -> int:
         """The least `memory` with which there are tiles for a picture of that size."""
 

@@ -57,6 +57,12 @@ def windows(side: int, tile: int, halo: int, fixed: bool = False) -> tuple[int, 
     return length, [Window(min(i * stride, side - length), i * stride + halo if i else 0) for i in range(count)]
 
 
+def pixels_in_windows(height: int, width: int, tile: tuple[int, int], halo: int, fixed: bool = False) -> int:
+    """Pixels of all windows of a picture together, which a network computes; the arguments are those of `windows`."""
+    divided = (windows(side, length, halo, fixed) for side, length in zip((height, width), tile, strict=True))
+    return math.prod(length * len(found) for length, found in divided)
+
+
 def upscale_in_tiles(
     upscale: Callable[[np.ndarray], np.ndarray],
     image: np.ndarray,
@@ -180,7 +186,7 @@ def tile_for_memory(memory: int, pixel_memory: int, row_memory: int, halo: int, 
         width: Pixels of the picture.
 
     Returns:
-        As `tile_for_pixels`, and at least 1.
+        As `tile_for_pixels`, and at least `smallest_tile`.
 
     Raises:
         ValueError: If the memory is too little for the halo.
@@ -189,19 +195,28 @@ def tile_for_memory(memory: int, pixel_memory: int, row_memory: int, halo: int, 
         return max(height, width)
     # The largest side with pixel_memory * side^2 + row_memory * side <= memory.
     side = (math.isqrt(row_memory**2 + 4 * pixel_memory * memory) - row_memory) // (2 * pixel_memory)
-    if side <= 2 * halo:
-        least = least_memory(pixel_memory, row_memory, halo, height, width)
+    smallest = smallest_tile(halo)
+    if side < smallest + 2 * halo:
+        least = least_memory(pixel_memory, row_memory, halo, height, width, smallest)
         if memory < least:
             raise ValueError(
                 f"`memory` must be at least {least} bytes for tiles of this network, or `tile` be chosen. "
                 f"Received: memory={memory}"
             )
-        return 1
+        return smallest
     return side - 2 * halo
 
 
-def least_memory(pixel_memory: int, row_memory: int, halo: int, height: int, width: int, tile: int = 1) -> int:
-    """Bytes that the windows of a tile, by default the smallest, take of a picture of that size."""
+def smallest_tile(halo: int) -> int:
+    """The smallest tile that is worth its halo: with it, the network computes every pixel nine times.
+
+    With tiles of single pixels, a network whose halo is 27 would do so 3025 times, for half of the memory.
+    """
+    return max(1, halo)
+
+
+def least_memory(pixel_memory: int, row_memory: int, halo: int, height: int, width: int, tile: int) -> int:
+    """Bytes that the windows of a tile take of a picture of that size."""
     longest = tile + 2 * halo
     return memory_for_window(min(height, longest), min(width, longest), pixel_memory, row_memory)
 

@@ -7,7 +7,7 @@ from picture_files import exif_with
 from PIL import Image
 
 from keras_lisr.batch import Worker, find_jobs, run_jobs
-from keras_lisr.batch.forecast import forecast, pictures_at_once, pixels_to_enlarge
+from keras_lisr.batch.forecast import forecast, pictures_at_once, pixels_to_compute
 from keras_lisr.pictures import PictureUpscaler, Size
 from keras_lisr.runtime.memory import resident_size
 
@@ -94,7 +94,18 @@ def test_passes_and_transparency_are_counted(tmp_path, network):
         (Size(scale=1), "network", 0),
     ):
         upscaler = PictureUpscaler(network, size=size, alpha=alpha)
-        assert pixels_to_enlarge(Worker(upscaler).examine(job), upscaler) == runs * 200
+        worker = Worker(upscaler)
+        assert pixels_to_compute(worker.examine(job), worker) == runs * 200
+
+
+def test_pixels_around_tiles_are_counted(tmp_path, network):
+    Image.new("RGB", (2000, 1500)).save(tmp_path / "a.png")
+    (job,) = find_jobs([tmp_path / "a.png"], tmp_path / "out.png")
+    counts = []
+    for room in (110, 200, 2000):
+        worker = Worker(PictureUpscaler(network, memory=resident_size() + room * 2**20))
+        counts.append(pixels_to_compute(worker.examine(job), worker) / (2000 * 1500))
+    assert 4 < counts[0] <= 9 and counts[0] > 2 * counts[1] and counts[1] > counts[2] and counts[2] < 1.05
 
 
 def test_the_bound_on_memory_is_the_forecast(album, tmp_path, network):

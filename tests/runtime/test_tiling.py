@@ -8,7 +8,9 @@ from keras_lisr.runtime.tiling import (
     check_tile,
     least_memory,
     memory_for_window,
+    pixels_in_windows,
     row_memory,
+    smallest_tile,
     tile_for_memory,
     tile_for_pixels,
     upscale_in_tiles,
@@ -185,9 +187,29 @@ def test_a_picture_that_fits_is_one_tile(height, width):
 
 def test_the_tile_for_a_memory_is_that_for_its_pixels_or_refused():
     assert tile_for_memory(100**2 * 8, 8, 0, 10, 5000, 4000) == 80
-    assert tile_for_memory(21**2 * 8, 8, 0, 10, 5000, 4000) == 1
-    with pytest.raises(ValueError, match=f"`memory` must be at least {21**2 * 8} bytes .* Received: memory=3527"):
-        tile_for_memory(21**2 * 8 - 1, 8, 0, 10, 5000, 4000)
+    assert tile_for_memory(30**2 * 8, 8, 0, 10, 5000, 4000) == 10
+    with pytest.raises(ValueError, match=f"`memory` must be at least {30**2 * 8} bytes .* Received: memory=7199"):
+        tile_for_memory(30**2 * 8 - 1, 8, 0, 10, 5000, 4000)
+    assert tile_for_memory(8, 8, 0, 0, 5000, 4000) == 1
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+@pytest.mark.parametrize("halo", [1, 10, 27])
+def test_the_smallest_tiles_compute_no_pixel_more_than_nine_times(halo, fixed):
+    tile = smallest_tile(halo)
+    computed = pixels_in_windows(5000, 4000, (tile, tile), halo, fixed)
+    assert 0.95 * 9 < computed / (5000 * 4000) <= 9 * 1.02
+
+
+def test_pixels_in_windows_are_those_that_are_seen(image):
+    seen = []
+
+    def watching(window):
+        seen.append(window[0, ..., 0].size)
+        return window
+
+    list(bands_in_tiles(watching, image, scale=1, tile=(7, 9), halo=3))
+    assert pixels_in_windows(*image.shape[:2], (7, 9), 3) == sum(seen)
 
 
 @pytest.mark.parametrize(("height", "width"), [(5000, 4000), (70, 4000), (5000, 70), (21, 9), (60, 60)])
@@ -197,8 +219,8 @@ def test_windows_and_bands_stay_within_a_memory(height, width, a_row):
         length_and_width = (windows(side, tile, 10)[0] for side in (height, width))
         return memory_for_window(*length_and_width, 8, a_row)
 
-    least = least_memory(8, a_row, 10, height, width)
-    assert least == taken(1)
+    least = least_memory(8, a_row, 10, height, width, 10)
+    assert least == taken(10)
     for memory in (least, least + 1, 2 * least, 10 * least, 100 * least):
         tile = tile_for_memory(memory, 8, a_row, 10, height, width)
         assert taken(tile) <= memory
