@@ -28,6 +28,20 @@ def by_pillow(path, image, **options):
     image.save(path, **options)
 
 
+def tiff_with_tags_first(pixels, make=b"Camera\0"):
+    """Grey with alpha of 16 bits in a TIFF as most programs write it, and libvips does not: its tags come first."""
+    height, width, channels = pixels.shape
+    short, long, text = 3, 4, 2
+    values = 8 + 2 + 11 * 12 + 4  # Where those are that need more than four bytes.
+    entries = (
+        *((256, short, 1, width), (257, short, 1, height), (258, short, channels, 16 | 16 << 16), (259, short, 1, 1)),
+        *((262, short, 1, 1), (271, text, len(make), values), (273, long, 1, values + len(make))),
+        *((277, short, 1, channels), (278, short, 1, height), (279, long, 1, pixels.nbytes), (338, short, 1, 2)),
+    )
+    tags = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + tags + bytes(4) + make + pixels.astype("<u2").tobytes()
+
+
 def by_vips(path, pixels, **options):
     """Saves 16 bits, with what Pillow's names say of the metadata."""
     image = pyvips.Image.new_from_array(pixels)

@@ -8,7 +8,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from keras_lisr.pictures import vips
 from keras_lisr.pictures.metadata import UPRIGHT, is_rearranged, metadata_of
-from keras_lisr.pictures.opening import Opened
+from keras_lisr.pictures.opening import Opened, rewind
 from keras_lisr.runtime.rows import BAND
 
 TILE = 64  # Side of the tiles of a picture that is unpacked to be turned.
@@ -124,7 +124,7 @@ def rows_at_once(found: Opened, height: int) -> int:
 
 def tags_of(stream: BinaryIO) -> Mapping[int, Any]:
     """The tags of a TIFF that Pillow does not open; none of a big one in the order that it does not know."""
-    stream.seek(0)
+    rewind(stream)
     head = stream.read(8)
     if head.startswith(BIG_ENDIAN_BIG):
         return {}

@@ -217,6 +217,12 @@ def copy_picture(stream: BinaryIO, target: BinaryIO, max_pixels: int) -> None:
         target.write(content)
 
 
+def rewind(stream: BinaryIO) -> None:
+    """Goes to the beginning of a file that libvips may have read: it moves the position under the stream's buffer."""
+    stream.seek(0, io.SEEK_END)  # Unlike a position within the buffer, this is asked of the system.
+    stream.seek(0)
+
+
 def scans_of(stream: BinaryIO) -> int:
     """How many scans a JPEG has, which must not ask for endless work in a few bytes.
 

@@ -7,6 +7,8 @@ from PIL import Image
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from keras_lisr.pictures.opening import rewind
+
 # Tags that describe a picture, and not how it is stored.
 DESCRIPTIVE = (
     *(Base.DocumentName, Base.ImageDescription, Base.Make, Base.Model, Base.Software, Base.DateTime, Base.Artist),
@@ -29,7 +31,7 @@ def read_exif(source: Image.Image | BinaryIO) -> bytes:
         if isinstance(source, Image.Image):
             exif = source.getexif()
         else:
-            source.seek(0)
+            rewind(source)
             exif = Image.Exif()
             exif.load_from_fp(source)
         tags = described(exif)

@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 import pytest
 import pyvips
-from picture_files import exif_with, rgba
+from picture_files import exif_with, rgba, tiff_with_tags_first
 from PIL import Image, ImageCms
 
 from keras_lisr.pictures import Metadata, Picture, read_animation, read_picture, write_picture
@@ -45,6 +45,17 @@ def test_deep_pictures_come_from_any_stream_and_name(tmp_path, colours):
         write_picture(Picture(deep), tmp_path / name)
         np.testing.assert_array_equal(read_picture(tmp_path / name).pixels, deep)
         np.testing.assert_array_equal(read_picture(io.BytesIO((tmp_path / name).read_bytes())).pixels, deep)
+
+
+@pytest.mark.parametrize("side", [10, 100, 300])
+def test_a_tiff_that_only_libvips_reads_may_begin_with_its_tags(tmp_path, side):
+    pixels = np.random.default_rng(0).integers(0, 65536, (side, side, 2), dtype=np.uint16)
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff_with_tags_first(pixels))
+    for file in (path, io.BytesIO(path.read_bytes())):
+        picture = read_picture(file)
+        np.testing.assert_array_equal(picture.pixels, pixels)
+        assert b"Camera" in picture.metadata.exif
 
 
 def test_pipes_are_read(tmp_path, colours):
