@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM end a command in the same way: nothing is left half-written."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,18 +10,41 @@ class Terminated(KeyboardInterrupt):
     """The process was asked to end, by SIGTERM."""
 
 
+# What signals raised in this process: C code that they interrupt may report an error of its own.
+_raised: list[KeyboardInterrupt] = []
+
+
 @contextmanager
-def raising_on_sigterm() -> Iterator[None]:
-    """Lets SIGTERM raise, as Ctrl-C does."""
+def raising_on_signals() -> Iterator[None]:
+    """Lets SIGTERM raise, as Ctrl-C does, and either end what is within, whatever else was raised because of it."""
 
-    def handle(signal_number, frame):
-        raise Terminated
+    def handle(number, frame):
+        _raised.append(Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
+        raise _raised[-1]
 
-    before = signal.signal(signal.SIGTERM, handle)
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # In the background, shells have it ignored.
+        numbers.append(signal.SIGINT)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
+    except Exception:
+        check_interruption()
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _raised.clear()
+
+
+def check_interruption() -> None:
+    """Checks, where an error is about to be taken for what it says, that it does not come from a signal.
+
+    Raises:
+        KeyboardInterrupt: If a signal came; in the thread that gets signals only.
+    """
+    if _raised and threading.current_thread() is threading.main_thread():
+        raise _raised[-1]
 
 
 def exit_code_of(interrupt: KeyboardInterrupt) -> int:

@@ -24,7 +24,7 @@ from keras_lisr.benchmark import parameters
 from keras_lisr.data import BenchmarkSet, ImagePairs, find_benchmark_set
 from keras_lisr.evaluation import evaluate
 from keras_lisr.inference import Upscaler
-from keras_lisr.interruption import exit_code_of, raising_on_sigterm
+from keras_lisr.interruption import exit_code_of, raising_on_signals
 from keras_lisr.parser import Parser
 from keras_lisr.precision import fast_bfloat16
 from keras_lisr.training import Recipe, fit
@@ -75,7 +75,7 @@ def main(title: str, cells: Sequence[Cell], argv: Sequence[str] | None = None) -
     """
     parser = argument_parser(title)
     try:
-        with raising_on_sigterm():
+        with raising_on_signals():
             flags = parser.parse_args(argv)
             chosen = [cell for cell in cells if any(text in cell.name for text in flags.cells or [""])]
             table = run(title, chosen, flags)

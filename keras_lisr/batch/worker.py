@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_lisr.batch.jobs import Job
+from keras_lisr.interruption import check_interruption
 from keras_lisr.pictures import Animation, Picture, PictureUpscaler
 from keras_lisr.pictures.formats import (
     Format,
@@ -73,6 +74,7 @@ class Task:
         try:
             yield
         except Exception as error:  # TensorFlow and decoders raise types of their own.
+            check_interruption()
             name = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
             name = "out of memory; " if isinstance(error, MemoryError) else name
             told = " ".join(f"{name}{error}".split())

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import keras_lisr
 from keras_lisr.cli import analyse, demo, evaluate, export, import_checkpoint, models, train, upscale
-from keras_lisr.interruption import exit_code_of, raising_on_sigterm
+from keras_lisr.interruption import exit_code_of, raising_on_signals
 from keras_lisr.parser import Parser
 
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     try:
         arguments = make_parser().parse_args(argv)
-        with raising_on_sigterm():
+        with raising_on_signals():
             return arguments.run(arguments) or 0
     except (ValueError, OSError) as error:
         print("keras-lisr: error:", " ".join(str(error).split()), file=sys.stderr)

@@ -17,7 +17,7 @@ from keras_lisr.data.degradation import Degradation
 from keras_lisr.data.image_folder import hold_out_photographs
 from keras_lisr.data.image_pairs import ImagePairs, bytes_in_memory, pair_images, read_pairs
 from keras_lisr.data.patches import unpack_images
-from keras_lisr.interruption import exit_code_of, raising_on_sigterm
+from keras_lisr.interruption import exit_code_of, raising_on_signals
 from keras_lisr.parser import Parser
 from keras_lisr.preset_index import choose_model
 from keras_lisr.training.checkpoints import checkpoints
@@ -45,7 +45,7 @@ def main(recipe: Callable[..., Recipe], argv: Sequence[str] | None = None, prog:
     parser = argument_parser(recipe, prog)
     exit_code, message = 0, ""
     try:
-        with raising_on_sigterm():
+        with raising_on_signals():
             run(recipe, parser.parse_args(argv))
     except (ConnectionError, FloatingPointError) as error:
         exit_code, message = 1, f"error: {error}"
