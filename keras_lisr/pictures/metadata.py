@@ -27,9 +27,15 @@ TURNS = {
     7: (True, True, True),
     8: (True, True, False),
 }
-XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))([1-8])')
-XMP_HEIGHTS = re.compile(rb'((?:exif:PixelYDimension|tiff:ImageLength)(?:="|>))\d+')
-XMP_WIDTHS = re.compile(rb'((?:exif:PixelXDimension|tiff:ImageWidth)(?:="|>))\d+')
+XMP_IS = rb"""(?:\s*=\s*["']|>)"""  # Between the name of an attribute or an element and its value.
+XMP_ORIENTATION = re.compile(rb"(tiff:Orientation" + XMP_IS + rb")([1-8])")
+XMP_HEIGHTS = re.compile(rb"((?:exif:PixelYDimension|tiff:ImageLength)" + XMP_IS + rb")\d+")
+XMP_WIDTHS = re.compile(rb"((?:exif:PixelXDimension|tiff:ImageWidth)" + XMP_IS + rb")\d+")
+# What phones say of a gain map and of a film that follow in the same file.
+XMP_GAIN_MAP = re.compile(rb"hdrgm:Version" + XMP_IS)
+XMP_FILM = re.compile(rb"GCamera:(?:MotionPhoto|MicroVideo)" + XMP_IS + rb"1")
+XMP_PARTS = re.compile(rb"""\s(?:hdrgm:\w+|GCamera:(?:MotionPhoto|MicroVideo)\w*)\s*=\s*(?:"[^"]*"|'[^']*')""")
+XMP_DIRECTORY = (b"<Container:Directory>", b"</Container:Directory>")
 INTEGERS = {1: "B", 3: "H", 4: "I"}  # By the type that a tag gives.
 CONVERTED = ("CMYK", "LAB")  # Modes of Pillow whose colours become sRGB, and leave their profile behind.
 PROFILE_SPACES = {True: (b"GRAY", b"RGB "), False: (b"RGB ",)}  # By whether a picture is grey.
@@ -47,9 +53,7 @@ def metadata_of(image: Any, is_grey: bool) -> tuple[Metadata, int]:
     Returns:
         The metadata with the orientation reset, and the EXIF orientation that it had.
     """
-    exif = exif_of(image)
-    # As text, it comes from a chunk of a PNG that Pillow takes for Latin-1.
-    xmp = as_bytes(image.info.get("xmp") or image.info.get(XMP_TEXT, "").encode("latin-1", "ignore"))
+    exif, xmp = exif_of(image), xmp_of(image)
     position = find_value(exif, Base.Orientation)
     in_xmp = XMP_ORIENTATION.search(xmp)
     orientation = UPRIGHT
@@ -59,10 +63,13 @@ def metadata_of(image: Any, is_grey: bool) -> tuple[Metadata, int]:
         (orientation,) = struct.unpack_from(position[0], exif, position[1])
     elif in_xmp:
         orientation = int(in_xmp[2])
+    exif = with_orientation(exif, UPRIGHT)
+    if orientation in TURNS:
+        exif = without_thumbnail(exif)
     metadata = Metadata(
-        exif=with_orientation(exif, UPRIGHT),
+        exif=exif,
         icc_profile=b"" if image.mode in CONVERTED else profile_of(as_bytes(image.info.get("icc_profile")), is_grey),
-        xmp=XMP_ORIENTATION.sub(rb"\g<1>1", xmp),
+        xmp=without_parts(XMP_ORIENTATION.sub(rb"\g<1>1", xmp)),
         dpi=dots_per_inch(image.info.get("dpi")) if image.format != "TIFF" or X_RESOLUTION in image.tag_v2 else None,
     )
     return metadata, orientation if orientation in TURNS else UPRIGHT
@@ -80,6 +87,19 @@ def exif_of(image: Image.Image) -> bytes:
             exif = b""
     exif = exif.removeprefix(EXIF_PREFIX)
     return exif if exif[:4] in (b"II*\0", b"MM\0*") else b""
+
+
+def xmp_of(image: Image.Image) -> bytes:
+    """The XMP; as text, it comes from a chunk of a PNG that Pillow takes for Latin-1."""
+    return as_bytes(image.info.get("xmp") or image.info.get(XMP_TEXT, "").encode("latin-1", "ignore"))
+
+
+def without_parts(xmp: bytes) -> bytes:
+    """XMP that says nothing of what followed the picture in its file, and does not follow it any more."""
+    xmp = XMP_PARTS.sub(b"", xmp)
+    before, _, rest = xmp.partition(XMP_DIRECTORY[0])
+    _, ends, after = rest.partition(XMP_DIRECTORY[1])
+    return before + after if ends else xmp
 
 
 def as_bytes(value: Any) -> bytes:
@@ -131,6 +151,18 @@ def with_value(exif: bytes, value: int, tag: int, group: int | None = None) -> b
 def with_orientation(exif: bytes, orientation: int) -> bytes:
     """An EXIF block that says another orientation, if it says one."""
     return with_value(exif, orientation, Base.Orientation)
+
+
+def without_thumbnail(exif: bytes) -> bytes:
+    """An EXIF block whose first directory is its last: the next one is that of a thumbnail."""
+    order = ">" if exif.startswith(b"MM") else "<"
+    try:
+        (start,) = struct.unpack_from(f"{order}I", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, start)
+    except struct.error:  # It ends too soon.
+        return exif
+    position = start + 2 + 12 * count
+    return exif[:position] + bytes(4) + exif[position + 4 :] if position + 4 <= len(exif) else exif
 
 
 def is_rearranged(orientation: int) -> bool:

@@ -22,11 +22,14 @@ from keras_lisr.pictures.header import (
 )
 from keras_lisr.pictures.metadata import (
     CONVERTED,
+    XMP_FILM,
+    XMP_GAIN_MAP,
     as_bytes,
     dots_per_inch,
     metadata_of,
     profile_of,
     upright,
+    xmp_of,
 )
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, File, Opened, TooManyPixels, opened
 from keras_lisr.pictures.picture import Metadata, Picture
@@ -196,6 +199,8 @@ def left_out_of(image: Any, metadata: Metadata) -> tuple[str, ...]:
         "IPTC": is_jpeg and IPTC_RESOURCE in image.info.get("photoshop", ()) or IPTC in getattr(image, "tag_v2", ()),
         "a comment": (is_jpeg or image.format == "GIF") and image.info.get("comment"),
         "further pictures": image.format == "MPO" and image.n_frames > 1,
+        "a gain map": is_jpeg and XMP_GAIN_MAP.search(xmp_of(image)),
+        "a film": is_jpeg and XMP_FILM.search(xmp_of(image)),
         "the shape of pixels that are not square": len(set(sides)) > 1,
     }
     return tuple(name for name, is_there in found.items() if is_there)

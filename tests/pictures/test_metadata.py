@@ -15,6 +15,8 @@ from keras_lisr.pictures.metadata import (
     profile_of,
     upright,
     with_orientation,
+    without_parts,
+    without_thumbnail,
 )
 from keras_lisr.pictures.strips import StripWriter
 
@@ -24,6 +26,11 @@ def exif_block(order, *entries):
     packed = b"".join(struct.pack(f"{order}HHI", *entry[:3]) + entry[3] for entry in entries)
     magic = b"II*\0" if order == "<" else b"MM\0*"
     return magic + struct.pack(f"{order}IH", 8, len(entries)) + packed + bytes(4)
+
+
+def spellings(xmp):
+    """The same attributes as XML allows them to be written."""
+    return [xmp, xmp.replace(b'"', b"'"), xmp.replace(b"=", b" = "), xmp.replace(b"=", b"\n=").replace(b'"', b"'")]
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -62,8 +69,9 @@ def test_the_size_is_said_in_place(order, kind, format, most):
     assert of_size(Metadata(block(30, 40)), 100_000, 160).exif == block(100_000 if most == 100_000 else 30, 160)
     for exif in (b"", exif_block(order), exif_block(order, (IFD.Exif, 4, 1, b"\xff" * 4))):
         assert of_size(Metadata(exif), 120, 160).exif == exif
-    xmp = b'<a tiff:ImageWidth="40" exif:PixelXDimension="40"/><exif:PixelYDimension>30</exif:PixelYDimension>'
-    assert of_size(Metadata(xmp=xmp), 120, 160).xmp == xmp.replace(b"40", b"160").replace(b"30", b"120")
+    said = b'<a tiff:ImageWidth="40" exif:PixelXDimension="40"/><exif:PixelYDimension>30</exif:PixelYDimension>'
+    for xmp in spellings(said):
+        assert of_size(Metadata(xmp=xmp), 120, 160).xmp == xmp.replace(b"40", b"160").replace(b"30", b"120")
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif", "tif"])
@@ -102,12 +110,48 @@ def test_metadata_stays_as_it_was(tmp_path):
 
 
 def test_xmp_says_the_orientation_where_exif_does_not(tmp_path):
-    Image.new("RGB", (4, 3)).save(tmp_path / "a.jpg", xmp=b'<a tiff:Orientation="6"/>')
-    with Image.open(tmp_path / "a.jpg") as image:
-        assert metadata_of(image, is_grey=False)[1] == 6
+    for xmp in spellings(b'<a tiff:Orientation="6"/>'):
+        Image.new("RGB", (4, 3)).save(tmp_path / "a.jpg", xmp=xmp)
+        with Image.open(tmp_path / "a.jpg") as image:
+            metadata, orientation = metadata_of(image, is_grey=False)
+        assert (metadata.xmp, orientation) == (xmp.replace(b"6", b"1"), 6)
     Image.new("RGB", (4, 3)).save(tmp_path / "a.jpg", xmp=b'<a tiff:Orientation="6"/>', exif=exif_with(3))
     with Image.open(tmp_path / "a.jpg") as image:
         assert metadata_of(image, is_grey=False)[1] == 3
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_thumbnail_is_kept_unless_it_lies_on_its_side(tmp_path, order, orientation):
+    def short(tag, value):
+        return tag, 3, 1, struct.pack(f"{order}H", value).ljust(4, b"\0")
+
+    picture, thumbnail = (exif_block(order, short(*tag)) for tag in ((Base.Orientation, orientation), (259, 6)))
+    exif = b"Exif\0\0" + picture[:-4] + struct.pack(f"{order}I", len(picture)) + thumbnail[8:]
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.jpg", exif=exif)
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert image.getexif().get_ifd(IFD.IFD1) == {259: 6}
+        metadata, _ = metadata_of(image, is_grey=False)
+    read = Image.Exif()
+    read.load(metadata.exif)
+    assert read.get_ifd(IFD.IFD1) == ({259: 6} if orientation == 1 else {})
+    assert read[Base.Orientation] == 1
+
+
+def test_a_block_that_is_cut_has_no_thumbnail_to_lose():
+    block = exif_with(6).tobytes().removeprefix(b"Exif\0\0")
+    for length in range(30):
+        assert without_thumbnail(block[:length]) == block[:length]
+
+
+def test_xmp_does_not_speak_of_what_followed_in_the_file():
+    directory = b'<Container:Directory><rdf:Seq><a Item:Semantic="GainMap"/></rdf:Seq></Container:Directory>'
+    said = b' hdrgm:Version="1.0" GCamera:MicroVideoOffset="7" GCamera:MotionPhoto="1"'
+    names = b' xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" GCamera:SpecialTypeID="a"'
+    whole, picture = b"<a" + names + said + b">" + directory + b"<b/></a>", b"<a" + names + b"><b/></a>"
+    for xmp, expected in zip(spellings(whole), spellings(picture), strict=True):
+        assert without_parts(xmp) == expected
+    assert without_parts(b"<Container:Directory><a/>") == b"<Container:Directory><a/>"
 
 
 def test_exif_in_a_text_of_a_png(tmp_path):
