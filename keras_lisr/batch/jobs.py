@@ -254,10 +254,7 @@ def target_of(source: Source, output: File | None, suffix: str, ext: str | None)
         ValueError: If a link in the output folder leads out of it.
     """
     folder, name = (source.path.parent, Path(source.path.name)) if output is None else (output, source.name)
-    ending = f".{ext or 'png'}"
-    if ext == AS_INPUT:
-        ending = name.suffix if name.suffix.lower() in FORMATS else ".png"
-    name = name.with_name(f"{name.stem}{suffix}{ending}")
+    name = name.with_name(f"{name.stem}{suffix}{result_ending(name, ext)}")
     if isinstance(folder, Url):
         return folder / name.as_posix()
     target = folder / name
@@ -267,6 +264,13 @@ def target_of(source: Source, output: File | None, suffix: str, ext: str | None)
             f"{os.path.realpath(target)!r}"
         )
     return target
+
+
+def result_ending(name: Path, ext: str | None) -> str:
+    """The ending of the result of a file of that name."""
+    if ext != AS_INPUT:
+        return f".{ext or 'png'}"
+    return name.suffix if name.suffix.lower() in FORMATS else ".png"
 
 
 def check_distinct(jobs: Sequence[Job]) -> None:
@@ -280,7 +284,8 @@ def check_distinct(jobs: Sequence[Job]) -> None:
         other = sources.setdefault(identity(job.target), job.source)
         if other is not job.source:
             raise ValueError(
-                f"Results must have names of their own; `ext` auto keeps endings apart. "
+                "Results must have names of their own: upscale these apart, or with `ext` auto, which keeps endings of "
+                "formats that can be written. "
                 f"Received: {str(other)!r} and {str(job.source)!r}, both for {str(job.target)!r}"
             )
 

@@ -47,28 +47,34 @@ def streams_as_files(
         ValueError: If `-` stands beside other inputs or is to take several pictures, standard output is a terminal, or
             standard input holds too much. In errors from within, `-` stands for the temporary files, too.
     """
+    from keras_lisr.batch.jobs import AS_INPUT, result_ending
+    from keras_lisr.pictures.read import ending_of
+
     if STREAM in inputs and len(inputs) > 1:
         raise ValueError(f"IN must be - alone, for standard input, or files. Received: {', '.join(inputs)}")
     to_stdout = output == STREAM or (output is None and STREAM in inputs)
-    if to_stdout and (len(inputs) > 1 or is_folder(inputs[0])):
-        raise ValueError(f"IN must be one file where OUT is -, standard output. Received: {', '.join(inputs)}")
+    if to_stdout and (len(inputs) != 1 or is_folder(inputs[0])):
+        received = ", ".join(inputs) or "nothing"
+        raise ValueError(f"IN must be one file where OUT is -, standard output. Received: {received}")
     for given, stream, name in ((STREAM in inputs, sys.stdin, "input"), (to_stdout, sys.__stdout__, "output")):
         if given and stream is None:
             raise ValueError(f"Standard {name} must be open where it is named. Received: '-', and it is closed")
     if to_stdout and sys.stdout.isatty():
         raise ValueError("OUT must be a file where standard output is a terminal. Received: '-'")
+    named: dict[str, str] = {}
     with TemporaryDirectory(prefix="keras-lisr-") as folder:
-        received = Path(folder, "stdin")
-        sent = Path(folder, f"stdout.{'png' if ext in (None, 'auto') else ext}")
         if STREAM in inputs:
-            with received.open("wb") as file:
+            stdin = Path(folder, "stdin")
+            with stdin.open("wb") as file:
                 take_in(file, max_pixels)
-            inputs = [str(received)]
-        named = {str(received): STREAM, str(sent): STREAM}
+            stdin = stdin.rename(stdin.with_suffix(ending_of(stdin))) if ext == AS_INPUT else stdin
+            inputs, named[str(stdin)] = [str(stdin)], STREAM
         try:
             if not to_stdout:
                 yield Files(inputs, output, ext, sys.stdout, named)
                 return
+            sent = Path(folder, f"stdout{result_ending(Path(inputs[0]), ext)}")
+            named[str(sent)] = STREAM
             yield Files(inputs, str(sent), None, cast(TextIO, Renamed(sys.stderr, named)), named)
         except (ValueError, OSError) as error:
             raise type(error)(renamed(str(error), named)) from error

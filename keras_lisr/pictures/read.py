@@ -9,6 +9,7 @@ from PIL import Image, ImageSequence
 from keras_lisr.pictures import vips
 from keras_lisr.pictures.animation import Animation, in_steps
 from keras_lisr.pictures.color import rgb_of
+from keras_lisr.pictures.formats import FORMATS
 from keras_lisr.pictures.header import (
     GREY_MODES,
     PHOTOMETRIC,
@@ -65,6 +66,15 @@ def picture_size(file: File, *, max_pixels: int = ANY_SIZE, max_gif_pixels: int 
         if header.frames > 1 and header.format == "TIFF":
             raise ValueError(f"it has {header.frames} pages")
         return header
+
+
+def ending_of(file: File) -> str:
+    """The ending that a picture in a file should have; empty if it is none, or of a format that is not written."""
+    try:
+        kind = picture_size(file).format
+    except ValueError:
+        return ""
+    return next((ending for ending, found in FORMATS.items() if found.name == {"MPO": "JPEG"}.get(kind, kind)), "")
 
 
 def read_picture(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
@@ -200,6 +210,7 @@ def left_out_of(image: Any, metadata: Metadata) -> tuple[str, ...]:
         "a comment": (is_jpeg or image.format == "GIF") and image.info.get("comment"),
         "further pictures": image.format == "MPO" and image.n_frames > 1,
         "a gain map": is_jpeg and XMP_GAIN_MAP.search(xmp_of(image)),
+        "what is shown where animations are not": image.info.get("default_image"),
         "a film": is_jpeg and XMP_FILM.search(xmp_of(image)),
         "the shape of pixels that are not square": len(set(sides)) > 1,
     }

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from litert_files import write_litert
@@ -15,6 +16,7 @@ ARGUMENTS = {"scale": 2, "num_filters": 8, "num_blocks": 1, "attention": None}
 def models(tmp_path_factory):
     """Folder with one tiny network as a preset file, and as a .keras file."""
     folder = tmp_path_factory.mktemp("models")
+    keras.utils.set_random_seed(0)
     network = zoo.imdn(**ARGUMENTS)
     network.save(folder / "tiny.keras")
     save_preset(network, folder / "tiny.npz", builder="imdn", arguments=ARGUMENTS)

@@ -3,6 +3,7 @@ import os
 import sys
 
 import pytest
+from PIL import Image
 
 from keras_lisr.cli.standard_streams import streams_as_files
 
@@ -42,6 +43,28 @@ def test_nothing_is_left_behind(monkeypatch):
             file.write(b"result")
     assert sent.buffer.getvalue() == b"result"
     assert not os.path.exists(received)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ext", "ending"),
+    [("JPEG", "auto", ".jpg"), ("MPO", "auto", ".jpg"), ("PPM", "auto", ".png"), ("JPEG", None, ".png")],
+)
+def test_a_pipe_has_the_format_of_its_content(monkeypatch, kind, ext, ending):
+    content = io.BytesIO()
+    Image.new("RGB", (4, 3)).save(content, kind)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content.getvalue())))
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO()))
+    with streams_as_files(["-"], "-", ext) as files:
+        assert files.output.endswith(f"stdout{ending}")
+        with open(files.inputs[0], "rb") as file:
+            assert file.read() == content.getvalue()
+
+
+def test_what_is_sent_has_the_format_of_its_file(monkeypatch):
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO()))
+    for name, ending in (("a.webp", ".webp"), ("a.JPG", ".JPG"), ("a.ppm", ".png"), ("a", ".png")):
+        with streams_as_files([name], "-", "auto") as files:
+            assert files.output.endswith(f"stdout{ending}")
 
 
 def test_messages_say_what_was_given(monkeypatch, capsys):

@@ -81,11 +81,12 @@ def test_exported_files_are_models_too(picture, models, exported, capsys):
     output, comparison = picture.with_name("in_x2.png"), picture.with_name("compared.png")
     assert run("upscale", picture, "-n", exported / "any.tflite", "-s", 2, "-t", 8, "--compare", comparison) == 0
     result = pixels(output)
-    upscaler = LiteRTUpscaler(exported / "any.tflite", tile=8)
-    np.testing.assert_array_equal(result, upscaled(upscaler, pixels(picture)))
+    exported_upscaler = LiteRTUpscaler(exported / "any.tflite", tile=8)
+    np.testing.assert_array_equal(result, upscaled(exported_upscaler, pixels(picture)))
     upscaler = Upscaler(zoo.presets.from_preset(models / "tiny.npz"), precision="float32")
-    expected = upscaled(upscaler, pixels(picture))
-    assert np.abs(result.astype(int) - expected).max() <= 1
+    # Without the correction of colours: where one step is rounded otherwise, it may choose another pixel for the next.
+    differences = exported_upscaler(pixels(picture)).astype(int) - upscaler(pixels(picture))
+    assert np.abs(differences).max() <= 1
     np.testing.assert_array_equal(pixels(comparison)[-40:, 60:], result)
     printed, errors = capsys.readouterr()
     assert printed.startswith(f"{output}: 60 x 40 pixels by {exported / 'any.tflite'} in ")
@@ -304,6 +305,7 @@ def failing(picture, models, exported):
         ),
         (["upscale", wide, "-n", "tiny_x2", "-o", folder / "out.jpg"], "JPEG ends at 65500 a side"),
         (["upscale", "-", picture], "IN must be - alone, for standard input, or files."),
+        (["upscale", "-o", "-"], "IN must be one file where OUT is -, standard output. Received: nothing"),
     ]
 
 
