@@ -323,6 +323,7 @@ def too_large(name: object, pixels: int, max_pixels: int, is_fixed: bool) -> str
 
 
 def one_line(error: Exception) -> str:
-    """What went wrong, in printable characters."""
-    text = " ".join(reason(error).split())
+    """What went wrong, in printable characters; libvips says the same again and again."""
+    lines = (" ".join(line.split()) for line in reason(error).splitlines())
+    text = " ".join(dict.fromkeys(lines))
     return "".join(character if character.isprintable() else "?" for character in text)[:300]

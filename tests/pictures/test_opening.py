@@ -26,6 +26,7 @@ def test_errors_are_one_printable_line():
     assert one_line(ValueError("red \x1b[31m text\x00")) == "red ?[31m text?"
     assert one_line(KeyError()) == "KeyError"
     assert len(one_line(ValueError("long" * 1000))) == 300
+    assert one_line(ValueError("it is\nbroken, it\nit is\nis")) == "it is broken, it is"
 
 
 def test_whatever_goes_wrong_is_an_error_that_names_the_file(tmp_path):
