@@ -74,7 +74,8 @@ def ending_of(file: File) -> str:
         kind = picture_size(file).format
     except ValueError:
         return ""
-    return next((ending for ending, found in FORMATS.items() if found.name == {"MPO": "JPEG"}.get(kind, kind)), "")
+    kind = "JPEG" if kind == "MPO" else kind
+    return next((ending for ending, found in FORMATS.items() if found.name == kind), "")
 
 
 def read_picture(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
@@ -210,8 +211,8 @@ def left_out_of(image: Any, metadata: Metadata) -> tuple[str, ...]:
         "a comment": (is_jpeg or image.format == "GIF") and image.info.get("comment"),
         "further pictures": image.format == "MPO" and image.n_frames > 1,
         "a gain map": is_jpeg and XMP_GAIN_MAP.search(xmp_of(image)),
-        "what is shown where animations are not": image.info.get("default_image"),
         "a film": is_jpeg and XMP_FILM.search(xmp_of(image)),
+        "what is shown where animations are not": image.info.get("default_image"),
         "the shape of pixels that are not square": len(set(sides)) > 1,
     }
     return tuple(name for name, is_there in found.items() if is_there)
