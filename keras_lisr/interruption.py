@@ -26,15 +26,17 @@ def raising_on_signals() -> Iterator[None]:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # In the background, shells have it ignored.
         numbers.append(signal.SIGINT)
     before = {number: signal.signal(number, handle) for number in numbers}
+    pending = len(_raised)
     try:
         yield
+        check_interruption()  # What interrupts a finalizer is printed and forgotten otherwise.
     except Exception:
         check_interruption()
         raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        _raised.clear()
+        del _raised[pending:]
 
 
 def check_interruption() -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import threading
@@ -45,6 +46,23 @@ def test_a_signal_is_not_taken_for_a_broken_file(handlers, number):
     with pytest.raises(kind), raising_on_signals(), task.step():
         interrupted_in_c(number)
     assert not task.status
+
+
+def test_a_signal_in_a_finalizer_is_not_forgotten(handlers):
+    # Python prints it and goes on.
+    with pytest.raises(KeyboardInterrupt), raising_on_signals(), contextlib.suppress(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.pause()
+
+
+def test_a_signal_from_before_is_kept_in_mind_within(handlers):
+    with pytest.raises(KeyboardInterrupt), raising_on_signals():
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.pause()
+        with contextlib.suppress(KeyboardInterrupt), raising_on_signals():
+            pass
+        raise ValueError("the file is broken")
 
 
 def test_errors_without_a_signal_stay_what_they_are(handlers):

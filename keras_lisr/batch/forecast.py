@@ -57,7 +57,9 @@ def forecast(jobs: Iterable[Job], worker: Worker) -> Forecast:
     upscaler(sample)  # The first run compiles.
     start = time.monotonic()
     result = upscaler(sample)
-    seconds = (time.monotonic() - start) / (sample.pixels[..., 0].size * (2 if sample.has_alpha else 1))
+    seconds = time.monotonic() - start
+    height, width, channels = sample.pixels.shape
+    seconds /= upscaler.count_pixels(height, width, channels, 8 * sample.pixels.itemsize)
     disk = {suffix: bytes_per_pixel(result, suffix) for suffix in {suffix_of(task) for task in left}}
     return Forecast(
         tasks,

@@ -34,8 +34,6 @@ XMP_WIDTHS = re.compile(rb"((?:exif:PixelXDimension|tiff:ImageWidth)" + XMP_IS +
 # What phones say of a gain map and of a film that follow in the same file.
 XMP_GAIN_MAP = re.compile(rb"hdrgm:Version" + XMP_IS)
 XMP_FILM = re.compile(rb"GCamera:(?:MotionPhoto|MicroVideo)" + XMP_IS + rb"1")
-XMP_PARTS = re.compile(rb"""\s(?:hdrgm:\w+|GCamera:(?:MotionPhoto|MicroVideo)\w*)\s*=\s*(?:"[^"]*"|'[^']*')""")
-XMP_DIRECTORY = (b"<Container:Directory>", b"</Container:Directory>")
 INTEGERS = {1: "B", 3: "H", 4: "I"}  # By the type that a tag gives.
 CONVERTED = ("CMYK", "LAB")  # Modes of Pillow whose colours become sRGB, and leave their profile behind.
 PROFILE_SPACES = {True: (b"GRAY", b"RGB "), False: (b"RGB ",)}  # By whether a picture is grey.
@@ -69,7 +67,7 @@ def metadata_of(image: Any, is_grey: bool) -> tuple[Metadata, int]:
     metadata = Metadata(
         exif=exif,
         icc_profile=b"" if image.mode in CONVERTED else profile_of(as_bytes(image.info.get("icc_profile")), is_grey),
-        xmp=without_parts(XMP_ORIENTATION.sub(rb"\g<1>1", xmp)),
+        xmp=XMP_ORIENTATION.sub(rb"\g<1>1", xmp),
         dpi=dots_per_inch(image.info.get("dpi")) if image.format != "TIFF" or X_RESOLUTION in image.tag_v2 else None,
     )
     return metadata, orientation if orientation in TURNS else UPRIGHT
@@ -92,14 +90,6 @@ def exif_of(image: Image.Image) -> bytes:
 def xmp_of(image: Image.Image) -> bytes:
     """The XMP; as text, it comes from a chunk of a PNG that Pillow takes for Latin-1."""
     return as_bytes(image.info.get("xmp") or image.info.get(XMP_TEXT, "").encode("latin-1", "ignore"))
-
-
-def without_parts(xmp: bytes) -> bytes:
-    """XMP that says nothing of what followed the picture in its file, and does not follow it any more."""
-    xmp = XMP_PARTS.sub(b"", xmp)
-    before, _, rest = xmp.partition(XMP_DIRECTORY[0])
-    _, ends, after = rest.partition(XMP_DIRECTORY[1])
-    return before + after if ends else xmp
 
 
 def as_bytes(value: Any) -> bytes:

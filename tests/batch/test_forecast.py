@@ -1,5 +1,7 @@
+import itertools
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -96,6 +98,18 @@ def test_passes_and_transparency_are_counted(tmp_path, network):
         upscaler = PictureUpscaler(network, size=size, alpha=alpha)
         worker = Worker(upscaler)
         assert pixels_to_compute(worker.examine(job), worker) == runs * 200
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("size", [(128, 128), (128, 1)])
+@pytest.mark.parametrize("tile", [None, 5])
+def test_a_picture_like_the_sample_takes_its_time(tmp_path, network, monkeypatch, mode, size, tile):
+    monkeypatch.setattr(network, "tile", tile)
+    clock = SimpleNamespace(monotonic=itertools.count(0, 7).__next__)
+    monkeypatch.setattr("keras_lisr.batch.forecast.time", clock)
+    Image.new(mode, size).save(tmp_path / "a.png")
+    jobs = find_jobs([tmp_path / "a.png"], tmp_path / "out.png")
+    assert forecast(jobs, Worker(PictureUpscaler(network))).seconds == pytest.approx(7)
 
 
 def test_pixels_around_tiles_are_counted(tmp_path, network):

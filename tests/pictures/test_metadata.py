@@ -15,7 +15,6 @@ from keras_lisr.pictures.metadata import (
     profile_of,
     upright,
     with_orientation,
-    without_parts,
     without_thumbnail,
 )
 from keras_lisr.pictures.strips import StripWriter
@@ -142,16 +141,6 @@ def test_a_block_that_is_cut_has_no_thumbnail_to_lose():
     block = exif_with(6).tobytes().removeprefix(b"Exif\0\0")
     for length in range(30):
         assert without_thumbnail(block[:length]) == block[:length]
-
-
-def test_xmp_does_not_speak_of_what_followed_in_the_file():
-    directory = b'<Container:Directory><rdf:Seq><a Item:Semantic="GainMap"/></rdf:Seq></Container:Directory>'
-    said = b' hdrgm:Version="1.0" GCamera:MicroVideoOffset="7" GCamera:MotionPhoto="1"'
-    names = b' xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" GCamera:SpecialTypeID="a"'
-    whole, picture = b"<a" + names + said + b">" + directory + b"<b/></a>", b"<a" + names + b"><b/></a>"
-    for xmp, expected in zip(spellings(whole), spellings(picture), strict=True):
-        assert without_parts(xmp) == expected
-    assert without_parts(b"<Container:Directory><a/>") == b"<Container:Directory><a/>"
 
 
 def test_exif_in_a_text_of_a_png(tmp_path):
