@@ -45,6 +45,8 @@ def forecast(jobs: Iterable[Job], worker: Worker) -> Forecast:
         worker: What would do it.
     """
     tasks = [worker.examine(job) for job in jobs]
+    # As in a run, a picture has been read when it is asked what else is in memory.
+    sample = sample_of([task for task in tasks if not task.status], worker)
     for task in tasks:
         with task.step():
             if not task.status:
@@ -53,7 +55,6 @@ def forecast(jobs: Iterable[Job], worker: Worker) -> Forecast:
     if not left:
         return Forecast(tasks, 0.0, 0.0, 0)
     upscaler = PictureUpscaler(worker.upscaler.network, alpha=worker.upscaler.alpha)
-    sample = sample_of(left, worker)
     upscaler(sample)  # The first run compiles.
     start = time.monotonic()
     result = upscaler(sample)

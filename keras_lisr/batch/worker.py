@@ -31,7 +31,7 @@ from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, GIF_HEADER_BYTES
 from keras_lisr.pictures.picture import Metadata
 from keras_lisr.pictures.read import DECODER_BYTES, picture_size, read_animation, read_picture
 from keras_lisr.pictures.upscale import LittleMemoryError, Need
-from keras_lisr.pictures.vips import LOADERS
+from keras_lisr.pictures.vips import LOADERS, import_vips
 from keras_lisr.pictures.write import ENCODER_BYTES, write_animation, write_picture
 
 WRITTEN, SKIPPED, FAILED = "written", "skipped", "failed"
@@ -246,10 +246,14 @@ class Worker:
 
         Raises:
             LittleMemoryError: If it cannot.
+            ValueError: If it would go in strips, and libvips is not installed.
         """
         header, memory, need = task.header, self.upscaler.memory, self.need_of(task)
         assert header is not None
         only_whole = what_is_only_whole(header, format_of(task.job.target))
+        if not need.fits and not only_whole:
+            import_vips()  # Which takes memory itself.
+            need = self.need_of(task)
         needed = need.whole if only_whole else min(need.whole, need.strips + header.decoder_memory)
         if memory is not None and needed > memory:
             raise LittleMemoryError(
