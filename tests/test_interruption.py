@@ -100,5 +100,7 @@ def test_ctrl_c_that_is_ignored_stays_so(handlers):
     try:
         with raising_on_signals():
             os.kill(os.getpid(), signal.SIGINT)
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        check_interruption()
     finally:
         signal.signal(signal.SIGINT, before)
