@@ -31,9 +31,9 @@ XMP_IS = rb"""(?:\s*=\s*["']|>)"""  # Between the name of an attribute or an ele
 XMP_ORIENTATION = re.compile(rb"(tiff:Orientation" + XMP_IS + rb")([1-8])")
 XMP_HEIGHTS = re.compile(rb"((?:exif:PixelYDimension|tiff:ImageLength)" + XMP_IS + rb")\d+")
 XMP_WIDTHS = re.compile(rb"((?:exif:PixelXDimension|tiff:ImageWidth)" + XMP_IS + rb")\d+")
-# What phones say of a gain map and of a film that follow in the same file.
+# What phones say of a gain map and of a video that follow in the same file.
 XMP_GAIN_MAP = re.compile(rb"hdrgm:Version" + XMP_IS)
-XMP_FILM = re.compile(rb"GCamera:(?:MotionPhoto|MicroVideo)" + XMP_IS + rb"1")
+XMP_MOTION_PHOTO = re.compile(rb"GCamera:(?:MotionPhoto|MicroVideo)" + XMP_IS + rb"1")
 INTEGERS = {1: "B", 3: "H", 4: "I"}  # By the type that a tag gives.
 CONVERTED = ("CMYK", "LAB")  # Modes of Pillow whose colours become sRGB, and leave their profile behind.
 PROFILE_SPACES = {True: (b"GRAY", b"RGB "), False: (b"RGB ",)}  # By whether a picture is grey.

@@ -23,8 +23,8 @@ from keras_lisr.pictures.header import (
 )
 from keras_lisr.pictures.metadata import (
     CONVERTED,
-    XMP_FILM,
     XMP_GAIN_MAP,
+    XMP_MOTION_PHOTO,
     as_bytes,
     dots_per_inch,
     metadata_of,
@@ -211,8 +211,8 @@ def left_out_of(image: Any, metadata: Metadata) -> tuple[str, ...]:
         "a comment": (is_jpeg or image.format == "GIF") and image.info.get("comment"),
         "further pictures": image.format == "MPO" and image.n_frames > 1,
         "a gain map": is_jpeg and XMP_GAIN_MAP.search(xmp_of(image)),
-        "a film": is_jpeg and XMP_FILM.search(xmp_of(image)),
-        "what is shown where animations are not": image.info.get("default_image"),
+        "the video of a motion photo": is_jpeg and XMP_MOTION_PHOTO.search(xmp_of(image)),
+        "the default image beside the animation": image.info.get("default_image"),
         "the shape of pixels that are not square": len(set(sides)) > 1,
     }
     return tuple(name for name, is_there in found.items() if is_there)

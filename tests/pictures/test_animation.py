@@ -58,7 +58,7 @@ def test_the_default_picture_of_a_png_is_not_shown(tmp_path):
     animation = read_animation(tmp_path / "a.png")
     assert [tuple(frame.pixels[0, 0]) for frame in animation.frames] == [(0, 0, 255), (0, 128, 0)]
     assert animation.durations == [70, 80]
-    assert animation.frames[0].metadata.left_out == ("what is shown where animations are not",)
+    assert animation.frames[0].metadata.left_out == ("the default image beside the animation",)
 
 
 def test_a_picture_is_an_animation_of_one_frame(tmp_path):

@@ -316,7 +316,7 @@ def test_what_is_not_read_is_told(tmp_path, colours, profiles):
         ("further pictures",): saved(image, "MPO", save_all=True, append_images=[image]).getvalue(),
         (): saved(image, "MPO", save_all=True).getvalue(),
         ("a gain map",): saved(image, "JPEG", xmp=b'<a hdrgm:Version="1.0"/>').getvalue(),
-        ("a film",): saved(image, "JPEG", xmp=b"<a GCamera:MotionPhoto='1'/>").getvalue(),
+        ("the video of a motion photo",): saved(image, "JPEG", xmp=b"<a GCamera:MotionPhoto='1'/>").getvalue(),
         ("the shape of pixels that are not square",): oblong,
         (profile,): saved(image, "JPEG", icc_profile=b"no profile" * 20).getvalue(),
         (profile, "a comment"): saved(cmyk, "JPEG", icc_profile=profiles["p3"], comment=b"words").getvalue(),

@@ -336,8 +336,8 @@ def test_a_large_picture_that_is_not_upright_is_never_in_memory(lying):
 
 
 @ON_LINUX
-@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
-def test_of_a_wide_picture_no_more_is_held_than_is_said(tmp_path, mode):
+@pytest.mark.parametrize(("mode", "most_rows"), [("L", 768), ("RGB", 768), ("CMYK", 1664)])
+def test_of_a_wide_picture_no_more_is_held_than_is_said(tmp_path, mode, most_rows):
     noise = Image.effect_noise((500, 500), 50).convert("RGB")
     wide = Image.fromarray(np.tile(noise, (4, 60, 1))).convert(mode)
     wide.save(tmp_path / "a.jpg")
@@ -346,7 +346,7 @@ def test_of_a_wide_picture_no_more_is_held_than_is_said(tmp_path, mode):
     )
     taken, held = map(float, done.stdout.split())
     rows = (held * 2**20 - (tmp_path / "a.jpg").stat().st_size) / (wide.width * len(mode))
-    assert rows < 1700 and taken < held + 40  # Of 2000.
+    assert rows <= most_rows and taken < held + 40  # Of 2000.
 
 
 @pytest.mark.parametrize("orientation", [1, 4, 6])
