@@ -5,21 +5,22 @@ from pathlib import Path
 import keras
 
 CPUINFO = Path("/proc/cpuinfo")
+MULTIPLY_BFLOAT16 = ("amx_bf16", "avx512_bf16")  # As Linux names them.
 AMPERE = (8, 0)  # The first NVIDIA GPUs whose tensor cores multiply bfloat16.
 
 
 def fast_bfloat16() -> bool:
     """Whether the device that Keras's backend computes on is faster in bfloat16 than in float32.
 
-    GPUs are since NVIDIA's Ampere, TPUs all. Processors are about five times with AMX, which TensorFlow and PyTorch use
-    and JAX does not; elsewhere bfloat16 is emulated, 27 times slower than float32 (measured with TensorFlow 2.21 on
-    Zen 3).
+    GPUs are since NVIDIA's Ampere, TPUs all. Of processors, those that multiply bfloat16 are with TensorFlow and
+    PyTorch, not with JAX: about five times with AMX, 1.6 to 2 times with avx512_bf16 (AMD since Zen 4, Intel since
+    Cooper Lake). Elsewhere it is emulated, 27 times slower than float32 (measured with TensorFlow 2.21 on Zen 3).
     """
     backend = keras.backend.backend()
     capability = {"tensorflow": tensorflow_capability, "jax": jax_capability, "torch": torch_capability}[backend]()
     if capability is not None:
         return capability >= AMPERE
-    return backend != "jax" and processor_has("amx_bf16")
+    return backend != "jax" and any(map(processor_has, MULTIPLY_BFLOAT16))
 
 
 def tensorflow_capability() -> tuple[int, ...] | None:

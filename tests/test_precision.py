@@ -10,6 +10,7 @@ from keras_lisr.precision import fast_bfloat16, flags, processor_has
 SAPPHIRE_RAPIDS = (
     "processor\t: 0\nmodel name\t: Intel(R) Xeon(R)\nflags\t\t: fpu avx512_bf16 amx_bf16 amx_tile amx_int8\n"
 )
+ZEN_4 = "processor\t: 0\nmodel name\t: AMD EPYC\nflags\t\t: fpu avx512f avx512_bf16\n"
 ZEN_3 = "processor\t: 0\nmodel name\t: AMD EPYC, no amx_bf16\nflags\t\t: fpu avx2 fma\n"
 ARM = "processor\t: 0\nFeatures\t: fp asimd bf16\n"
 
@@ -21,10 +22,11 @@ def test_instructions_are_read_from_the_flags():
 
 
 def test_the_processor_of_this_machine(tmp_path, monkeypatch):
-    for text, fast in ((SAPPHIRE_RAPIDS, True), (ZEN_3, False)):
+    for text, has_amx, fast in ((SAPPHIRE_RAPIDS, True, True), (ZEN_4, False, True), (ZEN_3, False, False)):
         (tmp_path / "cpuinfo").write_text(text)
         monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
-        assert fast_bfloat16() is processor_has("amx_bf16") is fast
+        assert processor_has("amx_bf16") is has_amx
+        assert fast_bfloat16() is fast
         assert not processor_has("amx")
     monkeypatch.setattr(precision, "CPUINFO", tmp_path / "missing")
     assert not processor_has("fpu")

@@ -11,7 +11,7 @@ from PIL import Image
 
 Name = TypeVar("Name", str, Path)
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp")
 
 
 def image_files(folder: str | Path) -> list[Path]:

@@ -23,8 +23,10 @@ from keras_lisr.preset_index import choose_model
 from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.distribution import SEVERAL_HOSTS
 from keras_lisr.training.fit import fit
-from keras_lisr.training.recipe import Recipe
+from keras_lisr.training.recipe import OPTIMIZERS, Recipe
 
+# What flags may change of a recipe.
+CHANGEABLE = ("steps", "batch_size", "patch_size", "optimizer", "learning_rate")
 HOLD_OUT_EVERY = 24
 VALIDATED_SIDE = 8  # Low-resolution pixels, below which an image is not validated on.
 MOST_HELD_OUT = 32  # Validation of more takes longer than it tells.
@@ -64,7 +66,7 @@ def main(recipe: Callable[..., Recipe], argv: Sequence[str] | None = None, prog:
 def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     """Reads the images and trains."""
     options = {name: getattr(flags, name) for name in inspect.signature(recipe).parameters}
-    changes: dict[str, Any] = {name: getattr(flags, name) for name in ("steps", "batch_size", "patch_size")}
+    changes: dict[str, Any] = {name: getattr(flags, name) for name in CHANGEABLE}
     if flags.degrade:
         changes["degradation"] = Degradation()
     changes = {name: value for name, value in changes.items() if value is not None}
@@ -141,6 +143,8 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> P
     parser.add_argument("--steps", type=positive_integer, help="rounded up to whole --steps-per-epoch")
     parser.add_argument("--batch-size", type=positive_integer)
     parser.add_argument("--patch-size", type=positive_integer, help="side of the high-resolution patches")
+    parser.add_argument("--optimizer", choices=sorted(OPTIMIZERS), help="muon learns at 1e-3 to 3e-3")
+    parser.add_argument("--learning-rate", type=amount, help="the highest of the run")
     parser.add_argument(
         "--degrade", action="store_true", help="blur, noise and JPEG in the low-resolution patches, for real photos"
     )

@@ -252,7 +252,7 @@ def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> 
     if keras.backend.backend() == "tensorflow" and not has_gpu():
         jit_compile = False  # On processors XLA is slower than oneDNN, several times so for depthwise convolutions.
         speed_up_kernel_gradients(model)
-    model.compile(guarded(recipe.optimizer(), precision), recipe.loss, jit_compile=jit_compile, auto_scale_loss=False)
+    model.compile(guarded(recipe.make_optimizer(), precision), recipe.loss, jit_compile=jit_compile, auto_scale_loss=False)
     model.optimizer.build(model.trainable_variables)
     return model
 

@@ -8,8 +8,11 @@ import keras
 from keras_lisr.data.degradation import Degradation
 from keras_lisr.data.image_pairs import ImagePairs
 from keras_lisr.data.patches import PatchSampler
-from keras_lisr.training.optimizer import AveragingAdam
+from keras_lisr.training.optimizer import AveragingAdam, AveragingMuon
 from keras_lisr.training.schedules import Schedule
+
+
+OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {"adam": AveragingAdam, "muon": AveragingMuon}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,7 +23,7 @@ class Recipe:
         build: Makes the untrained network. A function, not a model: the precision policy has to be set first.
         scale: Upscaling factor of the network.
         steps: Number of training steps.
-        learning_rate: Peak learning rate of Adam.
+        learning_rate: Peak learning rate.
         schedule: How the learning rate goes over the steps.
         patch_size: Side of the high-resolution patches.
         batch_size: Patches in a step.
@@ -28,6 +31,7 @@ class Recipe:
         degradation: What makes the low-resolution patches in place of bicubic, for a network that is to serve photos as
             they are.
         loss: Name of a Keras loss, or one itself.
+        optimizer: "adam" or "muon", see `keras_lisr.training.optimizer`. Both keep averages of the weights.
         clip_norm: Norm to which the gradient of all weights together is clipped; None leaves it.
         averaging: Momentum of the exponential moving average of the weights, which is what is validated and kept.
     """
@@ -42,16 +46,19 @@ class Recipe:
     candidates: int = 1
     degradation: Degradation | None = None
     loss: str | keras.losses.Loss = "mean_absolute_error"
+    optimizer: str = "adam"
     clip_norm: float | None = None
     averaging: float = 0.999
 
     def __post_init__(self):
         if self.scale not in (2, 3, 4):
             raise ValueError(f"`scale` must be 2, 3 or 4. Received: scale={self.scale!r}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"`optimizer` must be 'adam' or 'muon'. Received: optimizer={self.optimizer!r}")
 
-    def optimizer(self) -> keras.optimizers.Optimizer:
-        """Adam with this recipe's schedule, clipping and weight averaging."""
-        return AveragingAdam(
+    def make_optimizer(self) -> keras.optimizers.Optimizer:
+        """The optimizer, with this recipe's schedule, clipping and weight averaging."""
+        return OPTIMIZERS[self.optimizer](
             self.schedule(self.learning_rate, self.steps), ema_momentum=self.averaging, global_clipnorm=self.clip_norm
         )
 

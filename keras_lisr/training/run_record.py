@@ -45,7 +45,7 @@ def record_start(file: Path, recipe: Recipe, images: dict[str, ImagePairs], **ot
         {
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             **others,
-            "optimizer": plain(recipe.optimizer()),
+            "optimizer": plain(recipe.make_optimizer()),
             "recipe": {field.name: plain(getattr(recipe, field.name)) for field in fields(recipe)},
             "images": described,
             "versions": versions(),

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from keras_lisr.training import Recipe, halving
-from keras_lisr.training.optimizer import AveragingAdam
+from keras_lisr.training.optimizer import AveragingAdam, AveragingMuon
 from keras_lisr.zoo import fsrcnn
 
 
@@ -20,13 +20,19 @@ def test_is_frozen(recipe):
 
 
 def test_optimizer_has_schedule_clipping_and_average(recipe):
-    optimizer = recipe.optimizer()
+    optimizer = recipe.make_optimizer()
     assert isinstance(optimizer, AveragingAdam)
     assert float(optimizer.learning_rate) == pytest.approx(1e-3)
     assert (optimizer.global_clipnorm, optimizer.ema_momentum) == (10.0, 0.9)
 
 
 def test_changed_steps_stretch_the_schedule(recipe):
-    schedule = dataclasses.replace(recipe, steps=1000).optimizer()._learning_rate
+    schedule = dataclasses.replace(recipe, steps=1000).make_optimizer()._learning_rate
     assert float(schedule(499)) == pytest.approx(1e-3)
     assert float(schedule(500)) == pytest.approx(5e-4)
+
+
+def test_the_optimizer_is_chosen_by_name(recipe):
+    assert isinstance(dataclasses.replace(recipe, optimizer="muon").make_optimizer(), AveragingMuon)
+    with pytest.raises(ValueError, match="`optimizer`"):
+        dataclasses.replace(recipe, optimizer="sgd")
