@@ -6,7 +6,7 @@ imports Keras, which takes seconds: too long to list the presets or to answer th
 
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Preset:
         parameters: Number of trainable parameters.
         multiply_accumulates: What a result of 1280x720 pixels takes.
         measured: Mean PSNR in decibels and mean SSIM, on each benchmark set.
+        trained: How, as training/presets.py tells it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Preset:
     parameters: int
     multiply_accumulates: int
     measured: dict[str, list[float]]
+    trained: dict[str, Any] = field(default_factory=dict)
 
     @property
     def scale(self) -> int:

@@ -122,7 +122,7 @@ def run(title: str, cells: Sequence[Cell], flags: argparse.Namespace) -> str:
     runs = [(seed, cell) for seed in range(flags.seeds) for cell in cells]
     missing = [(seed, cell) for seed, cell in runs if not result_file(flags, cell, seed).exists()]
     if missing:
-        sources = argparse.Namespace(**vars(flags), validation=None, cache=None, memory=None)
+        sources = argparse.Namespace(**vars(flags), validation=None, cache=None, memory=None, teacher=None)
         images, validation = read_data(sources, SCALE, flags.patch_size)
         validation = validation.select(validation.names[:VALIDATED])
     for number, (seed, cell) in enumerate(missing, start=1):

@@ -31,6 +31,7 @@ class ImagePairs:
         high_resolution: Images.
         checksums: CRC-32 of both images of each pair.
         left_out: Why an image is not among them, by name.
+        labels: What a teacher makes of the images of low resolution, see `keras_lisr.training.teacher`.
     """
 
     names: Sequence[str]
@@ -38,6 +39,7 @@ class ImagePairs:
     high_resolution: Sequence[np.ndarray]
     checksums: Sequence[tuple[int, int]]
     left_out: dict[str, str] = field(default_factory=dict)
+    labels: Sequence[np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -54,6 +56,7 @@ class ImagePairs:
             [self.low_resolution[i] for i in chosen],
             [self.high_resolution[i] for i in chosen],
             [self.checksums[i] for i in chosen],
+            labels=None if self.labels is None else [self.labels[i] for i in chosen],
         )
 
     def fingerprint(self) -> str:

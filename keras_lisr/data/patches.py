@@ -5,7 +5,7 @@ patches in the same order, and a run that resumes at step n goes on with exactly
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from pathlib import Path
@@ -35,6 +35,8 @@ class PatchSampler:
             many.
         degradation: Makes the low-resolution patches from the others, each time anew, in place of the images of low
             resolution.
+        label_share: Of a step, what part of the high-resolution patches the labels are; the images are the rest. All of
+            it by default, where the pairs have labels.
 
     Raises:
         ValueError: If there are no images, one is smaller than a patch, `patch_size` is not a multiple of `scale`,
@@ -58,6 +60,7 @@ class PatchSampler:
         seed: int = 0,
         candidates: int = 1,
         degradation: Degradation | None = None,
+        label_share: Callable[[int], float] = lambda step: 1.0,
     ):
         if patch_size % scale:
             raise ValueError(
@@ -80,6 +83,7 @@ class PatchSampler:
                 f"Received: patch_size={patch_size}, smallest side={smallest}"
             )
         self.low_resolution, self.high_resolution = pairs.low_resolution, pairs.high_resolution
+        self.labels = pairs.labels
         self._low_sizes = np.array([image.shape[:2] for image in self.low_resolution])
         self.scale = scale
         self.patch_size = patch_size
@@ -87,6 +91,7 @@ class PatchSampler:
         self.seed = seed
         self.candidates = candidates
         self.degradation = degradation
+        self.label_share = label_share
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The batch of training step `step`, counted from 0.
@@ -115,10 +120,20 @@ class PatchSampler:
                 low_patch = crop(self.low_resolution[image], corner, low_size)
             else:
                 low_patch = self.degradation.crop(high_resolution, corner, low_size, self.scale, random)
-            high_patch = crop(high_resolution, corner * self.scale, self.patch_size)
+            high_patch = self._target(image, corner * self.scale, self.label_share(step))
             pixels(low_patches)[i] = dihedral(pixels(low_patch), orientation)
             pixels(high_patches)[i] = dihedral(pixels(high_patch), orientation)
         return low_patches, high_patches
+
+    def _target(self, image: int, corner: np.ndarray, label_share: float) -> np.ndarray:
+        """The high-resolution patch, perhaps mixed with what the teacher makes of it."""
+        if self.labels is None or label_share == 0:
+            return crop(self.high_resolution[image], corner, self.patch_size)
+        label = crop(self.labels[image], corner, self.patch_size)
+        if label_share == 1:
+            return label
+        original = crop(self.high_resolution[image], corner, self.patch_size)
+        return np.rint(label_share * label + (1 - label_share) * original.astype(np.float32)).astype(np.uint8)
 
     def _images(self, step: int) -> np.ndarray:
         """Indices of the images that the candidates of batch `step` are cut from."""
@@ -134,7 +149,7 @@ def pixels(images: np.ndarray) -> np.ndarray:
     return images.view("V3")[..., 0]
 
 
-def crop(image: np.ndarray, corner: Sequence[int], size: int) -> np.ndarray:
+def crop(image: np.ndarray, corner: np.ndarray, size: int) -> np.ndarray:
     """The square of side `size` whose first pixel is at `corner`, row and column, as a view."""
     top, left = corner
     return image[top : top + size, left : left + size]

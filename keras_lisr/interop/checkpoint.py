@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_lisr import zoo
-from keras_lisr.interop.official import ARCHITECTURES, LAYOUTS, Convolution, Layout, names_of
+from keras_lisr.interop.official import ARCHITECTURES, LAYOUTS, Layout, names_of
 from keras_lisr.interop.pytorch import read_state_dict
 from keras_lisr.zoo.skeleton import DIV2K_MEAN, SCALES
 
@@ -26,7 +26,7 @@ def load(file: str | Path, architecture: str, scale: int) -> keras.Model:
 
     Args:
         file: What `torch.save` wrote of the official network's state dict.
-        architecture: "imdn", "edsr_baseline", "carn" or "rcan", see `ARCHITECTURES`.
+        architecture: "imdn", "edsr_baseline", "carn", "rcan" or "smfanet", see `ARCHITECTURES`.
         scale: Upscaling factor: 2, 3 or 4. Of a CARN for three scales, the other two upsamplers are left out.
 
     Returns:
@@ -68,7 +68,7 @@ def load(file: str | Path, architecture: str, scale: int) -> keras.Model:
 
 def check_names(tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
     """Raises a ValueError unless these are the tensors of the layout."""
-    needed = [name for convolution in layout.convolutions for name in convolution.tensors]
+    needed = [*(name for convolution in layout.convolutions for name in convolution.tensors), *layout.vectors.values()]
     for name in needed:
         if name not in tensors:
             raise ValueError(f"without {name!r}")
@@ -136,8 +136,22 @@ def mean_shift(tensors: Mapping[str, np.ndarray], layout: Layout, *, after: bool
 def check_shapes(model: keras.Model, tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
     """Raises a ValueError unless the tensors have the shapes of a model's weights."""
     for weight, _, name in pairs(model, layout):
-        shape = tuple(weight.shape)
-        check_shape(name, tensors[name], shape if len(shape) == 1 else tuple(shape[axis] for axis in (3, 2, 0, 1)))
+        check_shape(name, tensors[name], official_shape(weight, layout))
+
+
+def official_shape(weight: keras.Variable, layout: Layout) -> tuple[int, ...]:
+    """The shape in PyTorch of a tensor that becomes a weight of a Keras model."""
+    if len(weight.shape) == 1:
+        return (1, *weight.shape, 1, 1) if weight.path in layout.vectors else tuple(weight.shape)
+    height, width, inputs, filters = weight.shape
+    if is_depthwise(weight):  # Its last axis counts the filters of each channel.
+        return inputs * filters, 1, height, width
+    return filters, inputs, height, width
+
+
+def is_depthwise(weight: keras.Variable) -> bool:
+    """Whether a kernel has its filters for each channel: the layers that do are called so."""
+    return weight.path.endswith("depthwise/kernel")
 
 
 def check_shape(name: str, tensor: np.ndarray, shape: tuple[int, ...]) -> None:
@@ -148,17 +162,20 @@ def check_shape(name: str, tensor: np.ndarray, shape: tuple[int, ...]) -> None:
 
 def assign(model: keras.Model, tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
     """Sets every weight of a model from the convolutions of its layout."""
-    for weight, convolution, name in pairs(model, layout):
-        weight.assign(from_official(tensors[name], convolution.shuffle))
+    for weight, shuffle, name in pairs(model, layout):
+        weight.assign(from_official(tensors[name], shuffle).reshape(weight.shape))
 
 
-def pairs(model: keras.Model, layout: Layout) -> Iterator[tuple[keras.Variable, Convolution, str]]:
-    """Every weight of a model, with the convolution that it belongs to and the name of its tensor."""
+def pairs(model: keras.Model, layout: Layout) -> Iterator[tuple[keras.Variable, int, str]]:
+    """Every weight of a model, with the factor of the pixel shuffle behind it and the name of its tensor."""
     convolutions = {convolution.layer: convolution for convolution in layout.convolutions}
     for weight in model.weights:
+        if weight.path in layout.vectors:
+            yield weight, 1, layout.vectors[weight.path]
+            continue
         layer, _, kind = weight.path.rpartition("/")
         convolution = convolutions[layer]
-        yield weight, convolution, convolution.tensors[kind == "bias"]
+        yield weight, convolution.shuffle, convolution.tensors[kind == "bias"]
 
 
 def from_official(tensor: np.ndarray, shuffle: int) -> np.ndarray:

@@ -6,6 +6,7 @@ those of the file.
 
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,7 @@ class Layout(NamedTuple):
             colour away, the one after them adds it. Files may have them or not.
         white: What white is in its pictures.
         unused: What the names of tensors begin with that belong to other scales.
+        vectors: Names of tensors `(1, channels, 1, 1)`, by the path of the weight that holds a number for each channel.
     """
 
     arguments: dict[str, int]
@@ -50,6 +52,7 @@ class Layout(NamedTuple):
     mean_shifts: tuple[str, ...] = ()
     white: int = 1
     unused: tuple[str, ...] = ()
+    vectors: Mapping[str, str] = MappingProxyType({})
 
 
 def imdn(tensors: Tensors, scale: int) -> Layout:
@@ -144,11 +147,42 @@ def rcan(tensors: Tensors, scale: int) -> Layout:
     )
 
 
+def smfanet(tensors: Tensors, scale: int) -> Layout:
+    """The layout of https://github.com/Zheng-MJ/SMFANet, for SMFANet and SMFANet+."""
+    num_blocks = count(tensors, r"feats\.(\d+)\.")
+
+    convolutions = [Convolution("shallow", "to_feat")]
+    vectors: dict[str, str] = {}
+    for i in range(num_blocks):
+        layer, name = f"block_{i + 1}_aggregation", f"feats.{i}.smfa"
+        convolutions += [
+            Convolution(f"{layer}_expand", f"{name}.linear_0"),
+            Convolution(f"{layer}_attention/depthwise", f"{name}.dw_conv"),
+            Convolution(f"{layer}_attention/pointwise", f"{name}.linear_1"),
+            Convolution(f"{layer}_depthwise", f"{name}.lde.conv_0.0"),
+            Convolution(f"{layer}_detail_1", f"{name}.lde.conv_0.1"),
+            Convolution(f"{layer}_detail_2", f"{name}.lde.conv_1"),
+            Convolution(f"{layer}_project", f"{name}.linear_2"),
+        ]
+        vectors |= {f"{layer}_attention/{vector}": f"{name}.{vector}" for vector in ("alpha", "belt")}
+        layer, name = f"block_{i + 1}_feed_forward", f"feats.{i}.pcfn"
+        convolutions += [
+            Convolution(f"{layer}_expand", f"{name}.conv_0"),
+            Convolution(f"{layer}_conv", f"{name}.conv_1"),
+            Convolution(f"{layer}_project", f"{name}.conv_2"),
+        ]
+    convolutions += [Convolution("upsample", "to_img.0", shuffle=scale)]
+
+    arguments = {"num_filters": length(tensors, "to_feat.weight"), "num_blocks": num_blocks}
+    return Layout(arguments, convolutions, vectors=vectors)
+
+
 LAYOUTS: dict[str, Callable[[Tensors, int], Layout]] = {
     "imdn": imdn,
     "edsr_baseline": edsr_baseline,
     "carn": carn,
     "rcan": rcan,
+    "smfanet": smfanet,
 }
 ARCHITECTURES = tuple(LAYOUTS)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-DATA_PARALLEL = "module."
+WRAPPERS = ("module.", "model.")  # Of `torch.nn.DataParallel`, and of EDSR-PyTorch and Lightning.
+CONTAINERS = ("params_ema", "params", "state_dict")  # Of BasicSR and Lightning; averaged weights come first.
 NAMING = ("GLOBAL", "STACK_GLOBAL", "INST")
 
 
@@ -16,8 +17,9 @@ def read_state_dict(file: str | Path) -> dict[str, np.ndarray]:
     """Reads a file that `torch.save` wrote of a module's state dict, of any age, and runs no code that it may hold.
 
     Args:
-        file: The file, by whatever suffix. The tensors of a network on a GPU, and of one that was wrapped in
-            `torch.nn.DataParallel`, are read as those of the network itself on the processor.
+        file: The file, by whatever suffix. The tensors of a network on a GPU, of one that was wrapped in
+            `torch.nn.DataParallel`, and those that a training framework keeps under `params_ema`, `params` or
+            `state_dict`, are read as those of the network itself on the processor.
 
     Returns:
         The tensors in float32, by their names, in the order of the file.
@@ -28,6 +30,8 @@ def read_state_dict(file: str | Path) -> dict[str, np.ndarray]:
     if not Path(file).is_file():
         raise ValueError(f"`file` must be an existing file. Received: file={str(file)!r}")
     stored = load_without_code(file)
+    if isinstance(stored, dict):
+        stored = next((stored[name] for name in CONTAINERS if isinstance(stored.get(name), dict)), stored)
     wrong = kind(stored)
     if isinstance(stored, dict):
         wrong = next((f"{kind(item[1])} as {item[0]!r}" for item in stored.items() if not is_named_tensor(*item)), "")
@@ -36,8 +40,8 @@ def read_state_dict(file: str | Path) -> dict[str, np.ndarray]:
             "`file` must hold a state dict: names and tensors of floating-point numbers. "
             f"Received: file={str(file)!r} with {wrong}"
         )
-    wrapped = all(name.startswith(DATA_PARALLEL) for name in stored)
-    return {name.removeprefix(DATA_PARALLEL * wrapped): to_numpy(tensor) for name, tensor in stored.items()}
+    wrapper = next((prefix for prefix in WRAPPERS if all(name.startswith(prefix) for name in stored)), "")
+    return {name.removeprefix(wrapper): to_numpy(tensor) for name, tensor in stored.items()}
 
 
 def load_without_code(file: str | Path) -> Any:

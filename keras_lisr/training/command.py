@@ -24,6 +24,7 @@ from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.distribution import SEVERAL_HOSTS
 from keras_lisr.training.fit import fit
 from keras_lisr.training.recipe import OPTIMIZERS, Recipe
+from keras_lisr.training.teacher import label_pairs
 
 # What flags may change of a recipe.
 CHANGEABLE = ("steps", "batch_size", "patch_size", "optimizer", "learning_rate")
@@ -77,6 +78,15 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
         tell(f"{flags.output} has made its {done} steps; --steps asks for more")
         return
     training, validation = read_data(flags, changed.scale, changed.patch_size)
+    if flags.teacher is not None:
+        training = label_pairs(
+            training,
+            flags.teacher,
+            changed.scale,
+            self_ensemble=flags.self_ensemble,
+            store=find_store(flags.data, flags, changed.scale) if flags.data.is_dir() else None,
+            progress=progress_bar(),
+        )
     fit(
         changed,
         training,
@@ -86,6 +96,7 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
         seed=flags.seed,
         steps_per_epoch=flags.steps_per_epoch,
         start_from=flags.start_from,
+        teacher=flags.teacher,
         hours=flags.hours,
         deterministic=flags.deterministic,
         distribute=flags.distribute,
@@ -102,8 +113,9 @@ def check_files(flags: argparse.Namespace) -> None:
         folder = getattr(flags, name)
         if folder is not None and folder.exists() and not folder.is_dir():
             raise ValueError(f"--{name} must be a folder. Received: {str(folder)!r}, which is a file")
-    if flags.start_from is not None:
-        choose_model(flags.start_from)
+    for model in (flags.start_from, flags.teacher):
+        if model is not None:
+            choose_model(model)
 
 
 def tell(message: str) -> None:
@@ -158,6 +170,12 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> P
         dest="start_from",
         metavar="MODEL",
         help="preset or .keras file of this network, of any scale, to start from",
+    )
+    parser.add_argument(
+        "--teacher", metavar="MODEL", help="preset or .keras file whose output is learned in place of the originals"
+    )
+    parser.add_argument(
+        "--self-ensemble", action="store_true", help="average the teacher over flips and quarter turns, 8 times slower"
     )
     parser.add_argument("--hours", type=amount, help="stop after this time; the same command goes on later")
     parser.add_argument("--distribute", action="store_true", help="use all devices of this host; see docs/scaling.md")
@@ -215,16 +233,25 @@ def read_source(
     """The pairs of a packed file in memory, or of a folder in memory or, if that is too small, in a store."""
     if source.is_file():
         return pair_images(unpack_images(source), scale)
+    store = find_store(source, flags, scale, part)
+    return read_pairs(source, scale, smallest_side=smallest_side, part=part, store=store, progress=progress_bar())
+
+
+def find_store(source: Path, flags: argparse.Namespace, scale: int, part: str = "train") -> Path | None:
+    """Where the images of a folder, and a teacher's labels of them, are kept on disk; None if they fit into memory."""
     cache, memory = flags.cache, bytes_of_memory() / 2 if flags.memory is None else flags.memory * 2**30
-    if cache is None and (needed := bytes_in_memory(source, scale, part)) > memory:
+    if cache is None:
+        needed = bytes_in_memory(source, scale, part) * (1 if flags.teacher is None else 2)
+        if needed <= memory:
+            return None
         cache = flags.output / "cache"
         tell(
             f"{source}: {needed / 2**30:.1f} GiB decoded, more than the {memory / 2**30:.1f} GiB of --memory; "
             f"the images go to {cache}"
         )
-    if cache is not None:  # One cache may serve several folders.
-        cache = cache / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"
-    return read_pairs(source, scale, smallest_side=smallest_side, part=part, store=cache, progress=progress_bar())
+    return (
+        cache / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"
+    )  # One may serve several folders.
 
 
 def progress_bar() -> Callable | None:

@@ -36,6 +36,7 @@ from keras_lisr.training.guarded_model import GuardedModel, StopWhenSkipping, gu
 from keras_lisr.training.kernel_gradient import speed_up_kernel_gradients
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
+from keras_lisr.training.teacher import label_pairs
 from keras_lisr.whole_files import PARTIAL, set_aside, written_whole
 from keras_lisr.zoo import load_model, transplant
 from keras_lisr.zoo.cast import layers_in
@@ -58,6 +59,8 @@ def fit(
     seed: int = 0,
     steps_per_epoch: int = 1000,
     start_from: str | Path | None = None,
+    teacher: keras.Model | str | Path | None = None,
+    self_ensemble: bool = False,
     hours: float | None = None,
     deterministic: bool = False,
     distribute: bool = False,
@@ -86,6 +89,9 @@ def fit(
             The recipe's steps are rounded up to whole epochs.
         start_from: Preset, or `.keras` file, whose weights a new run starts from; of the same network, for any scale,
             with the recipe's strategies or without them, see `keras_lisr.zoo.transplant`.
+        teacher: Preset, `.keras` file or model whose output for the low resolution takes the place of the originals, as
+            far as the recipe's `label_share` says; for pairs that have no labels yet.
+        self_ensemble: Whether the teacher averages over the eight flips and quarter turns.
         hours: Wall time after which the run stops at the end of an epoch, to be gone on with later.
         deterministic: Have the backend add in one order only, so that two runs, or one that was interrupted and one
             that was not, agree to the bit. On JAX that is a setting of XLA, made before Python starts.
@@ -135,6 +141,8 @@ def fit(
     network.jit_compile = model.jit_compile
     if first_step < recipe.steps:
         training, validation = as_pairs(images, recipe.scale), as_pairs(validation, recipe.scale)
+        if teacher is not None and training.labels is None:
+            training = label_pairs(training, teacher, recipe.scale, self_ensemble=self_ensemble)
         group.require_same(
             int(training.fingerprint()[:7], 16),
             f"`images` must be those of the first process. Received: {len(training)} images, not the same",
@@ -156,6 +164,7 @@ def fit(
                 seed=seed,
                 precision=precision,
                 start_from=None if start_from is None else str(start_from),
+                teacher=None if teacher is None else getattr(teacher, "name", str(teacher)),
                 devices=group.devices,
             )
             callbacks += run_callbacks(network, output, validation, recipe.scale, steps)
@@ -252,7 +261,9 @@ def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> 
     if keras.backend.backend() == "tensorflow" and not has_gpu():
         jit_compile = False  # On processors XLA is slower than oneDNN, several times so for depthwise convolutions.
         speed_up_kernel_gradients(model)
-    model.compile(guarded(recipe.make_optimizer(), precision), recipe.loss, jit_compile=jit_compile, auto_scale_loss=False)
+    model.compile(
+        guarded(recipe.make_optimizer(), precision), recipe.loss, jit_compile=jit_compile, auto_scale_loss=False
+    )
     model.optimizer.build(model.trainable_variables)
     return model
 

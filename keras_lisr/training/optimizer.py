@@ -10,7 +10,7 @@ FEWEST_DIRECTIONS = 8
 COLOURS = 3
 
 
-class WeightAverage:
+class WeightAverage(keras.optimizers.Optimizer):
     """A moving average of the weights in which the untrained ones are forgotten at once, for a Keras optimizer.
 
     Keras's `use_ema` starts the average at the first step's weights: at momentum 0.999 they still weigh 37 % after

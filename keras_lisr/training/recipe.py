@@ -11,7 +11,6 @@ from keras_lisr.data.patches import PatchSampler
 from keras_lisr.training.optimizer import AveragingAdam, AveragingMuon
 from keras_lisr.training.schedules import Schedule
 
-
 OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {"adam": AveragingAdam, "muon": AveragingMuon}
 
 
@@ -30,6 +29,8 @@ class Recipe:
         candidates: Patches drawn for each one trained on; the most detailed are kept, see `PatchSampler`.
         degradation: What makes the low-resolution patches in place of bicubic, for a network that is to serve photos as
             they are.
+        label_share: Where there is a teacher, what part of the targets its labels are in the first step and, changing
+            evenly until then, in the last; the originals are the rest.
         loss: Name of a Keras loss, or one itself.
         optimizer: "adam" or "muon", see `keras_lisr.training.optimizer`. Both keep averages of the weights.
         clip_norm: Norm to which the gradient of all weights together is clipped; None leaves it.
@@ -45,6 +46,7 @@ class Recipe:
     batch_size: int = 16
     candidates: int = 1
     degradation: Degradation | None = None
+    label_share: tuple[float, float] = (1.0, 1.0)
     loss: str | keras.losses.Loss = "mean_absolute_error"
     optimizer: str = "adam"
     clip_norm: float | None = None
@@ -62,6 +64,11 @@ class Recipe:
             self.schedule(self.learning_rate, self.steps), ema_momentum=self.averaging, global_clipnorm=self.clip_norm
         )
 
+    def label_share_at(self, step: int) -> float:
+        """What part of the targets of a step the teacher's labels are."""
+        first, last = self.label_share
+        return first + (last - first) * min(step / self.steps, 1)
+
     def sampler(self, images: ImagePairs, seed: int) -> PatchSampler:
         """This recipe's patches of images."""
         return PatchSampler(
@@ -72,4 +79,5 @@ class Recipe:
             seed=seed,
             candidates=self.candidates,
             degradation=self.degradation,
+            label_share=self.label_share_at,
         )

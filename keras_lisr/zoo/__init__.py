@@ -9,6 +9,7 @@ from keras_lisr.zoo.memnet import memnet
 from keras_lisr.zoo.presets import DEFAULT_PRESET, from_preset, load_model, save_preset
 from keras_lisr.zoo.rcan import rcan
 from keras_lisr.zoo.shallow_edsr import shallow_edsr
+from keras_lisr.zoo.smfanet import smfanet
 from keras_lisr.zoo.transplant import transplant
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "rcan",
     "save_preset",
     "shallow_edsr",
+    "smfanet",
     "transplant",
 ]

@@ -13,6 +13,7 @@ import keras
 # Operations of Keras, layers or functions, whose output pixels see the input pixels at the same place and no others.
 POINTWISE = {"Activation", "BatchNormalization", "Dropout", "Identity", "InputLayer", "LeakyReLU", "PReLU", "ReLU"}
 POINTWISE |= {"Add", "Average", "Concatenate", "Multiply", "Relu", "Rescaling", "Sigmoid", "Split", "Subtract"}
+POINTWISE |= {"UnitNormalization"}
 CHANNEL_AXES = (-1, 3)
 
 

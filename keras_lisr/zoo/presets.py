@@ -179,6 +179,7 @@ def register_preset(
     *,
     multiply_accumulates: int,
     measured: Mapping[str, Sequence[float]],
+    trained: Mapping[str, Any] | None = None,
     folder: Path | None = None,
 ) -> Preset:
     """Copies a file of `save_preset` into the package and enters it into the index, in place of one of the same name.
@@ -188,6 +189,7 @@ def register_preset(
         path: The file.
         multiply_accumulates: What a result of 1280x720 pixels takes, as `keras_lisr.benchmark` counts it.
         measured: Mean PSNR in decibels and mean SSIM, on each benchmark set.
+        trained: How it was trained, of what JSON can hold.
         folder: As for `from_preset`.
 
     Returns:
@@ -208,6 +210,7 @@ def register_preset(
         parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
         multiply_accumulates=multiply_accumulates,
         measured={name: list(values) for name, values in measured.items()},
+        trained=dict(trained or {}),
     )
     write_index([*(known for known in presets(folder) if known.name != name), preset], folder)
     return preset

@@ -1,0 +1,103 @@
+"""The efficient approximation of self-attention (EASA) of SMFANet."""
+
+import math
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="keras_lisr")
+class ApproximateSelfAttention(keras.layers.Layer):
+    """Modulates features by a coarse map: what is bright around a pixel, and how much the picture varies.
+
+    ``F -> adaptive max pool to H // 8 x W // 8 -> depthwise 3x3 -> * alpha + belt * variance(F) -> 1x1 -> GELU ->
+    nearest to H x W -> * F``
+
+    Args:
+        pool_size: Side of the pixels' neighbourhoods, 8 in SMFANet.
+        **kwargs: The usual arguments of a Keras layer (`name`, `dtype`, ...).
+
+    Input shape:
+        `(batch, height, width, channels)`; height and width at least `pool_size`.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: If a side is smaller than `pool_size` and known to be so while the graph is made;
+            `keras_lisr.inference.Upscaler` checks every picture.
+
+    Relation to other attention:
+        The variance is that of the whole picture, unbiased, so that no tile reproduces what the picture gives. alpha
+        starts at 1 and belt, as the authors spell it, at 0.
+
+    References:
+        - [SMFANet](https://www.ecva.net/papers/eccv_2024/papers_ECCV/papers/06713.pdf)
+        - https://github.com/Zheng-MJ/SMFANet
+    """
+
+    receptive_field_radius = math.inf
+
+    def __init__(self, pool_size: int = 8, **kwargs):
+        super().__init__(**kwargs)
+        self.pool_size = pool_size
+
+    @property
+    def smallest_side(self) -> int:
+        """Height and width below which pooling leaves nothing."""
+        return self.pool_size
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        self.depthwise = keras.layers.DepthwiseConv2D(3, padding="same", dtype=self.dtype_policy, name="depthwise")
+        self.pointwise = keras.layers.Conv2D(channels, 1, activation="gelu", dtype=self.dtype_policy, name="pointwise")
+        self.depthwise.build(input_shape)
+        self.pointwise.build(input_shape)
+        self.alpha = self.add_weight(shape=(channels,), initializer="ones", name="alpha")
+        self.belt = self.add_weight(shape=(channels,), initializer="zeros", name="belt")
+
+    def call(self, features):
+        sides = [side for side in features.shape[1:3] if side is not None]
+        if min(sides, default=self.pool_size) < self.pool_size:
+            raise ValueError(
+                f"Height and width of the features must be at least {self.pool_size}. Received: shape={features.shape}"
+            )
+        _, height, width, _ = keras.ops.shape(features)
+        coarse = self.depthwise(self.pool(features))
+        modulation = self.pointwise(coarse * self.alpha + self.variance(features) * self.belt)
+        return features * enlarge(enlarge(modulation, height, axis=1), width, axis=2)
+
+    def pool(self, features):
+        """The largest value in each neighbourhood; their sides differ by a pixel where `pool_size` does not fit."""
+        if all(side is not None and side % self.pool_size == 0 for side in features.shape[1:3]):
+            return keras.ops.max_pool(features, self.pool_size, strides=self.pool_size)
+        return self.pool_axis(self.pool_axis(features, axis=1), axis=2)
+
+    def pool_axis(self, features, axis: int):
+        """Adaptive max pooling along one axis: the i-th of n parts is from floor(i s / n) to ceil((i + 1) s / n)."""
+        size = keras.ops.shape(features)[axis]
+        parts = size // self.pool_size
+        part = keras.ops.arange(parts)
+        first, end = part * size // parts, ((part + 1) * size + parts - 1) // parts
+        # No part is longer than a picture that is nearly two of them; the shorter ones repeat their last pixel.
+        members = keras.ops.minimum(first[:, None] + keras.ops.arange(2 * self.pool_size - 1), end[:, None] - 1)
+        return keras.ops.max(keras.ops.take(features, members, axis=axis), axis=axis + 1)
+
+    def variance(self, features):
+        """The unbiased variance of each channel over the picture, `(batch, 1, 1, channels)`."""
+        _, height, width, _ = keras.ops.shape(features)
+        count = keras.ops.cast(height * width, "float32")
+        # In float32: bfloat16 cannot count the pixels.
+        variance = keras.ops.var(keras.ops.cast(features, "float32"), axis=(1, 2), keepdims=True)
+        return keras.ops.cast(variance * (count / (count - 1)), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "pool_size": self.pool_size}
+
+
+def enlarge(coarse, size, axis: int):
+    """Enlarges a map along one axis to `size` pixels, each the one of `coarse` at its place."""
+    from_size = keras.ops.shape(coarse)[axis]
+    return keras.ops.take(coarse, keras.ops.arange(size) * from_size // size, axis=axis)

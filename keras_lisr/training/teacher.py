@@ -1,0 +1,96 @@
+"""Targets that a trained network makes: what can be known of a picture from its low resolution, and no more.
+
+An original holds detail that nothing in the low resolution tells. To the network it is noise, through which it learns
+slowly; a teacher's output has none. docs/training-speed.md shows what that is worth.
+"""
+
+import dataclasses
+import zlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lisr.data.image_pairs import ImagePairs, hold_with_progress
+from keras_lisr.data.image_store import Item, checksum
+from keras_lisr.inference import Upscaler
+from keras_lisr.zoo import load_model
+
+SMALL = 32
+
+
+def label_pairs(
+    pairs: ImagePairs,
+    teacher: keras.Model | str | Path,
+    scale: int,
+    *,
+    self_ensemble: bool = False,
+    store: Path | None = None,
+    progress: Callable[..., Any] | None = None,
+) -> ImagePairs:
+    """Adds what a teacher makes of each image of low resolution, in float32 and rounded to 8 bits.
+
+    Args:
+        pairs: Images.
+        teacher: Preset, `.keras` file or model.
+        scale: Upscaling factor that the teacher must have.
+        self_ensemble: Whether the teacher averages over the eight flips and quarter turns: eight times the work.
+        store: Folder of a store for the labels, as for `read_pairs`; None holds them in memory.
+        progress: As for `read_pairs`.
+
+    Returns:
+        The pairs with `labels`; those that the teacher cannot make are left out, with the reason.
+
+    Raises:
+        ValueError: If the teacher cannot be loaded, has another scale, or can label none.
+    """
+    model = teacher if isinstance(teacher, keras.Model) else load_model(teacher)
+    upscaler = Upscaler(model, precision="float32", self_ensemble=self_ensemble)
+    if upscaler.scale != scale:
+        raise ValueError(
+            f"`teacher` must be a network of scale {scale}. Received: teacher={str(teacher)!r} of scale "
+            f"{upscaler.scale}"
+        )
+    upscaler(next(iter(pairs.low_resolution))[:SMALL, :SMALL])  # Compiled now, or each thread would compile it.
+    made_by = {"teacher": fingerprint(model), "self_ensemble": self_ensemble}
+    items = [
+        Item(name, {**made_by, "low_resolution": checksum(image)}, partial(upscaler, image))
+        for name, image in zip(pairs.names, pairs.low_resolution, strict=True)
+    ]
+    held = hold_with_progress(f"labels_x{scale}", items, store, progress)
+    if not held.images:
+        raise ValueError(f"`teacher` must be able to label the images. Received: {next(iter(held.problems.values()))}")
+    labelled = pairs.select(held.images)
+    return dataclasses.replace(
+        labelled, labels=list(held.images.values()), left_out={**pairs.left_out, **held.problems}
+    )
+
+
+def pair_with_labels(
+    images: Sequence[np.ndarray] | dict[str, np.ndarray], teacher: keras.Model | str | Path, scale: int, **options: Any
+) -> ImagePairs:
+    """Pairs of images without a high resolution: they are the low one, and the teacher makes the other.
+
+    Args:
+        images: uint8 `(height, width, 3)`, perhaps by name.
+        teacher: As for `label_pairs`.
+        scale: Upscaling factor.
+        **options: As for `label_pairs`.
+    """
+    named = images if isinstance(images, dict) else {str(i): image for i, image in enumerate(images)}
+    nothing = [np.empty((0, 0, 3), np.uint8)] * len(named)
+    pairs = ImagePairs(list(named), list(named.values()), nothing, [(checksum(image), 0) for image in named.values()])
+    labelled = label_pairs(pairs, teacher, scale, **options)
+    assert labelled.labels is not None
+    return dataclasses.replace(labelled, high_resolution=labelled.labels)
+
+
+def fingerprint(model: keras.Model) -> int:
+    """A number that tells a model's weights from others."""
+    number = 0
+    for weight in model.get_weights():
+        number = zlib.crc32(weight.tobytes(), number)
+    return number

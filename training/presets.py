@@ -1,0 +1,299 @@
+r"""Trains the presets of the package, whichever is not finished, and enters each into the index when it is.
+
+Every preset is a row of `PLANS`: the network by its recipe, and how it is trained here, with Muon and a teacher (see
+docs/training-speed.md). Ctrl-C, `--hours` and a power cut stop the queue; the same command goes on where it was. At its
+end, and with `--table` at once, it prints what stands.
+
+A finished network takes its place in the package only if it is better than the preset of that name on photographs that
+nobody has trained on. Benchmark sets are measured afterwards and decide nothing.
+
+    keras-lisr import SMFANet_plus_DF2K_x4.pth --architecture smfanet --scale 4 -o teachers/x4.keras
+    python training/presets.py --data photographs --output runs/presets --teachers teachers \
+        --benchmarks $KERAS_LISR_DATA/benchmarks
+"""
+
+import argparse
+import csv
+import dataclasses
+import importlib.util
+import inspect
+import itertools
+import json
+import math
+import os
+import platform
+import re
+import runpy
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+# JAX on rented GPUs, TensorFlow on processors, where it is twice as fast.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow" if importlib.util.find_spec("tensorflow") else "jax")
+
+import keras
+import numpy as np
+
+from keras_lisr.benchmark import multiply_accumulates
+from keras_lisr.data import BenchmarkSet, ImagePairs, find_benchmark_set
+from keras_lisr.evaluation import evaluate
+from keras_lisr.inference import Upscaler
+from keras_lisr.interruption import exit_code_of, raising_on_signals
+from keras_lisr.parser import Parser
+from keras_lisr.precision import CPUINFO
+from keras_lisr.preset_index import presets
+from keras_lisr.training import Recipe, fit, warmup_cosine
+from keras_lisr.training.callbacks import mean_psnr
+from keras_lisr.training.command import amount, progress_bar, read_data
+from keras_lisr.training.teacher import label_pairs
+from keras_lisr.zoo import from_preset, load_model
+from keras_lisr.zoo.presets import register_preset, save_preset
+
+WARMUP = 200
+SETS = ("Set5", "Set14", "DIV2K_valid_part")
+FLAT_SIDE = 72  # Beyond the receptive field of most.
+BOTH = {"ggas": True, "cwss": True}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How one preset is trained.
+
+    Args:
+        name: Name of the preset.
+        recipe: File in this folder whose recipe builds the network.
+        scale: Upscaling factor.
+        options: What else the recipe is called with.
+        steps: Training steps.
+        learning_rate: Peak learning rate of Muon.
+        start: Preset whose weights it starts from, perhaps an earlier one of its own name.
+        batch_size: Patches in a step.
+        patch: Side of the patches of low resolution.
+        candidates: As for `Recipe`.
+        label_share: As for `Recipe`.
+    """
+
+    name: str
+    recipe: str
+    scale: int
+    options: dict[str, Any] = dataclasses.field(default_factory=lambda: BOTH)
+    steps: int
+    learning_rate: float = 1e-3
+    start: str | None = None
+    batch_size: int = 4
+    patch: int = 32
+    candidates: int = 3
+    label_share: tuple[float, float] = (1.0, 1.0)
+
+    def make_recipe(self) -> Recipe:
+        """The recipe of the architecture, as this plan changes it."""
+        return dataclasses.replace(
+            recipe_of(self.recipe)(self.scale, **self.options),
+            steps=self.steps,
+            optimizer="muon",
+            learning_rate=self.learning_rate,
+            schedule=warmup_cosine(WARMUP),
+            batch_size=self.batch_size,
+            patch_size=self.patch * self.scale,
+            candidates=self.candidates,
+            label_share=self.label_share,
+        )
+
+
+PLANS = (Plan(name="imdn_x4", recipe="default", scale=4, options={}, steps=40_000, start="imdn_x4"),)
+
+
+@cache
+def recipe_of(name: str):
+    """The function `recipe` of a file in this folder."""
+    return runpy.run_path(str(Path(__file__).with_name(f"{name}.py")))["recipe"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Trains what is not finished and prints the table.
+
+    Returns:
+        Exit code, as that of a recipe.
+    """
+    parser = argument_parser()
+    try:
+        with raising_on_signals():
+            flags = parser.parse_args(argv)
+            plans = chosen(flags.only)
+            if not flags.table:
+                train_all(plans, flags)
+    except (FloatingPointError, OSError, ValueError) as error:
+        sys.stderr.write(f"{parser.prog}: error: {' '.join(str(error).split())}\n")
+        return 2
+    except KeyboardInterrupt as interrupt:
+        sys.stderr.write(f"{parser.prog}: stopped; the same command goes on from the last checkpoint\n")
+        return exit_code_of(interrupt)
+    sys.stdout.write(table(plans, flags.output))
+    return 0
+
+
+def argument_parser() -> Parser:
+    """The flags."""
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser.add_argument("--data", type=Path, required=True, help="folder of photographs, or a packed .npz file")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--teachers", type=Path, metavar="FOLDER", help="holds x2.keras, x3.keras and x4.keras")
+    parser.add_argument(
+        "--benchmarks", type=Path, metavar="FOLDER", help=f"holds {', '.join(SETS)} (default: $KERAS_LISR_DATA)"
+    )
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="presets")
+    parser.add_argument("--hours", type=amount, help="stop after this time; the same command goes on later")
+    parser.add_argument("--table", action="store_true", help="print what stands, and train nothing")
+    return parser
+
+
+def chosen(names: Sequence[str] | None) -> list[Plan]:
+    """The plans of these presets, of all by default.
+
+    Raises:
+        ValueError: If there is none of a name.
+    """
+    known = [plan.name for plan in PLANS]
+    for name in names or ():
+        if name not in known:
+            raise ValueError(f"`only` must name presets ({', '.join(known)}). Received: {name!r}")
+    return [plan for plan in PLANS if names is None or plan.name in names]
+
+
+def train_all(plans: Sequence[Plan], flags: argparse.Namespace) -> None:
+    """Trains and publishes what is not finished, in the order of the plans, as long as the time lasts."""
+    end = math.inf if flags.hours is None else time.monotonic() + flags.hours * 3600
+    for plan in plans:
+        hours = (end - time.monotonic()) / 3600
+        if is_finished(plan) or hours <= 0:
+            continue
+        sys.stderr.write(f"{plan.name}\n")
+        keras.utils.clear_session()
+        recipe, folder = plan.make_recipe(), flags.output / plan.name
+        training, validation = labelled_data(plan.scale, recipe.patch_size, flags.data, flags.output, flags.teachers)
+        fit(recipe, training, folder, validation=validation, start_from=plan.start, hours=hours)
+        if rows(folder)[-1]["step"] >= plan.steps:
+            publish(plan, folder, validation, flags.benchmarks)
+
+
+@cache
+def labelled_data(
+    scale: int, patch_size: int, data: Path, output: Path, teachers: Path | None
+) -> tuple[ImagePairs, ImagePairs]:
+    """Images to train on, with a teacher's labels, and images to validate on; decoded and labelled once for all."""
+    folder = output / "cache"
+    sources = argparse.Namespace(data=data, validation=None, cache=folder, memory=None, output=output, teacher=None)
+    training, validation = read_data(sources, scale, patch_size)
+    if teachers is not None:
+        teacher = teachers / f"x{scale}.keras"
+        training = label_pairs(training, teacher, scale, store=folder / "labels", progress=progress_bar())
+    return training, validation
+
+
+def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path | None) -> None:
+    """Measures a finished network and makes it the preset of its name, unless that is better on the held-out images."""
+    build: Any = plan.make_recipe().build
+    arguments = inspect.signature(build.func).bind(*build.args, **build.keywords).arguments
+    with tempfile.TemporaryDirectory() as temporary:
+        file = Path(temporary) / "preset.npz"
+        save_preset(load_model(folder / "averaged.keras"), file, builder=build.func.__name__, arguments=arguments)
+        model = from_preset(file)  # As it will be used: with the weights in float16.
+        held_out = mean_psnr(model, validation, plan.scale)
+        if any(known.name == plan.name for known in presets()):
+            before = mean_psnr(from_preset(plan.name), validation, plan.scale)
+            if before >= held_out:
+                sys.stderr.write(f"{plan.name} stays: {before:.3f} dB on held-out images, and {held_out:.3f} now\n")
+                return
+        upscale = Upscaler(model, precision="float32")
+        measured = {}
+        for name in SETS:
+            result = evaluate(upscale, BenchmarkSet(find_benchmark_set(name, benchmarks), plan.scale))
+            measured[name] = (round(result.psnr, 4), round(result.ssim, 4))
+        register_preset(
+            plan.name,
+            file,
+            multiply_accumulates=multiply_accumulates(model),
+            measured=measured,
+            trained={
+                "plan": dataclasses.asdict(plan),
+                "hours": round(sum(row["seconds"] for row in rows(folder)) / 3600, 2),
+                "machine": f"{os.cpu_count()} cores of {processor()}",
+                "held_out": round(held_out, 4),
+                "gained_by_last_doubling": round(gained_by_last_doubling(folder), 3),
+                "off_colours": count_off_colours(model),
+            },
+        )
+
+
+def processor() -> str:
+    """What Linux calls the processor."""
+    names = re.findall(r"model name\s*: (.*)", CPUINFO.read_text()) if CPUINFO.exists() else []
+    return names[0] if names else platform.processor()
+
+
+def is_finished(plan: Plan) -> bool:
+    """Whether the preset in the package is what this plan makes."""
+    return any(preset.trained.get("plan") == as_json(plan) for preset in presets() if preset.name == plan.name)
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """A plan as the index of the presets holds it."""
+    return json.loads(json.dumps(dataclasses.asdict(plan)))
+
+
+def rows(folder: Path) -> list[dict[str, float]]:
+    """The epochs of a run, none before its first."""
+    log = folder / "log.csv"
+    if not log.exists():
+        return []
+    with log.open(newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def gained_by_last_doubling(folder: Path) -> float:
+    """Decibels on held-out images that the second half of a run's steps brought."""
+    epochs = rows(folder)
+    half = [row for row in epochs if row["step"] <= epochs[-1]["step"] / 2] or epochs
+    return epochs[-1]["val_psnr"] - half[-1]["val_psnr"]
+
+
+def count_off_colours(model: keras.Model) -> int:
+    """How many of 125 flat colours a network moves by half a step of 255 or more, away from the border."""
+    levels = np.linspace(0, 255, 5).round() / 255
+    off = 0
+    for colour in itertools.product(levels, repeat=3):
+        flat = np.broadcast_to(np.array(colour, np.float32), (1, FLAT_SIDE, FLAT_SIDE, 3))
+        super_resolved = model.predict_on_batch(flat)[0]
+        middle = super_resolved[super_resolved.shape[0] // 2, super_resolved.shape[1] // 2]
+        off += bool(np.abs(middle - colour).max() * 255 >= 0.5)
+    return off
+
+
+def table(plans: Sequence[Plan], output: Path) -> str:
+    """What stands, as Markdown: of finished presets what was measured, of others how far they are."""
+    lines = [
+        "| preset | steps | held out | last doubling | Set5 | Set14 |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    known = {preset.name: preset for preset in presets()}
+    for plan in plans:
+        cells = [plan.name, f"0 of {plan.steps:,}", "", ""]
+        if is_finished(plan):
+            trained = known[plan.name].trained
+            cells[1:] = [f"{plan.steps:,}", f"{trained['held_out']:.3f}", f"{trained['gained_by_last_doubling']:+.3f}"]
+        elif epochs := rows(output / plan.name):
+            step, psnr = epochs[-1]["step"], epochs[-1]["val_psnr"]
+            gained = gained_by_last_doubling(output / plan.name)
+            cells[1:] = [f"{step:,.0f} of {plan.steps:,}", f"{psnr:.3f}", f"{gained:+.3f}"]
+        measured = known[plan.name].measured if plan.name in known else {}
+        cells += [f"{measured[name][0]:.2f}" if name in measured else "" for name in SETS[:2]]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
