@@ -5,6 +5,7 @@ slowly; a teacher's output has none. docs/training-speed.md shows what that is w
 """
 
 import dataclasses
+import threading
 import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,8 +19,6 @@ from keras_lisr.data.image_pairs import ImagePairs, hold_with_progress
 from keras_lisr.data.image_store import Item, checksum
 from keras_lisr.inference import Upscaler
 from keras_lisr.zoo import load_model
-
-SMALL = 32
 
 
 def label_pairs(
@@ -54,10 +53,15 @@ def label_pairs(
             f"`teacher` must be a network of scale {scale}. Received: teacher={str(teacher)!r} of scale "
             f"{upscaler.scale}"
         )
-    upscaler(next(iter(pairs.low_resolution))[:SMALL, :SMALL])  # Compiled now, or each thread would compile it.
     made_by = {"teacher": fingerprint(model), "self_ensemble": self_ensemble}
+    one_at_a_time = threading.Lock()  # The network uses all processors by itself, and compiles at its first call.
+
+    def label(image):
+        with one_at_a_time:
+            return upscaler(image)
+
     items = [
-        Item(name, {**made_by, "low_resolution": checksum(image)}, partial(upscaler, image))
+        Item(name, {**made_by, "low_resolution": checksum(image)}, partial(label, image))
         for name, image in zip(pairs.names, pairs.low_resolution, strict=True)
     ]
     held = hold_with_progress(f"labels_x{scale}", items, store, progress)

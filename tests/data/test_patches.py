@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -166,3 +168,18 @@ def test_packed_arrays_that_are_no_images_are_named(tmp_path):
 
 def test_read_images_keeps_the_order(images, files):
     assert all(np.array_equal(mine, yours) for mine, yours in zip(images, read_images(files), strict=True))
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0, 40), (1, 80), (0.25, 50)])
+def test_labels_take_their_share_of_the_targets(share, expected):
+    pairs = pair_images([np.full((40, 40, 3), 40, np.uint8)], 4)
+    labelled = dataclasses.replace(pairs, labels=[np.full((40, 40, 3), 80, np.uint8)])
+    low, high = sampler(labelled, label_share=lambda step: share).batch(0)
+    assert (low == 40).all()
+    assert (high == expected).all()
+
+
+def test_labels_are_aligned(images):
+    pairs = pair_images(images, 4)
+    labelled = dataclasses.replace(pairs, labels=[255 - image for image in pairs.high_resolution])
+    np.testing.assert_array_equal(sampler(labelled).batch(5)[1], 255 - sampler(pairs).batch(5)[1])

@@ -55,6 +55,31 @@ def test_steps_and_sizes_can_be_changed(photographs, fitted, tmp_path):
     assert (made.steps, made.batch_size, made.patch_size) == (7, 3, 8)
 
 
+def test_the_optimizer_can_be_changed(photographs, fitted, tmp_path):
+    flags = ["--data", str(photographs), "--output", str(tmp_path / "run")]
+    assert command.main(recipe, [*flags, "--optimizer", "muon", "--learning-rate", "2e-3"]) == 0
+    assert (fitted[0][0].optimizer, fitted[0][0].learning_rate) == ("muon", 2e-3)
+    assert command.main(recipe, [*flags, "--optimizer", "sgd"]) == 2
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_teacher_labels_what_is_trained_on(photographs, fitted, tmp_path, cached):
+    fsrcnn(2, num_filters=4, num_shrunk_filters=2, num_blocks=1).save(tmp_path / "teacher.keras")
+    flags = [
+        "--data",
+        str(photographs),
+        "--output",
+        str(tmp_path / "run"),
+        "--teacher",
+        str(tmp_path / "teacher.keras"),
+    ]
+    assert command.main(recipe, [*flags, *(["--cache", str(tmp_path / "cache")] if cached else [])]) == 0
+    _, training, _, options = fitted[0]
+    assert [label.shape for label in training.labels] == [image.shape for image in training.high_resolution]
+    assert options["validation"].labels is None
+    assert any(tmp_path.glob("cache/*/labels_x2.pixels")) is cached
+
+
 def test_degradation_is_off_by_default(photographs, fitted, tmp_path):
     fixed = ["--data", str(photographs), "--output", str(tmp_path / "run")]
     for flags in ([], ["--degrade"]):

@@ -79,6 +79,10 @@ def first_steps(monkeypatch):
     return seen
 
 
+def without_times(rows):
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
 def log(output):
     with (output / "log.csv").open(newline="") as rows:
         return list(csv.DictReader(rows))
@@ -126,6 +130,18 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(recipe, images, tmp_path
     assert first_steps == [0, 0, 10]
     assert [row["epoch"] for row in log(tmp_path / "parts")] == ["0", "1", "2", "3"]
     assert_equal_weights(whole, parts)
+
+
+def test_a_stopped_run_with_muon_and_a_teacher_goes_on(recipe, images, tmp_path, first_steps):
+    wide = partial(fsrcnn, 2, num_filters=8, num_shrunk_filters=8, num_blocks=1)
+    changes = {"build": wide, "steps": 20, "optimizer": "muon", "label_share": (1.0, 0.5), "clip_norm": 1.0}
+    recipe, teacher = dataclasses.replace(recipe, **changes), wide()
+    whole = run(recipe, images, tmp_path / "whole", teacher=teacher)
+    run(recipe, images, tmp_path / "parts", teacher=teacher, hours=0)
+    assert_equal_weights(whole, run(recipe, images, tmp_path / "parts", teacher=teacher))
+    assert first_steps == [0, 0, 10]
+    originals = run(recipe, images, tmp_path / "originals")
+    assert not np.allclose(originals.get_weights()[0], whole.get_weights()[0])
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])

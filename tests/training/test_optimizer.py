@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_lisr.training.optimizer import AveragingAdam
+from keras_lisr.training.optimizer import AveragingAdam, AveragingMuon
+from keras_lisr.zoo import edsr_baseline, fsrcnn, imdn, memnet
 
 
 def trained(optimizer, steps):
@@ -59,3 +60,77 @@ def test_a_model_can_be_fitted_twice():
     before = [np.array(weight) for weight in model.get_weights()]
     model.fit(*batch, epochs=2, verbose=0)
     assert not np.array_equal(before[0], model.get_weights()[0])
+
+
+def muon_learns(model):
+    """Paths of the variables that Muon takes; Adam has velocities for the rest."""
+    optimizer = AveragingMuon()
+    optimizer.build(model.trainable_variables)
+    velocities = zip(model.trainable_variables, optimizer.adam_velocities, strict=True)
+    return {variable.path for variable, velocity in velocities if velocity is None}
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 16, 24), (3, 3, 8, 96), (1, 1, 32, 32), (40, 9)])
+def test_directions_of_a_kernel_grow_alike(shape):
+    kernel = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    even = AveragingMuon().zeropower_via_newtonschulz5(keras.ops.convert_to_tensor(kernel), 5)
+    assert even.shape == shape
+    values = np.linalg.svd(keras.ops.convert_to_numpy(even).reshape(-1, shape[-1]), compute_uv=False)
+    assert 0.5 < values.min() <= values.max() < 1.3
+
+
+@pytest.mark.parametrize("condition", [1, 1e5])
+@pytest.mark.parametrize("shape", [(72, 16), (16, 72), (24, 24)])
+def test_a_kernel_learns_as_the_matrix_does_with_keras(shape, condition):
+    random = np.random.default_rng(0)
+    left, _, right = np.linalg.svd(random.standard_normal(shape), full_matrices=False)
+    gradient = (left * np.geomspace(1, 1 / condition, min(shape))) @ right
+    kernel = keras.Variable(np.zeros((2, 2, shape[0] // 4, shape[1]), np.float32))
+    matrix = keras.Variable(np.zeros(shape, np.float32))
+    for optimizer, variable in (
+        (AveragingMuon(0.1), kernel),
+        (keras.optimizers.Muon(0.1, weight_decay=None, adam_weight_decay=None), matrix),
+    ):
+        for _ in range(3):
+            optimizer.apply([keras.ops.convert_to_tensor(gradient.reshape(variable.shape), "float32")], [variable])
+    learned, expected = (keras.ops.convert_to_numpy(variable).reshape(shape) for variable in (kernel, matrix))
+    assert np.abs(expected).max() > 0.01
+    np.testing.assert_allclose(learned, expected, atol=3e-3 * np.abs(expected).max())
+
+
+def test_adam_takes_what_is_no_matrix_of_features():
+    assert muon_learns(imdn(num_filters=16, num_blocks=1, ggas=True, cwss=True, attention="cca")) == {
+        *(f"block_1_conv_{step}/kernel" for step in (1, 2, 3, 5)),
+        "global_attention/pointwise/kernel",
+        "fusion_conv/kernel",
+        "trunk_conv/kernel",
+    }
+    assert muon_learns(fsrcnn(num_blocks=1)) == {"shrink/kernel", "block_1_conv/kernel", "expand/kernel"}
+    assert muon_learns(edsr_baseline(num_blocks=1)).isdisjoint({"shallow/kernel", "reconstruction/kernel"})
+    assert all(path.endswith("kernel") for path in muon_learns(memnet(num_blocks=1)))
+
+
+def test_what_muon_leaves_to_adam_can_be_named():
+    kernel = keras.Variable(np.zeros((3, 3, 8, 8)), name="kernel")
+    optimizer = AveragingMuon(exclude_layers=["kernel"])
+    optimizer.build([kernel])
+    assert optimizer.adam_velocities[0] is not None
+
+
+def test_muon_keeps_the_same_average():
+    optimizer = AveragingMuon(0.5, ema_momentum=0.8, adam_lr_ratio=1)
+    variable, trajectory = trained(optimizer, 60)
+    average = trajectory[0]
+    for step, value in enumerate(trajectory):
+        momentum = min(step / (step + 9), 0.8)
+        average = momentum * average + (1 - momentum) * value
+    optimizer.finalize_variable_values([variable])
+    assert float(keras.ops.convert_to_numpy(variable)[0]) == pytest.approx(average, rel=1e-5)
+
+
+def test_muon_is_made_again_from_its_config():
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, 100)
+    optimizer = AveragingMuon(schedule, ema_momentum=0.9, global_clipnorm=2.0, exclude_layers=["^last/"])
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert isinstance(again, AveragingMuon)
+    assert again.get_config() == optimizer.get_config()
