@@ -1,26 +1,45 @@
 """Where bfloat16 pays."""
 
+import time
+from functools import cache
 from pathlib import Path
 
 import keras
 
 CPUINFO = Path("/proc/cpuinfo")
-MULTIPLY_BFLOAT16 = ("amx_bf16", "avx512_bf16")  # As Linux names them.
 AMPERE = (8, 0)  # The first NVIDIA GPUs whose tensor cores multiply bfloat16.
 
 
 def fast_bfloat16() -> bool:
     """Whether the device that Keras's backend computes on is faster in bfloat16 than in float32.
 
-    GPUs are since NVIDIA's Ampere, TPUs all. Of processors, those that multiply bfloat16 are with TensorFlow and
-    PyTorch, not with JAX: about five times with AMX, 1.6 to 2 times with avx512_bf16 (AMD since Zen 4, Intel since
-    Cooper Lake). Elsewhere it is emulated, 27 times slower than float32 (measured with TensorFlow 2.21 on Zen 3).
+    GPUs are since NVIDIA's Ampere, TPUs all. Processors are about five times with AMX, which TensorFlow and PyTorch use
+    and JAX does not. With avx512_bf16 alone a convolution is measured, once: it pays on AMD's since Zen 4, and not on
+    every one of Intel's, see docs/decisions/0004-precision.md. Elsewhere bfloat16 is emulated, 27 times slower than
+    float32 (measured with TensorFlow 2.21 on Zen 3).
     """
     backend = keras.backend.backend()
     capability = {"tensorflow": tensorflow_capability, "jax": jax_capability, "torch": torch_capability}[backend]()
     if capability is not None:
         return capability >= AMPERE
-    return backend != "jax" and any(map(processor_has, MULTIPLY_BFLOAT16))
+    if backend == "jax":
+        return False
+    return processor_has("amx_bf16") or (processor_has("avx512_bf16") and convolves_faster())
+
+
+@cache
+def convolves_faster() -> bool:
+    """Whether a convolution takes less time in bfloat16 than in float32: measured in some 0.1 s, once in a process."""
+    seconds = {}
+    for dtype in ("float32", "bfloat16"):
+        image, kernel = keras.ops.ones((1, 96, 96, 64), dtype), keras.ops.ones((3, 3, 64, 64), dtype)
+        times = []
+        for _ in range(8):
+            start = time.perf_counter()
+            keras.ops.conv(image, kernel, padding="same", data_format="channels_last")
+            times.append(time.perf_counter() - start)
+        seconds[dtype] = min(times)
+    return seconds["bfloat16"] < seconds["float32"]
 
 
 def tensorflow_capability() -> tuple[int, ...] | None:

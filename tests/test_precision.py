@@ -22,15 +22,28 @@ def test_instructions_are_read_from_the_flags():
 
 
 def test_the_processor_of_this_machine(tmp_path, monkeypatch):
-    for text, has_amx, fast in ((SAPPHIRE_RAPIDS, True, True), (ZEN_4, False, True), (ZEN_3, False, False)):
+    for text, measured, has_amx, fast in (
+        (SAPPHIRE_RAPIDS, False, True, True),
+        (ZEN_4, True, False, True),
+        (ZEN_4, False, False, False),
+        (ZEN_3, True, False, False),
+    ):
         (tmp_path / "cpuinfo").write_text(text)
         monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
+        monkeypatch.setattr(precision, "convolves_faster", lambda measured=measured: measured)
         assert processor_has("amx_bf16") is has_amx
         assert fast_bfloat16() is fast
         assert not processor_has("amx")
     monkeypatch.setattr(precision, "CPUINFO", tmp_path / "missing")
     assert not processor_has("fpu")
     assert fast_bfloat16() is False
+
+
+def test_the_measurement_is_remembered():
+    precision.convolves_faster.cache_clear()
+    first = precision.convolves_faster()
+    assert precision.convolves_faster() is first
+    assert precision.convolves_faster.cache_info().misses == 1
 
 
 def tensorflow(capability):
