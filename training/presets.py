@@ -71,9 +71,11 @@ class Plan:
         steps: Training steps.
         learning_rate: Peak learning rate of Muon.
         start: Preset whose weights it starts from, perhaps an earlier one of its own name.
+        precision: As for `fit`.
         batch_size: Patches in a step.
         patch: Side of the patches of low resolution.
         candidates: As for `Recipe`.
+        smooth_share: As for `Recipe`.
         label_share: As for `Recipe`.
     """
 
@@ -84,9 +86,11 @@ class Plan:
     steps: int
     learning_rate: float = 1e-3
     start: str | None = None
-    batch_size: int = 4
+    precision: str = "auto"
+    batch_size: int = 8
     patch: int = 32
     candidates: int = 3
+    smooth_share: float = 0.03
     label_share: tuple[float, float] = (1.0, 1.0)
 
     def make_recipe(self) -> Recipe:
@@ -100,11 +104,25 @@ class Plan:
             batch_size=self.batch_size,
             patch_size=self.patch * self.scale,
             candidates=self.candidates,
+            smooth_share=self.smooth_share,
             label_share=self.label_share,
         )
 
 
-PLANS = (Plan(name="imdn_x4", recipe="default", scale=4, options={}, steps=40_000, start="imdn_x4"),)
+# In the order of their use to people.
+PLANS = (
+    Plan(name="imdn_x4", recipe="default", scale=4, options={}, start="imdn_x4", steps=20_000, learning_rate=1.5e-3),
+    Plan(
+        name="fsrcnn_x4",
+        recipe="fsrcnn",
+        scale=4,
+        options={"ggas": True},
+        steps=40_000,
+        learning_rate=3e-3,
+        precision="float32",
+    ),
+    Plan(name="edsr_baseline_x4", recipe="edsr_baseline", scale=4, steps=10_000),
+)
 
 
 @cache
@@ -175,7 +193,15 @@ def train_all(plans: Sequence[Plan], flags: argparse.Namespace) -> None:
         keras.utils.clear_session()
         recipe, folder = plan.make_recipe(), flags.output / plan.name
         training, validation = labelled_data(plan.scale, recipe.patch_size, flags.data, flags.output, flags.teachers)
-        fit(recipe, training, folder, validation=validation, start_from=plan.start, hours=hours)
+        fit(
+            recipe,
+            training,
+            folder,
+            validation=validation,
+            precision=plan.precision,
+            start_from=plan.start,
+            hours=hours,
+        )
         if rows(folder)[-1]["step"] >= plan.steps:
             publish(plan, folder, validation, flags.benchmarks)
 

@@ -35,6 +35,8 @@ class PatchSampler:
             many.
         degradation: Makes the low-resolution patches from the others, each time anew, in place of the images of low
             resolution.
+        smooth_share: What part of the patches are colours and gradients in place of pictures, which keep a network from
+            tinting what is flat.
         label_share: Of a step, what part of the high-resolution patches the labels are; the images are the rest. All of
             it by default, where the pairs have labels.
 
@@ -60,6 +62,7 @@ class PatchSampler:
         seed: int = 0,
         candidates: int = 1,
         degradation: Degradation | None = None,
+        smooth_share: float = 0.0,
         label_share: Callable[[int], float] = lambda step: 1.0,
     ):
         if patch_size % scale:
@@ -91,6 +94,7 @@ class PatchSampler:
         self.seed = seed
         self.candidates = candidates
         self.degradation = degradation
+        self.smooth_share = smooth_share
         self.label_share = label_share
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
@@ -123,6 +127,9 @@ class PatchSampler:
             high_patch = self._target(image, corner * self.scale, self.label_share(step))
             pixels(low_patches)[i] = dihedral(pixels(low_patch), orientation)
             pixels(high_patches)[i] = dihedral(pixels(high_patch), orientation)
+        if self.smooth_share:
+            for smooth in np.flatnonzero(random.random(self.batch_size) < self.smooth_share):
+                low_patches[smooth], high_patches[smooth] = smooth_patches(random, (low_size, self.patch_size))
         return low_patches, high_patches
 
     def _target(self, image: int, corner: np.ndarray, label_share: float) -> np.ndarray:
@@ -153,6 +160,18 @@ def crop(image: np.ndarray, corner: np.ndarray, size: int) -> np.ndarray:
     """The square of side `size` whose first pixel is at `corner`, row and column, as a view."""
     top, left = corner
     return image[top : top + size, left : left + size]
+
+
+def smooth_patches(random: np.random.Generator, sizes: Sequence[int]) -> list[np.ndarray]:
+    """One colour, or every other time a gradient of up to 40 levels to each side, as squares of several sizes."""
+    colour = random.uniform(0, 255, 3)
+    down, across = random.choice([0, 40]) * random.uniform(-1, 1, (2, 3))
+    patches = []
+    for size in sizes:
+        place = ((np.arange(size) + 0.5) / size - 0.5)[:, None]
+        values = colour + (place * down)[:, None] + (place * across)[None]
+        patches.append(np.rint(values).clip(0, 255).astype(np.uint8))
+    return patches
 
 
 def detail(image: np.ndarray) -> float:

@@ -29,6 +29,7 @@ class Recipe:
         candidates: Patches drawn for each one trained on; the most detailed are kept, see `PatchSampler`.
         degradation: What makes the low-resolution patches in place of bicubic, for a network that is to serve photos as
             they are.
+        smooth_share: What part of the patches are colours and gradients, so that the network does not tint what is flat.
         label_share: Where there is a teacher, what part of the targets its labels are in the first step and, changing
             evenly until then, in the last; the originals are the rest.
         loss: Name of a Keras loss, or one itself.
@@ -46,6 +47,7 @@ class Recipe:
     batch_size: int = 16
     candidates: int = 1
     degradation: Degradation | None = None
+    smooth_share: float = 0.0
     label_share: tuple[float, float] = (1.0, 1.0)
     loss: str | keras.losses.Loss = "mean_absolute_error"
     optimizer: str = "adam"
@@ -79,5 +81,6 @@ class Recipe:
             seed=seed,
             candidates=self.candidates,
             degradation=self.degradation,
+            smooth_share=self.smooth_share,
             label_share=self.label_share_at,
         )

@@ -183,3 +183,15 @@ def test_labels_are_aligned(images):
     pairs = pair_images(images, 4)
     labelled = dataclasses.replace(pairs, labels=[255 - image for image in pairs.high_resolution])
     np.testing.assert_array_equal(sampler(labelled).batch(5)[1], 255 - sampler(pairs).batch(5)[1])
+
+
+def test_some_patches_are_smooth_and_the_others_stay(images):
+    plain, mixed = sampler(images, batch_size=64), sampler(images, batch_size=64, smooth_share=0.25)
+    low, high = mixed.batch(2)
+    changed = [i for i, patch in enumerate(plain.batch(2)[0]) if not np.array_equal(patch, low[i])]
+    assert 8 <= len(changed) <= 24
+    flat = 0
+    for i in changed:
+        np.testing.assert_allclose(imresize(high[i], 1 / 4)[1:-1, 1:-1], low[i][1:-1, 1:-1].astype(float), atol=1)
+        flat += len(np.unique(high[i].reshape(-1, 3), axis=0)) == 1
+    assert 0 < flat < len(changed)

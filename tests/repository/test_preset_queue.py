@@ -24,7 +24,15 @@ def queue(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(TRAINING)
     queue = importlib.import_module("presets")
     plans = [
-        queue.Plan(name=f"tiny_x{scale}", recipe="tiny", scale=scale, options={}, steps=20, learning_rate=5e-3)
+        queue.Plan(
+            name=f"tiny_x{scale}",
+            recipe="tiny",
+            scale=scale,
+            options={},
+            steps=20,
+            learning_rate=5e-3,
+            precision="float32",
+        )
         for scale in (2, 4)
     ]
     (tmp_path / "package").mkdir()
@@ -32,7 +40,7 @@ def queue(monkeypatch, tmp_path):
     preset_index.write_index([])
     monkeypatch.setattr(queue, "PLANS", [dataclasses.replace(plan, patch=8, batch_size=2) for plan in plans])
     monkeypatch.setattr(queue, "recipe_of", lambda name: tiny_recipe)
-    monkeypatch.setattr(queue, "fit", partial(queue.fit, steps_per_epoch=10, precision="float32"))
+    monkeypatch.setattr(queue, "fit", partial(queue.fit, steps_per_epoch=10))
     queue.labelled_data.cache_clear()
     return queue
 

@@ -13,7 +13,7 @@ from keras_lisr import zoo
 from keras_lisr.training import Recipe, fit
 
 TRAINING = Path(__file__).parents[2] / "training"
-RECIPES = sorted(file.stem for file in TRAINING.glob("*.py") if not file.stem.startswith("table"))
+RECIPES = sorted(file.stem for file in TRAINING.glob("*.py") if not file.stem.startswith(("table", "presets")))
 SMALL = {
     "fsrcnn": {},
     "memnet": {"num_filters": 8, "num_blocks": 2, "num_recursions": 2},
