@@ -28,6 +28,7 @@ class Preset:
         parameters: Number of trainable parameters.
         multiply_accumulates: What a result of 1280x720 pixels takes.
         measured: Mean PSNR in decibels and mean SSIM, on each benchmark set.
+        use: What it is for, in a few words.
         trained: How, as training/presets.py tells it.
     """
 
@@ -39,6 +40,7 @@ class Preset:
     parameters: int
     multiply_accumulates: int
     measured: dict[str, list[float]]
+    use: str = ""
     trained: dict[str, Any] = field(default_factory=dict)
 
     @property

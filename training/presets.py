@@ -39,7 +39,8 @@ import keras
 import numpy as np
 
 from keras_lisr.benchmark import multiply_accumulates
-from keras_lisr.data import BenchmarkSet, ImagePairs, find_benchmark_set
+from keras_lisr.data import BenchmarkSet, Degradation, ImagePairs, find_benchmark_set
+from keras_lisr.data.degradation import degrade_pairs
 from keras_lisr.evaluation import evaluate
 from keras_lisr.inference import Upscaler
 from keras_lisr.interruption import exit_code_of, raising_on_signals
@@ -67,10 +68,12 @@ class Plan:
         name: Name of the preset.
         recipe: File in this folder whose recipe builds the network.
         scale: Upscaling factor.
+        use: What it is for, as `keras-lisr models` says it.
         options: What else the recipe is called with.
         steps: Training steps.
         learning_rate: Peak learning rate of Muon.
         start: Preset whose weights it starts from, perhaps an earlier one of its own name.
+        degraded: Whether blur, noise and JPEG go into the patches, and the held-out images, of low resolution.
         precision: As for `fit`.
         batch_size: Patches in a step.
         patch: Side of the patches of low resolution.
@@ -82,10 +85,12 @@ class Plan:
     name: str
     recipe: str
     scale: int
+    use: str
     options: dict[str, Any] = dataclasses.field(default_factory=lambda: BOTH)
     steps: int
     learning_rate: float = 1e-3
     start: str | None = None
+    degraded: bool = False
     precision: str = "auto"
     batch_size: int = 8
     patch: int = 32
@@ -104,6 +109,7 @@ class Plan:
             batch_size=self.batch_size,
             patch_size=self.patch * self.scale,
             candidates=self.candidates,
+            degradation=Degradation() if self.degraded else None,
             smooth_share=self.smooth_share,
             label_share=self.label_share,
         )
@@ -111,9 +117,19 @@ class Plan:
 
 # In the order of their use to people.
 PLANS = (
-    Plan(name="imdn_x4", recipe="default", scale=4, options={}, start="imdn_x4", steps=20_000, learning_rate=1.5e-3),
+    Plan(
+        name="imdn_x4",
+        use="clean pictures",
+        recipe="default",
+        scale=4,
+        options={},
+        start="imdn_x4",
+        steps=20_000,
+        learning_rate=1.5e-3,
+    ),
     Plan(
         name="fsrcnn_x4",
+        use="phones: the smallest and fastest",
         recipe="fsrcnn",
         scale=4,
         options={"ggas": True},
@@ -121,7 +137,23 @@ PLANS = (
         learning_rate=3e-3,
         precision="float32",
     ),
-    Plan(name="edsr_baseline_x4", recipe="edsr_baseline", scale=4, steps=10_000),
+    Plan(
+        name="edsr_baseline_x4",
+        use="clean pictures, where time does not matter",
+        recipe="edsr_baseline",
+        scale=4,
+        steps=10_000,
+    ),
+    Plan(
+        name="imdn_x4_photo",
+        use="photos as they are: noise, JPEG, soft focus",
+        recipe="default",
+        scale=4,
+        options={},
+        start="imdn_x4",
+        steps=10_000,
+        degraded=True,
+    ),
 )
 
 
@@ -222,6 +254,8 @@ def labelled_data(
 
 def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path | None) -> None:
     """Measures a finished network and makes it the preset of its name, unless that is better on the held-out images."""
+    if plan.degraded:
+        validation = degrade_pairs(validation, Degradation(), plan.scale)
     build: Any = plan.make_recipe().build
     arguments = inspect.signature(build.func).bind(*build.args, **build.keywords).arguments
     with tempfile.TemporaryDirectory() as temporary:
@@ -244,6 +278,7 @@ def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path |
             file,
             multiply_accumulates=multiply_accumulates(model),
             measured=measured,
+            use=plan.use,
             trained={
                 "plan": dataclasses.asdict(plan),
                 "hours": round(sum(row["seconds"] for row in rows(folder)) / 3600, 2),

@@ -15,11 +15,11 @@ def list_models(arguments: argparse.Namespace) -> None:
     """Runs the command."""
     known = presets()
     sets = list(dict.fromkeys(name for preset in known for name in preset.measured))
-    rows = [["preset", "scale", "parameters", "multiply-accumulates", *(f"{name} (dB)" for name in sets)]]
+    rows = [["preset", "scale", "parameters", "multiply-accumulates", *(f"{name} (dB)" for name in sets), "for"]]
     for preset in known:
         psnr = [f"{preset.measured[name][0]:.2f}" if name in preset.measured else "-" for name in sets]
         cost = f"{preset.multiply_accumulates / 1e9:.1f} G"
-        rows.append([preset.name, f"x{preset.scale}", f"{preset.parameters:,}", cost, *psnr])
+        rows.append([preset.name, f"x{preset.scale}", f"{preset.parameters:,}", cost, *psnr, preset.use])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -179,6 +179,7 @@ def register_preset(
     *,
     multiply_accumulates: int,
     measured: Mapping[str, Sequence[float]],
+    use: str = "",
     trained: Mapping[str, Any] | None = None,
     folder: Path | None = None,
 ) -> Preset:
@@ -189,6 +190,7 @@ def register_preset(
         path: The file.
         multiply_accumulates: What a result of 1280x720 pixels takes, as `keras_lisr.benchmark` counts it.
         measured: Mean PSNR in decibels and mean SSIM, on each benchmark set.
+        use: What it is for, in a few words.
         trained: How it was trained, of what JSON can hold.
         folder: As for `from_preset`.
 
@@ -210,6 +212,7 @@ def register_preset(
         parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
         multiply_accumulates=multiply_accumulates,
         measured={name: list(values) for name, values in measured.items()},
+        use=use,
         trained=dict(trained or {}),
     )
     write_index([*(known for known in presets(folder) if known.name != name), preset], folder)

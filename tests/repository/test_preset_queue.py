@@ -26,6 +26,7 @@ def queue(monkeypatch, tmp_path):
     plans = [
         queue.Plan(
             name=f"tiny_x{scale}",
+            use="tests",
             recipe="tiny",
             scale=scale,
             options={},
@@ -124,6 +125,6 @@ def test_every_plan_of_the_project_makes_a_recipe(monkeypatch):
     names = [plan.name for plan in module.PLANS]
     assert len(names) == len(set(names))
     for plan in module.PLANS:
-        assert plan.name.endswith(f"_x{plan.scale}")
+        assert f"_x{plan.scale}" in plan.name and plan.use
         assert plan.make_recipe().optimizer == "muon"
         assert json.loads(json.dumps(module.as_json(plan))) == module.as_json(plan)

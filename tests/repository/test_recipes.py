@@ -23,6 +23,7 @@ SMALL = {
     "imdn": {"num_filters": 16, "num_blocks": 2},
     "rcan": {"num_filters": 16, "num_blocks": 1, "num_residual_blocks": 2},
     "shallow_edsr": {"num_filters": 8, "num_blocks": 2},
+    "smfanet": {"num_filters": 8, "num_blocks": 2},
 }
 SMALL_DEFAULT = {"default": SMALL["imdn"]}
 
@@ -63,7 +64,7 @@ def test_builds_its_network_at_every_scale_and_doubles_the_learning_rate(name, s
 
 
 # At x4: high-resolution pixels a side, patches, steps, rate, how much of it the last step has, norm of clipping. From
-# the code of the networks' authors (EDSR, CARN, IDN, IMDN, RCAN), or of the paper's.
+# the code of the networks' authors (EDSR, CARN, IDN, IMDN, RCAN, SMFANet), or of the paper's.
 OFFICIAL = {
     "fsrcnn": (256, 16, 1_000_000, 1e-3, 1 / 16, None),
     "memnet": (256, 16, 1_000_000, 1e-4, 1 / 16, None),
@@ -73,6 +74,7 @@ OFFICIAL = {
     "imdn": (192, 16, 1_000_000, 2e-4, 1 / 16, None),
     "rcan": (192, 16, 1_000_000, 1e-4, 1 / 16, None),
     "shallow_edsr": (192, 16, 300_000, 1e-4, 1 / 2, None),
+    "smfanet": (256, 64, 1_000_000, 1e-3, 1 / 1000, None),
 }
 
 
