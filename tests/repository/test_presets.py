@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +14,7 @@ from keras_lisr.preset_index import DEFAULT_PRESET, FOLDER, presets
 from keras_lisr.zoo import from_preset
 
 PRESETS = {preset.name: preset for preset in presets()}
-CARDS = Path(__file__).parents[2] / "zoo"
-LARGEST = 2 * 10**6
+LARGEST = 3.2 * 10**6
 
 
 def test_there_is_a_default():
@@ -47,13 +45,10 @@ def test_no_file_is_left_over():
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_measures_on_set5_what_the_index_and_the_card_say(name, benchmarks):
+def test_measures_on_set5_what_the_index_says(name, benchmarks):
     preset = PRESETS[name]
     result = evaluate(Upscaler(from_preset(name), precision="float32"), BenchmarkSet(benchmarks / "Set5", preset.scale))
     assert (result.psnr, result.ssim) == pytest.approx(preset.measured["Set5"], abs=2e-3)
-    card = (CARDS / f"{preset.builder}.md").read_text()
-    for psnr, ssim in preset.measured.values():
-        assert f"{psnr:.2f} / {ssim:.4f}" in card
 
 
 @pytest.mark.parametrize("name", PRESETS)
