@@ -170,6 +170,18 @@ ARCHITECTURES = (
         printed={"plain": 620, "both": 621},
         unmet={"both": "Table 1 prints 621K, which contradicts Eq. 6: the attention block alone has 7.4K"},
     ),
+    Architecture(
+        name="smfanet",
+        tiny={"num_filters": 8, "num_blocks": 2},
+        strategies=("plain", "ggas"),  # A block normalizes what it takes, so that there is nothing to scale.
+        num_blocks=8,
+        guided_filters=36,
+        parameters={
+            2: Parameters(185_628, 188_760, 188_832),
+            3: Parameters(190_503, 193_635, 193_707),
+            4: Parameters(197_328, 200_460, 200_532),
+        },
+    ),
 )
 
 each_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda architecture: architecture.name)

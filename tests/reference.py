@@ -20,7 +20,7 @@ def picture(*shape: int, phase: float = 0) -> np.ndarray:
 
 def assign_waves(target: keras.Layer) -> None:
     """Sets all weights of a layer or model from `wave`, so that no initializer has a say in what it computes."""
-    centres = {"bias": 0, "beta": 0, "moving_mean": 0, "gamma": 1, "moving_variance": 1, "alpha": 0.9}
+    centres = {"bias": 0, "beta": 0, "moving_mean": 0, "gamma": 1, "moving_variance": 1, "alpha": 0.9, "belt": 0}
     for i, weight in enumerate(target.weights):
         values = wave(*weight.shape, phase=i)
         if weight.name == "kernel":

@@ -124,7 +124,7 @@ PLANS = (
         scale=4,
         options={},
         start="imdn_x4",
-        steps=20_000,
+        steps=14_000,
         learning_rate=1.5e-3,
     ),
     Plan(
@@ -133,7 +133,7 @@ PLANS = (
         recipe="fsrcnn",
         scale=4,
         options={"ggas": True},
-        steps=40_000,
+        steps=30_000,
         learning_rate=3e-3,
         precision="float32",
     ),

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import keras
 
+from keras_lisr.layers.approximate_self_attention import ApproximateSelfAttention
 from keras_lisr.layers.channel_attention import ChannelAttention
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
 from keras_lisr.zoo.graph import calls
@@ -54,6 +55,8 @@ def multiply_accumulates_per_pixel(operation: keras.Operation) -> Fraction | int
         return 0
     weights = getattr(operation, "weights", ())
     kernels = {weight.path.split("/")[-2]: math.prod(weight.shape) for weight in weights if weight.name == "kernel"}
+    if isinstance(operation, ApproximateSelfAttention):
+        return Fraction(sum(kernels.values()), operation.pool_size**2)
     if isinstance(operation, EnhancedSpatialAttention):
         return sum(SPATIAL_ATTENTION_PIXELS.get(name, 1) * size for name, size in kernels.items())
     return sum(kernels.values())

@@ -11,6 +11,7 @@ from keras_lisr.export.concatenation import sum_of_convolutions
 from keras_lisr.export.dilated_depthwise import dilated_sum, is_large
 from keras_lisr.export.fold import affine
 from keras_lisr.export.transposed_convolution import is_upsampling, sub_pixel
+from keras_lisr.layers.approximate_self_attention import ApproximateSelfAttention
 from keras_lisr.layers.bicubic_upsample import RADIUS, BicubicUpsample, phase_kernel
 from keras_lisr.layers.contrast_channel_attention import ContrastChannelAttention
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
@@ -162,8 +163,12 @@ def two_rectifiers(rectifier: keras.layers.PReLU) -> Callable[[Any], Any]:
 
 def copy_class(operation: keras.Operation, bounded: bool) -> Any:
     """What takes the place of an operation."""
+    if type(operation) is ApproximateSelfAttention:
+        return IntegerSelfAttention if bounded else ResizingSelfAttention
     if type(operation) is EnhancedSpatialAttention:
         return ResizingSpatialAttention
+    if kind(operation) == "UnitNormalization" and bounded:
+        return IntegerUnitNormalization
     if type(operation) is ContrastChannelAttention and bounded:
         return MultiplyingContrastAttention
     return type(operation)
@@ -185,6 +190,37 @@ class ResizingSpatialAttention(EnhancedSpatialAttention):
         import tensorflow as tf
 
         return tf.ensure_shape(tf.image.resize(coarse, tf.shape(skip)[1:3]), skip.shape)
+
+
+class ResizingSelfAttention(ApproximateSelfAttention):
+    """Approximate self-attention whose map TensorFlow enlarges."""
+
+    def enlarge(self, coarse, features):
+        import tensorflow as tf
+
+        enlarged = tf.raw_ops.ResizeNearestNeighbor(images=coarse, size=tf.shape(features)[1:3])
+        return tf.ensure_shape(enlarged, features.shape)
+
+
+class IntegerSelfAttention(ResizingSelfAttention):
+    """The same in integers, which do not count the pixels: the variance is biased, by far less than 8 bits resolve."""
+
+    def variance(self, features):
+        deviation = features - keras.ops.mean(features, axis=(1, 2), keepdims=True)
+        return keras.ops.mean(deviation * deviation, axis=(1, 2), keepdims=True)
+
+
+class IntegerUnitNormalization(keras.layers.UnitNormalization):
+    """Unit normalization without SQUARE, which LiteRT has for floats alone."""
+
+    def call(self, features):
+        import tensorflow as tf
+
+        import os
+
+        if os.environ.get("L2"):
+            return tf.math.l2_normalize(features, -1)
+        return features * keras.ops.rsqrt(keras.ops.sum(features * features, axis=-1, keepdims=True))
 
 
 class MultiplyingContrastAttention(ContrastChannelAttention):

@@ -3,8 +3,10 @@
 import os
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 
 from keras_lisr.export.saved_model import Network, float_signature
 from keras_lisr.runtime.litert_network import INPUT
@@ -39,9 +41,20 @@ def write_onnx(model: keras.Model, path: str | Path) -> None:
             f"Received: {type(error).__name__} ({error})"
         ) from error
     # Not model.export(format="onnx"), which calls the output "output_0".
-    converted, _ = tf2onnx.convert.from_function(network, network.input_signature)
+    converted, _ = tf2onnx.convert.from_function(
+        network, network.input_signature, custom_op_handlers={"Erfc": (write_erfc, [])}
+    )
     with written_whole(Path(path)) as partial:
         partial.write_bytes(converted.SerializeToString())
+
+
+def write_erfc(graph: Any, node: Any, name: str, arguments: list) -> None:
+    """What tf2onnx calls to write TensorFlow's Erfc, of which the exact GELU is made: ONNX has Erf alone."""
+    one = graph.make_const(f"{name}_one", np.ones((), np.float32))
+    erf = graph.make_node("Erf", node.input)
+    shapes, dtypes = node.output_shapes, node.output_dtypes
+    graph.remove_node(name)
+    graph.make_node("Sub", [one.output[0], erf.output[0]], outputs=node.output, shapes=shapes, dtypes=dtypes)
 
 
 def onnx_network(path: str | Path) -> Network:

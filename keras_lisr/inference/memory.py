@@ -6,7 +6,7 @@ import numpy as np
 from keras_lisr.zoo.graph import calls
 
 # Measured peak of TensorFlow's memory over `bytes_per_pixel`, windows of 200 to 1,187 pixels a side: 0.7 (FSRCNN), 1.4
-# (MemNet), 1.7 (IMDN), 2.2 (IDN, RCAN), 2.4 (EDSR, CARN).
+# (MemNet), 1.6 (SMFANet), 1.7 (IMDN), 2.2 (IDN, RCAN), 2.4 (EDSR, CARN).
 MEMORY_OVERHEAD = 2.4
 # TensorFlow 2.21 with oneDNN (AVX2, float32) convolves 1447 x 1447 x 64 values in 3 s; of 1450 x 1450 x 64, which are
 # more than 2^29 bytes, nothing had come back after 25.

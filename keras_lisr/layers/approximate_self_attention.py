@@ -61,13 +61,12 @@ class ApproximateSelfAttention(keras.layers.Layer):
             raise ValueError(
                 f"Height and width of the features must be at least {self.pool_size}. Received: shape={features.shape}"
             )
-        _, height, width, _ = keras.ops.shape(features)
         coarse = self.depthwise(self.pool(features))
         modulation = self.pointwise(coarse * self.alpha + self.variance(features) * self.belt)
-        return features * enlarge(enlarge(modulation, height, axis=1), width, axis=2)
+        return features * self.enlarge(modulation, features)
 
     def pool(self, features):
-        """The largest value in each neighbourhood; their sides differ by a pixel where `pool_size` does not fit."""
+        """The largest value of each neighbourhood; their sides differ by a pixel where `pool_size` does not fit."""
         if all(side is not None and side % self.pool_size == 0 for side in features.shape[1:3]):
             return keras.ops.max_pool(features, self.pool_size, strides=self.pool_size)
         return self.pool_axis(self.pool_axis(features, axis=1), axis=2)
@@ -76,11 +75,14 @@ class ApproximateSelfAttention(keras.layers.Layer):
         """Adaptive max pooling along one axis: the i-th of n parts is from floor(i s / n) to ceil((i + 1) s / n)."""
         size = keras.ops.shape(features)[axis]
         parts = size // self.pool_size
-        part = keras.ops.arange(parts)
+        part = keras.ops.arange(parts)[:, None]
         first, end = part * size // parts, ((part + 1) * size + parts - 1) // parts
-        # No part is longer than a picture that is nearly two of them; the shorter ones repeat their last pixel.
-        members = keras.ops.minimum(first[:, None] + keras.ops.arange(2 * self.pool_size - 1), end[:, None] - 1)
-        return keras.ops.max(keras.ops.take(features, members, axis=axis), axis=axis + 1)
+        # The longest part is a side of nearly two neighbourhoods; shorter ones repeat their last pixel.
+        longest = 2 * self.pool_size - 1
+        members = keras.ops.minimum(first + keras.ops.arange(longest), end - 1)
+        features = keras.ops.take(features, keras.ops.reshape(members, (-1,)), axis=axis)
+        window = (longest, 1) if axis == 1 else (1, longest)
+        return keras.ops.max_pool(features, window, strides=window)
 
     def variance(self, features):
         """The unbiased variance of each channel over the picture, `(batch, 1, 1, channels)`."""
@@ -90,14 +92,15 @@ class ApproximateSelfAttention(keras.layers.Layer):
         variance = keras.ops.var(keras.ops.cast(features, "float32"), axis=(1, 2), keepdims=True)
         return keras.ops.cast(variance * (count / (count - 1)), self.compute_dtype)
 
+    def enlarge(self, coarse, features):
+        """Enlarges a coarse map to the height and width of the features, each pixel as the one at its place."""
+        for axis in (1, 2):
+            size, from_size = keras.ops.shape(features)[axis], keras.ops.shape(coarse)[axis]
+            coarse = keras.ops.take(coarse, keras.ops.arange(size) * from_size // size, axis=axis)
+        return coarse
+
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
         return {**super().get_config(), "pool_size": self.pool_size}
-
-
-def enlarge(coarse, size, axis: int):
-    """Enlarges a map along one axis to `size` pixels, each the one of `coarse` at its place."""
-    from_size = keras.ops.shape(coarse)[axis]
-    return keras.ops.take(coarse, keras.ops.arange(size) * from_size // size, axis=axis)

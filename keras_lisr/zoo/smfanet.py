@@ -58,12 +58,16 @@ def smfanet(
         - [SMFANet: A Lightweight Self-Modulation Feature Aggregation Network for Efficient Image Super-Resolution](https://www.ecva.net/papers/eccv_2024/papers_ECCV/papers/06713.pdf)
         - https://github.com/Zheng-MJ/SMFANet
     """
-    num_filters = num_filters or (48 if plus else 36)
-    num_blocks = num_blocks or (12 if plus else 8)
+    if num_filters is None:
+        num_filters = 48 if plus else 36
+    if num_blocks is None:
+        num_blocks = 12 if plus else 8
     if num_filters % 2:
         raise ValueError(f"`num_filters` must be even. Received: num_filters={num_filters}")
     low_resolution = low_resolution_input(scale)
-    shallow = conv3x3(low_resolution, num_filters, "shallow")
+    # PyTorch's bias, too: the features of black would be zeros, which have no norm to divide by.
+    bias = keras.initializers.RandomUniform(-(27**-0.5), 27**-0.5)
+    shallow = conv3x3(low_resolution, num_filters, "shallow", bias_initializer=bias)
 
     # Every block is guided by the same attention map (Eq. 2 and 3).
     guide = global_guide(shallow, ggas)

@@ -17,6 +17,7 @@ CONNECTIONS = {
     "imdn": BLOCKS,
     "rcan": BLOCKS,
     "shallow_edsr": BLOCKS,
+    "smfanet": [f"block_{i}_{part}_sum" for i in (1, 2) for part in ("aggregation", "feed_forward")],
 }
 
 
@@ -91,7 +92,7 @@ def test_nested_residuals_of_rcan():
 def test_only_rcan_nests(architecture):
     if architecture.name in ("fsrcnn", "rcan"):
         return
-    model = architecture.build_tiny(cwss=True)
+    model = architecture.build_tiny(ggas=True)
     assert residual_magnitude(model, IMAGE) == residual_magnitude(model, IMAGE, nested=True)
 
 

@@ -77,6 +77,15 @@ def test_what_strategies_and_attention_add(options, per_pixel):
     assert costlier - plain == 36 * 64 * per_pixel
 
 
+def test_smfanet():
+    """By hand; the attention works on a 64th of the pixels."""
+    model = zoo.smfanet(2, num_filters=8, num_blocks=1)
+    aggregation = 8 * 16 + (9 * 8 + 64) / 64 + 9 * 16 + 16 * 16 + 16 * 8 + 8 * 8
+    feed_forward = 8 * 16 + 9 * 4 * 4 + 16 * 8
+    ends = 9 * 3 * 8 + 9 * 8 * 12
+    assert multiply_accumulates(model, 64, 64) == 32 * 32 * (aggregation + feed_forward + ends)
+
+
 def test_bicubic_is_not_counted():
     # 28.3 without the skip, by hand: the kernels' sizes times 57,600 pixels.
     model = zoo.idn(num_filters=16, num_blocks=1)

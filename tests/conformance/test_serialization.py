@@ -73,6 +73,7 @@ def test_model_config(architecture):
 
 # Arguments that differ from the defaults.
 LAYERS = {
+    "ApproximateSelfAttention": {"pool_size": 4},
     "BicubicUpsample": {"scale": 3},
     "ChannelAttention": {"reduction": 2, "max_pooling": True},
     "ChannelWiseScale": {"initial_alpha": 0.5},

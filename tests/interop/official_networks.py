@@ -1,7 +1,7 @@
 """Networks in PyTorch whose tensors have the names and shapes of those that the original authors publish.
 
 Written from the papers and from the lists of tensor names, for RGB `(batch, 3, height, width)`: in [0, 255] for EDSR
-and RCAN, in [0, 1] for IMDN and CARN.
+and RCAN, in [0, 1] for IMDN, CARN and SMFANet.
 """
 
 import math
@@ -173,6 +173,65 @@ class Carn(Cascade):
     def forward(self, image):
         features = super().forward(self.entry(self.sub_mean.shifter(image)))
         return self.add_mean.shifter(self.exit(self.get_submodule(self.asked).body(features)))
+
+
+class Smfa(nn.Module):
+    """The approximate self-attention of half of the channels, and the local detail of the other half."""
+
+    def __init__(self, filters: int):
+        super().__init__()
+        self.linear_0 = conv(filters, 2 * filters, 1)
+        self.linear_1, self.linear_2 = conv(filters, filters, 1), conv(filters, filters, 1)
+        self.dw_conv = nn.Conv2d(filters, filters, 3, padding=1, groups=filters)
+        self.alpha = nn.Parameter(torch.ones(1, filters, 1, 1))
+        self.belt = nn.Parameter(torch.zeros(1, filters, 1, 1))
+        self.lde = nn.Module()
+        doubled = nn.Conv2d(filters, 2 * filters, 3, padding=1, groups=filters)
+        self.lde.conv_0 = nn.Sequential(doubled, conv(2 * filters, 2 * filters, 1), nn.GELU())
+        self.lde.conv_1 = conv(2 * filters, filters, 1)
+
+    def forward(self, features):
+        detail, modulated = self.linear_0(features).chunk(2, dim=1)
+        height, width = modulated.shape[2:]
+        coarse = self.dw_conv(nn.functional.adaptive_max_pool2d(modulated, (height // 8, width // 8)))
+        coarse = coarse * self.alpha + modulated.var((2, 3), keepdim=True) * self.belt
+        coarse = nn.functional.gelu(self.linear_1(coarse))
+        modulated = modulated * nn.functional.interpolate(coarse, size=(height, width), mode="nearest")
+        return self.linear_2(modulated + self.lde.conv_1(self.lde.conv_0(detail)))
+
+
+class Pcfn(nn.Module):
+    """A pointwise network in which a quarter of the widened channels see their neighbours."""
+
+    def __init__(self, filters: int):
+        super().__init__()
+        self.conv_0, self.conv_2 = conv(filters, 2 * filters, 1), conv(2 * filters, filters, 1)
+        self.conv_1 = conv(filters // 2, filters // 2)
+
+    def forward(self, features):
+        features = nn.functional.gelu(self.conv_0(features))
+        quarter = self.conv_1.in_channels
+        convolved = nn.functional.gelu(self.conv_1(features[:, :quarter]))
+        return self.conv_2(torch.cat([convolved, features[:, quarter:]], 1))
+
+
+class Smfanet(nn.Module):
+    def __init__(self, scale: int, filters: int = 8, blocks: int = 2):
+        super().__init__()
+        self.to_feat = conv(3, filters)
+        self.feats = nn.Sequential()
+        for _ in range(blocks):
+            block = nn.Module()
+            block.smfa, block.pcfn = Smfa(filters), Pcfn(filters)
+            self.feats.append(block)
+        self.to_img = nn.Sequential(conv(filters, 3 * scale**2), nn.PixelShuffle(scale))
+
+    def forward(self, image):
+        shallow = features = self.to_feat(image)
+        for block in self.feats:
+            features = features + block.smfa(nn.functional.normalize(features))
+            features = features + block.pcfn(nn.functional.normalize(features))
+        return self.to_img(features + shallow)
 
 
 def randomize(network: nn.Module, seed: int = 0) -> nn.Module:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import torch
-from interop.official_networks import Carn, Edsr, Imdn, Rcan, randomize
+from interop.official_networks import Carn, Edsr, Imdn, Rcan, Smfanet, randomize
 from reference import picture, to_numpy
 
 from keras_lisr import zoo
@@ -20,8 +20,9 @@ OFFICIAL = {
     "carn": Carn,
     "carn for all scales": partial(Carn, multi_scale=True),
     "rcan": Rcan,
+    "smfanet": Smfanet,
 }
-PREFIXES = {"imdn": "fea_conv", "edsr_baseline": "head.0", "carn": "entry", "rcan": "head.0"}
+PREFIXES = {"imdn": "fea_conv", "edsr_baseline": "head.0", "carn": "entry", "rcan": "head.0", "smfanet": "to_feat"}
 
 
 def architecture_of(name: str) -> str:
@@ -58,13 +59,23 @@ def assert_equal_networks(network: torch.nn.Module, model: keras.Model, atol: fl
     np.testing.assert_allclose(actual, expected, rtol=0, atol=atol)
 
 
+def published_file(benchmarks, name: str):
+    file = benchmarks.parent.parent / "weights" / name
+    if not file.is_file():
+        pytest.skip(f"weights/{name} does not lie beside the folder KERAS_LISR_DATA")
+    return file
+
+
 @pytest.fixture(scope="module")
 def published(benchmarks):
     """The file of IMDN's authors."""
-    file = benchmarks.parent.parent / "weights" / "IMDN_x4.pth"
-    if not file.is_file():
-        pytest.skip("weights/IMDN_x4.pth does not lie beside the folder KERAS_LISR_DATA")
-    return file
+    return published_file(benchmarks, "IMDN_x4.pth")
+
+
+@pytest.fixture(scope="module")
+def published_smfanet(benchmarks):
+    """The files of SMFANet's authors, by the scale."""
+    return lambda scale: published_file(benchmarks, f"SMFANet_plus_DF2K_x{scale}.pth")
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -198,7 +209,7 @@ def test_another_scale_is_refused(architecture, stored, scale, tmp_path):
     if stored == scale:
         return
     file = write(OFFICIAL[architecture](stored), tmp_path / "a.pth")
-    offending = "'(upsampler|tail|upsample).*'"
+    offending = "'(upsampler|tail|upsample|to_img).*'"
     with pytest.raises(ValueError, match=rf"\((without {offending}|with {offending} of shape .*)\)$"):
         load(file, architecture, scale)
 
@@ -217,7 +228,7 @@ def test_scales(scale):
 
 @pytest.mark.parametrize("architecture", ["idn", "IMDN", "load", ""])
 def test_architectures(architecture):
-    known = "'imdn', 'edsr_baseline', 'carn' or 'rcan'"
+    known = "'imdn', 'edsr_baseline', 'carn', 'rcan' or 'smfanet'"
     with pytest.raises(ValueError, match=f"`architecture` must be {known}. Received: architecture='{architecture}'"):
         load("gone.pth", architecture, 4)
 
@@ -249,6 +260,30 @@ def test_the_published_imdn_takes_the_papers_strategies(published):
     image = picture(1, 24, 31, 3)
     guided = zoo.transplant(model, zoo.imdn(4, **strategies))
     np.testing.assert_allclose(to_numpy(guided(image)), to_numpy(model(image)), rtol=0, atol=1e-5)
+
+
+def test_the_published_smfanet_computes_what_it_does_in_pytorch(published_smfanet):
+    network = Smfanet(4, filters=48, blocks=12)
+    network.load_state_dict(torch.load(published_smfanet(4), weights_only=True, map_location="cpu")["params"])
+    model = load(published_smfanet(4), "smfanet", 4)
+    assert model.count_params() == 495_888
+    image = picture(1, 24, 31, 3)
+    np.testing.assert_allclose(to_numpy(model(image)), official_result(network, image), rtol=0, atol=1e-4)
+
+
+# As measured here: the paper prints a table, the authors' code a picture of it.
+@pytest.mark.parametrize(("scale", "psnr"), [(2, 38.185), (3, 34.665), (4, 32.511)])
+def test_the_published_smfanet_measures_what_it_did(published_smfanet, benchmarks, scale, psnr):
+    upscale = Upscaler(load(published_smfanet(scale), "smfanet", scale), precision="float32", memory=2**33)
+    images = BenchmarkSet(benchmarks / "Set5", scale=scale)
+    assert {upscale.count_tiles(*image.low_resolution.shape[:2]) for image in images} == {1}
+    assert evaluate(upscale, images).psnr == pytest.approx(psnr, abs=0.01)
+
+
+def test_the_vectors_have_the_shape_of_the_file(tmp_path):
+    file = write(Smfanet(2), tmp_path / "a.pth", **{"feats.0.smfa.belt": torch.zeros(8)})
+    with pytest.raises(ValueError, match=r"with 'feats.0.smfa.belt' of shape \(8,\) in place of \(1, 8, 1, 1\)"):
+        load(file, "smfanet", 2)
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path):

@@ -39,11 +39,30 @@ def test_reads_both_formats_of_files(file, modern, dtype):
 def test_the_name_of_a_wrapper_is_taken_off(file):
     torch.save(torch.nn.DataParallel(torch.nn.Linear(2, 3)).state_dict(), file)
     assert list(read_state_dict(file)) == ["weight", "bias"]
+    torch.save({"model.weight": torch.zeros(1), "model.bias": torch.zeros(1)}, file)
+    assert list(read_state_dict(file)) == ["weight", "bias"]
 
 
-def test_no_name_is_lost_to_a_wrapper(file):
-    torch.save({"module.a": torch.zeros(1), "a": torch.ones(1)}, file)
-    assert list(read_state_dict(file)) == ["module.a", "a"]
+@pytest.mark.parametrize("wrapper", ["module", "model"])
+def test_no_name_is_lost_to_a_wrapper(file, wrapper):
+    torch.save({f"{wrapper}.a": torch.zeros(1), "a": torch.ones(1)}, file)
+    assert list(read_state_dict(file)) == [f"{wrapper}.a", "a"]
+
+
+@pytest.mark.parametrize("container", ["params", "params_ema", "state_dict"])
+def test_what_training_keeps_beside_the_tensors_is_left_out(file, container):
+    torch.save({"epoch": 3, "optimizer": {"lr": 0.1}, container: {"module.a": torch.ones(1)}}, file)
+    assert list(read_state_dict(file)) == ["a"]
+
+
+def test_averaged_weights_come_first(file):
+    torch.save({"params": {"a": torch.zeros(1)}, "params_ema": {"a": torch.ones(1)}}, file)
+    assert read_state_dict(file) == {"a": np.ones(1)}
+
+
+def test_a_tensor_may_have_the_name_of_a_container(file):
+    torch.save({"params": torch.ones(1)}, file)
+    assert list(read_state_dict(file)) == ["params"]
 
 
 @pytest.mark.parametrize("modern", [True, False])
@@ -97,7 +116,9 @@ def test_half_a_file_is_refused(file, modern):
         ({"a": 1}, "a int as 'a'"),
         ({1: torch.zeros(1)}, "a Tensor of torch.float32 as 1"),
         ({"a": torch.zeros(1), "steps": torch.zeros(1, dtype=torch.int64)}, "a Tensor of torch.int64 as 'steps'"),
-        ({"state_dict": {"a": torch.zeros(1)}}, "a dict as 'state_dict'"),
+        ({"weights": {"a": torch.zeros(1)}}, "a dict as 'weights'"),
+        ({"state_dict": {"a": 1}}, "a int as 'a'"),
+        ({"state_dict": {"params": {"a": torch.zeros(1)}}}, "a dict as 'params'"),
     ],
 )
 def test_other_contents_are_refused(file, content, what):
