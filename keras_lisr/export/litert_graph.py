@@ -164,11 +164,9 @@ def two_rectifiers(rectifier: keras.layers.PReLU) -> Callable[[Any], Any]:
 def copy_class(operation: keras.Operation, bounded: bool) -> Any:
     """What takes the place of an operation."""
     if type(operation) is ApproximateSelfAttention:
-        return IntegerSelfAttention if bounded else ResizingSelfAttention
+        return ResizingSelfAttention
     if type(operation) is EnhancedSpatialAttention:
         return ResizingSpatialAttention
-    if kind(operation) == "UnitNormalization" and bounded:
-        return IntegerUnitNormalization
     if type(operation) is ContrastChannelAttention and bounded:
         return MultiplyingContrastAttention
     return type(operation)
@@ -200,27 +198,6 @@ class ResizingSelfAttention(ApproximateSelfAttention):
 
         enlarged = tf.raw_ops.ResizeNearestNeighbor(images=coarse, size=tf.shape(features)[1:3])
         return tf.ensure_shape(enlarged, features.shape)
-
-
-class IntegerSelfAttention(ResizingSelfAttention):
-    """The same in integers, which do not count the pixels: the variance is biased, by far less than 8 bits resolve."""
-
-    def variance(self, features):
-        deviation = features - keras.ops.mean(features, axis=(1, 2), keepdims=True)
-        return keras.ops.mean(deviation * deviation, axis=(1, 2), keepdims=True)
-
-
-class IntegerUnitNormalization(keras.layers.UnitNormalization):
-    """Unit normalization without SQUARE, which LiteRT has for floats alone."""
-
-    def call(self, features):
-        import tensorflow as tf
-
-        import os
-
-        if os.environ.get("L2"):
-            return tf.math.l2_normalize(features, -1)
-        return features * keras.ops.rsqrt(keras.ops.sum(features * features, axis=-1, keepdims=True))
 
 
 class MultiplyingContrastAttention(ContrastChannelAttention):

@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BLOCKS = PYTHON.findall(README)
-COMMANDS = [line.split("#")[0].strip() for line in re.findall(r"^    (\S.*)$", PYTHON.sub("", README), re.MULTILINE)]
+TYPED = PYTHON.sub("", README).replace("\\\n", " ")  # A command may go over several lines.
+COMMANDS = [line.split("#")[0].strip() for line in re.findall(r"^    (\S.*)$", TYPED, re.MULTILINE)]
 
 
 def block_with(text):
@@ -35,7 +36,7 @@ def flags_of(recipe):
     spec = importlib.util.spec_from_file_location("recipe", ROOT / recipe)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return command.argument_parser(module.recipe)
+    return command.argument_parser(module.recipe) if hasattr(module, "recipe") else module.argument_parser()
 
 
 def test_opens_with_the_two_commands():
