@@ -125,10 +125,10 @@ def compressed(image: Image.Image, quality: int) -> np.ndarray:
     return np.asarray(Image.open(file))
 
 
-def degrade_pairs(pairs: ImagePairs, degradation: Degradation, scale: int) -> ImagePairs:
-    """Pairs whose images of low resolution are degraded anew, each always in the same way; for validation."""
+def degrade_pairs(pairs: ImagePairs, degradation: Degradation, scale: int, seed: int = 0) -> ImagePairs:
+    """Pairs whose images of low resolution are degraded anew, each in the same way for a seed; for validation."""
     low_resolution = [
-        degradation(image, scale, np.random.default_rng(i)) for i, image in enumerate(pairs.high_resolution)
+        degradation(image, scale, np.random.default_rng((seed, i))) for i, image in enumerate(pairs.high_resolution)
     ]
     checksums = [(checksum(low), high) for low, (_, high) in zip(low_resolution, pairs.checksums, strict=True)]
     return ImagePairs(pairs.names, low_resolution, pairs.high_resolution, checksums, pairs.left_out)
