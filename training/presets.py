@@ -142,7 +142,7 @@ PLANS = (
         use="clean pictures, where time does not matter",
         recipe="edsr_baseline",
         scale=4,
-        steps=10_000,
+        steps=6_000,
     ),
     Plan(
         name="imdn_x4_photo",
