@@ -39,11 +39,14 @@ def main() -> None:
     """Measures what is new, and writes the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--representative", type=Path, help="folder of photographs, to calibrate int8 with")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="measure these presets alone")
     flags = parser.parse_args()
     measured = json.loads(FILES.read_text()) if FILES.exists() else {}
     known = presets()
     if flags.representative is not None:
         for preset in known:
+            if flags.only and preset.name not in flags.only:
+                continue
             if measured.get(preset.name, {}).get("sha256") != preset.sha256:
                 measured[preset.name] = {"sha256": preset.sha256, **measure(preset, flags.representative)}
                 FILES.write_text(json.dumps(measured, indent=2) + "\n")

@@ -215,7 +215,7 @@ def register_preset(
         use=use,
         trained=dict(trained or {}),
     )
-    write_index([*(known for known in presets(folder) if known.name != name), preset], folder)
+    write_index(list(({known.name: known for known in presets(folder)} | {name: preset}).values()), folder)
     return preset
 
 

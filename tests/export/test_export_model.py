@@ -306,7 +306,7 @@ def test_the_default_preset(benchmarks, tmp_path):
     sidecar = export_model(from_preset("imdn_x4"), tmp_path / "a.tflite", quantize="float16", evaluate=[folder])
     assert sidecar.bytes < 1_600_000
     assert sidecar.psnr["Set5"]["file"] == pytest.approx(sidecar.psnr["Set5"]["float"], abs=0.005)
-    assert sidecar.psnr["Set5"]["float"] == pytest.approx(31.66, abs=0.01)
+    assert sidecar.psnr["Set5"]["float"] == pytest.approx(31.82, abs=0.01)
 
 
 @pytest.mark.slow
