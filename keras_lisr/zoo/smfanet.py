@@ -52,7 +52,7 @@ def smfanet(
     Parameters (SMFANet / SMFANet+): 185,628 / 480,300 at x2, 190,503 / 486,795 at x3, 197,328 / 495,888 at x4.
 
     Differs from the official code:
-        Nothing.
+        Only at the start: all biases but that of the first convolution are 0.
 
     References:
         - [SMFANet: A Lightweight Self-Modulation Feature Aggregation Network for Efficient Image Super-Resolution](https://www.ecva.net/papers/eccv_2024/papers_ECCV/papers/06713.pdf)
@@ -84,7 +84,8 @@ def smfanet(
 
 def normalized_residual(features, residual, name: str):
     """``x + H(x / |x|)``, the norm being that of a pixel's channels."""
-    normalized = keras.layers.UnitNormalization(name=f"{name}_norm")(features)
+    # In float32: float16 has neither Keras's smallest norm, 1e-12, nor the squares of small features.
+    normalized = keras.layers.UnitNormalization(dtype="float32", name=f"{name}_norm")(features)
     return keras.layers.Add(name=f"{name}_sum")([features, residual(normalized, name)])
 
 

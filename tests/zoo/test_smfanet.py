@@ -40,6 +40,20 @@ def test_blocks_take_features_of_length_one():
         np.testing.assert_allclose(np.linalg.norm(to_numpy(taken(picture(1, 9, 8, 3))), axis=-1), 1, rtol=1e-5)
 
 
+def test_small_features_have_a_length_in_float16():
+    """The squares of these are zeros there."""
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = smfanet(num_filters=8, num_blocks=1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    kernel, bias = model.get_layer("shallow").get_weights()
+    model.get_layer("shallow").set_weights([kernel * 1e-4, bias * 1e-4])
+    taken = keras.Model(model.input, model.get_layer("block_1_aggregation_norm").output)
+    norms = np.linalg.norm(to_numpy(taken(picture(1, 9, 8, 3))), axis=-1)
+    np.testing.assert_allclose(norms, 1, rtol=0.01)
+
+
 def test_black_trains():
     """With biases of zeros, the gradient of a norm of zero was no number."""
     model = smfanet(2, num_filters=8, num_blocks=1)
