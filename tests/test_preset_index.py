@@ -27,7 +27,7 @@ def test_comes_back_in_its_order(folder):
     assert presets(folder)[1].scale == 2
     assert presets(folder)[1].arguments == {"scale": 2, "ggas": True}
     assert set(json.loads((folder / "index.json").read_text())["small_x2"]) == {
-        "builder", "arguments", "file", "sha256", "parameters", "multiply_accumulates", "measured",
+        "builder", "arguments", "file", "sha256", "parameters", "multiply_accumulates", "measured", "use", "trained",
     }  # fmt: skip
 
 
