@@ -1,7 +1,6 @@
 """How fast may a network learn with Muon? Short trainings at growing rates, each to the end of its cosine.
 
-Prints the PSNR on held-out photographs for each network and rate, and where a run broke off. The measurement behind the
-rates of training/presets.py and docs/training-speed.md:
+Prints the PSNR on held-out photographs for each network and rate, and where a run broke off:
 
     python -m benchmarks.learning_rates --data photographs --teacher teachers/x4.keras --output runs/rates
 """

@@ -33,7 +33,7 @@ NETWORKS = {
     "EDSR-baseline": partial(edsr_baseline, SCALE, ggas=True, cwss=True),
     "FSRCNN": partial(fsrcnn, SCALE, ggas=True),
 }
-LEARNING_RATES = {  # Of Adam and Muon: the best of those tried, see docs/training-speed.md.
+LEARNING_RATES = {  # Of Adam and Muon, to begin with; benchmarks/learning_rates.py tells better ones.
     "IMDN": {"adam": 4e-4, "muon": 2e-3},
     "EDSR-baseline": {"adam": 4e-4, "muon": 1e-3},
     "FSRCNN": {"adam": 1e-3, "muon": 3e-3},

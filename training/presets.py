@@ -280,7 +280,7 @@ def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path |
             measured=measured,
             use=plan.use,
             trained={
-                "plan": dataclasses.asdict(plan),
+                "plan": as_json(plan),
                 "hours": round(sum(row["seconds"] for row in rows(folder)) / 3600, 2),
                 "machine": f"{os.cpu_count()} cores of {processor()}",
                 "held_out": round(held_out, 4),
@@ -302,8 +302,9 @@ def is_finished(plan: Plan) -> bool:
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
-    """A plan as the index of the presets holds it."""
-    return json.loads(json.dumps(dataclasses.asdict(plan)))
+    """A plan as the index of the presets holds it, but for its name and its use, which stand beside it."""
+    described = {key: value for key, value in dataclasses.asdict(plan).items() if key not in ("name", "use")}
+    return json.loads(json.dumps(described))
 
 
 def rows(folder: Path) -> list[dict[str, float]]:

@@ -50,6 +50,7 @@ def compile_engine(model: keras.Model, rounded: bool = True, dtype: DTypeLike = 
         super_resolved = call(keras.ops.cast(low_resolution, "float32") / white, training=False)
         if not rounded:
             return super_resolved
+        super_resolved = keras.ops.cast(super_resolved, "float32")  # Bytes have more digits than bfloat16.
         return keras.ops.cast(keras.ops.floor(keras.ops.clip(super_resolved, 0, 1) * white + 0.5), dtype.name)
 
     match keras.backend.backend():

@@ -97,6 +97,7 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
         steps_per_epoch=flags.steps_per_epoch,
         start_from=flags.start_from,
         teacher=flags.teacher,
+        self_ensemble=flags.self_ensemble,
         hours=flags.hours,
         deterministic=flags.deterministic,
         distribute=flags.distribute,
@@ -249,9 +250,8 @@ def find_store(source: Path, flags: argparse.Namespace, scale: int, part: str = 
             f"{source}: {needed / 2**30:.1f} GiB decoded, more than the {memory / 2**30:.1f} GiB of --memory; "
             f"the images go to {cache}"
         )
-    return (
-        cache / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"
-    )  # One may serve several folders.
+    # One cache may serve several folders.
+    return cache / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"
 
 
 def progress_bar() -> Callable | None:

@@ -165,6 +165,7 @@ def fit(
                 precision=precision,
                 start_from=None if start_from is None else str(start_from),
                 teacher=None if teacher is None else getattr(teacher, "name", str(teacher)),
+                self_ensemble=self_ensemble,
                 devices=group.devices,
             )
             callbacks += run_callbacks(network, output, validation, recipe.scale, steps)

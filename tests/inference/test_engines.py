@@ -33,6 +33,14 @@ def test_rounds_half_up_and_clips(bytes_of_all_values):
     assert not engine(bytes_of_all_values).any()
 
 
+def test_what_a_model_returns_in_bfloat16_is_rounded_in_float32(bytes_of_all_values):
+    """In bfloat16, 255 + 0.5 is 256, and so white was black on some backends."""
+    engine = compile_engine(model_of(keras.layers.Activation("linear", dtype="bfloat16")))
+    values = keras.ops.cast(keras.ops.cast(bytes_of_all_values.astype(np.float32) / 255, "bfloat16"), "float32")
+    expected = np.floor(keras.ops.convert_to_numpy(values) * 255 + 0.5)
+    np.testing.assert_array_equal(engine(bytes_of_all_values), expected)
+
+
 def test_batch_normalization_runs_on_its_moving_statistics():
     engine = compile_engine(model_of(keras.layers.BatchNormalization(epsilon=0)))
     image = np.full((1, 4, 4, 3), 77, np.uint8)
