@@ -30,9 +30,8 @@ from keras_lisr.training.callbacks import (
     Validation,
     fill_with_averages,
 )
-from keras_lisr.training.checkpoints import Checkpoint, Steps, checkpoints, resume
+from keras_lisr.training.checkpoints import Checkpoint, Steps, TerminateOnNonFinite, checkpoints, resume
 from keras_lisr.training.distribution import Group, find_group, synchronize_batch_normalization
-from keras_lisr.training.guarded_model import GuardedModel, StopWhenSkipping, guarded
 from keras_lisr.training.kernel_gradient import speed_up_kernel_gradients
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
@@ -74,7 +73,7 @@ def fit(
     run would have had. A recipe that has changed since is followed from there on; only its network has to be that of
     the checkpoint.
 
-    A step whose loss or gradient is not finite changes nothing and is counted, as `skipped`.
+    A step after which something is not finite ends the run; it goes on from the checkpoint before that.
 
     Args:
         recipe: What to train and how.
@@ -105,7 +104,7 @@ def fit(
         ValueError: If there are no validation images, `precision` is none of these, `output` holds the run of another
             network, `start_from` is another network, the batch cannot be divided among the devices, or as
             `PatchSampler` says.
-        FloatingPointError: If ten steps in a row are skipped.
+        FloatingPointError: If the loss, the weights or the optimizer are no longer finite.
         OSError: If the folder cannot be written to.
         ConnectionError: If another process of the run has died.
     """
@@ -123,6 +122,11 @@ def fit(
         raise ValueError(
             f"`batch_size` must be a multiple of the number of devices. "
             f"Received: batch_size={recipe.batch_size}, devices={group.devices}"
+        )
+    if precision == "mixed_float16" and group.devices > 1 and keras.backend.backend() == "tensorflow":
+        raise ValueError(
+            f"`precision` must not be 'mixed_float16' on several devices under TensorFlow, where Keras looks for "
+            f"gradients that overflow on the first alone. Received: precision={precision!r}, devices={group.devices}"
         )
     if precision == "auto":
         precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
@@ -151,7 +155,7 @@ def fit(
         if recipe.degradation is not None:
             validation = degrade_pairs(validation, recipe.degradation, recipe.scale)
         steps = Steps(first_step, min(steps_per_epoch, recipe.steps))
-        callbacks: list[keras.callbacks.Callback] = [StopWhenSkipping(checkpoint_folder, steps)]
+        callbacks: list[keras.callbacks.Callback] = [TerminateOnNonFinite(checkpoint_folder, steps)]
         if group.process == 0:
             for leftover in output.rglob(PARTIAL):
                 leftover.unlink()  # Of a run that was killed while it wrote.
@@ -177,7 +181,7 @@ def fit(
 
 
 def train(
-    model: GuardedModel,
+    model: keras.Model,
     recipe: Recipe,
     sampler: PatchSampler,
     steps: Steps,
@@ -185,11 +189,12 @@ def train(
     callbacks: list[keras.callbacks.Callback],
 ) -> None:
     """Makes the steps that are left."""
-    model.skipped.total.assign(steps.first - int(keras.ops.convert_to_numpy(model.optimizer.iterations)))
     has_tqdm = bool(importlib.util.find_spec("tqdm"))  # A rented machine may have JAX, NumPy and little else.
-    progress = [Progress(steps, recipe.steps)] if has_tqdm and group.process == 0 else []
     batches = training_batches(sampler, steps, group)
-    starts = [EpochStart(batches, steps)] if isinstance(batches, PatchSequence) else []
+    if isinstance(batches, PatchSequence):
+        callbacks = [EpochStart(batches, steps), *callbacks]
+    if has_tqdm and group.process == 0:
+        callbacks = [*callbacks, Progress(steps, recipe.steps)]
     try:
         model.fit(
             batches,
@@ -197,7 +202,7 @@ def train(
             steps_per_epoch=steps.per_epoch,
             initial_epoch=steps.first_epoch,
             epochs=steps.first_epoch + math.ceil((recipe.steps - steps.first) / steps.per_epoch),
-            callbacks=starts + callbacks + progress,
+            callbacks=callbacks,
             verbose=0 if has_tqdm or group.process else "auto",
         )
     except Exception as error:
@@ -208,8 +213,9 @@ def train(
             raise
         raise group.lost(error) from error
     finally:
-        for bar in progress:
-            bar.close()
+        for callback in callbacks:
+            if isinstance(callback, keras.callbacks.CSVLogger | Progress):
+                callback.on_train_end()  # An error leaves its file or line open.
 
 
 def as_pairs(images: Sequence[np.ndarray] | ImagePairs, scale: int) -> ImagePairs:
@@ -251,19 +257,19 @@ def tensorboard(
     ]
 
 
-def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> GuardedModel:
+def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> keras.Model:
     """The compiled network before its first step."""
-    network = build(recipe, precision)
+    model = build(recipe, precision)
     if start_from is not None:
-        warm_start(network, start_from)
-    model = GuardedModel(network.input, network.output, name=network.name)
+        warm_start(model, start_from)
     jit_compile: bool | str = "auto"
     if keras.backend.backend() == "tensorflow" and not has_gpu():
         jit_compile = False  # On processors XLA is slower than oneDNN, several times so for depthwise convolutions.
         speed_up_kernel_gradients(model)
-    model.compile(
-        guarded(recipe.make_optimizer(), precision), recipe.loss, jit_compile=jit_compile, auto_scale_loss=False
-    )
+    optimizer = recipe.make_optimizer()
+    if precision == "mixed_float16":  # Keras would do so by itself, but not when it loads the model.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model.compile(optimizer, recipe.loss, jit_compile=jit_compile)
     model.optimizer.build(model.trainable_variables)
     return model
 
