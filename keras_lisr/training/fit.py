@@ -1,6 +1,7 @@
 """A recipe and images in, a trained network out."""
 
 import csv
+import dataclasses
 import errno
 import importlib.util
 import itertools
@@ -46,6 +47,7 @@ CROPS = 4
 CROP_SIZE = 144
 
 NO_SPACE = os.strerror(errno.ENOSPC)
+HAS_TQDM = bool(importlib.util.find_spec("tqdm"))  # A rented machine may have JAX, NumPy and little else.
 
 
 def fit(
@@ -113,105 +115,129 @@ def fit(
     keras.utils.set_random_seed(seed)
     if deterministic:
         make_deterministic()
-    output = Path(output)
-    checkpoint_folder = output / "checkpoints"
-    checkpoint_folder.mkdir(parents=True, exist_ok=True)
-
-    group = find_group(distribute)
-    if recipe.batch_size % group.devices:
-        raise ValueError(
-            f"`batch_size` must be a multiple of the number of devices. "
-            f"Received: batch_size={recipe.batch_size}, devices={group.devices}"
-        )
-    if precision == "mixed_float16" and group.devices > 1 and keras.backend.backend() == "tensorflow":
-        raise ValueError(
-            f"`precision` must not be 'mixed_float16' on several devices under TensorFlow, where Keras looks for "
-            f"gradients that overflow on the first alone. Received: precision={precision!r}, devices={group.devices}"
-        )
     if precision == "auto":
         precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
-    newest = max(checkpoints(checkpoint_folder), default=0)
-    going_on = newest > 0
-    # Before anything is loaded, for which JAX's processes would wait for each other.
-    group.require_same(
-        newest,
-        f"`output` must be one folder that all processes see. Received: output={str(output)!r}, at step {newest}",
+    run = Run(
+        recipe=recipe,
+        output=Path(output),
+        group=find_group(distribute),
+        precision=precision,
+        seed=seed,
+        steps_per_epoch=steps_per_epoch,
+        start_from=start_from,
+        teacher=teacher,
+        hours=hours,
     )
-    with group.scope():
-        model = new_model(recipe, None if going_on else start_from, precision)
-        synchronize_batch_normalization(model, group)
-        first_step = resume(model, checkpoint_folder) if going_on else 0
+    model, first_step = start(run)
     network = build(recipe, precision)
     network.jit_compile = model.jit_compile
     if first_step < recipe.steps:
         training, validation = as_pairs(images, recipe.scale), as_pairs(validation, recipe.scale)
         if teacher is not None and training.labels is None:
             training = label_pairs(training, teacher, recipe.scale, self_ensemble=self_ensemble)
-        group.require_same(
+        if recipe.degradation is not None:
+            validation = degrade_pairs(validation, recipe.degradation, recipe.scale)
+        run.group.require_same(
             int(training.fingerprint()[:7], 16),
             f"`images` must be those of the first process. Received: {len(training)} images, not the same",
         )
-        sampler = recipe.sampler(training, seed)
-        if recipe.degradation is not None:
-            validation = degrade_pairs(validation, recipe.degradation, recipe.scale)
-        steps = Steps(first_step, min(steps_per_epoch, recipe.steps))
-        callbacks: list[keras.callbacks.Callback] = [TerminateOnNonFinite(checkpoint_folder, steps)]
-        if group.process == 0:
-            for leftover in output.rglob(PARTIAL):
-                leftover.unlink()  # Of a run that was killed while it wrote.
-            record_start(
-                output / "run.json",
-                recipe,
-                {"training": training, "validation": validation},
-                first_step=first_step,
-                steps_per_epoch=steps_per_epoch,
-                seed=seed,
-                precision=precision,
-                start_from=None if start_from is None else str(start_from),
-                teacher=None if teacher is None else getattr(teacher, "name", str(teacher)),
-                devices=group.devices,
-            )
-            callbacks += run_callbacks(network, output, validation, recipe.scale, steps)
-        if hours is not None:
-            callbacks.append(TimeLimit(hours * 3600, group))
-        with group.scope():
-            train(model, recipe, sampler, steps, group, callbacks)
+        train(run, model, network, training, validation, Steps(first_step, min(steps_per_epoch, recipe.steps)))
     fill_with_averages(network, model)
     return network
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """What `fit` was asked for, less the images, with its names; and the devices that the run is spread over."""
+
+    recipe: Recipe
+    output: Path
+    group: Group
+    precision: str
+    seed: int
+    steps_per_epoch: int
+    start_from: str | Path | None
+    teacher: keras.Model | str | Path | None
+    hours: float | None
+
+    def __post_init__(self):
+        devices = self.group.devices
+        if self.recipe.batch_size % devices:
+            raise ValueError(
+                f"`batch_size` must be a multiple of the number of devices. "
+                f"Received: batch_size={self.recipe.batch_size}, devices={devices}"
+            )
+        if self.precision == "mixed_float16" and devices > 1 and keras.backend.backend() == "tensorflow":
+            raise ValueError(
+                f"`precision` must not be 'mixed_float16' on several devices under TensorFlow, where Keras looks for "
+                f"gradients that overflow on the first alone. Received: precision={self.precision!r}, devices={devices}"
+            )
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.output / "checkpoints"
+
+
+def start(run: Run) -> tuple[keras.Model, int]:
+    """The compiled model as its last checkpoint left it, or before its first step, and how many steps it has made."""
+    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    newest = max(checkpoints(run.checkpoints), default=0)
+    # Before anything is loaded, for which JAX's processes would wait for each other.
+    run.group.require_same(
+        newest,
+        f"`output` must be one folder that all processes see. Received: output={str(run.output)!r}, at step {newest}",
+    )
+    with run.group.scope():
+        model = new_model(run.recipe, None if newest else run.start_from, run.precision)
+        synchronize_batch_normalization(model, run.group)
+        return model, resume(model, run.checkpoints) if newest else 0
+
+
 def train(
-    model: keras.Model,
-    recipe: Recipe,
-    sampler: PatchSampler,
-    steps: Steps,
-    group: Group,
-    callbacks: list[keras.callbacks.Callback],
+    run: Run, model: keras.Model, network: keras.Model, training: ImagePairs, validation: ImagePairs, steps: Steps
 ) -> None:
     """Makes the steps that are left."""
-    has_tqdm = bool(importlib.util.find_spec("tqdm"))  # A rented machine may have JAX, NumPy and little else.
-    batches = training_batches(sampler, steps, group)
-    if isinstance(batches, PatchSequence):
-        callbacks = [EpochStart(batches, steps), *callbacks]
-    if has_tqdm and group.process == 0:
-        callbacks = [*callbacks, Progress(steps, recipe.steps)]
-    try:
-        model.fit(
-            batches,
-            shuffle=False,  # The sampler's order is the run's.
-            steps_per_epoch=steps.per_epoch,
-            initial_epoch=steps.first_epoch,
-            epochs=steps.first_epoch + math.ceil((recipe.steps - steps.first) / steps.per_epoch),
-            callbacks=callbacks,
-            verbose=0 if has_tqdm or group.process else "auto",
+    batches = training_batches(run.recipe.sampler(training, run.seed), steps, run.group)
+    callbacks: list[keras.callbacks.Callback] = [TerminateOnNonFinite(run.checkpoints, steps)]
+    if run.group.process == 0:
+        for leftover in run.output.rglob(PARTIAL):
+            leftover.unlink()  # Of a run that was killed while it wrote.
+        record_start(
+            run.output / "run.json",
+            run.recipe,
+            {"training": training, "validation": validation},
+            first_step=steps.first,
+            steps_per_epoch=run.steps_per_epoch,
+            seed=run.seed,
+            precision=run.precision,
+            start_from=None if run.start_from is None else str(run.start_from),
+            teacher=None if run.teacher is None else getattr(run.teacher, "name", str(run.teacher)),
+            devices=run.group.devices,
         )
+        callbacks += run_callbacks(run, network, validation, steps)
+    if run.hours is not None:
+        callbacks.append(TimeLimit(run.hours * 3600, run.group))
+    if isinstance(batches, PatchSequence):
+        callbacks.append(EpochStart(batches, steps))
+    try:
+        with run.group.scope():
+            model.fit(
+                batches,
+                shuffle=False,  # The sampler's order is the run's.
+                steps_per_epoch=steps.per_epoch,
+                initial_epoch=steps.first_epoch,
+                epochs=steps.first_epoch + math.ceil((run.recipe.steps - steps.first) / steps.per_epoch),
+                callbacks=callbacks,
+                verbose=0 if HAS_TQDM or run.group.process else "auto",
+            )
     except Exception as error:
         if NO_SPACE in str(error) and not isinstance(error, OSError):  # TensorFlow's summary writer has its own types.
             raise OSError(f"the run could not be written: {NO_SPACE}") from error
         # What JAX makes of a connection that is gone depends on the moment.
-        if group.processes == 1 or not isinstance(error, RuntimeError | ValueError):
+        if run.group.processes == 1 or not isinstance(error, RuntimeError | ValueError):
             raise
-        raise group.lost(error) from error
+        raise run.group.lost(error) from error
     finally:
         for callback in callbacks:
             if isinstance(callback, keras.callbacks.CSVLogger | Progress):
@@ -224,19 +250,20 @@ def as_pairs(images: Sequence[np.ndarray] | ImagePairs, scale: int) -> ImagePair
 
 
 def run_callbacks(
-    network: keras.Model, output: Path, validation: ImagePairs, scale: int, steps: Steps
+    run: Run, network: keras.Model, validation: ImagePairs, steps: Steps
 ) -> list[keras.callbacks.Callback]:
     """What validates, watches and writes."""
-    log = output / "log.csv"
+    scale, log = run.recipe.scale, run.output / "log.csv"
     best_psnr = cut_log(log, steps.first)
     return [
         Averages(network),
         Validation(network, validation, scale, steps),
-        AveragedModel(network, output, best_psnr=best_psnr),
+        AveragedModel(network, run.output, best_psnr=best_psnr),
         keras.callbacks.CSVLogger(str(log), append=steps.first > 0),
-        *tensorboard(network, output / "tensorboard", validation, scale, steps),
+        *tensorboard(network, run.output / "tensorboard", validation, scale, steps),
+        *([Progress(steps, run.recipe.steps)] if HAS_TQDM else []),
         # After all that writes: an epoch with a checkpoint lacks nothing else.
-        Checkpoint(output / "checkpoints", steps),
+        Checkpoint(run.checkpoints, steps),
     ]
 
 
