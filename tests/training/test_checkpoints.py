@@ -40,10 +40,14 @@ def fit(model, callbacks, epochs, **options):
     model.fit(*batch, epochs=epochs, callbacks=callbacks, verbose=0, **options)
 
 
-def test_steps_of_epochs():
-    steps = Steps(first=20, per_epoch=8)
-    assert steps.first_epoch == 2
-    assert [steps.until(epoch) for epoch in (2, 3, 4)] == [20, 28, 36]
+@pytest.mark.parametrize(("first", "per_epoch", "epochs"), [(0, 5, 3), (20, 8, 2), (7, 1000, 1), (12, 4, 0)])
+def test_epochs_go_on_at_the_step_where_a_run_begins(first, per_epoch, epochs):
+    """Also where they had another length before."""
+    steps = Steps(first, per_epoch)
+    assert steps.until(steps.first_epoch) == first
+    assert steps.until(steps.first_epoch + epochs) == first + epochs * per_epoch
+    later = Steps(steps.until(steps.first_epoch + epochs), per_epoch)
+    assert later.first_epoch == steps.first_epoch + epochs
 
 
 def test_checkpoint_holds_weights_and_optimizer(model, tmp_path):

@@ -54,15 +54,6 @@ def test_every_start_is_kept_and_other_images_are_noticed(recipe, tmp_path, capl
     assert "images" in images and "`seed`" in seed and "`seed`" in seed_again
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[{}]", "[1]", '{"a": 1}'])
-def test_a_damaged_record_is_set_aside(recipe, tmp_path, caplog, text):
-    (tmp_path / "run.json").write_text(text)
-    record_start(tmp_path / "run.json", recipe, {"training": IMAGES}, seed=3)
-    assert len(json.loads((tmp_path / "run.json").read_text())) == 1
-    assert (tmp_path / "run.damaged.json").read_text() == text
-    assert "run.damaged.json" in caplog.text
-
-
 def test_versions_of_what_is_installed():
     assert versions()["numpy"] == np.__version__
     assert "torchvision" not in versions()
