@@ -228,14 +228,8 @@ class Cache:
 
     def find_store(self, source: Path, scale: int, part: str = "train") -> Path | None:
         """The folder for the images of another, and for a teacher's labels of them; None if they fit into memory."""
-        if self.memory:
-            needed = bytes_in_memory(source, scale, part) * self.copies
-            if needed <= self.memory:
-                return None
-            tell(
-                f"{source}: {needed / 2**30:.1f} GiB decoded, more than the {self.memory / 2**30:.1f} GiB of --memory; "
-                f"the images go to {self.folder}"
-            )
+        if self.memory and bytes_in_memory(source, scale, part) * self.copies <= self.memory:
+            return None
         return self.folder / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"
 
 
@@ -272,6 +266,8 @@ def read_source(source: Path, scale: int, smallest_side: int, cache: Cache, part
     if source.is_file():
         return pair_images(unpack_images(source), scale)
     store = cache.find_store(source, scale, part)
+    if store is not None and cache.memory:
+        tell(f"{source}: more than the {cache.memory / 2**30:.1f} GiB of --memory; the images go to {store}")
     return read_pairs(source, scale, smallest_side=smallest_side, part=part, store=store, progress=progress_bar())
 
 
