@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_lisr.data import Degradation, ImagePairs, PatchSampler, pair_images
-from keras_lisr.data.image_store import Item, store_images
+from keras_lisr.data.image_store import HeldImages, Item, hold_images
 from keras_lisr.data.pipeline import patch_dataset
 
 SCALE = 4
@@ -40,7 +40,6 @@ def main() -> None:
             in_memory.names,
             stored(Path(folder) / "low", in_memory.low_resolution),
             stored(Path(folder) / "high", in_memory.high_resolution),
-            in_memory.checksums,
         )
         forget(Path(folder))
         print(f"Patches of {PATCH_SIZE // SCALE} -> {PATCH_SIZE} pixels in batches of {BATCH_SIZE}")
@@ -54,15 +53,15 @@ def main() -> None:
             print(f"{source:30}{patches_a_second(batches, flags.batches):8.0f} patches/s")
 
 
-def stored(path: Path, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Images read through the map of a store."""
+def stored(folder: Path, images: Sequence[np.ndarray]) -> HeldImages:
+    """Images read through maps of their files."""
     items = [Item(str(i), i, lambda image=image: image) for i, image in enumerate(images)]
-    return list(store_images(path, items).images.values())
+    return HeldImages(list(hold_images(items, folder)[0].values()))
 
 
 def forget(folder: Path) -> None:
     """Asks the system to drop what it holds of these files in memory."""
-    for file in folder.iterdir():
+    for file in folder.rglob("*.npy"):
         with file.open("rb") as opened:
             os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 

@@ -113,7 +113,7 @@ def step_times(setting: str, batch_size: int) -> Iterator[float]:
 def tensorflow_step(
     precision: str, variant: str, low_resolution: np.ndarray, high_resolution: np.ndarray
 ) -> Callable[[], None]:
-    """The step of `fit`: guarded against what is not finite, with the moving average of the weights."""
+    """The step of `fit`, with the moving average of the weights."""
     from functools import partial
 
     from keras_lisr.training import Recipe, halving

@@ -49,7 +49,7 @@ from keras_lisr.precision import CPUINFO
 from keras_lisr.preset_index import presets
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import mean_psnr
-from keras_lisr.training.command import amount, progress_bar, read_data
+from keras_lisr.training.command import Cache, amount, progress_bar, read_data
 from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import from_preset, load_model
 from keras_lisr.zoo.presets import register_preset, save_preset
@@ -244,8 +244,7 @@ def labelled_data(
 ) -> tuple[ImagePairs, ImagePairs]:
     """Images to train on, with a teacher's labels, and images to validate on; decoded and labelled once for all."""
     folder = output / "cache"
-    sources = argparse.Namespace(data=data, validation=None, cache=folder, memory=None, output=output, teacher=None)
-    training, validation = read_data(sources, scale, patch_size)
+    training, validation = read_data(data, scale, patch_size, Cache(folder))
     if teachers is not None:
         teacher = teachers / f"x{scale}.keras"
         training = label_pairs(training, teacher, scale, store=folder / "labels", progress=progress_bar())

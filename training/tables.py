@@ -28,7 +28,7 @@ from keras_lisr.interruption import exit_code_of, raising_on_signals
 from keras_lisr.parser import Parser
 from keras_lisr.precision import fast_bfloat16
 from keras_lisr.training import Recipe, fit
-from keras_lisr.training.command import amount, positive_integer, read_data
+from keras_lisr.training.command import Cache, amount, bytes_of_memory, positive_integer, read_data
 from keras_lisr.whole_files import written_whole
 from keras_lisr.zoo import load_model
 
@@ -122,8 +122,8 @@ def run(title: str, cells: Sequence[Cell], flags: argparse.Namespace) -> str:
     runs = [(seed, cell) for seed in range(flags.seeds) for cell in cells]
     missing = [(seed, cell) for seed, cell in runs if not result_file(flags, cell, seed).exists()]
     if missing:
-        sources = argparse.Namespace(**vars(flags), validation=None, cache=None, memory=None, teacher=None)
-        images, validation = read_data(sources, SCALE, flags.patch_size)
+        cache = Cache(flags.output / "cache", bytes_of_memory() / 2)
+        images, validation = read_data(flags.data, SCALE, flags.patch_size, cache)
         validation = validation.select(validation.names[:VALIDATED])
     for number, (seed, cell) in enumerate(missing, start=1):
         sys.stderr.write(f"[{number} of {len(missing)}] {cell.name}, seed {seed}\n")

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from keras_lisr.data.image_pairs import ImagePairs
-from keras_lisr.data.image_store import checksum
 
 KERNELS = (
     Image.Resampling.BOX,
@@ -130,5 +129,4 @@ def degrade_pairs(pairs: ImagePairs, degradation: Degradation, scale: int, seed:
     low_resolution = [
         degradation(image, scale, np.random.default_rng((seed, i))) for i, image in enumerate(pairs.high_resolution)
     ]
-    checksums = [(checksum(low), high) for low, (_, high) in zip(low_resolution, pairs.checksums, strict=True)]
-    return ImagePairs(pairs.names, low_resolution, pairs.high_resolution, checksums, pairs.left_out)
+    return ImagePairs(pairs.names, low_resolution, pairs.high_resolution, pairs.left_out)

@@ -1,7 +1,6 @@
 """Pairs of aligned low- and high-resolution images to train on: in memory, or mapped from disk."""
 
 import hashlib
-import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,10 +14,11 @@ import numpy as np
 from PIL import Image
 
 from keras_lisr.data.image_folder import image_files, read_rgb
-from keras_lisr.data.image_store import HeldImages, Item, checksum, hold_images, store_images
+from keras_lisr.data.image_store import Held, HeldImages, Item, crop_to_multiple, hold_images, open_image
 from keras_lisr.data.imresize import imresize
 
 SHOWN = 10  # Of the images that are left out; run.json has them all.
+FINGERPRINT_ROWS = 8  # Of each image, or one more.
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,6 @@ class ImagePairs:
         names: What each pair is called.
         low_resolution: Images, each side a `scale`-th of the other's.
         high_resolution: Images.
-        checksums: CRC-32 of both images of each pair.
         left_out: Why an image is not among them, by name.
         labels: What a teacher makes of the images of low resolution, see `keras_lisr.training.teacher`.
     """
@@ -37,7 +36,6 @@ class ImagePairs:
     names: Sequence[str]
     low_resolution: Sequence[np.ndarray]
     high_resolution: Sequence[np.ndarray]
-    checksums: Sequence[tuple[int, int]]
     left_out: dict[str, str] = field(default_factory=dict)
     labels: Sequence[np.ndarray] | None = None
 
@@ -53,16 +51,26 @@ class ImagePairs:
         chosen = [position[name] for name in names]
         return ImagePairs(
             [self.names[i] for i in chosen],
-            [self.low_resolution[i] for i in chosen],
-            [self.high_resolution[i] for i in chosen],
-            [self.checksums[i] for i in chosen],
-            labels=None if self.labels is None else [self.labels[i] for i in chosen],
+            pick(self.low_resolution, chosen),
+            pick(self.high_resolution, chosen),
+            labels=None if self.labels is None else pick(self.labels, chosen),
         )
 
     def fingerprint(self) -> str:
-        """Hexadecimal digits that tell these pairs, in this order, from any others; names do not matter."""
-        shapes = [image.shape for image in self.high_resolution]
-        return hashlib.sha256(json.dumps([shapes, self.checksums]).encode()).hexdigest()
+        """Hexadecimal digits that tell these pairs, in this order, from others; names do not matter.
+
+        Of each image the sizes and a few rows are looked at, so that a set on disk need not be read.
+        """
+        digest = hashlib.sha256()
+        for image in (*self.low_resolution, *self.high_resolution):
+            rows = image[:: max(1, len(image) // FINGERPRINT_ROWS)]
+            digest.update(repr(image.shape).encode() + rows.tobytes())
+        return digest.hexdigest()
+
+
+def pick(images: Sequence[np.ndarray], positions: Sequence[int]) -> Sequence[np.ndarray]:
+    """The images at these positions, in this order."""
+    return images.pick(positions) if isinstance(images, HeldImages) else [images[i] for i in positions]
 
 
 def pair_images(images: Sequence[np.ndarray] | dict[str, np.ndarray], scale: int) -> ImagePairs:
@@ -76,8 +84,7 @@ def pair_images(images: Sequence[np.ndarray] | dict[str, np.ndarray], scale: int
     high_resolution = [crop_to_multiple(image, scale) for image in named.values()]
     with ThreadPoolExecutor() as threads:
         low_resolution = list(threads.map(partial(imresize, scale=1 / scale), high_resolution))
-        checksums = [list(threads.map(checksum, images)) for images in (low_resolution, high_resolution)]
-    return ImagePairs(list(named), low_resolution, high_resolution, list(zip(*checksums, strict=True)))
+    return ImagePairs(list(named), low_resolution, high_resolution)
 
 
 def read_pairs(
@@ -89,7 +96,7 @@ def read_pairs(
     store: Path | None = None,
     progress: Callable[..., Any] | None = None,
 ) -> ImagePairs:
-    """Reads the images of a folder, each once, into memory or into a store on disk.
+    """Reads the images of a folder, each once, into memory or into files of raw pixels.
 
     Images that are broken or too small are left out, with a message.
 
@@ -98,24 +105,28 @@ def read_pairs(
         scale: Upscaling factor.
         smallest_side: Height and width, in pixels of the high resolution, below which an image is left out.
         part: As for `find_pairs`.
-        store: Folder of a store, made or gone on with; None holds the images in memory.
+        store: Folder for those files, made or gone on with; None holds the images in memory.
         progress: Called with `total` and `desc`, it returns a bar with `update(count)` and `close()`, as `tqdm.tqdm`.
 
     Raises:
         ValueError: If no image is left.
-        OSError: If the store cannot be written.
+        OSError: If a file cannot be written.
     """
     files = find_pairs(folder, scale, part)
     hold = partial(hold_with_progress, store=store, progress=progress)
-    high = hold("high_resolution", [high_resolution_item(pair) for pair in files])
-    readable = [pair for pair in files if pair.name in high.images]
-    low = hold(f"low_resolution_x{scale}", [low_resolution_item(pair, high, scale) for pair in readable])
-
-    left_out = {**high.problems, **low.problems}
-    for name, image in high.images.items():
-        if min(image.shape[:2]) < smallest_side:
-            left_out.setdefault(name, f"{image.shape[1]} x {image.shape[0]} pixels, less than {smallest_side}")
-    tell(left_out, high, low, len(files))
+    high, left_out = hold("high_resolution", [high_resolution_item(pair) for pair in files])
+    readable = [pair for pair in files if pair.name in high]
+    low, problems = hold(
+        f"low_resolution_x{scale}", [low_resolution_item(pair, high[pair.name], scale) for pair in readable]
+    )
+    left_out |= problems
+    for name, held in high.items():
+        height, width = held.shape[:2]
+        if min(height, width) < smallest_side:
+            left_out.setdefault(name, f"{width} x {height} pixels, less than {smallest_side}")
+    if left_out:
+        reasons = [f"{name} ({reason})" for name, reason in left_out.items()]
+        logging.getLogger(__name__).warning("%d of %d images left out: %s", len(left_out), len(files), some(reasons))
     names = [pair.name for pair in files if pair.name not in left_out]
     if not names:
         raise ValueError(
@@ -123,11 +134,7 @@ def read_pairs(
             f"Received: folder={str(folder)!r}, of which nothing is left"
         )
     return ImagePairs(
-        names,
-        [low.images[name] for name in names],
-        [crop_to_multiple(high.images[name], scale) for name in names],
-        [(low.checksums[name], high.checksums[name]) for name in names],
-        left_out,
+        names, HeldImages([low[name] for name in names]), HeldImages([high[name] for name in names], scale), left_out
     )
 
 
@@ -213,72 +220,49 @@ def high_resolution_item(pair: PairFiles) -> Item:
     return Item(pair.name, identity(pair.high_resolution), partial(read_rgb, pair.high_resolution))
 
 
-def low_resolution_item(pair: PairFiles, high: HeldImages, scale: int) -> Item:
+def low_resolution_item(pair: PairFiles, high: Held, scale: int) -> Item:
     """How the low-resolution image of a pair is made, and from what."""
-    source = {"high_resolution": high.checksums[pair.name]}
-    image = high.images[pair.name]
-    if pair.low_resolution is None:
-        return Item(pair.name, source, lambda: imresize(crop_to_multiple(image, scale), 1 / scale))
-    read = partial(read_low_resolution, pair.low_resolution, image.shape, scale)
-    return Item(pair.name, {**source, **identity(pair.low_resolution)}, read)
+    source = [identity(pair.high_resolution), pair.low_resolution and identity(pair.low_resolution)]
+    return Item(pair.name, source, partial(read_low_resolution, pair.low_resolution, high, scale))
 
 
-def read_low_resolution(file: Path, high_shape: tuple[int, ...], scale: int) -> np.ndarray:
-    """Reads an image of low resolution and checks that it has the size that belongs to the other."""
+def read_low_resolution(file: Path | None, high: Held, scale: int) -> np.ndarray:
+    """Reads an image of low resolution and checks that it has the size that belongs to the other, or makes it."""
+    if file is None:
+        return imresize(crop_to_multiple(open_image(high), scale), 1 / scale)
     low_resolution = read_rgb(file)
-    sides = tuple(length // scale for length in high_shape[:2])
+    sides = tuple(length // scale for length in high.shape[:2])
     if low_resolution.shape[:2] != sides:
         raise ValueError(
-            f"{file} must be {sides} large, x{scale} of {high_shape[:2]}. Received: {low_resolution.shape[:2]}"
+            f"{file} must be {sides} large, x{scale} of {high.shape[:2]}. Received: {low_resolution.shape[:2]}"
         )
     return low_resolution
 
 
-def identity(file: Path) -> dict[str, int]:
-    """What tells whether a file has changed."""
+def identity(file: Path) -> list[int]:
+    """What tells whether a file has changed: size and time."""
     try:
         status = file.stat()
     except OSError:
-        return {}
-    return {"bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+        return []
+    return [status.st_size, status.st_mtime_ns]
 
 
 def hold_with_progress(
     name: str, items: Sequence[Item], store: Path | None, progress: Callable[..., Any] | None
-) -> HeldImages:
-    """Images in memory, or in the part `name` of a store."""
-    hold = hold_images if store is None else partial(store_images, store / name)
+) -> tuple[dict[str, Held], dict[str, str]]:
+    """Images in memory, or in the folder `name` of a store."""
+    hold = partial(hold_images, items, store and store / name)
     if progress is None:
-        return hold(items)
+        return hold()
     bar = progress(total=len(items), desc=name)
     try:
-        return hold(items, done=bar.update)
+        return hold(done=bar.update)
     finally:
         bar.close()
-
-
-def tell(left_out: dict[str, str], high: HeldImages, low: HeldImages, total: int) -> None:
-    """Says what was left out, and what was made anew."""
-    logger = logging.getLogger(__name__)
-    for what, names in (("changed", high.changed), ("damaged in the store", (*high.damaged, *low.damaged))):
-        if names:
-            logger.warning("%d images %s, read again: %s", len(names), what, some(names))
-    if left_out:
-        logger.warning(
-            "%d of %d images left out: %s",
-            len(left_out),
-            total,
-            some([f"{name} ({reason})" for name, reason in left_out.items()]),
-        )
 
 
 def some(texts: Sequence[str]) -> str:
     """The first few of many."""
     more = f", and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
     return ", ".join(texts[:SHOWN]) + more
-
-
-def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
-    """The image without the rows and columns at its end that are too many for sides divisible by `scale`, as a view."""
-    height, width = image.shape[:2]
-    return image[: height - height % scale, : width - width % scale]

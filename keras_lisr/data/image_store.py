@@ -1,36 +1,38 @@
-"""Uint8 images in one file on disk, for sets larger than memory: decoded once, read through a memory map.
+"""Uint8 images, decoded once: in memory, or for sets larger than that in a `.npy` file each, mapped when they are read.
 
-`NAME.pixels` holds the images one behind the other, `NAME.jsonl` one line for each: its name, what it was made from,
-its shape, its place and a checksum. Both only grow. Why a map of raw pixels and no other format stands in
-docs/decisions/0009-image-store.md.
+Why there is no other format stands in docs/decisions/0009-image-store.md.
 """
 
-import errno
-import importlib.util
+import hashlib
 import json
-import os
-import zlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_lisr.whole_files import reason
+from keras_lisr.whole_files import written_whole
 
-# Images are on the disk, then their lines, so that a line always has its image, whatever happens in between.
-BYTES_BETWEEN_SYNCS = 256 * 2**20
+
+class ImageFile(NamedTuple):
+    """A `.npy` file whose header has been read, which takes longer than to map the file."""
+
+    file: Path
+    shape: tuple[int, int, int]
+    offset: int
+
+
+Held = np.ndarray | ImageFile
 
 
 class Item(NamedTuple):
-    """An image that a store should hold.
+    """An image that is wanted.
 
     Args:
         name: Its name, unlike any other's.
-        source: What it is made from, of what JSON can hold; another source makes the image anew.
+        source: What it is made from, of what JSON can hold; of another source it is another image.
         read: Makes it, uint8 `(height, width, 3)`; a ValueError says why there is none.
     """
 
@@ -39,241 +41,102 @@ class Item(NamedTuple):
     read: Callable[[], np.ndarray]
 
 
-class HeldImages(NamedTuple):
-    """What became of the items, in memory or in a store.
+class HeldImages(Sequence[np.ndarray]):
+    """Images in memory or in files.
+
+    A file is mapped anew each time its image is asked for: a map is an open file, of which a process may have a
+    thousand.
 
     Args:
-        images: By name, in the order of the items: uint8 `(height, width, 3)`; of a store, views of the file on disk.
-        checksums: CRC-32 of each, by name.
-        problems: Why there is no image, by name.
-        changed: Names whose source was another when they were stored, and that were made anew.
-        damaged: Names whose stored pixels were not what was written, and that were made anew.
+        held: Each image, or the file that it is in.
+        multiple: What the sides are cropped to multiples of.
     """
 
-    images: dict[str, np.ndarray]
-    checksums: dict[str, int]
-    problems: dict[str, str]
-    changed: Sequence[str] = ()
-    damaged: Sequence[str] = ()
+    def __init__(self, held: Sequence[Held], multiple: int = 1):
+        self.held = held
+        self.multiple = multiple
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    def __getitem__(self, index):
+        return crop_to_multiple(open_image(self.held[index]), self.multiple)
+
+    def pick(self, positions: Sequence[int]) -> "HeldImages":
+        """The images at these positions, in this order."""
+        return HeldImages([self.held[i] for i in positions], self.multiple)
 
 
-def hold_images(items: Sequence[Item], *, done: Callable[[int], Any] = lambda count: None) -> HeldImages:
-    """Makes images in memory, in parallel.
+def hold_images(
+    items: Sequence[Item], folder: Path | None = None, *, done: Callable[[int], Any] = lambda count: None
+) -> tuple[dict[str, Held], dict[str, str]]:
+    """Makes images in parallel, in memory or in a folder, where those that are there already are not made again.
 
     Args:
         items: The images wanted.
+        folder: Where files go, made if it is absent; memory if not given.
         done: Called with the number of items that have been finished since the last call.
-    """
-    held = HeldImages({}, {}, {})
-    with ThreadPoolExecutor() as threads:
-        for entry, image in in_parallel(threads, make, items):
-            if image is None:
-                held.problems[entry["name"]] = entry["problem"]
-            else:
-                held.images[entry["name"]], held.checksums[entry["name"]] = image, entry["checksum"]
-            done(1)
-    return held
 
-
-def store_images(path: Path, items: Sequence[Item], *, done: Callable[[int], Any] = lambda count: None) -> HeldImages:
-    """Opens a store, after making what is missing in it, in parallel; an interrupted store is gone on with.
-
-    Images that are there already are read once, to compare their checksums. Memory holds some images per processor at
-    a time, whatever the number of items.
-
-    Args:
-        path: The store: `path.pixels` and `path.jsonl`.
-        items: The images wanted.
-        done: Called with the number of items that have been finished since the last call.
+    Returns:
+        What is held, by name, and why some images could not be made, by name.
 
     Raises:
-        OSError: If the store cannot be written; what is in it by then stays.
+        OSError: If a file cannot be written; those that were written stay.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with locked(path.with_suffix(".lock")), ThreadPoolExecutor() as threads:
-        known = read_index(path)
-        current = [item for item in items if item.name in known and known[item.name]["source"] == item.source]
-        changed = [item.name for item in items if item.name in known and known[item.name]["source"] != item.source]
-        pixels = map_pixels(path)
-
-        def is_whole(item: Item) -> bool:
-            entry = known[item.name]
-            whole = checksum(view(pixels, entry)) == entry["checksum"]
-            if whole:
-                done(1)
-            return whole
-
-        damaged = [item.name for item, whole in zip(current, threads.map(is_whole, current), strict=True) if not whole]
-        up_to_date = {item.name for item in current}.difference(damaged)
-        missing = [item for item in items if item.name not in up_to_date]
-        problems = add(path, known, missing, threads, done)
-        pixels = map_pixels(path)
-    stored = {item.name: known[item.name] for item in items if item.name not in problems}
-    return HeldImages(
-        images={name: view(pixels, entry) for name, entry in stored.items()},
-        checksums={name: entry["checksum"] for name, entry in stored.items()},
-        problems=problems,
-        changed=changed,
-        damaged=damaged,
-    )
-
-
-def add(
-    path: Path, known: dict[str, dict], items: Sequence[Item], threads: ThreadPoolExecutor, done: Callable[[int], Any]
-) -> dict[str, str]:
-    """Makes images and adds them to a store and its index; says why some could not be made.
-
-    Those are not stored: the reason may be gone the next time.
-    """
-    problems = {}
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    held: dict[str, Held] = {}
+    problems: dict[str, str] = {}
+    threads = ThreadPoolExecutor()
     try:
-        with ExitStack() as stack:
-            writer = None  # Until there is something to write: a store may be complete and on a read-only disk.
-            for entry, image in in_parallel(threads, make, items):
-                if image is None:
-                    problems[entry["name"]] = entry["problem"]
-                else:
-                    writer = writer or stack.enter_context(Writer(path, known))
-                    writer.add(entry, image)
-                done(1)
-    except OSError as error:
-        raise OSError(f"{path}.pixels could not be written ({reason(error)}); what is in it stays") from error
-    return problems
+        for item, made in zip(items, threads.map(partial(make, folder=folder), items), strict=True):
+            if isinstance(made, Exception):
+                problems[item.name] = str(made)
+            else:
+                held[item.name] = made
+            done(1)
+    finally:
+        threads.shutdown(cancel_futures=True)
+    return held, problems
 
 
-@contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Makes other processes that want the same store wait, where the system can."""
-    try:
-        held = file.open("w")
-    except OSError as error:
-        if error.errno != errno.EROFS:
-            raise
-        yield  # What cannot be written to needs no lock.
-        return
-    with held:
-        if importlib.util.find_spec("fcntl"):
-            import fcntl
-
-            fcntl.flock(held, fcntl.LOCK_EX)
-        yield
-
-
-def make(item: Item) -> tuple[dict[str, Any], np.ndarray | None]:
-    """The line of an image, but for its place, and the image."""
-    entry = {"name": item.name, "source": item.source}
+def make(item: Item, folder: Path | None) -> Held | Exception:
+    """The image, or the file that holds it, or why there is none."""
+    file = None if folder is None else folder / file_name(item)
+    if file is not None and file.exists():
+        return read_header(file)
     try:
         image = np.ascontiguousarray(item.read())
     except (OSError, ValueError) as error:
-        return {**entry, "problem": str(error)}, None
-    return {**entry, "shape": list(image.shape), "checksum": checksum(image)}, image
+        return error
+    if file is None:
+        return image
+    with written_whole(file) as partial_file:
+        np.save(partial_file, image)
+    return read_header(file)
 
 
-def in_parallel(threads: ThreadPoolExecutor, function: Callable, items: Iterable) -> Iterator:
-    """`threads.map`, a few items ahead of the consumer instead of all of them."""
-    ahead = 2 * (os.cpu_count() or 1)
-    running: deque[Future] = deque()
-    for item in items:
-        running.append(threads.submit(function, item))
-        if len(running) > ahead:
-            yield running.popleft().result()
-    while running:
-        yield running.popleft().result()
+def read_header(file: Path) -> ImageFile:
+    """What has to be known to map a file."""
+    image = np.load(file, mmap_mode="r")
+    return ImageFile(file, image.shape, image.offset)
 
 
-class Writer:
-    """Adds images to a store and to `known`, its index in memory.
-
-    Args:
-        path: The store.
-        known: Lines of the index, by name.
-    """
-
-    def __init__(self, path: Path, known: dict[str, dict]):
-        self.known = known
-        self.waiting: list[dict] = []  # Lines of images that are not yet certain to be on the disk.
-        self.unsynced = 0
-        self.pixels = path.with_suffix(".pixels").open("r+b" if path.with_suffix(".pixels").exists() else "w+b")
-        self.index = path.with_suffix(".jsonl").open("a")
-        self.end = max((end(entry) for entry in known.values()), default=0)
-        self.pixels.truncate(self.end)  # What has no line was not finished.
-        self.pixels.seek(self.end)
-
-    def __enter__(self):
-        return self
-
-    def add(self, entry: dict[str, Any], image: np.ndarray) -> None:
-        """Appends one image."""
-        entry["offset"] = self.end
-        self.pixels.write(image.data)
-        self.end += image.nbytes
-        self.unsynced += image.nbytes
-        self.waiting.append(entry)
-        if self.unsynced >= BYTES_BETWEEN_SYNCS:
-            self.sync()
-
-    def sync(self) -> None:
-        """Puts the images on the disk, then their lines."""
-        flush(self.pixels)
-        self.index.writelines(json.dumps(entry) + "\n" for entry in self.waiting)
-        flush(self.index)
-        self.known.update((entry["name"], entry) for entry in self.waiting)
-        self.waiting, self.unsynced = [], 0
-
-    def __exit__(self, *exception):
-        with self.pixels, self.index:
-            self.sync()
+def file_name(item: Item) -> str:
+    """Tells an image of this name and source from any other."""
+    digest = hashlib.sha256(json.dumps([item.name, item.source]).encode()).hexdigest()
+    return f"{Path(item.name).stem[:40]}_{digest[:16]}.npy"
 
 
-def flush(file) -> None:
-    """Waits until what was written to a file is on the disk."""
-    file.flush()
-    os.fsync(file.fileno())
+def open_image(held: Held) -> np.ndarray:
+    """An image in memory, or the map of one in a file."""
+    if isinstance(held, np.ndarray):
+        return held
+    # As a plain array: slices of `memmap` take twice as long.
+    return np.asarray(np.memmap(held.file, np.uint8, "r", held.offset, held.shape))
 
 
-def read_index(path: Path) -> dict[str, dict]:
-    """The whole lines of a store's index, the last one of each name; a torn last line is cut off."""
-    file = path.with_suffix(".jsonl")
-    if not file.exists():
-        return {}
-    lines = file.read_bytes().splitlines(keepends=True)
-    if lines and not lines[-1].endswith(b"\n"):
-        os.truncate(file, sum(map(len, lines[:-1])))
-        lines.pop()
-    size = path.with_suffix(".pixels").stat().st_size if path.with_suffix(".pixels").exists() else 0
-    entries = {}
-    for line in lines:
-        try:
-            entry = json.loads(line)
-            if (
-                min(entry["offset"], *entry["shape"]) >= 0
-                and entry.keys() >= {"source", "checksum"}
-                and end(entry) <= size
-            ):
-                entries[entry["name"]] = entry
-        except (ValueError, KeyError, TypeError):  # A damaged line; its image is made anew.
-            continue
-    return entries
-
-
-def end(entry: dict[str, Any]) -> int:
-    """Where the image of a line ends."""
-    return entry["offset"] + int(np.prod(entry["shape"]))
-
-
-def map_pixels(path: Path) -> np.ndarray:
-    """The file of pixels as one array that is read when it is used."""
-    file = path.with_suffix(".pixels")
-    if not file.exists() or not file.stat().st_size:
-        return np.empty(0, np.uint8)
-    return np.asarray(np.memmap(file, np.uint8, "r"))  # As a plain array: slices of `memmap` take twice as long.
-
-
-def view(pixels: np.ndarray, entry: dict[str, Any]) -> np.ndarray:
-    """One image in the file of pixels."""
-    return pixels[entry["offset"] : end(entry)].reshape(entry["shape"])
-
-
-def checksum(image: np.ndarray) -> int:
-    """CRC-32 of an image's pixels."""
-    return zlib.crc32(np.ascontiguousarray(image).data)
+def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
+    """The image without the rows and columns at its end that are too many for sides divisible by `scale`, as a view."""
+    height, width = image.shape[:2]
+    return image[: height - height % scale, : width - width % scale]

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -53,10 +54,10 @@ class Averages(keras.callbacks.Callback):
 
 def fill_with_averages(network: keras.Model, model: keras.Model) -> None:
     """Sets a network's weights to the moving averages that the optimizer of a model in training keeps."""
-    averages = model.optimizer.inner_optimizer.averages
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # In float16 it is wrapped.
     for variable, average in zip(
         network.trainable_variables + network.non_trainable_variables,
-        averages + model.non_trainable_variables,
+        optimizer.averages + model.non_trainable_variables,
         strict=True,
     ):
         variable.assign(np.array(keras.ops.convert_to_numpy(average)))  # Copied: a training step consumes JAX's arrays.
@@ -165,6 +166,7 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.steps = steps
         self.total = total
+        self.bar: Any = None
 
     def on_train_begin(self, logs=None):
         from tqdm import tqdm
@@ -177,8 +179,6 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.shown = {"loss": f"{logs['loss']:.4f}", **self.validated}
-        if logs["skipped"]:
-            self.shown["skipped"] = f"{logs['skipped']:.0f}"
         self.bar.set_postfix(self.shown, refresh=False)
         self.bar.update()
 
@@ -187,11 +187,7 @@ class Progress(keras.callbacks.Callback):
         self.bar.set_postfix({**self.shown, **self.validated})
 
     def on_train_end(self, logs=None):
-        self.close()
-
-    def close(self) -> None:
-        """Ends the line, also where an error ended the run."""
-        if hasattr(self, "bar"):
+        if self.bar is not None:
             self.bar.close()
 
 

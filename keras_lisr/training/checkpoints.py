@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import keras
+import numpy as np
 
 from keras_lisr.training.distribution import alone
 from keras_lisr.whole_files import written_whole
@@ -43,7 +44,7 @@ class Steps(NamedTuple):
 class Checkpoint(keras.callbacks.Callback):
     """Saves the model with its optimizer after every epoch, so that a killed run goes on from there.
 
-    The name tells the step, which the optimizer does not know: it leaves out the steps that are not finite.
+    The name tells the step, which the optimizer need not know: with a scaled loss it leaves out steps that overflow.
 
     Args:
         folder: Where `step_00001000.keras` and its like go; the newest two stay.
@@ -63,6 +64,45 @@ class Checkpoint(keras.callbacks.Callback):
             checkpoints(self.folder)[step].unlink()
 
 
+class TerminateOnNonFinite(keras.callbacks.Callback):
+    """Ends the run with an error where the loss, the weights or the optimizer are no longer finite.
+
+    They are looked at before an epoch's checkpoint is written, so that every checkpoint is good. Where gradients of a
+    scaled loss overflow, Keras's optimizer leaves the step out, and nothing ends.
+
+    Args:
+        folder: Where the checkpoints are.
+        steps: Where the run begins.
+    """
+
+    async_safe = True  # The order of the calls does not matter, so that accelerators are not waited for.
+
+    def __init__(self, folder: Path, steps: Steps):
+        super().__init__()
+        self.folder = folder
+        self.steps = steps
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch_start = self.steps.until(epoch)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not np.isfinite(logs["loss"]):
+            self.terminate("the loss", self.epoch_start + batch + 1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        variables = (*self.model.variables, *self.model.optimizer.variables)
+        if not all(np.isfinite(keras.ops.convert_to_numpy(variable)).all() for variable in variables):
+            self.terminate("the network or its optimizer", self.steps.until(epoch + 1))
+
+    def terminate(self, what: str, step: int) -> None:
+        """Raises a FloatingPointError that names the last checkpoint."""
+        written = checkpoints(self.folder)
+        last = f"the run goes on from {written[max(written)]}" if written else "there is no checkpoint yet"
+        raise FloatingPointError(
+            f"{what} was not finite at step {step}; {last}. A lower learning rate, a gradient clip or float32 may help"
+        )
+
+
 def checkpoints(folder: Path) -> dict[int, Path]:
     """The checkpoints in a folder, if it is there, by the step after which each was written."""
     names = {file: re.fullmatch(r"step_(\d+)\.keras", file.name) for file in folder.glob("*.keras")}
@@ -73,7 +113,7 @@ def resume(model: keras.Model, folder: Path) -> int:
     """Puts the weights and the optimizer's state of the last whole checkpoint into a new model.
 
     Args:
-        model: Compiled model with a `GuardedOptimizer` that is built.
+        model: Compiled model whose optimizer is built.
         folder: Where the checkpoints are.
 
     Returns:
@@ -92,13 +132,9 @@ def resume(model: keras.Model, folder: Path) -> int:
                 model.load_weights(file)
         except (ValueError, UserWarning) as error:
             raise ValueError(
-                f"`output` must be a new folder, or that of a run of this network. "
+                f"`output` must be a new folder, or that of a run of this network, both in float16 or neither. "
                 f"Received: output={str(folder.parent)!r}"
             ) from error
-        optimizer = model.optimizer
-        loss_scale = float(keras.ops.convert_to_numpy(optimizer.dynamic_scale))
-        if (loss_scale > 1) != (optimizer.initial_scale > 1):  # Written in another precision.
-            optimizer.dynamic_scale.assign(optimizer.initial_scale)
         return step
     raise ValueError(
         "`output` must hold a whole checkpoint, if any; start anew in another folder, from its averaged.keras. "

@@ -77,14 +77,19 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     if done >= changed.steps and SEVERAL_HOSTS not in os.environ:  # Of several processes all must see that: `fit` asks.
         tell(f"{flags.output} has made its {done} steps; --steps asks for more")
         return
-    training, validation = read_data(flags, changed.scale, changed.patch_size)
+    if flags.cache is not None:
+        cache = Cache(flags.cache)
+    else:
+        memory = bytes_of_memory() / 2 if flags.memory is None else flags.memory * 2**30
+        cache = Cache(flags.output / "cache", memory, copies=1 if flags.teacher is None else 2)
+    training, validation = read_data(flags.data, changed.scale, changed.patch_size, cache, flags.validation)
     if flags.teacher is not None:
         training = label_pairs(
             training,
             flags.teacher,
             changed.scale,
             self_ensemble=flags.self_ensemble,
-            store=find_store(flags.data, flags, changed.scale) if flags.data.is_dir() else None,
+            store=cache.find_store(flags.data, changed.scale) if flags.data.is_dir() else None,
             progress=progress_bar(),
         )
     fit(
@@ -208,50 +213,63 @@ def amount(text: str) -> float:
     return number
 
 
-def read_data(flags: argparse.Namespace, scale: int, patch_size: int) -> tuple[ImagePairs, ImagePairs]:
-    """Images to train on and to validate on, from folders or packed files.
+@dataclasses.dataclass(frozen=True)
+class Cache:
+    """Where decoded images are kept: in memory as far as they fit, else in files.
+
+    Args:
+        folder: Where the files go, in a folder of their own for each source.
+        memory: Bytes that the images of a source may take in memory.
+        copies: How often they are kept: twice with labels.
+    """
+
+    folder: Path
+    memory: float = 0
+    copies: int = 1
+
+    def find_store(self, source: Path, scale: int, part: str = "train") -> Path | None:
+        """The folder for the images of another, and for a teacher's labels of them; None if they fit into memory."""
+        if self.memory and bytes_in_memory(source, scale, part) * self.copies <= self.memory:
+            return None
+        return self.folder / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"
+
+
+def read_data(
+    data: Path, scale: int, patch_size: int, cache: Cache, validation: Path | None = None
+) -> tuple[ImagePairs, ImagePairs]:
+    """Images to train on and to validate on.
+
+    Args:
+        data: Folder or packed file.
+        scale: Upscaling factor.
+        patch_size: Smallest side of an image to train on.
+        cache: Where decoded images are kept.
+        validation: Another folder or packed file; some photographs of `data` if not given.
 
     Raises:
         ValueError: If nothing is left to train on.
     """
-    read = partial(read_source, flags=flags, scale=scale)
-    images = read(flags.data, smallest_side=patch_size)
-    if flags.validation is not None:
-        return images, read(flags.validation, smallest_side=VALIDATED_SIDE * scale, part="valid")
+    images = read_source(data, scale, patch_size, cache)
+    if validation is not None:
+        return images, read_source(validation, scale, VALIDATED_SIDE * scale, cache, part="valid")
     names, held_out = hold_out_photographs(images.names, max(HOLD_OUT_EVERY, math.ceil(len(images) / MOST_HELD_OUT)))
     if not names:
         raise ValueError(
             f"`data` must hold at least two photographs, one of them to validate on, or --validation be given; images "
             f"whose names differ in a last number (lake_1, lake_2) count as one. "
-            f"Received: data={str(flags.data)!r} with {len(images)} of one"
+            f"Received: data={str(data)!r} with {len(images)} of one"
         )
     return dataclasses.replace(images.select(names), left_out=images.left_out), images.select(held_out)
 
 
-def read_source(
-    source: Path, flags: argparse.Namespace, scale: int, smallest_side: int, part: str = "train"
-) -> ImagePairs:
-    """The pairs of a packed file in memory, or of a folder in memory or, if that is too small, in a store."""
+def read_source(source: Path, scale: int, smallest_side: int, cache: Cache, part: str = "train") -> ImagePairs:
+    """The pairs of a packed file, in memory, or of a folder."""
     if source.is_file():
         return pair_images(unpack_images(source), scale)
-    store = find_store(source, flags, scale, part)
+    store = cache.find_store(source, scale, part)
+    if store is not None and cache.memory:
+        tell(f"{source}: more than the {cache.memory / 2**30:.1f} GiB of --memory; the images go to {store}")
     return read_pairs(source, scale, smallest_side=smallest_side, part=part, store=store, progress=progress_bar())
-
-
-def find_store(source: Path, flags: argparse.Namespace, scale: int, part: str = "train") -> Path | None:
-    """Where the images of a folder, and a teacher's labels of them, are kept on disk; None if they fit into memory."""
-    cache, memory = flags.cache, bytes_of_memory() / 2 if flags.memory is None else flags.memory * 2**30
-    if cache is None:
-        needed = bytes_in_memory(source, scale, part) * (1 if flags.teacher is None else 2)
-        if needed <= memory:
-            return None
-        cache = flags.output / "cache"
-        tell(
-            f"{source}: {needed / 2**30:.1f} GiB decoded, more than the {memory / 2**30:.1f} GiB of --memory; "
-            f"the images go to {cache}"
-        )
-    # One cache may serve several folders.
-    return cache / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"
 
 
 def progress_bar() -> Callable | None:

@@ -1,6 +1,7 @@
 """A recipe and images in, a trained network out."""
 
 import csv
+import dataclasses
 import errno
 import importlib.util
 import itertools
@@ -30,9 +31,8 @@ from keras_lisr.training.callbacks import (
     Validation,
     fill_with_averages,
 )
-from keras_lisr.training.checkpoints import Checkpoint, Steps, checkpoints, resume
+from keras_lisr.training.checkpoints import Checkpoint, Steps, TerminateOnNonFinite, checkpoints, resume
 from keras_lisr.training.distribution import Group, find_group, synchronize_batch_normalization
-from keras_lisr.training.guarded_model import GuardedModel, StopWhenSkipping, guarded
 from keras_lisr.training.kernel_gradient import speed_up_kernel_gradients
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
@@ -47,6 +47,7 @@ CROPS = 4
 CROP_SIZE = 144
 
 NO_SPACE = os.strerror(errno.ENOSPC)
+HAS_TQDM = bool(importlib.util.find_spec("tqdm"))  # A rented machine may have JAX, NumPy and little else.
 
 
 def fit(
@@ -74,7 +75,7 @@ def fit(
     run would have had. A recipe that has changed since is followed from there on; only its network has to be that of
     the checkpoint.
 
-    A step whose loss or gradient is not finite changes nothing and is counted, as `skipped`.
+    A step after which something is not finite ends the run; it goes on from the checkpoint before that.
 
     Args:
         recipe: What to train and how.
@@ -102,10 +103,10 @@ def fit(
         The network with the averaged weights of the last epoch, not compiled.
 
     Raises:
-        ValueError: If there are no validation images, `precision` is none of these, `output` holds the run of another
-            network, `start_from` is another network, the batch cannot be divided among the devices, or as
-            `PatchSampler` says.
-        FloatingPointError: If ten steps in a row are skipped.
+        ValueError: If there are no validation images, `precision` is none of these or float16 on several devices of
+            TensorFlow, `output` holds the run of another network, `start_from` is another network, the batch cannot be
+            divided among the devices, or as `PatchSampler` says.
+        FloatingPointError: If the loss, the weights or the optimizer are no longer finite.
         OSError: If the folder cannot be written to.
         ConnectionError: If another process of the run has died.
     """
@@ -114,103 +115,136 @@ def fit(
     keras.utils.set_random_seed(seed)
     if deterministic:
         make_deterministic()
-    output = Path(output)
-    checkpoint_folder = output / "checkpoints"
-    checkpoint_folder.mkdir(parents=True, exist_ok=True)
-
-    group = find_group(distribute)
-    if recipe.batch_size % group.devices:
-        raise ValueError(
-            f"`batch_size` must be a multiple of the number of devices. "
-            f"Received: batch_size={recipe.batch_size}, devices={group.devices}"
-        )
     if precision == "auto":
         precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
-    newest = max(checkpoints(checkpoint_folder), default=0)
-    going_on = newest > 0
-    # Before anything is loaded, for which JAX's processes would wait for each other.
-    group.require_same(
-        newest,
-        f"`output` must be one folder that all processes see. Received: output={str(output)!r}, at step {newest}",
+    run = Run(
+        recipe=recipe,
+        output=Path(output),
+        group=find_group(distribute),
+        precision=precision,
+        seed=seed,
+        steps_per_epoch=steps_per_epoch,
+        start_from=start_from,
+        teacher=teacher,
+        self_ensemble=self_ensemble,
+        hours=hours,
     )
-    with group.scope():
-        model = new_model(recipe, None if going_on else start_from, precision)
-        synchronize_batch_normalization(model, group)
-        first_step = resume(model, checkpoint_folder) if going_on else 0
+    model, first_step = start(run)
     network = build(recipe, precision)
     network.jit_compile = model.jit_compile
     if first_step < recipe.steps:
         training, validation = as_pairs(images, recipe.scale), as_pairs(validation, recipe.scale)
         if teacher is not None and training.labels is None:
             training = label_pairs(training, teacher, recipe.scale, self_ensemble=self_ensemble)
-        group.require_same(
+        if recipe.degradation is not None:
+            validation = degrade_pairs(validation, recipe.degradation, recipe.scale)
+        run.group.require_same(
             int(training.fingerprint()[:7], 16),
             f"`images` must be those of the first process. Received: {len(training)} images, not the same",
         )
-        sampler = recipe.sampler(training, seed)
-        if recipe.degradation is not None:
-            validation = degrade_pairs(validation, recipe.degradation, recipe.scale)
-        steps = Steps(first_step, min(steps_per_epoch, recipe.steps))
-        callbacks: list[keras.callbacks.Callback] = [StopWhenSkipping(checkpoint_folder, steps)]
-        if group.process == 0:
-            for leftover in output.rglob(PARTIAL):
-                leftover.unlink()  # Of a run that was killed while it wrote.
-            record_start(
-                output / "run.json",
-                recipe,
-                {"training": training, "validation": validation},
-                first_step=first_step,
-                steps_per_epoch=steps_per_epoch,
-                seed=seed,
-                precision=precision,
-                start_from=None if start_from is None else str(start_from),
-                teacher=None if teacher is None else getattr(teacher, "name", str(teacher)),
-                self_ensemble=self_ensemble,
-                devices=group.devices,
-            )
-            callbacks += run_callbacks(network, output, validation, recipe.scale, steps)
-        if hours is not None:
-            callbacks.append(TimeLimit(hours * 3600, group))
-        with group.scope():
-            train(model, recipe, sampler, steps, group, callbacks)
+        train(run, model, network, training, validation, Steps(first_step, min(steps_per_epoch, recipe.steps)))
     fill_with_averages(network, model)
     return network
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """What `fit` was asked for, less the images, with its names; and the devices that the run is spread over."""
+
+    recipe: Recipe
+    output: Path
+    group: Group
+    precision: str
+    seed: int
+    steps_per_epoch: int
+    start_from: str | Path | None
+    teacher: keras.Model | str | Path | None
+    self_ensemble: bool
+    hours: float | None
+
+    def __post_init__(self):
+        devices = self.group.devices
+        if self.recipe.batch_size % devices:
+            raise ValueError(
+                f"`batch_size` must be a multiple of the number of devices. "
+                f"Received: batch_size={self.recipe.batch_size}, devices={devices}"
+            )
+        if self.precision == "mixed_float16" and devices > 1 and keras.backend.backend() == "tensorflow":
+            raise ValueError(
+                f"`precision` must not be 'mixed_float16' on several devices under TensorFlow, where Keras looks for "
+                f"gradients that overflow on the first alone. Received: precision={self.precision!r}, devices={devices}"
+            )
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.output / "checkpoints"
+
+
+def start(run: Run) -> tuple[keras.Model, int]:
+    """The compiled model as its last checkpoint left it, or before its first step, and how many steps it has made."""
+    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    newest = max(checkpoints(run.checkpoints), default=0)
+    # Before anything is loaded, for which JAX's processes would wait for each other.
+    run.group.require_same(
+        newest,
+        f"`output` must be one folder that all processes see. Received: output={str(run.output)!r}, at step {newest}",
+    )
+    with run.group.scope():
+        model = new_model(run.recipe, None if newest else run.start_from, run.precision)
+        synchronize_batch_normalization(model, run.group)
+        return model, resume(model, run.checkpoints) if newest else 0
+
+
 def train(
-    model: GuardedModel,
-    recipe: Recipe,
-    sampler: PatchSampler,
-    steps: Steps,
-    group: Group,
-    callbacks: list[keras.callbacks.Callback],
+    run: Run, model: keras.Model, network: keras.Model, training: ImagePairs, validation: ImagePairs, steps: Steps
 ) -> None:
     """Makes the steps that are left."""
-    model.skipped.total.assign(steps.first - int(keras.ops.convert_to_numpy(model.optimizer.iterations)))
-    has_tqdm = bool(importlib.util.find_spec("tqdm"))  # A rented machine may have JAX, NumPy and little else.
-    progress = [Progress(steps, recipe.steps)] if has_tqdm and group.process == 0 else []
-    batches = training_batches(sampler, steps, group)
-    starts = [EpochStart(batches, steps)] if isinstance(batches, PatchSequence) else []
-    try:
-        model.fit(
-            batches,
-            shuffle=False,  # The sampler's order is the run's.
-            steps_per_epoch=steps.per_epoch,
-            initial_epoch=steps.first_epoch,
-            epochs=steps.first_epoch + math.ceil((recipe.steps - steps.first) / steps.per_epoch),
-            callbacks=starts + callbacks + progress,
-            verbose=0 if has_tqdm or group.process else "auto",
+    batches = training_batches(run.recipe.sampler(training, run.seed), steps, run.group)
+    callbacks: list[keras.callbacks.Callback] = [TerminateOnNonFinite(run.checkpoints, steps)]
+    if run.group.process == 0:
+        for leftover in run.output.rglob(PARTIAL):
+            leftover.unlink()  # Of a run that was killed while it wrote.
+        record_start(
+            run.output / "run.json",
+            run.recipe,
+            {"training": training, "validation": validation},
+            first_step=steps.first,
+            steps_per_epoch=run.steps_per_epoch,
+            seed=run.seed,
+            precision=run.precision,
+            start_from=None if run.start_from is None else str(run.start_from),
+            teacher=None if run.teacher is None else getattr(run.teacher, "name", str(run.teacher)),
+            self_ensemble=run.self_ensemble,
+            devices=run.group.devices,
         )
+        callbacks += run_callbacks(run, network, validation, steps)
+    if run.hours is not None:
+        callbacks.append(TimeLimit(run.hours * 3600, run.group))
+    if isinstance(batches, PatchSequence):
+        callbacks.append(EpochStart(batches, steps))
+    try:
+        with run.group.scope():
+            model.fit(
+                batches,
+                shuffle=False,  # The sampler's order is the run's.
+                steps_per_epoch=steps.per_epoch,
+                initial_epoch=steps.first_epoch,
+                epochs=steps.first_epoch + math.ceil((run.recipe.steps - steps.first) / steps.per_epoch),
+                callbacks=callbacks,
+                verbose=0 if HAS_TQDM or run.group.process else "auto",
+            )
     except Exception as error:
         if NO_SPACE in str(error) and not isinstance(error, OSError):  # TensorFlow's summary writer has its own types.
             raise OSError(f"the run could not be written: {NO_SPACE}") from error
         # What JAX makes of a connection that is gone depends on the moment.
-        if group.processes == 1 or not isinstance(error, RuntimeError | ValueError):
+        if run.group.processes == 1 or not isinstance(error, RuntimeError | ValueError):
             raise
-        raise group.lost(error) from error
+        raise run.group.lost(error) from error
     finally:
-        for bar in progress:
-            bar.close()
+        for callback in callbacks:
+            if isinstance(callback, keras.callbacks.CSVLogger | Progress):
+                callback.on_train_end()  # An error leaves its file or line open.
 
 
 def as_pairs(images: Sequence[np.ndarray] | ImagePairs, scale: int) -> ImagePairs:
@@ -219,19 +253,20 @@ def as_pairs(images: Sequence[np.ndarray] | ImagePairs, scale: int) -> ImagePair
 
 
 def run_callbacks(
-    network: keras.Model, output: Path, validation: ImagePairs, scale: int, steps: Steps
+    run: Run, network: keras.Model, validation: ImagePairs, steps: Steps
 ) -> list[keras.callbacks.Callback]:
     """What validates, watches and writes."""
-    log = output / "log.csv"
+    scale, log = run.recipe.scale, run.output / "log.csv"
     best_psnr = cut_log(log, steps.first)
     return [
         Averages(network),
         Validation(network, validation, scale, steps),
-        AveragedModel(network, output, best_psnr=best_psnr),
+        AveragedModel(network, run.output, best_psnr=best_psnr),
         keras.callbacks.CSVLogger(str(log), append=steps.first > 0),
-        *tensorboard(network, output / "tensorboard", validation, scale, steps),
+        *tensorboard(network, run.output / "tensorboard", validation, scale, steps),
+        *([Progress(steps, run.recipe.steps)] if HAS_TQDM else []),
         # After all that writes: an epoch with a checkpoint lacks nothing else.
-        Checkpoint(output / "checkpoints", steps),
+        Checkpoint(run.checkpoints, steps),
     ]
 
 
@@ -252,19 +287,19 @@ def tensorboard(
     ]
 
 
-def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> GuardedModel:
+def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> keras.Model:
     """The compiled network before its first step."""
-    network = build(recipe, precision)
+    model = build(recipe, precision)
     if start_from is not None:
-        warm_start(network, start_from)
-    model = GuardedModel(network.input, network.output, name=network.name)
+        warm_start(model, start_from)
     jit_compile: bool | str = "auto"
     if keras.backend.backend() == "tensorflow" and not has_gpu():
         jit_compile = False  # On processors XLA is slower than oneDNN, several times so for depthwise convolutions.
         speed_up_kernel_gradients(model)
-    model.compile(
-        guarded(recipe.make_optimizer(), precision), recipe.loss, jit_compile=jit_compile, auto_scale_loss=False
-    )
+    optimizer = recipe.make_optimizer()
+    if precision == "mixed_float16":  # Keras would do so by itself, but not when it loads the model.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model.compile(optimizer, recipe.loss, jit_compile=jit_compile)
     model.optimizer.build(model.trainable_variables)
     return model
 

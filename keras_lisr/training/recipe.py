@@ -29,7 +29,7 @@ class Recipe:
         candidates: Patches drawn for each one trained on; the most detailed are kept, see `PatchSampler`.
         degradation: What makes the low-resolution patches in place of bicubic, for a network that is to serve photos as
             they are.
-        smooth_share: What part of the patches are colours and gradients, lest the network tint what is flat.
+        smooth_share: What part of the patches are colours and gradients, so that the network does not tint flat areas.
         label_share: Where there is a teacher, what part of the targets its labels are in the first step and, changing
             evenly until then, in the last; the originals are the rest.
         loss: Name of a Keras loss, or one itself.

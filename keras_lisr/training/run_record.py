@@ -15,7 +15,7 @@ import keras
 
 from keras_lisr.data.image_pairs import ImagePairs
 from keras_lisr.training.recipe import Recipe
-from keras_lisr.whole_files import set_aside, written_whole
+from keras_lisr.whole_files import written_whole
 
 PACKAGES = ("keras_lisr", "keras", "tensorflow", "tensorflow-cpu", "jax", "jaxlib", "torch", "numpy", "pillow")
 
@@ -29,7 +29,7 @@ def record_start(file: Path, recipe: Recipe, images: dict[str, ImagePairs], **ot
         images: What it is trained and validated on, of which a fingerprint is kept, and what was left out.
         **others: What else belongs in it: seed, precision, first step.
     """
-    started = read_starts(file)
+    started = json.loads(file.read_text()) if file.exists() else []
     described = {
         name: {"count": len(pairs), "fingerprint": pairs.fingerprint(), "left_out": pairs.left_out}
         for name, pairs in images.items()
@@ -59,20 +59,6 @@ def record_start(file: Path, recipe: Recipe, images: dict[str, ImagePairs], **ot
     )
     with written_whole(file) as partial:
         partial.write_text(json.dumps(started, indent=2) + "\n")
-
-
-def read_starts(file: Path) -> list[dict[str, Any]]:
-    """The starts in a record, none where there is no record; a damaged one is set aside."""
-    if not file.exists():
-        return []
-    try:
-        starts = json.loads(file.read_text())
-        if isinstance(starts, list) and all("images" in start for start in starts):
-            return starts
-    except (TypeError, ValueError):
-        pass
-    logging.getLogger(__name__).warning("%s was damaged and is now %s", file, set_aside(file).name)
-    return []
 
 
 def plain(value: Any) -> Any:

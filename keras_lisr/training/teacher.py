@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from keras_lisr.data.image_pairs import ImagePairs, hold_with_progress
-from keras_lisr.data.image_store import Item, checksum
+from keras_lisr.data.image_store import HeldImages, Item
 from keras_lisr.inference import Upscaler
 from keras_lisr.zoo import load_model
 
@@ -37,7 +37,7 @@ def label_pairs(
         teacher: Preset, `.keras` file or model.
         scale: Upscaling factor that the teacher must have.
         self_ensemble: Whether the teacher averages over the eight flips and quarter turns: eight times the work.
-        store: Folder of a store for the labels, as for `read_pairs`; None holds them in memory.
+        store: Folder for files of them, as for `read_pairs`; None holds them in memory.
         progress: As for `read_pairs`.
 
     Returns:
@@ -56,20 +56,19 @@ def label_pairs(
     made_by = {"teacher": fingerprint(model), "self_ensemble": self_ensemble}
     one_at_a_time = threading.Lock()  # The network uses all processors by itself, and compiles at its first call.
 
-    def label(image):
+    def label(i):
         with one_at_a_time:
-            return upscaler(image)
+            return upscaler(pairs.low_resolution[i])
 
     items = [
-        Item(name, {**made_by, "low_resolution": checksum(image)}, partial(label, image))
-        for name, image in zip(pairs.names, pairs.low_resolution, strict=True)
+        Item(name, {**made_by, "low_resolution": zlib.crc32(image.tobytes())}, partial(label, i))
+        for i, (name, image) in enumerate(zip(pairs.names, pairs.low_resolution, strict=True))
     ]
-    held = hold_with_progress(f"labels_x{scale}", items, store, progress)
-    if not held.images:
-        raise ValueError(f"`teacher` must be able to label the images. Received: {next(iter(held.problems.values()))}")
-    labelled = pairs.select(held.images)
+    labels, problems = hold_with_progress(f"labels_x{scale}", items, store, progress)
+    if not labels:
+        raise ValueError(f"`teacher` must be able to label the images. Received: {next(iter(problems.values()))}")
     return dataclasses.replace(
-        labelled, labels=list(held.images.values()), left_out={**pairs.left_out, **held.problems}
+        pairs.select(labels), labels=HeldImages(list(labels.values())), left_out={**pairs.left_out, **problems}
     )
 
 
@@ -86,8 +85,7 @@ def pair_with_labels(
     """
     named = images if isinstance(images, dict) else {str(i): image for i, image in enumerate(images)}
     nothing = [np.empty((0, 0, 3), np.uint8)] * len(named)
-    pairs = ImagePairs(list(named), list(named.values()), nothing, [(checksum(image), 0) for image in named.values()])
-    labelled = label_pairs(pairs, teacher, scale, **options)
+    labelled = label_pairs(ImagePairs(list(named), list(named.values()), nothing), teacher, scale, **options)
     assert labelled.labels is not None
     return dataclasses.replace(labelled, high_resolution=labelled.labels)
 

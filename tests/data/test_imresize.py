@@ -127,20 +127,13 @@ def test_result_is_contiguous_and_the_image_untouched(image):
 
 
 @pytest.mark.parametrize(
-    ("image", "scale", "message"),
+    ("image", "scale", "name"),
     [
-        (np.zeros((8, 8), np.int32), 2, "must be uint8, float32 or float64. Received: image.dtype=int32"),
-        (np.zeros((8, 8), np.float16), 2, "Received: image.dtype=float16"),
-        (np.zeros(8), 2, r"Received: image.shape=\(8,\)"),
-        (np.zeros((1, 8, 8, 3)), 2, r"Received: image.shape=\(1, 8, 8, 3\)"),
-        (np.zeros((8, 8)), 0, "`scale` must be a positive number. Received: scale=0"),
-        (np.zeros((8, 8)), -2, "Received: scale=-2"),
-        (np.zeros((8, 8)), math.nan, "Received: scale=nan"),
-        (np.zeros((8, 8)), math.inf, "Received: scale=inf"),
-        (np.zeros((0, 8)), 2, "`image` is too small for `scale`"),
-        (np.zeros((8, 8)), 1e-10, "`image` is too small for `scale`"),
+        *((np.zeros((8, 8), dtype), 2, "image") for dtype in (np.int32, np.float16)),
+        *((np.zeros(shape), 2, "image") for shape in (8, (1, 8, 8, 3), (0, 8))),
+        *((np.zeros((8, 8)), scale, "scale") for scale in (0, -2, math.nan, math.inf, 1e-10)),
     ],
 )
-def test_refuses(image, scale, message):
-    with pytest.raises(ValueError, match=message):
+def test_refuses(image, scale, name):
+    with pytest.raises(ValueError, match=f"`{name}`"):
         imresize(image, scale)

@@ -96,7 +96,7 @@ def test_a_table_is_trained_measured_printed_and_gone_on_with(module, cells, fla
     for change in (["--steps", "3"], ["--data", str(tmp_path / "Tiny")]):
         assert tables.main("Table", cells, [*flags, *change]) == 2
         errors = capsys.readouterr().err
-        assert "`output` must be a new folder or one of these settings" in errors and errors.count("\n") == 1
+        assert "`output`" in errors and errors.count("\n") == 1
 
     (tmp_path / "Tiny").rename(tmp_path / "Other")
     assert tables.main("Table", cells, [*flags, "--evaluate", str(tmp_path / "Other")]) == 0

@@ -31,11 +31,12 @@ import keras
 from keras_lisr.training import Recipe, command, warmup_cosine
 from keras_lisr.zoo import imdn
 
-def loss(true, predicted):  # Not finite for the white photograph, so that steps are skipped.
+def spoilt(true, predicted):  # Not finite for the white photograph.
     error = keras.ops.mean(keras.ops.abs(true - predicted), axis=(1, 2, 3))
     return error + keras.ops.where(keras.ops.mean(true, axis=(1, 2, 3)) == 1, float("inf"), 0.0)
 
-def recipe(scale: int = 2, blocks: int = 1, ggas: bool = True):
+def recipe(scale: int = 2, blocks: int = 1, ggas: bool = True, spoil: bool = False):
+    loss = spoilt if spoil else "mean_absolute_error"
     build = partial(imdn, scale, ggas=ggas, cwss=True, attention=None, num_filters=8, num_blocks=blocks)
     return Recipe(build=build, scale=scale, steps=50, learning_rate=1e-3, schedule=warmup_cosine(5), patch_size=16,
                   batch_size=4, loss=loss)
@@ -80,7 +81,7 @@ def assert_same_curve(one, other):
     for mine, yours in zip(log(one), log(other), strict=True):
         assert float(mine["loss"]) == pytest.approx(float(yours["loss"]), rel=1e-4)
         assert float(mine["val_psnr"]) == pytest.approx(float(yours["val_psnr"]), abs=1e-2)
-        assert (mine["step"], mine["skipped"]) == (yours["step"], yours["skipped"])
+        assert mine["step"] == yours["step"]
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,6 @@ def alone(photographs, tmp_path_factory):
     output = tmp_path_factory.mktemp("alone")
     finish(start(photographs, output))
     assert float(log(output)[-1]["loss"]) < 0.8 * float(log(output)[0]["loss"])
-    assert 5 < float(log(output)[-1]["skipped"]) < 45
     return output
 
 
@@ -101,12 +101,21 @@ def test_two_devices_have_the_losses_of_one(photographs, alone, tmp_path):
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="several devices are TensorFlow's and JAX's")
-def test_what_is_not_finite_on_one_device_is_refused_on_all(photographs, tmp_path):
+def test_what_is_not_finite_on_one_device_ends_the_run_of_all(photographs, tmp_path):
     """Without GGAS: its batch normalization would carry it to the other device."""
+    flags = ["--no-ggas", "--spoil", "--distribute", "--steps-per-epoch", "1"]
+    messages = []
     for devices in (1, 2):
-        finish(start(photographs, tmp_path / str(devices), "--no-ggas", "--distribute", devices=devices))
-    assert float(log(tmp_path / "2")[-1]["skipped"]) > 5
-    assert_same_curve(tmp_path / "2", tmp_path / "1")
+        process = start(photographs, tmp_path / str(devices), *flags, devices=devices)
+        messages.append(process.communicate(timeout=200)[1].splitlines()[-1])
+        assert process.returncode == 1
+    assert "not finite" in messages[0] and messages[0].replace("/1/", "/2/") == messages[1]
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="Keras looks at the gradients of the first device alone")
+def test_float16_on_several_devices_is_refused(photographs, tmp_path):
+    process = start(photographs, tmp_path, "--distribute", "--precision", "mixed_float16", devices=2)
+    assert "`precision`" in process.communicate(timeout=100)[1] and process.returncode == 2
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="several devices are TensorFlow's and JAX's")
@@ -114,7 +123,7 @@ def test_a_batch_that_cannot_be_divided_is_refused(photographs, tmp_path):
     process = start(photographs, tmp_path, "--distribute", "--batch-size", "3", devices=2)
     errors = process.communicate(timeout=100)[1]
     assert process.returncode == 2
-    assert "must be a multiple of the number of devices. Received: batch_size=3, devices=2" in errors
+    assert "`batch_size`" in errors
 
 
 def start_two(photographs, outputs, *flags, devices=1):
@@ -171,7 +180,7 @@ def test_the_clock_of_the_first_process_ends_all(photographs, tmp_path):
 @pytest.mark.skipif(BACKEND != "jax", reason="several processes are JAX's")
 def test_processes_that_do_not_see_the_same_folder_are_refused(photographs, alone, tmp_path):
     first, second = start_two(photographs, [tmp_path, alone])
-    assert "`output` must be one folder that all processes see. Received: output=" in second.communicate(timeout=200)[1]
+    assert "`output`" in second.communicate(timeout=200)[1]
     assert second.returncode == 2
     first.communicate(timeout=200)
     assert first.returncode not in (0, None)  # Ours, or that of JAX, which ends a process that waits for a dead one.
@@ -184,9 +193,9 @@ def test_one_device_is_a_group_of_its_own():
 def test_what_a_backend_cannot_do_is_refused(monkeypatch):
     monkeypatch.setenv(SEVERAL_HOSTS, "2")
     if BACKEND != "jax":
-        with pytest.raises(ValueError, match=f"several hosts .* that of JAX. Received: KERAS_BACKEND={BACKEND}"):
+        with pytest.raises(ValueError, match="KERAS_BACKEND"):
             find_group(False)
     monkeypatch.delenv(SEVERAL_HOSTS)
     if BACKEND == "torch":
-        with pytest.raises(ValueError, match="Several devices need the TensorFlow or JAX backend"):
+        with pytest.raises(ValueError, match="KERAS_BACKEND"):
             find_group(True)

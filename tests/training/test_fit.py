@@ -104,7 +104,6 @@ def test_learns_and_leaves_a_complete_folder(recipe, images, tmp_path):
     assert float(rows[-1]["loss"]) < 0.5 * float(rows[0]["loss"])
     assert float(rows[-1]["val_psnr"]) > float(rows[0]["val_psnr"]) + 1
     assert [int(row["step"]) for row in rows] == [10, 20, 30, 40]
-    assert {float(row["skipped"]) for row in rows} == {0}
     assert {file.name for file in tmp_path.iterdir()} == {
         *("averaged.keras", "best.keras", "checkpoints", "log.csv", "run.json", "tensorboard")
     }
@@ -152,7 +151,7 @@ def test_a_stopped_run_in_mixed_precision_goes_on(recipe, images, tmp_path, firs
     assert first_steps == [0, 2]
     assert [row["epoch"] for row in log(tmp_path)] == ["0", "1"]
     optimizer = checkpoint(tmp_path, 4).optimizer
-    assert float(optimizer.dynamic_scale) == (2**15 if precision == "mixed_float16" else 1)
+    assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer) is (precision == "mixed_float16")
     assert int(optimizer.iterations) == 4
     assert model.get_layer("block_1_conv").compute_dtype == precision.removeprefix("mixed_")
 
@@ -199,20 +198,35 @@ def test_longer_epochs_leave_the_log(recipe, images, tmp_path):
     assert [int(row["step"]) for row in log(tmp_path)] == [2, 4, 6, 8, 10, 12, 18]
 
 
-@pytest.mark.parametrize(("precision", "loss_scale"), [("mixed_bfloat16", 1), ("mixed_float16", 2**15)])
-def test_another_precision_goes_on(recipe, images, tmp_path, first_steps, precision, loss_scale):
+def test_another_precision_goes_on_if_it_scales_the_loss_no_more_and_no_less(recipe, images, tmp_path, first_steps):
     run(dataclasses.replace(recipe, steps=2), images, tmp_path, steps_per_epoch=2)
     longer = dataclasses.replace(recipe, steps=4)
-    run(longer, images, tmp_path, steps_per_epoch=2, precision=precision)
+    with pytest.raises(ValueError, match="`output`"):
+        run(longer, images, tmp_path, steps_per_epoch=2, precision="mixed_float16")
+    run(longer, images, tmp_path, steps_per_epoch=2, precision="mixed_bfloat16")
     assert first_steps == [0, 2]
-    assert float(checkpoint(tmp_path, 4).optimizer.dynamic_scale) == loss_scale
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_a_run_that_is_no_longer_finite_ends_and_goes_on_from_its_last_good_checkpoint(
+    recipe, images, tmp_path, precision
+):
+    options = {"precision": precision, "steps_per_epoch": 5}
+    short = dataclasses.replace(recipe, steps=10)
+    whole = run(short, images, tmp_path / "whole", **options)
+    run(short, images, tmp_path / "run", hours=0, **options)
+    with pytest.raises(FloatingPointError, match="step_00000005.keras") as error:
+        run(dataclasses.replace(short, learning_rate=1e30), images, tmp_path / "run", **options)
+    assert len(str(error.value).splitlines()) == 1
+    assert list(checkpoints(tmp_path / "run" / "checkpoints")) == [5]
+    assert_equal_weights(whole, run(short, images, tmp_path / "run", **options))
 
 
 def test_the_run_of_another_network_is_left_alone(recipe, images, tmp_path):
     run(dataclasses.replace(recipe, steps=10), images, tmp_path)
     before = {file: file.read_bytes() for file in tmp_path.rglob("*.*") if file.is_file()}
     wider = dataclasses.replace(recipe, build=partial(fsrcnn, 2, num_filters=9, num_shrunk_filters=4, num_blocks=1))
-    with pytest.raises(ValueError, match="`output` must be a new folder, or that of a run of this network") as error:
+    with pytest.raises(ValueError, match="`output`") as error:
         run(wider, images, tmp_path)
     assert len(str(error.value).splitlines()) == 1
     assert all(file.read_bytes() == content for file, content in before.items())
@@ -242,7 +256,7 @@ def test_a_damaged_log_is_set_aside(tmp_path, caplog, text):
     (tmp_path / "log.csv").write_text(text)
     assert cut_log(tmp_path / "log.csv", 10) == -math.inf
     assert (tmp_path / "log.damaged.csv").read_text() == text and not (tmp_path / "log.csv").exists()
-    assert "log.csv was damaged and is now log.damaged.csv" in caplog.text
+    assert "log.damaged.csv" in caplog.text
 
 
 def test_starts_from_given_weights(recipe, images, tmp_path):
@@ -271,7 +285,7 @@ def test_another_network_to_start_from_is_refused(tmp_path, other):
     small = {"num_filters": 4, "num_shrunk_filters": 2, "num_blocks": 1}
     fsrcnn(2, **{**small, **other}).save(tmp_path / "other.keras")
     for scale in (2, 4):
-        with pytest.raises(ValueError, match="`start_from` must be a network of this kind, .*other.keras', in which '"):
+        with pytest.raises(ValueError, match="`start_from`.*other.keras"):
             warm_start(fsrcnn(scale, **small), tmp_path / "other.keras")
 
 
@@ -295,7 +309,7 @@ def test_a_run_shorter_than_an_epoch_has_only_its_own_steps(recipe, images, tmp_
 
 
 def test_needs_validation_images(recipe, images, tmp_path):
-    with pytest.raises(ValueError, match="at least one image"):
+    with pytest.raises(ValueError, match="`validation`"):
         run(recipe, images, tmp_path, validation=[])
 
 
