@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_lisr.batch.storage import File, Url, existing, files_below, kind_of, parse
+from keras_lisr.batch.storage import File, Url, files_below, find_existing, kind_of, parse
 from keras_lisr.pictures.formats import FORMATS, READABLE, check_output, format_of
 
 AS_INPUT = "auto"
@@ -18,7 +18,7 @@ class Job:
     """One picture to upscale.
 
     Args:
-        source: File to read: a path, or the URL of one that `StoredWorker` fetches.
+        source: File to read: a path, or the URL of one.
         target: File to write, in the format of its suffix; likewise.
     """
 
@@ -297,7 +297,7 @@ def check_free(jobs: Sequence[Job]) -> None:
         ValueError: If a target exists.
         OSError: If a storage cannot be reached.
     """
-    there = existing(job.target for job in jobs)
+    there = find_existing(job.target for job in jobs)
     if there:
         first = next(job.target for job in jobs if job.target in there)
         others = f" and {len(there) - 1} more" if len(there) > 1 else ""

@@ -106,9 +106,7 @@ def test_a_killed_worker_loses_and_repeats_nothing(s3, album):
         process = start(*command, "--workers", 2)
         wait_until(lambda: process.poll() is not None or len(versions(s3, "there")) >= 12)
         assert process.poll() is None, process.communicate()
-        kill(workers_of(raylets(cluster)[1])[0])
+        kill(wait_until(lambda: workers_of(raylets(cluster)[1]))[0])
         _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
-        assert errors.startswith("keras-lisr: note: a worker died") and errors.count("\n") == 1
-        assert os.listdir(folder) == []
+        assert (process.returncode, errors) == (0, "")
     check_all(s3, "there", album)

@@ -58,31 +58,28 @@ def times(folder):
 
 def check_all(many, out, log, before):
     """Every result is there, once, equal to that of a single process, and what was there was left alone."""
-    assert sorted(os.listdir(out)) == [f"{i:03}.png" for i in range(COUNT)]
+    assert sorted(times(out)) == [f"{i:03}.png" for i in range(COUNT)]
     for i in range(COUNT):
         assert (out / f"{i:03}.png").read_bytes() == (many / "alone" / f"{i:03}.png").read_bytes()
     after = times(out)
     assert {name: after[name] for name in before} == before
     *records, summary = map(json.loads, log.read_text().splitlines())
     assert sorted(record["target"] for record in records) == [str(out / f"{i:03}.png") for i in range(COUNT)]
-    assert summary["written"] == COUNT
+    assert summary["written"] + summary["skipped"] == COUNT and summary["skipped"] <= 2
 
 
-@pytest.mark.parametrize("victim", ["worker", "node"])
+@pytest.mark.parametrize("victim", ["process", "node"])
 def test_what_is_killed_loses_and_repeats_nothing(many, cluster, started, victim):
     process, out, log, before = started
-    nodes = raylets(cluster)
-    workers = [workers_of(node) for node in nodes]
-    assert [len(found) for found in workers] == [1, 1]
-    for killed in workers[1] if victim == "worker" else [nodes[1], *workers[1]]:
+    node = raylets(cluster)[1]
+    at_work = wait_until(lambda: workers_of(node))
+    for killed in at_work if victim == "process" else [node, *at_work]:
         kill(killed)
     printed, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
+    assert (process.returncode, errors) == (0, "")
     assert printed.splitlines()[-1].startswith(f"{COUNT} pictures in ")
     assert printed.count("\n") == COUNT + 1
-    assert errors.startswith("keras-lisr: note: a worker died") and errors.count("\n") == 1
     check_all(many, out, log, before)
-    assert os.listdir(cluster.copies) == []
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
