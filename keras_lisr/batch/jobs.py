@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,15 +143,14 @@ def pictures_below(folder: Path, recursive: bool, output: str | Path | None) -> 
         unreadable.append(Path(error.filename))
 
     seen = set() if output is None or is_same(folder, output) else {identity(output)}
-    # Links come last, so that a folder which is linked, too, keeps its own place.
-    found = [folder]
-    for parent, folders, names in chain.from_iterable(os.walk(start, onerror=note) for start in found):
+    for parent, folders, names in os.walk(folder, onerror=note, followlinks=True):
         real = os.path.realpath(parent)
-        folders[:] = sorted(name for name in folders if recursive and real not in seen and not name.startswith("."))
         if real in seen:
+            folders.clear()
             continue
         seen.add(real)
-        found += (path for path in (Path(parent, name) for name in folders) if path.is_symlink())
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        folders.sort(key=lambda name: (os.path.islink(os.path.join(parent, name)), name))  # Links come last.
         for path in (Path(parent, name) for name in sorted(names) if not name.startswith(".")):
             # A broken link is one that is reported; from a pipe nothing would ever come.
             if path.suffix.lower() in READABLE and (path.is_file() or not path.exists()):

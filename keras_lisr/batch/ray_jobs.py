@@ -18,11 +18,8 @@ from keras_lisr.preset_index import LITERT
 
 CPUS_OF_A_TASK = 2  # More help one picture less than they help another one.
 MOST_TRIES = 3
-IN_FLIGHT = (
-    256  # As many tasks as Ray is given at a time, so that it sees that there is more to do than it has room for.
-)
 PATIENCE = 300.0  # Seconds without any node that could do a task: as long as machines take that replace others.
-FAREWELL = 30.0  # Seconds for tasks to end when the work is stopped.
+FAREWELL = 30.0  # Seconds for tasks to end when nothing more is to be done.
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,8 @@ def run_on_ray(
     Whatever dies, a process or its whole node, no picture is lost and no result seen that is not whole: Ray does again
     what was not finished. A picture over which three processes have died fails.
 
-    Where the iterator is closed, or Ctrl-C interrupts it, what is at work is dropped.
+    Where the iterator is closed, or Ctrl-C interrupts it, nothing more is begun, and what is at work has half a minute
+    to be finished.
 
     Args:
         jobs: What is to be done; all nodes must see the files under the same paths, or they are URLs. If the plan does
@@ -107,28 +105,29 @@ def run_on_ray(
 
     if not ray.is_initialized():
         raise ValueError("Ray must be connected to a cluster, by `connect` or ray.init. Received: no connection")
-    needs = choose_resources(find_nodes(), workers, uses_gpus=not model.name.endswith(LITERT))
-    upscale = ray.remote(upscale_one).options(**needs, max_retries=MOST_TRIES - 1)
-    threads = needs["num_cpus"]
+    needs = choose_needs(find_nodes(), workers, uses_gpus=not model.name.endswith(LITERT))
+    threads, gpus = needs["CPU"], needs.get("GPU", 0)
+    upscale = ray.remote(upscale_one).options(num_cpus=threads, num_gpus=gpus, max_retries=MOST_TRIES - 1)
     request = ray.put(Request(model, plan, threads, make_environment(threads)))
     waiting = iter(jobs)
     at_work: dict[Any, Job] = {}
     try:
         while True:
-            for job in islice(waiting, (workers or IN_FLIGHT) - len(at_work)):
+            slots = count_slots(find_nodes(), needs)
+            # Some wait for their turn, so that Ray sees that more nodes would be of use.
+            for job in islice(waiting, max(0, (workers or 2 * slots or 1) - len(at_work))):
                 at_work[upscale.remote([request], job)] = job
             if not at_work:
                 return
             done, _ = ray.wait(list(at_work), timeout=patience)
-            if not done and not any(node.get("CPU", 0) >= threads for node in find_nodes()):
+            if not done and not slots:
                 raise OSError(
                     f"The cluster must have a node with {threads} processors. Received: none for {patience:g} seconds"
                 )
             for reference in done:
                 yield take(reference, at_work.pop(reference))
     finally:
-        for reference in at_work:
-            ray.cancel(reference)
+        # Without `ray.cancel`, by which Ray 2.60 aborts this process now and then.
         if at_work:
             ray.wait(list(at_work), num_returns=len(at_work), timeout=FAREWELL)
 
@@ -157,8 +156,8 @@ def find_nodes() -> list[Mapping[str, float]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
-def choose_resources(nodes: Sequence[Mapping[str, float]], workers: int | None, *, uses_gpus: bool) -> dict[str, int]:
-    """What of a node a task gets, as Ray takes it.
+def choose_needs(nodes: Sequence[Mapping[str, float]], workers: int | None, *, uses_gpus: bool) -> dict[str, int]:
+    """What of a node each task gets.
 
     Args:
         nodes: What each has.
@@ -167,21 +166,25 @@ def choose_resources(nodes: Sequence[Mapping[str, float]], workers: int | None, 
 
     Example:
 
-    >>> choose_resources([{"CPU": 8.0}, {"CPU": 2.0}], None, uses_gpus=True)
-    {'num_cpus': 2, 'num_gpus': 0}
-    >>> choose_resources([{"CPU": 8.0}, {"CPU": 2.0}], workers=2, uses_gpus=True)
-    {'num_cpus': 4, 'num_gpus': 0}
-    >>> choose_resources([{"CPU": 16.0, "GPU": 2.0}], None, uses_gpus=True)
-    {'num_cpus': 1, 'num_gpus': 1}
+    >>> choose_needs([{"CPU": 8.0}, {"CPU": 2.0}], None, uses_gpus=True)
+    {'CPU': 2}
+    >>> choose_needs([{"CPU": 8.0}, {"CPU": 2.0}], workers=2, uses_gpus=True)
+    {'CPU': 4}
+    >>> choose_needs([{"CPU": 16.0, "GPU": 2.0}], None, uses_gpus=True)
+    {'CPU': 1, 'GPU': 1}
     """
     if uses_gpus and any(node.get("GPU") for node in nodes):
-        return {"num_cpus": 1, "num_gpus": 1}
-    cpus = [int(node.get("CPU", 0)) for node in nodes]
-    most = max(cpus, default=1)
+        return {"CPU": 1, "GPU": 1}
+    most = max((int(node.get("CPU", 0)) for node in nodes), default=1)
     if workers is None:
-        return {"num_cpus": max(1, min(CPUS_OF_A_TASK, most)), "num_gpus": 0}
-    enough = (each for each in range(most, 1, -1) if sum(there // each for there in cpus) >= workers)
-    return {"num_cpus": next(enough, 1), "num_gpus": 0}
+        return {"CPU": max(1, min(CPUS_OF_A_TASK, most))}
+    enough = (cpus for cpus in range(most, 1, -1) if count_slots(nodes, {"CPU": cpus}) >= workers)
+    return {"CPU": next(enough, 1)}
+
+
+def count_slots(nodes: Sequence[Mapping[str, float]], needs: Mapping[str, int]) -> int:
+    """How many tasks there is room for."""
+    return sum(min(int(node.get(name, 0)) // need for name, need in needs.items()) for node in nodes)
 
 
 def make_environment(threads: int) -> dict[str, str]:

@@ -14,7 +14,7 @@ from ray_clusters import TESTS
 
 from keras_lisr import zoo
 from keras_lisr.batch import Plan, ShippedModel, connect, find_jobs, run_on_ray
-from keras_lisr.batch.ray_jobs import Request, choose_resources, make_environment
+from keras_lisr.batch.ray_jobs import Request, choose_needs, make_environment
 from keras_lisr.pictures import PictureUpscaler, read_picture
 from keras_lisr.runtime import LiteRTUpscaler
 
@@ -101,8 +101,7 @@ def test_what_cannot_be_loaded_is_one_error(cluster, pictures, model, tmp_path):
 
 
 def test_a_cluster_without_room_is_told(cluster, pictures, model, tmp_path, monkeypatch):
-    needs = {"num_cpus": 1000, "num_gpus": 0}
-    monkeypatch.setattr("keras_lisr.batch.ray_jobs.choose_resources", lambda *arguments, **options: needs)
+    monkeypatch.setattr("keras_lisr.batch.ray_jobs.choose_needs", lambda *arguments, **options: {"CPU": 1000})
     with pytest.raises(OSError, match="1000 processors"):
         list(run_on_ray(find_jobs([pictures], tmp_path / "out"), ShippedModel.of(model), Plan(), patience=1.0))
 
@@ -122,20 +121,20 @@ def test_a_result_that_is_there_is_done_again_only_if_it_may_be_replaced(album, 
 
 
 @pytest.mark.parametrize(
-    ("nodes", "workers", "cpus", "gpus"),
+    ("nodes", "workers", "needs"),
     [
-        ([{"CPU": 64.0}, {}], None, 2, 0),
-        ([{"CPU": 1.0}, {"CPU": 1.0}], None, 1, 0),
-        ([{"CPU": 8.0}] * 3, 2, 8, 0),
-        ([{"CPU": 3.0}, {"CPU": 5.0}], 3, 2, 0),
-        ([{"CPU": 2.0}], 5, 1, 0),  # More may come.
-        ([], None, 1, 0),
-        ([{"CPU": 8.0}, {"CPU": 16.0, "GPU": 4.0}], None, 1, 1),
+        ([{"CPU": 64.0}, {}], None, {"CPU": 2}),
+        ([{"CPU": 1.0}, {"CPU": 1.0}], None, {"CPU": 1}),
+        ([{"CPU": 8.0}] * 3, 2, {"CPU": 8}),
+        ([{"CPU": 3.0}, {"CPU": 5.0}], 3, {"CPU": 2}),
+        ([{"CPU": 2.0}], 5, {"CPU": 1}),  # More may come.
+        ([], None, {"CPU": 1}),
+        ([{"CPU": 8.0}, {"CPU": 16.0, "GPU": 4.0}], None, {"CPU": 1, "GPU": 1}),
     ],
 )
-def test_tasks_share_what_there_is(nodes, workers, cpus, gpus):
-    assert choose_resources(nodes, workers, uses_gpus=True) == {"num_cpus": cpus, "num_gpus": gpus}
-    assert choose_resources(nodes, workers, uses_gpus=False)["num_gpus"] == 0
+def test_tasks_share_what_there_is(nodes, workers, needs):
+    assert choose_needs(nodes, workers, uses_gpus=True) == needs
+    assert "GPU" not in choose_needs(nodes, workers, uses_gpus=False)
 
 
 def test_other_processes_compute_as_this_one_would(monkeypatch):
