@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from keras_lisr.batch import Plan, ShippedModel, Task, connected, find_jobs, run_jobs, run_on_ray
+from keras_lisr.batch import Plan, ShippedModel, Task, connect, find_jobs, run_jobs, run_on_ray
 from keras_lisr.cli.silent_start import silent_start
 from keras_lisr.preset_index import DEFAULT_PRESET
 
 ROOT = Path(__file__).parents[1]
+PLAN = Plan(precision="float32")  # By default, each process measures what is faster.
 
 
 def main() -> None:
@@ -41,14 +42,14 @@ def main() -> None:
         print("| workers | nodes | threads of each | pictures/s | seconds until all work |")
         print("| --- | --- | ---: | ---: | ---: |")
         with silent_start():
-            worker = Plan().worker(Plan().load(flags.model))
+            worker = PLAN.worker(PLAN.load(flags.model))
         report("none: a single process", "", os.cpu_count() or 1, 1, run_jobs(jobs_of(folder, "alone"), worker))
         del worker
         model = ShippedModel.of(flags.model)
         for workers, nodes, cpus in ((1, 1, 1), (2, 2, 1), (1, 1, 2), (2, 1, 2)):
-            with cluster(nodes, cpus) as address, connected(address):
+            with cluster(nodes, cpus) as address, connect(address):
                 jobs = jobs_of(folder, f"{workers}_{nodes}_{cpus}")
-                tasks = run_on_ray(jobs, model, Plan(), workers=workers)
+                tasks = run_on_ray(jobs, model, PLAN, workers=workers)
                 report(str(workers), str(nodes), cpus * nodes // workers, workers, tasks)
 
 

@@ -10,7 +10,7 @@ PARTIAL = ".partial_*"  # What a process that was killed leaves behind.
 
 
 @contextmanager
-def written_whole(path: Path, mark: str = "") -> Iterator[Path]:
+def written_whole(path: Path) -> Iterator[Path]:
     """Gives a new name beside `path` to write to; what was written there then takes the name `path`, or is removed.
 
     It is on the disk before it is renamed, and so is the name afterwards: a machine that loses its power has the old
@@ -18,7 +18,6 @@ def written_whole(path: Path, mark: str = "") -> Iterator[Path]:
 
     Args:
         path: File that is wanted; an existing one is replaced.
-        mark: Part of the new name, for who has to know it from others when this process has been killed.
 
     Raises:
         OSError: If it cannot be written; what was there before is left.
@@ -28,7 +27,7 @@ def written_whole(path: Path, mark: str = "") -> Iterator[Path]:
             partial.write_text("{}")
     """
     path = path.resolve()  # What a link points to is replaced, not the link.
-    partial = path.with_name(f"{PARTIAL[:-1]}{mark}{uuid.uuid4().hex}{path.suffix}")
+    partial = path.with_name(f"{PARTIAL[:-1]}{uuid.uuid4().hex}{path.suffix}")
     try:
         yield partial
         flush(partial)

@@ -1,21 +1,21 @@
-"""A plan for the tests of workers' deaths: some pictures kill the worker that reads them."""
+"""A plan for the tests of processes' deaths: some pictures kill the one that reads them."""
 
 import os
 import signal
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-from keras_lisr.batch import Plan, StoredWorker
+from keras_lisr.batch import Plan, Worker
+from keras_lisr.pictures import PictureUpscaler
 
 DEADLY, SLOW = "deadly", "slow"
 
 
-class MortalWorker(StoredWorker):
-    def read(self, job):
-        if DEADLY in Path(job.source).name:
+class MortalWorker(Worker):
+    def read(self, job, folder=None):
+        if DEADLY in job.source.name:
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().read(job)
+        return super().read(job, folder)
 
     def compute(self, task, progress=None):
         if SLOW in task.job.source.name:
@@ -25,7 +25,5 @@ class MortalWorker(StoredWorker):
 
 @dataclass(frozen=True, kw_only=True)
 class DeadlyPlan(Plan):
-    def stored_worker(self, network, folder, run=""):
-        worker = super().stored_worker(network, folder, run)
-        worker.__class__ = MortalWorker
-        return worker
+    def worker(self, network, *, skip_existing=False):
+        return MortalWorker(PictureUpscaler(network), skip_existing=skip_existing)

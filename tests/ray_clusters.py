@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TESTS = Path(__file__).parent
-WORKER = "ray::ClusterWorker"
+AT_WORK = "ray::upscale_one"
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def raylets(cluster):
 
 
 def workers_of(raylet):
-    """Numbers of the processes of a node that are workers of ours."""
+    """Numbers of the processes of a node that do a task of ours."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -46,7 +46,7 @@ def workers_of(raylet):
             title = (folder / "cmdline").read_bytes().decode(errors="replace")
         except OSError:  # It has just ended.
             continue
-        if parent == raylet and title.startswith(WORKER):
+        if parent == raylet and title.startswith(AT_WORK):
             found.append(int(folder.name))
     return found
 

@@ -3,11 +3,10 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_lisr.batch.storage import File, Url, existing, files_below, kind_of, parse
+from keras_lisr.batch.storage import File, Url, files_below, find_existing, kind_of, parse
 from keras_lisr.pictures.formats import FORMATS, READABLE, check_output, format_of
 
 AS_INPUT = "auto"
@@ -18,7 +17,7 @@ class Job:
     """One picture to upscale.
 
     Args:
-        source: File to read: a path, or the URL of one that `StoredWorker` fetches.
+        source: File to read: a path, or the URL of one.
         target: File to write, in the format of its suffix; likewise.
     """
 
@@ -144,15 +143,14 @@ def pictures_below(folder: Path, recursive: bool, output: str | Path | None) -> 
         unreadable.append(Path(error.filename))
 
     seen = set() if output is None or is_same(folder, output) else {identity(output)}
-    # Links come last, so that a folder which is linked, too, keeps its own place.
-    found = [folder]
-    for parent, folders, names in chain.from_iterable(os.walk(start, onerror=note) for start in found):
+    for parent, folders, names in os.walk(folder, onerror=note, followlinks=True):
         real = os.path.realpath(parent)
-        folders[:] = sorted(name for name in folders if recursive and real not in seen and not name.startswith("."))
         if real in seen:
+            folders.clear()
             continue
         seen.add(real)
-        found += (path for path in (Path(parent, name) for name in folders) if path.is_symlink())
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        folders.sort(key=lambda name: (os.path.islink(os.path.join(parent, name)), name))  # Links come last.
         for path in (Path(parent, name) for name in sorted(names) if not name.startswith(".")):
             # A broken link is one that is reported; from a pipe nothing would ever come.
             if path.suffix.lower() in READABLE and (path.is_file() or not path.exists()):
@@ -297,7 +295,7 @@ def check_free(jobs: Sequence[Job]) -> None:
         ValueError: If a target exists.
         OSError: If a storage cannot be reached.
     """
-    there = existing(job.target for job in jobs)
+    there = find_existing(job.target for job in jobs)
     if there:
         first = next(job.target for job in jobs if job.target in there)
         others = f" and {len(there) - 1} more" if len(there) > 1 else ""

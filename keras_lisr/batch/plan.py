@@ -1,11 +1,9 @@
 """How pictures are to be upscaled, in a form that can be sent to other machines."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from keras_lisr.batch.network import load_network
-from keras_lisr.batch.stored_worker import StoredWorker
 from keras_lisr.batch.worker import Worker
 from keras_lisr.pictures import PictureUpscaler, Size
 from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS
@@ -30,7 +28,7 @@ class Plan:
         max_pixels: As for `Worker`.
         quality: As for `Worker`.
         strip_metadata: As for `Worker`.
-        replaces: As for `StoredWorker`.
+        replaces: Whether results may replace what was there before the run.
     """
 
     tile: int | None = None
@@ -48,16 +46,11 @@ class Plan:
         return load_network(model, tile=self.tile, precision=self.precision, threads=threads)
 
     def worker(self, network: "PictureNetwork", *, skip_existing: bool = False) -> Worker:
-        """A worker for local files."""
-        return Worker(self._upscaler(network), skip_existing=skip_existing, **self._options())
-
-    def stored_worker(self, network: "PictureNetwork", folder: Path, run: str = "") -> StoredWorker:
-        """A worker for files wherever they are, with a folder for its copies of them."""
-        options = self._options() | {"replaces": self.replaces, "run": run}
-        return StoredWorker(self._upscaler(network), folder, **options)
-
-    def _upscaler(self, network: "PictureNetwork") -> PictureUpscaler:
-        return PictureUpscaler(network, size=self.size, alpha=self.alpha, memory=self.memory)
-
-    def _options(self) -> dict[str, Any]:
-        return {"max_pixels": self.max_pixels, "quality": self.quality, "strip_metadata": self.strip_metadata}
+        """What does it with that network."""
+        return Worker(
+            PictureUpscaler(network, size=self.size, alpha=self.alpha, memory=self.memory),
+            max_pixels=self.max_pixels,
+            quality=self.quality,
+            strip_metadata=self.strip_metadata,
+            skip_existing=skip_existing,
+        )

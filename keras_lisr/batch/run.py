@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from keras_lisr.batch.jobs import Job
-from keras_lisr.batch.worker import Task, Worker
+from keras_lisr.batch.worker import FOLDER, Task, Worker
 
 
 def run_jobs(
@@ -32,8 +34,12 @@ def run_jobs(
         for task in run_jobs(find_jobs(["photos"], "large", recursive=True), worker):
             print(task.job.target, task.status, task.error)
     """
-    with ThreadPoolExecutor(1, "reader") as reader, ThreadPoolExecutor(1, "writer") as writer:
-        reading: Iterator[Future[Task]] = (reader.submit(worker.read, job) for job in jobs)
+    with (
+        TemporaryDirectory(prefix=FOLDER) as folder,
+        ThreadPoolExecutor(1, "reader") as reader,
+        ThreadPoolExecutor(1, "writer") as writer,
+    ):
+        reading: Iterator[Future[Task]] = (reader.submit(worker.read, job, Path(folder)) for job in jobs)
         writing: Future[Task] | None = None
         upcoming = next(reading, None)
         try:

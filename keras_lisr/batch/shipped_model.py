@@ -15,12 +15,10 @@ class ShippedModel:
     Args:
         name: What the user calls it.
         files: Content by name, the model's own first, then what lies beside it.
-        checksums: SHA-256 of each.
     """
 
     name: str
     files: dict[str, bytes]
-    checksums: dict[str, str]
 
     @classmethod
     def of(cls, name: str | None = None) -> "ShippedModel":
@@ -34,25 +32,21 @@ class ShippedModel:
             OSError: If a file cannot be read.
         """
         name = choose_model(name, exported=True)
-        expected = None
-        if name.endswith((".keras", ".npz", LITERT)):
-            paths = [Path(name)]
-        else:
-            preset = find_preset(name)
-            paths, expected = [preset_index.FOLDER / preset.file], preset.sha256
         if name.endswith(LITERT):
             from keras_lisr.runtime.sidecar import read_sidecar, sidecar_path
 
-            read_sidecar(name)  # A wrong one is told here rather than by all workers.
-            paths = [Path(name).resolve(), sidecar_path(Path(name).resolve())]
-        files = {path.name: path.read_bytes() for path in paths}
-        checksums = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
-        if expected not in (None, checksums[paths[0].name]):
+            read_sidecar(name)  # A wrong one is told here rather than by all processes.
+            path = Path(name).resolve()
+            return cls(name, {file.name: file.read_bytes() for file in (path, sidecar_path(path))})
+        if name.endswith((".keras", ".npz")):
+            return cls(name, {Path(name).name: Path(name).read_bytes()})
+        preset = find_preset(name)
+        content = (preset_index.FOLDER / preset.file).read_bytes()
+        if (found := hashlib.sha256(content).hexdigest()) != preset.sha256:
             raise ValueError(
-                f"`name` must be a preset whose file has SHA-256 {expected}. "
-                f"Received: name={name!r} ({checksums[paths[0].name]})"
+                f"`name` must be a preset whose file has SHA-256 {preset.sha256}. Received: name={name!r} ({found})"
             )
-        return cls(name, files, checksums)
+        return cls(name, {Path(preset.file).name: content})
 
     def unpack(self, folder: Path) -> str:
         """Writes the files into a folder.
@@ -61,11 +55,8 @@ class ShippedModel:
             Path of the model's own, for `load_network`.
 
         Raises:
-            ValueError: If a file is not what was sent.
             OSError: If a file cannot be written.
         """
         for file, content in self.files.items():
-            if (found := hashlib.sha256(content).hexdigest()) != self.checksums[file]:
-                raise ValueError(f"{file} must arrive with SHA-256 {self.checksums[file]}. Received: {found}")
             (folder / file).write_bytes(content)
         return str(folder / next(iter(self.files)))

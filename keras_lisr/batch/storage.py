@@ -6,14 +6,13 @@ listing tells is the name of that file.
 
 import os
 import re
-import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from keras_lisr.whole_files import PARTIAL, written_whole
+from keras_lisr.whole_files import PARTIAL
 
 PROTOCOL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # Two letters: one is a drive of Windows.
 LOCAL = ("file", "local")
@@ -89,12 +88,12 @@ def filesystem(url: Url) -> tuple[Any, str]:
             f"URLs must be of a storage that fsspec knows and that is installed (s3://: pip install s3fs, gs://: "
             f"pip install gcsfs). Received: {str(url)!r} ({error})"
         ) from error
-    with naming(url):
+    with name_errors(url):
         return make(protocol, **kind._get_kwargs_from_urls(url)), kind._strip_protocol(url)
 
 
 @contextmanager
-def naming(file: File) -> Iterator[None]:
+def name_errors(file: File) -> Iterator[None]:
     """Makes one error of whatever a storage raises, with the file's name in it.
 
     Raises:
@@ -120,7 +119,7 @@ def kind_of(file: File) -> str:
     if isinstance(file, Path):
         return "directory" if file.is_dir() else "file" if file.exists() else ""
     system, path = filesystem(file)
-    with suppress(FileNotFoundError), naming(file):
+    with suppress(FileNotFoundError), name_errors(file):
         system.invalidate_cache()
         return system.info(path)["type"]
     return ""
@@ -135,7 +134,7 @@ def files_below(folder: Url, recursive: bool) -> list[str]:
         OSError: If the folder cannot be listed.
     """
     system, path = filesystem(folder)
-    with naming(folder):
+    with name_errors(folder):
         system.invalidate_cache()
         if recursive:
             paths = system.find(path)
@@ -151,7 +150,7 @@ def files_below(folder: Url, recursive: bool) -> list[str]:
     return names
 
 
-def existing(files: Iterable[File]) -> set[File]:
+def find_existing(files: Iterable[File]) -> set[File]:
     """Those of some files that are there. Folders in storage are listed, so that not every file is asked for.
 
     Raises:
@@ -170,7 +169,7 @@ def existing(files: Iterable[File]) -> set[File]:
             there.update(url for url in urls if kind_of(url))
             continue
         system, path = filesystem(folder)
-        with suppress(FileNotFoundError), naming(folder):
+        with suppress(FileNotFoundError), name_errors(folder):
             system.invalidate_cache()
             names = {found.rstrip("/").rpartition("/")[2] for found in system.ls(path, detail=False)}
             there.update(url for url in urls if url.name in names)
@@ -185,40 +184,31 @@ def fetch(url: Url, local: Path) -> None:
         OSError: If it is not there, or cannot be read or written.
     """
     system, path = filesystem(url)
-    with naming(url):
+    with name_errors(url):
         system.get_file(path, str(local))
 
 
-def put(local: Path, target: File, mark: str = "") -> None:
-    """Copies a local file to where it is wanted: it is there as a whole or not at all, in place of what was there.
-
-    Args:
-        local: File to copy.
-        target: Where to.
-        mark: Part of the name that the copy has on its way, by which `remove_leftovers` knows it.
+def put(local: Path, url: Url) -> None:
+    """Copies a local file into storage: it is there as a whole or not at all, in place of what was there.
 
     Raises:
         ValueError: As `filesystem`.
         OSError: If it cannot be written.
     """
-    if isinstance(target, Path):
-        with written_whole(target, mark) as partial:
-            shutil.copyfile(local, partial)
-        return
-    system, path = filesystem(target)
-    with naming(target):
-        if target.partition("://")[0] in OBJECT_STORES:
+    system, path = filesystem(url)
+    with name_errors(url):
+        if url.partition("://")[0] in OBJECT_STORES:
             system.put_file(str(local), path)
             return
         folder, _, name = path.rpartition("/")
         system.makedirs(folder or "/", exist_ok=True)
-        partial_path = f"{folder}/{PARTIAL[:-1]}{mark}{uuid.uuid4().hex}{Path(name).suffix}"
+        partial = f"{folder}/{PARTIAL[:-1]}{uuid.uuid4().hex}{Path(name).suffix}"
         try:
-            system.put_file(str(local), partial_path)
-            move(system, partial_path, path)
+            system.put_file(str(local), partial)
+            move(system, partial, path)
         except BaseException:
             with suppress(Exception):
-                system.rm_file(partial_path)
+                system.rm_file(partial)
             raise
 
 
@@ -231,30 +221,3 @@ def move(system: Any, path: str, target: str) -> None:
         system.rm_file(path)
     else:
         system.mv(path, target)
-
-
-def remove_leftovers(target: File, mark: str) -> None:
-    """Removes what a process that was killed while it `put` a file left beside it.
-
-    Args:
-        target: Where the file was to go.
-        mark: That of the interrupted `put`; not empty.
-
-    Raises:
-        ValueError: As `filesystem`.
-        OSError: If the storage cannot be reached.
-    """
-    start = f"{PARTIAL[:-1]}{mark}"
-    if isinstance(target, Path):
-        for name in os.listdir(target.resolve().parent) if target.resolve().parent.is_dir() else ():
-            if name.startswith(start):
-                (target.resolve().parent / name).unlink(missing_ok=True)
-        return
-    if target.partition("://")[0] in OBJECT_STORES:
-        return
-    system, path = filesystem(target.parent)
-    with suppress(FileNotFoundError), naming(target):
-        system.invalidate_cache()
-        for found in system.ls(path, detail=False):
-            if found.rpartition("/")[2].startswith(start):
-                system.rm_file(found)

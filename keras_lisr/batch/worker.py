@@ -1,15 +1,17 @@
 """What is done to one picture: read, upscaled, written."""
 
-import os
+import shutil
 import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 from keras_lisr.batch.jobs import Job
+from keras_lisr.batch.storage import File, Url, fetch, find_existing, put
 from keras_lisr.interruption import check_interruption
 from keras_lisr.pictures import Animation, Picture, PictureUpscaler
 from keras_lisr.pictures.formats import (
@@ -31,9 +33,10 @@ from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, GIF_HEADER_BYTES
 from keras_lisr.pictures.picture import Metadata
 from keras_lisr.pictures.read import DECODER_BYTES, picture_size, read_animation, read_picture
 from keras_lisr.pictures.upscale import LittleMemoryError, Need
-from keras_lisr.pictures.vips import LOADERS, import_vips
+from keras_lisr.pictures.vips import LOADERS
 from keras_lisr.pictures.write import ENCODER_BYTES, write_animation, write_picture
 
+FOLDER = "keras-lisr-"  # What the names of temporary folders begin with.
 WRITTEN, SKIPPED, FAILED = "written", "skipped", "failed"
 LONGEST_SURPRISE = 300  # Of TensorFlow's errors, the rest is where in its graph.
 SHARED_MEMORY = 2**30  # What each of three pictures may take at once where no bound is given,
@@ -55,6 +58,7 @@ class Task:
         error: Why it failed, in one line.
         description: What happens besides one pass of the network, such as "resized to 300 x 200 pixels".
         notes: What is worth knowing of the result, one sentence each.
+        folder: A folder of its own, for copies of those of its files that lie in storage.
     """
 
     job: Job
@@ -67,6 +71,23 @@ class Task:
     error: str = ""
     description: str = ""
     notes: tuple[str, ...] = ()
+    folder: Path | None = field(default=None, repr=False)
+
+    @property
+    def source(self) -> Path:
+        """The local file to read."""
+        return self._find_local(self.job.source, "source")
+
+    @property
+    def target(self) -> Path:
+        """The local file to write. Of a copy's name only the ending matters."""
+        return self._find_local(self.job.target, f"target{Path(self.job.target).suffix}")
+
+    def _find_local(self, file: File, name: str) -> Path:
+        if not isinstance(file, Url):
+            return file
+        assert self.folder is not None
+        return self.folder / name
 
     @contextmanager
     def step(self) -> Iterator[None]:
@@ -77,8 +98,11 @@ class Task:
             check_interruption()
             name = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
             name = "out of memory; " if isinstance(error, MemoryError) else name
-            told = " ".join(f"{name}{error}".split())
-            self.error = textwrap.shorten(told, LONGEST_SURPRISE, placeholder=" ...") if name else told
+            text = " ".join(f"{name}{error}".split())
+            if self.folder:
+                text = text.replace(str(self.source), str(self.job.source))
+                text = text.replace(str(self.target), str(self.job.target))
+            self.error = textwrap.shorten(text, LONGEST_SURPRISE, placeholder=" ...") if name else text
             self.status, self.picture = FAILED, None
 
     def record(self) -> dict[str, Any]:
@@ -100,7 +124,9 @@ class Task:
 
 
 class Worker:
-    """Upscales pictures from local file to local file; one after the other when called, or in steps that may overlap.
+    """Upscales pictures from file to file; one after the other when called, or in steps that may overlap.
+
+    What lies in storage is copied from there, or put there when it is written: as a whole or not at all.
 
     Args:
         upscaler: What upscales one picture. Where it has a bound on memory, pictures that do not fit go from file to
@@ -143,46 +169,57 @@ class Worker:
 
     def __call__(self, job: Job) -> Task:
         """Does a job from beginning to end."""
-        task = self.read(job)
-        self.compute(task)
-        if task.is_alone and not task.status:
-            self.compute(task)
-        return self.write(task)
+        with TemporaryDirectory(prefix=FOLDER) as folder:
+            task = self.read(job, Path(folder))
+            if not task.is_alone:
+                self.compute(task)
+            if task.is_alone:  # Which may only have shown now.
+                self.compute(task)
+            return self.write(task)
 
-    def examine(self, job: Job) -> Task:
-        """Reads a picture's header, and checks what can be told from it."""
+    def examine(self, job: Job, folder: Path | None = None) -> Task:
+        """Reads a picture's header, and checks what can be told from it.
+
+        Args:
+            job: What is to be done.
+            folder: Where a picture from storage is copied to.
+        """
         task = Task(job)
         with task.step():
-            if self.skip_existing and os.path.lexists(job.target):
+            if self.skip_existing and find_existing([job.target]):
                 task.status = SKIPPED
                 return task
+            if isinstance(job.source, Url) or isinstance(job.target, Url):
+                task.folder = Path(mkdtemp(dir=folder))
+            if isinstance(job.source, Url):
+                fetch(job.source, task.source)
             limits = {"max_pixels": self.max_pixels, "max_gif_pixels": self._max_gif_pixels}
-            task.header = header = picture_size(job.source, **limits)
+            task.header = header = picture_size(task.source, **limits)
             if header.frames > 1:
-                check_output_animation(job.target)
-            check_quality(job.target, self._options(job)["quality"])
+                check_output_animation(task.target)
+            check_quality(task.target, self._options(task)["quality"])
             size, network = self.upscaler.size, self.upscaler.network
             sides = header.height, header.width
             task.target_size = size.of(*sides, network.scale)
-            check_output_size(job.target, *task.target_size)
+            check_output_size(task.target, *task.target_size)
             task.description = size.note(*sides, network.scale)
-            task.notes = (*self._notes(*sides, size.passes(*sides, network.scale)), *losses(job.target, header.depth))
-            task.is_alone = bytes_held(task) > self._share
+            task.notes = (*self._notes(*sides, size.passes(*sides, network.scale)), *losses(task.target, header.depth))
+            task.is_alone = count_bytes(task) > self._share
         return task
 
-    def read(self, job: Job) -> Task:
-        """The first step: reads the picture, unless it is to be alone."""
-        task = self.examine(job)
+    def read(self, job: Job, folder: Path | None = None) -> Task:
+        """The first step: reads the picture, unless it is to be alone. Arguments are those of `examine`."""
+        task = self.examine(job, folder)
         with task.step():
             if not task.status:
-                Path(job.target).parent.mkdir(parents=True, exist_ok=True)
-                check_output(job.target)
+                task.target.parent.mkdir(parents=True, exist_ok=True)
+                check_output(task.target)
                 if not task.is_alone:
                     task.picture = self.load(task)
         return task
 
     def compute(self, task: Task, progress: Callable[[Job, int, int], Any] | None = None) -> None:
-        """The second step: upscales the picture; does all that is left to do, if the picture is alone.
+        """The second step: upscales the picture; writes it to a local file, too, if it is alone.
 
         Where there is too little memory beside other pictures, the task only becomes one that is alone: it takes the
         step once more when there are none.
@@ -200,7 +237,7 @@ class Worker:
                 self._compute_alone(task, tell)
             else:
                 try:
-                    task.picture = enlarged(task.picture, self._shared_upscaler, tell)
+                    task.picture = enlarge(task.picture, self._shared_upscaler, tell)
                 except LittleMemoryError:
                     task.is_alone = True
         task.seconds = time.monotonic() - start
@@ -209,13 +246,23 @@ class Worker:
         """The last step: writes the result, whole or not at all."""
         with task.step():
             if not task.status:
-                if isinstance(task.picture, Animation):
-                    write_animation(task.picture, task.job.target, **self._options(task.job))
-                elif task.picture:
-                    write_picture(task.picture, task.job.target, **self._options(task.job))
+                self._save(task)
+                if isinstance(task.job.target, Url):
+                    put(task.target, task.job.target)
                 task.status = WRITTEN
         task.picture = None
+        if task.folder:
+            shutil.rmtree(task.folder, ignore_errors=True)
+            task.folder = None
         return task
+
+    def _save(self, task: Task) -> None:
+        """Writes a result that is in memory to its local file."""
+        if isinstance(task.picture, Animation):
+            write_animation(task.picture, task.target, **self._options(task))
+        elif task.picture:
+            write_picture(task.picture, task.target, **self._options(task))
+        task.picture = None
 
     def _compute_alone(self, task: Task, tell: Callable[[int, int], Any]) -> None:
         """From file to file, in memory or in strips as there is room now."""
@@ -223,42 +270,20 @@ class Worker:
         assert header is not None
         need = self.need_of(task)
         if need.fits:
-            task.picture = enlarged(task.picture or self.load(task), self.upscaler, tell)
-            self.write(task)
-        elif only_whole := what_is_only_whole(header, format_of(task.job.target)):
+            task.picture = enlarge(task.picture or self.load(task), self.upscaler, tell)
+            self._save(task)
+        elif only_whole := what_is_only_whole(header, format_of(task.target)):
             assert self.upscaler.memory is not None
             raise LittleMemoryError(self.upscaler.memory, need.whole, only_whole)
         else:
             from keras_lisr.pictures.strips import StripReader
 
             if not task.picture:
-                with StripReader(task.job.source, self.max_pixels) as reader:
+                with StripReader(task.source, self.max_pixels) as reader:
                     self._note_losses(task, reader.metadata)
             task.picture = None
-            options = self._options(task.job)
-            self.upscaler.upscale_file(
-                task.job.source, task.job.target, max_pixels=self.max_pixels, progress=tell, **options
-            )
-            task.status = WRITTEN
-
-    def check_memory(self, task: Task) -> None:
-        """Checks, from its header, that a picture can be upscaled within the bound on memory, if there is one.
-
-        Raises:
-            LittleMemoryError: If it cannot.
-            ValueError: If it would go in strips, and libvips is not installed.
-        """
-        header, memory, need = task.header, self.upscaler.memory, self.need_of(task)
-        assert header is not None
-        only_whole = what_is_only_whole(header, format_of(task.job.target))
-        if not need.fits and not only_whole:
-            import_vips()  # Which takes memory itself.
-            need = self.need_of(task)
-        needed = need.whole if only_whole else min(need.whole, need.strips + header.decoder_memory)
-        if memory is not None and needed > memory:
-            raise LittleMemoryError(
-                memory, needed, only_whole or f"a picture of {header.width} x {header.height} pixels"
-            )
+            options = {"max_pixels": self.max_pixels, "progress": tell, **self._options(task)}
+            self.upscaler.upscale_file(task.source, task.target, **options)
 
     def need_of(self, task: Task) -> Need:
         """What a picture needs in memory, as its header says."""
@@ -268,29 +293,29 @@ class Worker:
             *(header.height, header.width, header.channels, header.depth),
             frames=header.frames,
             decoder=DECODER_BYTES.get(header.format, 0),
-            encoder=ENCODER_BYTES.get(format_of(task.job.target).name, 0),
+            encoder=ENCODER_BYTES.get(format_of(task.target).name, 0),
         )
 
     def load(self, task: Task) -> Picture | Animation:
         """What the source holds, if the target can hold it too."""
         load = read_animation if task.header and task.header.frames > 1 else read_picture
-        found = load(task.job.source, max_pixels=self.max_pixels)
+        found = load(task.source, max_pixels=self.max_pixels)
         frames = found.frames if isinstance(found, Animation) else [found]
         if isinstance(found, Animation):
-            check_durations(task.job.target, found.durations)
-            task.notes += duration_losses(task.job.target, found.durations)
+            check_durations(task.target, found.durations)
+            task.notes += duration_losses(task.target, found.durations)
         if not all(is_opaque(frame.pixels) for frame in frames):
-            check_output_channels(task.job.target, frames[0].pixels.shape[2])
+            check_output_channels(task.target, frames[0].pixels.shape[2])
         self._note_losses(task, frames[0].metadata)
         return found
 
     def _note_losses(self, task: Task, metadata: Metadata) -> None:
         """Tells what the target cannot keep of what is known of a picture."""
-        task.notes += metadata_losses(task.job.target, metadata, strip_metadata=self.strip_metadata)
+        task.notes += metadata_losses(task.target, metadata, strip_metadata=self.strip_metadata)
 
-    def _options(self, job: Job) -> dict[str, Any]:
+    def _options(self, task: Task) -> dict[str, Any]:
         """How a result is to be written: with a quality, if its format has one."""
-        quality = self.quality if format_of(job.target).quality else None
+        quality = self.quality if format_of(task.target).quality else None
         return {"quality": quality, "strip_metadata": self.strip_metadata}
 
     def _notes(self, height: int, width: int, passes: int) -> Iterator[str]:
@@ -324,10 +349,10 @@ def what_is_only_whole(header: Header, target: Format) -> str:
     return ""
 
 
-def enlarged(
+def enlarge(
     picture: Picture | Animation | None, upscaler: PictureUpscaler, tell: Callable[[int, int], Any]
 ) -> Picture | Animation:
-    """What an upscaler makes of a picture, or of every frame of an animation."""
+    """Upscales a picture, or every frame of an animation."""
     if isinstance(picture, Animation):
         count = len(picture.frames)
 
@@ -340,11 +365,11 @@ def enlarged(
     return upscaler(picture, tell)
 
 
-def bytes_held(task: Task) -> int:
+def count_bytes(task: Task) -> int:
     """Bytes that a picture and its result take, with the copies that reading and writing make."""
     assert task.header is not None and task.target_size is not None
     header, (height, width) = task.header, task.target_size
     pixel = header.channels * header.depth // 8
     decoded = DECODER_BYTES.get(header.format, 0) * header.height * header.width * pixel
-    encoded = ENCODER_BYTES.get(format_of(task.job.target).name, 0) * height * width
+    encoded = ENCODER_BYTES.get(format_of(task.target).name, 0) * height * width
     return header.frames * (header.height * header.width + height * width) * 2 * max(4, pixel) + decoded + encoded

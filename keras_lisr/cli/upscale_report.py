@@ -161,8 +161,7 @@ def tell_forecast(found: Forecast, lines: TextIO) -> int:
     texts.append(
         f"{len(left)} of {len(found.tasks)} pictures"
         + (f", {given:.3g} -> {made:.3g} megapixels" if left else "")
-        + f"; about {found.seconds:.3g} s, {format_memory(found.disk)} of disk, up to {format_memory(found.memory)} of "
-        "memory"
+        + f"; about {found.seconds:.3g} s, {format_memory(found.disk)} of disk"
     )
     for text in texts:
         print(encodable(text, lines), file=lines)

@@ -1,15 +1,13 @@
 """`keras-lisr upscale` with URLs, and on a cluster (`--ray`)."""
 
 import argparse
-import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack, closing
-from pathlib import Path
 
-from keras_lisr.batch import Job, Plan, Task, connected, run_jobs, run_on_ray
+from keras_lisr.batch import Job, Plan, Task, connect, run_jobs, run_on_ray
 from keras_lisr.batch.cluster import check_address, check_ray
 from keras_lisr.batch.shipped_model import ShippedModel
-from keras_lisr.batch.storage import Url, existing, parse
+from keras_lisr.batch.storage import Url, find_existing, parse
 from keras_lisr.batch.worker import SKIPPED
 from keras_lisr.cli.silent_start import silent_start
 from keras_lisr.cli.standard_streams import STREAM, Files
@@ -70,7 +68,7 @@ def upscale_stored(
         ValueError: If the only picture failed, or the model cannot be loaded.
         OSError: If the cluster or a storage cannot be reached.
     """
-    there = existing(job.target for job in jobs) if arguments.skip_existing else set()
+    there = find_existing(job.target for job in jobs) if arguments.skip_existing else set()
     left = [job for job in jobs if job.target not in there]
     with ExitStack() as stack:
         tiles = not arguments.ray  # Those of several workers would say nothing.
@@ -82,14 +80,13 @@ def upscale_stored(
         if left and arguments.ray:
             model = ShippedModel.of(model_name)
             with silent_start():  # A port that is another one of Ray's is told by C++, too.
-                stack.enter_context(connected(arguments.ray))
-            tasks = run_on_ray(left, model, plan, workers=arguments.workers, note=report.note)
+                stack.enter_context(connect(arguments.ray))
+            tasks = run_on_ray(left, model, plan, workers=arguments.workers)
             tell_all(tasks, report)
         elif left:
             with silent_start():
                 network = network or plan.load(model_name)
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keras-lisr-"))
-            tell_all(run_jobs(left, plan.stored_worker(network, Path(folder)), report.progress), report)
+            tell_all(run_jobs(left, plan.worker(network), report.progress), report)
         return report.end()
 
 

@@ -57,9 +57,9 @@ class Watched(Worker):
         if 0 <= own + i < self.count:
             assert self.began[waits_for, own + i].wait(60), f"{step} of {own} ran without {waits_for} of {own + i}"
 
-    def read(self, job):
+    def read(self, job, folder=None):
         self.begin("read", job, "compute", -1)
-        return super().read(job)
+        return super().read(job, folder)
 
     def compute(self, task, progress=None):
         self.begin("compute", task.job, "read", 1)

@@ -1,4 +1,3 @@
-import os
 import sys
 from pathlib import Path
 
@@ -9,14 +8,13 @@ from fsspec.implementations.memory import MemoryFile
 from keras_lisr.batch import storage
 from keras_lisr.batch.storage import (
     Url,
-    existing,
     fetch,
     files_below,
     filesystem,
+    find_existing,
     kind_of,
     parse,
     put,
-    remove_leftovers,
 )
 from keras_lisr.whole_files import PARTIAL
 
@@ -48,7 +46,7 @@ def test_names_are_taken_literally(bucket, tmp_path, name):
     assert files_below(folder, recursive=False) == files_below(folder, recursive=True) == [name]
     fetch(folder / name, tmp_path / "out")
     assert (tmp_path / "out").read_text() == name
-    assert existing([folder / name, folder / "other", folder / "third"]) == {folder / name}
+    assert find_existing([folder / name, folder / "other", folder / "third"]) == {folder / name}
 
 
 def test_folders_are_listed_with_and_without_those_within(bucket, tmp_path):
@@ -67,7 +65,7 @@ def test_folders_are_listed_with_and_without_those_within(bucket, tmp_path):
 def test_names_that_lead_elsewhere_are_refused(bucket, name):
     system = filesystem(bucket)[0]
     system.store[f"/bucket/{name}"] = MemoryFile(system, name)
-    with pytest.raises(ValueError, match=r"Files must have names that stay in their folder\. Received: '"):
+    with pytest.raises(ValueError, match="names"):
         files_below(bucket, recursive=True)
 
 
@@ -85,10 +83,10 @@ def test_a_put_file_is_whole_or_absent(bucket, tmp_path, monkeypatch):
 
     monkeypatch.setattr(storage, "move", move)
     (tmp_path / "in").write_text("newer")
-    with pytest.raises(OSError, match=r"Received: path='memory://bucket/x/a.png' \(OSError: out of space\)"):
-        put(tmp_path / "in", target, mark="abc")
+    with pytest.raises(OSError, match="memory://bucket/x/a.png.*out of space"):
+        put(tmp_path / "in", target)
     ((name, partial, there),) = seen
-    assert Path(name).match(PARTIAL) and "abc" in name and (partial, there) == (b"newer", b"new")
+    assert Path(name).match(PARTIAL) and (partial, there) == (b"newer", b"new")
     assert system.cat("/bucket/x/a.png") == b"new"
     assert stored(bucket) == ["/bucket/x/a.png"]
 
@@ -112,33 +110,11 @@ def test_file_systems_that_rename_are_asked_to(bucket):
     assert system.moved == ("/a", "/b")
 
 
-def test_leftovers_are_known_by_their_mark(bucket, tmp_path):
-    (tmp_path / "in").touch()
-    for folder in (tmp_path, bucket):
-        target = folder / "a.png"
-        partials = [f"{PARTIAL[:-1]}{mark}0123.png" for mark in ("mine", "other")]
-        for name in partials:
-            put(tmp_path / "in", folder / name)
-        remove_leftovers(target, "mine")
-        assert [name for name in partials if existing([folder / name])] == partials[1:]
-    remove_leftovers(bucket / "missing" / "a.png", "mine")
-    remove_leftovers(tmp_path / "missing" / "a.png", "mine")
-
-
-def test_local_files_are_put_as_all_are_written(tmp_path):
-    (tmp_path / "in").write_text("new")
-    put(tmp_path / "in", tmp_path / "out")
-    assert (tmp_path / "out").read_text() == "new"
-    with pytest.raises(OSError, match="`path` could not be written"):
-        put(tmp_path / "missing", tmp_path / "out")
-    assert sorted(os.listdir(tmp_path)) == ["in", "out"]
-
-
 def test_what_cannot_be_reached_is_one_error(bucket, tmp_path, monkeypatch):
-    with pytest.raises(FileNotFoundError, match=r"Received: path='memory://bucket/a.png' \(no such file\)"):
+    with pytest.raises(FileNotFoundError, match="memory://bucket/a.png"):
         fetch(bucket / "a.png", tmp_path / "a.png")
-    with pytest.raises(ValueError, match="URLs must be of a storage that fsspec knows"):
+    with pytest.raises(ValueError, match="nosuch://a/b.png"):
         kind_of(Url("nosuch://a/b.png"))
     monkeypatch.setitem(sys.modules, "fsspec", None)
-    with pytest.raises(ValueError, match=r"fsspec must be installed for URLs: pip install 'keras_lisr\[ray\]'"):
+    with pytest.raises(ValueError, match=r"keras_lisr\[ray\]"):
         kind_of(bucket)

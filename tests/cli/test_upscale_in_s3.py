@@ -20,6 +20,7 @@ pytestmark = [
     ),
 ]
 COUNT = 60
+SAME = ("--precision", "float32")  # By default, each process measures what is faster.
 NAMES = ["100 %41.png", "a b/ä\u0301é.png", "q?x=1#f.png", "a+b&c*[d].png"]
 
 
@@ -60,7 +61,7 @@ def album(s3, tmp_path):
         s3.upload_file(str(folder / name), "photos", f"album/{name}")
     s3.put_object(Bucket="photos", Key="album/.hidden.png", Body=b"no picture")
     s3.put_object(Bucket="photos", Key="album/empty/", Body=b"")
-    assert in_own_process("upscale", folder, "-r", "-o", tmp_path / "alone").returncode == 0
+    assert in_own_process("upscale", *SAME, folder, "-r", "-o", tmp_path / "alone").returncode == 0
     return sorted(names), tmp_path / "alone"
 
 
@@ -79,7 +80,7 @@ def check_all(s3, prefix, album):
 
 
 def test_from_bucket_to_bucket(s3, album, capsys):
-    command = ["upscale", "s3://photos/album", "-r", "-o", "s3://large/here"]
+    command = ["upscale", *SAME, "s3://photos/album", "-r", "-o", "s3://large/here"]
     done = in_own_process(*command)
     assert (done.returncode, done.stderr) == (0, b"")
     check_all(s3, "here", album)
@@ -87,28 +88,26 @@ def test_from_bucket_to_bucket(s3, album, capsys):
     assert done.stdout.decode().splitlines()[-1].endswith(f": {COUNT + len(NAMES)} skipped")
     check_all(s3, "here", album)
 
-    assert run("upscale", "s3://missing/album", "-o", "s3://large/new") == 2
-    assert run("upscale", "s3://photos/album/000.png", "-o", "s3://large/here/000.png") == 2
+    assert run("upscale", *SAME, "s3://missing/album", "-o", "s3://large/new") == 2
+    assert run("upscale", *SAME, "s3://photos/album/000.png", "-o", "s3://large/here/000.png") == 2
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 2 and "s3://missing/album" in errors[0] and "OUT must not exist yet" in errors[1]
 
 
 def test_a_name_that_leads_elsewhere_is_refused(s3, tmp_path, capsys):
     s3.put_object(Bucket="photos", Key="hostile/../../a.png", Body=b"no picture")
-    assert run("upscale", "s3://photos/hostile", "-r", "-o", tmp_path / "out") == 2
+    assert run("upscale", *SAME, "s3://photos/hostile", "-r", "-o", tmp_path / "out") == 2
     assert "Files must have names that stay in their folder. Received: '../../a.png'" in capsys.readouterr().err
     assert os.listdir(tmp_path) == []
 
 
 def test_a_killed_worker_loses_and_repeats_nothing(s3, album):
     with tempfile.TemporaryDirectory() as folder, ray_cluster(2, folder) as cluster:
-        command = ["upscale", "s3://photos/album", "-r", "-o", "s3://large/there", "--ray", cluster.address]
+        command = ["upscale", *SAME, "s3://photos/album", "-r", "-o", "s3://large/there", "--ray", cluster.address]
         process = start(*command, "--workers", 2)
         wait_until(lambda: process.poll() is not None or len(versions(s3, "there")) >= 12)
         assert process.poll() is None, process.communicate()
-        kill(workers_of(raylets(cluster)[1])[0])
+        kill(wait_until(lambda: workers_of(raylets(cluster)[1]))[0])
         _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
-        assert errors.startswith("keras-lisr: note: a worker died") and errors.count("\n") == 1
-        assert os.listdir(folder) == []
+        assert (process.returncode, errors) == (0, "")
     check_all(s3, "there", album)

@@ -116,18 +116,18 @@ def test_errors_are_one_line_and_exit_code_2(bucket, album, models, capsys):
         free = f"127.0.0.1:{server.getsockname()[1]}"
     out = picture.parent / "out.png"
     for arguments, message in (
-        (["memory://in/missing.png"], "IN must be an existing file or folder. Received: 'memory://in/missing.png'"),
-        (["nosuch://a/b.png"], "URLs must be of a storage that fsspec knows and that is installed"),
-        ([picture, "-o", "memory://out/a.doc"], "`path` must end in one of"),
-        (["memory://in/in.png", "-o", "memory://in/in.png"], "OUT must be another file than IN"),
-        ([bucket, "-o", "memory://out", "--dry-run"], "`dry_run` must be absent where files are URLs or work is on a"),
-        ([bucket, "--compare", out], "`compare` must be absent where files are URLs or work is on a cluster."),
-        ([picture, "-o", out, "--workers", "2"], "`workers` must be a positive integer beside --ray."),
-        ([picture, "-o", out, "--ray", "local", "--workers", "0"], "`workers` must be a positive integer beside --ray"),
-        ([picture, "-o", out, "--ray", "here"], "`ray` must be auto, local, host:port or ray://host:port."),
-        ([picture, "-o", out, "--ray", free], "`ray` must be the address of a Ray cluster. Received: ray='127.0.0.1"),
-        (["-", "--ray", "local"], "IN and OUT must be files that all nodes see."),
-        ([bucket, "--ray", "local"], "IN and OUT must be files that all nodes see; each has a memory of its own."),
+        (["memory://in/missing.png"], "IN must be an existing file"),
+        (["nosuch://a/b.png"], "nosuch://a/b.png"),
+        ([picture, "-o", "memory://out/a.doc"], "`path`"),
+        (["memory://in/in.png", "-o", "memory://in/in.png"], "OUT must be another file"),
+        ([bucket, "-o", "memory://out", "--dry-run"], "`dry_run`"),
+        ([bucket, "--compare", out], "`compare`"),
+        ([picture, "-o", out, "--workers", "2"], "`workers`"),
+        ([picture, "-o", out, "--ray", "local", "--workers", "0"], "`workers`"),
+        ([picture, "-o", out, "--ray", "here"], "`ray`"),
+        ([picture, "-o", out, "--ray", free], "`ray`"),
+        (["-", "--ray", "local"], "all nodes"),
+        ([bucket, "--ray", "local"], "all nodes"),
     ):
         assert run("upscale", *arguments, "-n", models / "tiny.npz") == 2, arguments
         printed, errors = capsys.readouterr()
