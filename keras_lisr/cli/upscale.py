@@ -70,7 +70,7 @@ def add_to(commands) -> None:
     machines.add_argument(
         "--ray", metavar="ADDRESS", help="work on a Ray cluster: auto, local (this machine), host:port, ray://host:port"
     )
-    machines.add_argument("--workers", type=int, metavar="N", help="how many (default: one for 4 processors of a node)")
+    machines.add_argument("--workers", type=int, metavar="N", help="how many (default: one for 2 processors of a node)")
 
     limits = command.add_argument_group("limits")
     limits.add_argument("--memory", type=parse_memory, metavar="SIZE", help="most to take, such as 2GiB")
