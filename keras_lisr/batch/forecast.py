@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from keras_lisr.batch.jobs import Job
-from keras_lisr.batch.worker import Task, Worker, bytes_held
+from keras_lisr.batch.worker import Task, Worker
 from keras_lisr.pictures import Animation, Picture, PictureUpscaler
 from keras_lisr.pictures.write import encode_picture
 
 SAMPLE_SIDE = 128
-OVERLAPPING = 3  # Pictures that are read, upscaled and written at the same time.
 
 
 @dataclass(frozen=True)
@@ -24,14 +23,11 @@ class Forecast:
         tasks: Every job with its sizes, or why it will fail or be skipped.
         seconds: Time of all pictures together.
         disk: Bytes of all results together.
-        memory: Bytes, at most: the bound where there is one, and else those of tiles and pictures, without what the
-            program takes itself.
     """
 
     tasks: list[Task]
     seconds: float
     disk: float
-    memory: int
 
 
 def forecast(jobs: Iterable[Job], worker: Worker) -> Forecast:
@@ -45,15 +41,10 @@ def forecast(jobs: Iterable[Job], worker: Worker) -> Forecast:
         worker: What would do it.
     """
     tasks = [worker.examine(job) for job in jobs]
-    # As in a run, a picture has been read when it is asked what else is in memory.
-    sample = sample_of([task for task in tasks if not task.status], worker)
-    for task in tasks:
-        with task.step():
-            if not task.status:
-                worker.check_memory(task)
     left = [task for task in tasks if not task.status]
     if not left:
-        return Forecast(tasks, 0.0, 0.0, 0)
+        return Forecast(tasks, 0.0, 0.0)
+    sample = sample_of(left, worker)
     upscaler = PictureUpscaler(worker.upscaler.network, alpha=worker.upscaler.alpha)
     upscaler(sample)  # The first run compiles.
     start = time.monotonic()
@@ -66,7 +57,6 @@ def forecast(jobs: Iterable[Job], worker: Worker) -> Forecast:
         tasks,
         seconds=seconds * sum(pixels_to_compute(task, worker) for task in left),
         disk=sum(disk[suffix_of(task)] * pixels_of_result(task) for task in left),
-        memory=worker.upscaler.memory or worker.upscaler.network.memory + pictures_at_once(left),
     )
 
 
@@ -100,12 +90,11 @@ def suffix_of(task: Task) -> str:
 
 
 def pixels_to_compute(task: Task, worker: Worker) -> int:
-    """Pixels that the network computes for a picture in all its frames; with little memory, tiles take many more."""
+    """Pixels that the network computes for a picture in all its frames."""
     header = task.header
     assert header is not None
-    held = bytes_held(task) if worker.need_of(task).fits else header.decoder_memory
-    sides = header.height, header.width
-    return header.frames * worker.upscaler.count_pixels(*sides, header.channels, header.depth, held=held)
+    counted = worker.upscaler.count_pixels(header.height, header.width, header.channels, header.depth)
+    return header.frames * counted
 
 
 def pixels_of_picture(task: Task) -> int:
@@ -118,10 +107,3 @@ def pixels_of_result(task: Task) -> int:
     """Pixels of a result, in all frames."""
     assert task.header is not None and task.target_size is not None
     return task.header.frames * task.target_size[0] * task.target_size[1]
-
-
-def pictures_at_once(tasks: Sequence[Task]) -> int:
-    """Bytes of the pictures that are in memory at the same time, at most."""
-    shared = [bytes_held(task) for task in tasks if not task.is_alone]
-    alone = [bytes_held(task) for task in tasks if task.is_alone]
-    return max(sum(sorted(shared)[-OVERLAPPING:]), max(alone, default=0))

@@ -13,8 +13,6 @@ from keras_lisr.batch.jobs import Job
 from keras_lisr.interruption import check_interruption
 from keras_lisr.pictures import Animation, Picture, PictureUpscaler
 from keras_lisr.pictures.formats import (
-    Format,
-    check_durations,
     check_output,
     check_output_animation,
     check_output_channels,
@@ -22,22 +20,22 @@ from keras_lisr.pictures.formats import (
     check_quality,
     duration_losses,
     format_of,
-    is_opaque,
     losses,
     metadata_losses,
 )
-from keras_lisr.pictures.header import Header
-from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, GIF_HEADER_BYTES
-from keras_lisr.pictures.picture import Metadata
-from keras_lisr.pictures.read import DECODER_BYTES, picture_size, read_animation, read_picture
-from keras_lisr.pictures.upscale import LittleMemoryError, Need
-from keras_lisr.pictures.vips import LOADERS, import_vips
-from keras_lisr.pictures.write import ENCODER_BYTES, write_animation, write_picture
+from keras_lisr.pictures.picture import Metadata, is_opaque
+from keras_lisr.pictures.read import (
+    DEFAULT_MAX_PIXELS,
+    Header,
+    StripReader,
+    picture_size,
+    read_animation,
+    read_picture,
+)
+from keras_lisr.pictures.write import write_animation, write_picture
 
 WRITTEN, SKIPPED, FAILED = "written", "skipped", "failed"
 LONGEST_SURPRISE = 300  # Of TensorFlow's errors, the rest is where in its graph.
-SHARED_MEMORY = 2**30  # What each of three pictures may take at once where no bound is given,
-SHARED_PART = 16  # and one part of so many of the bound where it is.
 
 
 @dataclass
@@ -49,7 +47,7 @@ class Task:
         status: "" on the way; then "written", "skipped" (its target existed), or "failed".
         header: What the source's first bytes say of it.
         target_size: Height and width of the result.
-        is_alone: Whether no other picture is to be at work, because this one or what it takes is too large for it.
+        is_alone: Whether no other picture is to be at work, because this one or its result is too large for it.
         picture: What was read, then what became of it; None where it was to be alone from the beginning.
         seconds: What upscaling took; reading and writing too, where the picture is alone.
         error: Why it failed, in one line.
@@ -103,8 +101,7 @@ class Worker:
     """Upscales pictures from local file to local file; one after the other when called, or in steps that may overlap.
 
     Args:
-        upscaler: What upscales one picture. Where it has a bound on memory, pictures that do not fit go from file to
-            file in strips.
+        upscaler: What upscales one picture. Large ones go from file to file in strips.
         max_pixels: Pixels of a source, at most.
         quality: Of results that are JPEG, WebP or AVIF, from 1 to 100.
         strip_metadata: Whether results get nothing but their pixels.
@@ -130,23 +127,11 @@ class Worker:
         self.skip_existing = skip_existing
         self.quality = quality
         self.strip_metadata = strip_metadata
-        self._shared_upscaler, self._share = upscaler, SHARED_MEMORY
-        self._max_gif_pixels = DEFAULT_MAX_PIXELS
-        if upscaler.memory:
-            self._share = upscaler.memory // SHARED_PART
-            self._max_gif_pixels = min(DEFAULT_MAX_PIXELS, self._share // GIF_HEADER_BYTES)
-            # Another picture may be read, and another one written, while a small one is upscaled.
-            rest = upscaler.memory - 2 * self._share
-            self._shared_upscaler = PictureUpscaler(
-                upscaler.network, size=upscaler.size, alpha=upscaler.alpha, memory=rest
-            )
 
     def __call__(self, job: Job) -> Task:
         """Does a job from beginning to end."""
         task = self.read(job)
         self.compute(task)
-        if task.is_alone and not task.status:
-            self.compute(task)
         return self.write(task)
 
     def examine(self, job: Job) -> Task:
@@ -156,8 +141,7 @@ class Worker:
             if self.skip_existing and os.path.lexists(job.target):
                 task.status = SKIPPED
                 return task
-            limits = {"max_pixels": self.max_pixels, "max_gif_pixels": self._max_gif_pixels}
-            task.header = header = picture_size(job.source, **limits)
+            task.header = header = picture_size(job.source, max_pixels=self.max_pixels)
             if header.frames > 1:
                 check_output_animation(job.target)
             check_quality(job.target, self._options(job)["quality"])
@@ -167,7 +151,7 @@ class Worker:
             check_output_size(job.target, *task.target_size)
             task.description = size.note(*sides, network.scale)
             task.notes = (*self._notes(*sides, size.passes(*sides, network.scale)), *losses(job.target, header.depth))
-            task.is_alone = bytes_held(task) > self._share
+            task.is_alone = self.upscaler.is_large(*sides, header.frames)
         return task
 
     def read(self, job: Job) -> Task:
@@ -182,11 +166,7 @@ class Worker:
         return task
 
     def compute(self, task: Task, progress: Callable[[Job, int, int], Any] | None = None) -> None:
-        """The second step: upscales the picture; does all that is left to do, if the picture is alone.
-
-        Where there is too little memory beside other pictures, the task only becomes one that is alone: it takes the
-        step once more when there are none.
-        """
+        """The second step: upscales the picture; does all that is left to do, if the picture is alone."""
 
         def tell(done: int, total: int) -> None:
             if progress:
@@ -199,10 +179,7 @@ class Worker:
             if task.is_alone:
                 self._compute_alone(task, tell)
             else:
-                try:
-                    task.picture = enlarged(task.picture, self._shared_upscaler, tell)
-                except LittleMemoryError:
-                    task.is_alone = True
+                task.picture = enlarged(task.picture, self.upscaler, tell)
         task.seconds = time.monotonic() - start
 
     def write(self, task: Task) -> Task:
@@ -218,58 +195,20 @@ class Worker:
         return task
 
     def _compute_alone(self, task: Task, tell: Callable[[int, int], Any]) -> None:
-        """From file to file, in memory or in strips as there is room now."""
+        """From file to file: a picture in strips, an animation in memory."""
         header = task.header
         assert header is not None
-        need = self.need_of(task)
-        if need.fits:
-            task.picture = enlarged(task.picture or self.load(task), self.upscaler, tell)
+        if header.frames > 1:
+            task.picture = enlarged(self.load(task), self.upscaler, tell)
             self.write(task)
-        elif only_whole := what_is_only_whole(header, format_of(task.job.target)):
-            assert self.upscaler.memory is not None
-            raise LittleMemoryError(self.upscaler.memory, need.whole, only_whole)
-        else:
-            from keras_lisr.pictures.strips import StripReader
-
-            if not task.picture:
-                with StripReader(task.job.source, self.max_pixels) as reader:
-                    self._note_losses(task, reader.metadata)
-            task.picture = None
-            options = self._options(task.job)
-            self.upscaler.upscale_file(
-                task.job.source, task.job.target, max_pixels=self.max_pixels, progress=tell, **options
-            )
-            task.status = WRITTEN
-
-    def check_memory(self, task: Task) -> None:
-        """Checks, from its header, that a picture can be upscaled within the bound on memory, if there is one.
-
-        Raises:
-            LittleMemoryError: If it cannot.
-            ValueError: If it would go in strips, and libvips is not installed.
-        """
-        header, memory, need = task.header, self.upscaler.memory, self.need_of(task)
-        assert header is not None
-        only_whole = what_is_only_whole(header, format_of(task.job.target))
-        if not need.fits and not only_whole:
-            import_vips()  # Which takes memory itself.
-            need = self.need_of(task)
-        needed = need.whole if only_whole else min(need.whole, need.strips + header.decoder_memory)
-        if memory is not None and needed > memory:
-            raise LittleMemoryError(
-                memory, needed, only_whole or f"a picture of {header.width} x {header.height} pixels"
-            )
-
-    def need_of(self, task: Task) -> Need:
-        """What a picture needs in memory, as its header says."""
-        header = task.header
-        assert header is not None
-        return self.upscaler.need_of(
-            *(header.height, header.width, header.channels, header.depth),
-            frames=header.frames,
-            decoder=DECODER_BYTES.get(header.format, 0),
-            encoder=ENCODER_BYTES.get(format_of(task.job.target).name, 0),
+            return
+        with StripReader(task.job.source, self.max_pixels) as reader:
+            self._note_losses(task, reader.metadata)
+        options = self._options(task.job)
+        self.upscaler.upscale_file(
+            task.job.source, task.job.target, max_pixels=self.max_pixels, progress=tell, **options
         )
+        task.status = WRITTEN
 
     def load(self, task: Task) -> Picture | Animation:
         """What the source holds, if the target can hold it too."""
@@ -277,7 +216,6 @@ class Worker:
         found = load(task.job.source, max_pixels=self.max_pixels)
         frames = found.frames if isinstance(found, Animation) else [found]
         if isinstance(found, Animation):
-            check_durations(task.job.target, found.durations)
             task.notes += duration_losses(task.job.target, found.durations)
         if not all(is_opaque(frame.pixels) for frame in frames):
             check_output_channels(task.job.target, frames[0].pixels.shape[2])
@@ -311,19 +249,6 @@ class Worker:
             )
 
 
-def what_is_only_whole(header: Header, target: Format) -> str:
-    """What cannot go in strips, in words; nothing if it can."""
-    size = f"{header.width} x {header.height} pixels"
-    if header.frames > 1:
-        return f"an animation of {header.frames} frames of {size}"
-    strips = "in strips, and with less, go PNG, TIFF and JPEG"
-    if not target.strips:
-        return f"a picture of {size} that becomes {target.name} ({strips})"
-    if header.format not in LOADERS:
-        return f"a picture of {size} that is {header.format} ({strips})"
-    return ""
-
-
 def enlarged(
     picture: Picture | Animation | None, upscaler: PictureUpscaler, tell: Callable[[int, int], Any]
 ) -> Picture | Animation:
@@ -338,13 +263,3 @@ def enlarged(
         return replace(picture, frames=frames)
     assert picture is not None
     return upscaler(picture, tell)
-
-
-def bytes_held(task: Task) -> int:
-    """Bytes that a picture and its result take, with the copies that reading and writing make."""
-    assert task.header is not None and task.target_size is not None
-    header, (height, width) = task.header, task.target_size
-    pixel = header.channels * header.depth // 8
-    decoded = DECODER_BYTES.get(header.format, 0) * header.height * header.width * pixel
-    encoded = ENCODER_BYTES.get(format_of(task.job.target).name, 0) * height * width
-    return header.frames * (header.height * header.width + height * width) * 2 * max(4, pixel) + decoded + encoded

@@ -1,17 +1,14 @@
 import itertools
 import json
-import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from picture_files import exif_with
 from PIL import Image
 
 from keras_lisr.batch import Worker, find_jobs, run_jobs
-from keras_lisr.batch.forecast import forecast, pictures_at_once, pixels_to_compute
+from keras_lisr.batch.forecast import forecast, pixels_to_compute
 from keras_lisr.pictures import PictureUpscaler, Size
-from keras_lisr.runtime.memory import resident_size
 
 
 def test_a_forecast_is_near_what_happens(tmp_path, upscaler):
@@ -27,8 +24,6 @@ def test_a_forecast_is_near_what_happens(tmp_path, upscaler):
     assert found.seconds > 0
     list(run_jobs(jobs, worker))
     assert found.disk == pytest.approx(sum(job.target.stat().st_size for job in jobs), rel=0.1)
-    result = 4 * (150**2 + 200**2 + 260**2)
-    assert found.memory >= upscaler.network.memory + 3 * result
 
 
 def test_what_fails_or_is_there_takes_nothing(album, tmp_path, upscaler):
@@ -41,49 +36,8 @@ def test_what_fails_or_is_there_takes_nothing(album, tmp_path, upscaler):
     assert jobs[0].source.name in found.tasks[0].error
     jobs[2].source.unlink()
     found = forecast(jobs, Worker(upscaler, skip_existing=True))
-    assert (found.seconds, found.disk, found.memory) == (0, 0, 0)
+    assert (found.seconds, found.disk) == (0, 0)
     json.dumps([task.record() for task in found.tasks])
-
-
-def test_what_will_have_too_little_memory_is_told(tmp_path, network):
-    noise = np.random.default_rng(0).integers(0, 256, (600, 500, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(tmp_path / "a.png")
-    for room, suffixes in ((20, ("png", "webp")), (2000, ())):
-        worker = Worker(PictureUpscaler(network, memory=resident_size() + room * 2**20))
-        for suffix in ("png", "webp"):
-            jobs = find_jobs([tmp_path / "a.png"], tmp_path / f"{room}.{suffix}")
-            (task,) = forecast(jobs, worker).tasks
-            assert task.error.startswith("`memory` must be at least ") is (suffix in suffixes)
-            assert bool(worker(jobs[0]).error) is (suffix in suffixes)
-
-
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"exif": exif_with(6)}])
-def test_as_much_is_told_as_the_picture_asks_for(tmp_path, network, options):
-    """What its decoder holds in strips is known from the header."""
-    noise = np.random.default_rng(0).integers(0, 256, (1500, 2000, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(tmp_path / "a.jpg", **options)
-    jobs = find_jobs([tmp_path / "a.jpg"], tmp_path / "b.jpg")
-    worker = Worker(PictureUpscaler(network, memory=resident_size() + 20 * 2**20))
-    told, asked = (
-        int(re.search(r"`memory` must be at least (\d+) MiB", task.error)[1])
-        for task in (*forecast(jobs, worker).tasks, worker(jobs[0]))
-    )
-    assert abs(told - asked) <= 4
-
-
-def test_what_is_told_suffices(tmp_path, network):
-    """A picture goes in strips where memory is enough for these and not for the whole."""
-    noise = np.random.default_rng(0).integers(0, 256, (600, 800, 4), dtype=np.uint8)
-    Image.fromarray(noise).save(tmp_path / "a.png")
-    (job,) = find_jobs([tmp_path / "a.png"], tmp_path / "b.png")
-    for more in (0, 12, 24):
-        little = Worker(PictureUpscaler(network, memory=resident_size() + 20 * 2**20))
-        (task,) = forecast([job], little).tasks
-        told = int(re.search(r"`memory` must be at least (\d+) MiB", task.error)[1]) + more + 8
-        worker = Worker(PictureUpscaler(network, memory=told * 2**20))
-        assert [task.error for task in forecast([job], worker).tasks] == [""]
-        assert worker(job).error == ""
-        job.target.unlink()
 
 
 def test_passes_and_transparency_are_counted(tmp_path, network):
@@ -112,20 +66,12 @@ def test_a_picture_like_the_sample_takes_its_time(tmp_path, network, monkeypatch
     assert forecast(jobs, Worker(PictureUpscaler(network))).seconds == pytest.approx(7)
 
 
-def test_pixels_around_tiles_are_counted(tmp_path, network):
+def test_pixels_around_tiles_are_counted(tmp_path, network, monkeypatch):
     Image.new("RGB", (2000, 1500)).save(tmp_path / "a.png")
     (job,) = find_jobs([tmp_path / "a.png"], tmp_path / "out.png")
     counts = []
-    for room in (110, 200, 2000):
-        worker = Worker(PictureUpscaler(network, memory=resident_size() + room * 2**20))
+    for tile in (network.halo, 4 * network.halo, 2000):
+        monkeypatch.setattr(network, "tile", tile)
+        worker = Worker(PictureUpscaler(network))
         counts.append(pixels_to_compute(worker.examine(job), worker) / (2000 * 1500))
-    assert 4 < counts[0] <= 9 and counts[0] > 2 * counts[1] and counts[1] > counts[2] and counts[2] < 1.05
-
-
-def test_the_bound_on_memory_is_the_forecast(album, tmp_path, network):
-    memory = resident_size() + 2**31
-    upscaler = PictureUpscaler(network, memory=memory)
-    jobs = find_jobs([album], tmp_path)
-    assert forecast(jobs, Worker(upscaler)).memory == memory
-    tasks = [Worker(upscaler).examine(job) for job in jobs]
-    assert pictures_at_once(tasks) == 5 * (24 * 30 * 8 + 20 * 20 * 8)
+    assert 4 < counts[0] <= 9.5 and counts[0] > 2 * counts[1] and counts[1] > counts[2] and counts[2] < 1.05

@@ -23,7 +23,7 @@ def test_workers_do_as_planned(plan, network, tmp_path):
     for worker, kind in ((here, Worker), (stored, StoredWorker)):
         assert type(worker) is kind and worker.upscaler.network is network
         found = worker.upscaler
-        assert (found.size, found.alpha, found.memory) == (plan.size, plan.alpha, plan.memory)
+        assert (found.size, found.alpha) == (plan.size, plan.alpha)
         assert (worker.max_pixels, worker.quality, worker.strip_metadata) == (10**6, 80, True)
     assert here.skip_existing and not stored.skip_existing
     assert (stored.folder, stored.run, stored.replaces) == (tmp_path, "run", True)

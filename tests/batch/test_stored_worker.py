@@ -76,7 +76,7 @@ def test_what_cannot_be_put_fails(stored_album, memory_storage, folder, upscaler
 
 
 def test_a_large_picture_is_put_too(album, stored_album, memory_storage, folder, network, monkeypatch, tmp_path):
-    monkeypatch.setattr("keras_lisr.batch.worker.SHARED_MEMORY", 0)
+    monkeypatch.setattr("keras_lisr.pictures.upscale.MOST_PIXELS", 1)
     job = Job(stored_album / "a.png", memory_storage / "large.png")
     (task,) = run_jobs([job], StoredWorker(PictureUpscaler(network), folder))
     assert (task.status, task.is_alone, task.job) == ("written", True, job)
