@@ -6,7 +6,7 @@ from keras_lisr.runtime.rows import Rows, Stream
 
 CELL = 8  # Pixels of the original, along a side, over which details are averaged out.
 PASSES = 4
-CELLS_AT_ONCE = 4  # Rows of cells that are corrected together.
+CELLS_AT_ONCE = 2  # Rows of cells that are corrected together.
 
 
 def keep_colours(enlarged: Rows, original: Rows, scale: int) -> Stream:
@@ -55,18 +55,22 @@ def mean_cells(pixels: np.ndarray, side: int) -> np.ndarray:
     """The mean of each cell, `(rows, columns, channels)`; the last ones need not be whole."""
     height, width, _ = pixels.shape
     tops, lefts = range(0, height, side), range(0, width, side)
-    sums = np.add.reduceat(np.add.reduceat(pixels, tops, axis=0, dtype=np.uint32), lefts, axis=1, dtype=np.uint64)
+    rows = np.stack([pixels[top : top + side].sum(axis=0, dtype=np.uint32) for top in tops])
     heights, widths = np.diff([*tops, height]), np.diff([*lefts, width])
+    sums = np.add.reduceat(rows, lefts, axis=1, dtype=np.uint64)
     return (sums / np.multiply.outer(heights, widths)[..., None]).astype(np.float32)
 
 
 def interpolate(cells: np.ndarray, height: int, width: int, side: int) -> np.ndarray:
     """Values at the centres of cells as a value for each pixel, `(height, width, channels)`."""
-    for axis, length in enumerate((height, width)):
-        places = ((np.arange(length) + 0.5) / side - 0.5).clip(0, cells.shape[axis] - 1).astype(np.float32)
+    for axis, length in ((1, width), (0, height)):
+        places = ((np.arange(length, dtype=np.float32) + 0.5) / side - 0.5).clip(0, cells.shape[axis] - 1)
         before = places.astype(int)
         weights = np.expand_dims(places - before, [other for other in range(3) if other != axis])
-        after = np.minimum(before + 1, cells.shape[axis] - 1)
-        values = cells.take(before, axis=axis)
-        cells = values + (cells.take(after, axis=axis) - values) * weights
+        values = cells.take(np.minimum(before + 1, cells.shape[axis] - 1), axis=axis)
+        start = cells.take(before, axis=axis)
+        values -= start
+        values *= weights
+        values += start
+        cells = values
     return cells
