@@ -6,7 +6,7 @@ from typing import Any
 import pyvips
 
 from keras_lisr.pictures.picture import PROFILE, Metadata
-from keras_lisr.pictures.vips import interpret
+from keras_lisr.pictures.vips import interpret, to_srgb
 
 # What a format may hold besides a profile, by the beginnings of libvips' names, and a resolution.
 EXIF, XMP, IPTC, TEXTS, RESOLUTION = "exif-", "xmp-data", "iptc-data", "png-comment-", "dpi"
@@ -73,10 +73,13 @@ def flags_of(image: pyvips.Image) -> int:
 
 def is_usable(profile: bytes, image: pyvips.Image) -> bool:
     """Whether a profile gives the numbers of a picture a meaning."""
+    if profile[16:20] not in PROFILE_SPACES[image.bands <= 2]:
+        return False
     pixel: Any = interpret(pyvips.Image.black(1, 1, bands=image.bands).cast(image.format))
-    pixel.set_type(pyvips.GValue.blob_type, PROFILE, profile)
     try:
-        pixel.pngsave_buffer(keep=KEEP[PROFILE])  # libpng looks into profiles.
+        to_srgb(pixel, profile).write_to_memory()
+        pixel.set_type(pyvips.GValue.blob_type, PROFILE, profile)
+        pixel.pngsave_buffer(keep=KEEP[PROFILE])  # libpng looks into profiles, too.
     except pyvips.Error:
         return False
-    return profile[16:20] in PROFILE_SPACES[image.bands <= 2]
+    return True
