@@ -205,9 +205,7 @@ def test_transparency_by_either_way(picture):
         assert run("upscale", picture, "-n", "tiny_x2", "-o", output, "--alpha", alpha) == 0
         results.append(pixels(output))
     seen = [(values[..., :3] * (values[..., 3:] / 255)).mean((0, 1)) for values in (pixels(picture), *results)]
-    assert (
-        np.abs(np.subtract(seen[1:], seen[0])).max() < 3
-    )  # Of noise; what is translucent is not corrected as it is seen.
+    assert np.abs(np.subtract(seen[1:], seen[0])).max() < 3  # Noise, translucent throughout.
     assert (results[0][..., 3] != results[1][..., 3]).any()
 
 
