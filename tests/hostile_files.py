@@ -35,12 +35,11 @@ def samples() -> dict[str, bytes]:
     profiled.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     return {
         "jpeg": saved(image, "JPEG", **described),
+        "jpeg of a phone": saved(image, "MPO", save_all=True, append_images=[turned]),
         "progressive jpeg": saved(image, "JPEG", progressive=True),
         "cmyk jpeg": saved(image.convert("CMYK"), "JPEG"),
-        "mpo": saved(image, "MPO", save_all=True, append_images=[turned]),
         "png": saved(transparent, "PNG", exif=exif, icc_profile=profile, dpi=(300, 300)),
         "palette png": saved(image.quantize(16), "PNG", transparency=bytes(range(16))),
-        "animated png": saved(image, "PNG", **animated),
         "16-bit png": deep.pngsave_buffer(),
         "interlaced 16-bit png": deep.pngsave_buffer(interlace=True),
         "webp": saved(transparent, "WEBP", exif=exif, icc_profile=profile),
@@ -55,7 +54,6 @@ def samples() -> dict[str, bytes]:
         "grey and alpha tiff": deep_alpha.tiffsave_buffer(compression="deflate"),
         "gif": saved(image.quantize(16), "GIF", transparency=3),
         "animated gif": saved(image, "GIF", **animated, loop=2),
-        "bmp": saved(image, "BMP"),
         "avif": saved(transparent, "AVIF", exif=exif),
         "10-bit avif": deep.heifsave_buffer(compression="av1", bitdepth=10, effort=0),
     }

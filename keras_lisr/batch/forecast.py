@@ -90,7 +90,7 @@ def suffix_of(task: Task) -> str:
 
 
 def pixels_to_compute(task: Task, worker: Worker) -> int:
-    """Pixels that the network computes for a picture in all its frames; with little memory, tiles take many more."""
+    """Pixels that the network computes for a picture in all its frames."""
     header = task.header
     assert header is not None
     return header.frames * worker.upscaler.count_pixels(header.height, header.width, header.channels, header.depth)

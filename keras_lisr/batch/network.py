@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from keras_lisr.preset_index import LITERT
+from keras_lisr.runtime.tiling import DEFAULT_MEMORY
 
 if TYPE_CHECKING:
     from keras_lisr.inference.engines import Precision
@@ -10,13 +11,19 @@ if TYPE_CHECKING:
 
 
 def load_network(
-    model: str, *, tile: int | None = None, precision: "Precision" = "auto", threads: int | None = None
+    model: str,
+    *,
+    tile: int | None = None,
+    memory: int | None = None,
+    precision: "Precision" = "auto",
+    threads: int | None = None,
 ) -> "PictureNetwork":
     """What upscales with a model: without Keras if it is exported.
 
     Args:
         model: Name of a preset, or path of a `.keras`, `.npz` or `.tflite` file.
         tile: Side of a tile; by default, as large as fits.
+        memory: Bytes that tiles may take, approximately; by default, 1 GiB.
         precision: "float32", "bfloat16" or "auto"; an exported file has its own.
         threads: How many LiteRT uses. Those of Keras's backends are set by the environment before it starts.
 
@@ -26,7 +33,7 @@ def load_network(
     if model.endswith(LITERT):
         from keras_lisr.runtime import LiteRTUpscaler
 
-        return LiteRTUpscaler(model, tile=tile, threads=threads)
+        return LiteRTUpscaler(model, tile=tile, memory=memory or DEFAULT_MEMORY, threads=threads)
     try:
         from keras_lisr.inference.upscaler import Upscaler
         from keras_lisr.zoo import load_model
@@ -35,4 +42,4 @@ def load_network(
             f"Keras and its backend must be installed for this model, or an exported .tflite file be given by -n. "
             f"Received: model={model!r} ({error})"
         ) from error
-    return Upscaler(load_model(model), tile=tile, precision=precision)
+    return Upscaler(load_model(model), tile=tile, memory=memory or DEFAULT_MEMORY, precision=precision)

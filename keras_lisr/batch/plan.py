@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from keras_lisr.batch.network import load_network
 from keras_lisr.batch.worker import Worker
 from keras_lisr.pictures import PictureUpscaler, Size
-from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS
+from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS
 from keras_lisr.pictures.size import NETWORK_SCALE
 from keras_lisr.pictures.upscale import Alpha
 
@@ -24,7 +24,7 @@ class Plan:
         precision: As for `load_network`.
         size: As for `PictureUpscaler`.
         alpha: As for `PictureUpscaler`.
-        memory: As for `PictureUpscaler`: for each worker.
+        memory: As for `load_network`: for each worker.
         max_pixels: As for `Worker`.
         quality: As for `Worker`.
         strip_metadata: As for `Worker`.
@@ -43,12 +43,12 @@ class Plan:
 
     def load(self, model: str, threads: int | None = None) -> "PictureNetwork":
         """What `load_network` returns for the model, and raises."""
-        return load_network(model, tile=self.tile, precision=self.precision, threads=threads)
+        return load_network(model, tile=self.tile, memory=self.memory, precision=self.precision, threads=threads)
 
     def worker(self, network: "PictureNetwork", *, skip_existing: bool = False) -> Worker:
         """What does it with that network."""
         return Worker(
-            PictureUpscaler(network, size=self.size, alpha=self.alpha, memory=self.memory),
+            PictureUpscaler(network, size=self.size, alpha=self.alpha),
             max_pixels=self.max_pixels,
             quality=self.quality,
             strip_metadata=self.strip_metadata,

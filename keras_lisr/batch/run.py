@@ -44,18 +44,13 @@ def run_jobs(
         upcoming = next(reading, None)
         try:
             while upcoming:
-                task, upcoming = upcoming.result(), None
-                if not task.is_alone:
-                    upcoming = next(reading, None)
-                    worker.compute(task, progress)
-                if task.is_alone:
-                    if upcoming:
-                        upcoming.result()
-                    if writing:
-                        yield writing.result()
+                task = upcoming.result()
+                upcoming = None if task.is_alone else next(reading, None)
+                if task.is_alone and writing:
+                    yield writing.result()
                     writing = None
-                    worker.compute(task, progress)
-                    upcoming = upcoming or next(reading, None)
+                worker.compute(task, progress)
+                upcoming = upcoming or next(reading, None)
                 if writing:
                     yield writing.result()
                 writing = writer.submit(worker.write, task)

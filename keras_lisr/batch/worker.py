@@ -15,8 +15,6 @@ from keras_lisr.batch.storage import File, Url, fetch, find_existing, put
 from keras_lisr.interruption import check_interruption
 from keras_lisr.pictures import Animation, Picture, PictureUpscaler
 from keras_lisr.pictures.formats import (
-    Format,
-    check_durations,
     check_output,
     check_output_animation,
     check_output_channels,
@@ -24,23 +22,23 @@ from keras_lisr.pictures.formats import (
     check_quality,
     duration_losses,
     format_of,
-    is_opaque,
     losses,
     metadata_losses,
 )
-from keras_lisr.pictures.header import Header
-from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, GIF_HEADER_BYTES
-from keras_lisr.pictures.picture import Metadata
-from keras_lisr.pictures.read import DECODER_BYTES, picture_size, read_animation, read_picture
-from keras_lisr.pictures.upscale import LittleMemoryError, Need
-from keras_lisr.pictures.vips import LOADERS
-from keras_lisr.pictures.write import ENCODER_BYTES, write_animation, write_picture
+from keras_lisr.pictures.picture import Metadata, is_opaque
+from keras_lisr.pictures.read import (
+    DEFAULT_MAX_PIXELS,
+    Header,
+    StripReader,
+    picture_size,
+    read_animation,
+    read_picture,
+)
+from keras_lisr.pictures.write import write_animation, write_picture
 
 FOLDER = "keras-lisr-"  # What the names of temporary folders begin with.
 WRITTEN, SKIPPED, FAILED = "written", "skipped", "failed"
 LONGEST_SURPRISE = 300  # Of TensorFlow's errors, the rest is where in its graph.
-SHARED_MEMORY = 2**30  # What each of three pictures may take at once where no bound is given,
-SHARED_PART = 16  # and one part of so many of the bound where it is.
 
 
 @dataclass
@@ -52,7 +50,7 @@ class Task:
         status: "" on the way; then "written", "skipped" (its target existed), or "failed".
         header: What the source's first bytes say of it.
         target_size: Height and width of the result.
-        is_alone: Whether no other picture is to be at work, because this one or what it takes is too large for it.
+        is_alone: Whether no other picture is to be at work, because this one or its result is too large for it.
         picture: What was read, then what became of it; None where it was to be alone from the beginning.
         seconds: What upscaling took; reading and writing too, where the picture is alone.
         error: Why it failed, in one line.
@@ -129,8 +127,7 @@ class Worker:
     What lies in storage is copied from there, or put there when it is written: as a whole or not at all.
 
     Args:
-        upscaler: What upscales one picture. Where it has a bound on memory, pictures that do not fit go from file to
-            file in strips.
+        upscaler: What upscales one picture. Large ones go from file to file in strips.
         max_pixels: Pixels of a source, at most.
         quality: Of results that are JPEG, WebP or AVIF, from 1 to 100.
         strip_metadata: Whether results get nothing but their pixels.
@@ -156,25 +153,12 @@ class Worker:
         self.skip_existing = skip_existing
         self.quality = quality
         self.strip_metadata = strip_metadata
-        self._shared_upscaler, self._share = upscaler, SHARED_MEMORY
-        self._max_gif_pixels = DEFAULT_MAX_PIXELS
-        if upscaler.memory:
-            self._share = upscaler.memory // SHARED_PART
-            self._max_gif_pixels = min(DEFAULT_MAX_PIXELS, self._share // GIF_HEADER_BYTES)
-            # Another picture may be read, and another one written, while a small one is upscaled.
-            rest = upscaler.memory - 2 * self._share
-            self._shared_upscaler = PictureUpscaler(
-                upscaler.network, size=upscaler.size, alpha=upscaler.alpha, memory=rest
-            )
 
     def __call__(self, job: Job) -> Task:
         """Does a job from beginning to end."""
         with TemporaryDirectory(prefix=FOLDER) as folder:
             task = self.read(job, Path(folder))
-            if not task.is_alone:
-                self.compute(task)
-            if task.is_alone:  # Which may only have shown now.
-                self.compute(task)
+            self.compute(task)
             return self.write(task)
 
     def examine(self, job: Job, folder: Path | None = None) -> Task:
@@ -193,8 +177,7 @@ class Worker:
                 task.folder = Path(mkdtemp(dir=folder))
             if isinstance(job.source, Url):
                 fetch(job.source, task.source)
-            limits = {"max_pixels": self.max_pixels, "max_gif_pixels": self._max_gif_pixels}
-            task.header = header = picture_size(task.source, **limits)
+            task.header = header = picture_size(task.source, max_pixels=self.max_pixels)
             if header.frames > 1:
                 check_output_animation(task.target)
             check_quality(task.target, self._options(task)["quality"])
@@ -204,7 +187,7 @@ class Worker:
             check_output_size(task.target, *task.target_size)
             task.description = size.note(*sides, network.scale)
             task.notes = (*self._notes(*sides, size.passes(*sides, network.scale)), *losses(task.target, header.depth))
-            task.is_alone = count_bytes(task) > self._share
+            task.is_alone = self.upscaler.is_large(*sides, header.frames)
         return task
 
     def read(self, job: Job, folder: Path | None = None) -> Task:
@@ -219,11 +202,7 @@ class Worker:
         return task
 
     def compute(self, task: Task, progress: Callable[[Job, int, int], Any] | None = None) -> None:
-        """The second step: upscales the picture; writes it to a local file, too, if it is alone.
-
-        Where there is too little memory beside other pictures, the task only becomes one that is alone: it takes the
-        step once more when there are none.
-        """
+        """The second step: upscales the picture; writes it to a local file, too, if it is alone."""
 
         def tell(done: int, total: int) -> None:
             if progress:
@@ -236,10 +215,7 @@ class Worker:
             if task.is_alone:
                 self._compute_alone(task, tell)
             else:
-                try:
-                    task.picture = enlarge(task.picture, self._shared_upscaler, tell)
-                except LittleMemoryError:
-                    task.is_alone = True
+                task.picture = enlarge(task.picture, self.upscaler, tell)
         task.seconds = time.monotonic() - start
 
     def write(self, task: Task) -> Task:
@@ -265,35 +241,17 @@ class Worker:
         task.picture = None
 
     def _compute_alone(self, task: Task, tell: Callable[[int, int], Any]) -> None:
-        """From file to file, in memory or in strips as there is room now."""
+        """From file to file: a picture in strips, an animation in memory."""
         header = task.header
         assert header is not None
-        need = self.need_of(task)
-        if need.fits:
-            task.picture = enlarge(task.picture or self.load(task), self.upscaler, tell)
+        if header.frames > 1:
+            task.picture = enlarge(self.load(task), self.upscaler, tell)
             self._save(task)
-        elif only_whole := what_is_only_whole(header, format_of(task.target)):
-            assert self.upscaler.memory is not None
-            raise LittleMemoryError(self.upscaler.memory, need.whole, only_whole)
-        else:
-            from keras_lisr.pictures.strips import StripReader
-
-            if not task.picture:
-                with StripReader(task.source, self.max_pixels) as reader:
-                    self._note_losses(task, reader.metadata)
-            task.picture = None
-            options = {"max_pixels": self.max_pixels, "progress": tell, **self._options(task)}
-            self.upscaler.upscale_file(task.source, task.target, **options)
-
-    def need_of(self, task: Task) -> Need:
-        """What a picture needs in memory, as its header says."""
-        header = task.header
-        assert header is not None
-        return self.upscaler.need_of(
-            *(header.height, header.width, header.channels, header.depth),
-            frames=header.frames,
-            decoder=DECODER_BYTES.get(header.format, 0),
-            encoder=ENCODER_BYTES.get(format_of(task.target).name, 0),
+            return
+        with StripReader(task.source, self.max_pixels) as reader:
+            self._note_losses(task, reader.metadata)
+        self.upscaler.upscale_file(
+            task.source, task.target, max_pixels=self.max_pixels, progress=tell, **self._options(task)
         )
 
     def load(self, task: Task) -> Picture | Animation:
@@ -302,7 +260,6 @@ class Worker:
         found = load(task.source, max_pixels=self.max_pixels)
         frames = found.frames if isinstance(found, Animation) else [found]
         if isinstance(found, Animation):
-            check_durations(task.target, found.durations)
             task.notes += duration_losses(task.target, found.durations)
         if not all(is_opaque(frame.pixels) for frame in frames):
             check_output_channels(task.target, frames[0].pixels.shape[2])
@@ -336,19 +293,6 @@ class Worker:
             )
 
 
-def what_is_only_whole(header: Header, target: Format) -> str:
-    """What cannot go in strips, in words; nothing if it can."""
-    size = f"{header.width} x {header.height} pixels"
-    if header.frames > 1:
-        return f"an animation of {header.frames} frames of {size}"
-    strips = "in strips, and with less, go PNG, TIFF and JPEG"
-    if not target.strips:
-        return f"a picture of {size} that becomes {target.name} ({strips})"
-    if header.format not in LOADERS:
-        return f"a picture of {size} that is {header.format} ({strips})"
-    return ""
-
-
 def enlarge(
     picture: Picture | Animation | None, upscaler: PictureUpscaler, tell: Callable[[int, int], Any]
 ) -> Picture | Animation:
@@ -363,13 +307,3 @@ def enlarge(
         return replace(picture, frames=frames)
     assert picture is not None
     return upscaler(picture, tell)
-
-
-def count_bytes(task: Task) -> int:
-    """Bytes that a picture and its result take, with the copies that reading and writing make."""
-    assert task.header is not None and task.target_size is not None
-    header, (height, width) = task.header, task.target_size
-    pixel = header.channels * header.depth // 8
-    decoded = DECODER_BYTES.get(header.format, 0) * header.height * header.width * pixel
-    encoded = ENCODER_BYTES.get(format_of(task.target).name, 0) * height * width
-    return header.frames * (header.height * header.width + height * width) * 2 * max(4, pixel) + decoded + encoded

@@ -98,7 +98,7 @@ def take_in(file: BinaryIO, max_pixels: int | None) -> None:
     Raises:
         ValueError: If it is longer than a picture can be.
     """
-    from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, copy_picture
+    from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS, copy_picture
 
     try:
         copy_picture(sys.stdin.buffer, file, max_pixels or DEFAULT_MAX_PIXELS)

@@ -10,6 +10,7 @@ from keras_lisr.cli.files import check_targets
 from keras_lisr.cli.memory_size import parse_memory
 from keras_lisr.cli.silent_start import silent_start
 from keras_lisr.cli.standard_streams import STREAM, Files, streams_as_files
+from keras_lisr.cli.upscale_request import Request
 from keras_lisr.preset_index import DEFAULT_PRESET, LITERT, choose_model, find_preset, presets
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def add_to(commands) -> None:
     machines.add_argument("--workers", type=int, metavar="N", help="how many (default: one for 2 processors of a node)")
 
     limits = command.add_argument_group("limits")
-    limits.add_argument("--memory", type=parse_memory, metavar="SIZE", help="most to take, such as 2GiB")
+    limits.add_argument("--memory", type=parse_memory, metavar="SIZE", help="what tiles may take, such as 2GiB, about")
     limits.add_argument("--max-pixels", type=int, metavar="PIXELS", help="largest picture to open")
 
 
@@ -101,21 +102,13 @@ def upscale(arguments: argparse.Namespace) -> int:
             suffix = f"_x{network.scale}"
         jobs = name_results(sources, files, arguments, suffix)
         files = check_log(arguments.json, jobs, arguments.compare, files)
+        request = Request(arguments, jobs, plan, model_name, files, is_single)
         if arguments.ray or is_stored(jobs):
-            return upscale_stored(jobs, network, plan, arguments, model_name, files, is_single)
-        network = network or load(model_name, plan)
-        return upscale_all(jobs, network, plan, arguments, model_name, files, is_single)
+            return upscale_stored(request, network)
+        return upscale_all(request, network or load(model_name, plan))
 
 
-def upscale_all(
-    jobs: "list[Job]",
-    network: "PictureNetwork",
-    plan: "Plan",
-    arguments: argparse.Namespace,
-    model_name: str,
-    files: Files,
-    is_single: bool,
-) -> int:
+def upscale_all(request: Request, network: "PictureNetwork") -> int:
     """Does what is to be done, or says what it would take.
 
     Returns:
@@ -129,18 +122,18 @@ def upscale_all(
     from keras_lisr.cli.comparison import write_comparison
     from keras_lisr.cli.upscale_report import Report, tell_forecast
 
+    arguments, jobs, plan = request.arguments, request.jobs, request.plan
     worker = plan.worker(network, skip_existing=arguments.skip_existing)
     if arguments.dry_run:
-        return tell_forecast(forecast(jobs, worker), files.lines)
-    with Report(len(jobs), model_name, log=arguments.json, files=files, is_single=is_single) as report:
+        return tell_forecast(forecast(jobs, worker), request.files.lines)
+    with Report(request) as report:
         with closing(run_jobs(jobs, worker, report.progress)) as tasks:
             for task in tasks:
                 report.tell(task)
         code = report.end()
     if arguments.compare:
-        by_rows = plan.memory is not None and task.is_alone
-        write_comparison(jobs[0], arguments.compare, Path(model_name).name, plan.max_pixels, by_rows)
-        print(f"{arguments.compare}: beside bicubic", file=files.lines)
+        write_comparison(jobs[0], arguments.compare, Path(request.model_name).name, plan.max_pixels)
+        print(f"{arguments.compare}: beside bicubic", file=request.files.lines)
     return code
 
 
@@ -152,7 +145,7 @@ def plan_of(arguments: argparse.Namespace) -> "Plan":
     """
     from keras_lisr.batch import Plan
     from keras_lisr.pictures import Size
-    from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS
+    from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS
 
     return Plan(
         tile=arguments.tile,

@@ -14,7 +14,8 @@ from keras_lisr.batch import Job, Task
 from keras_lisr.batch.forecast import Forecast, pixels_of_picture, pixels_of_result
 from keras_lisr.batch.storage import File
 from keras_lisr.cli.memory_size import format_memory
-from keras_lisr.cli.standard_streams import STREAM, Files, renamed
+from keras_lisr.cli.standard_streams import STREAM, renamed
+from keras_lisr.cli.upscale_request import Request
 
 
 def printable(path: File) -> str:
@@ -27,30 +28,16 @@ class Report:
     """Tells of pictures as they are done, and of all in the end; a context manager.
 
     Args:
-        count: Number of pictures.
-        model_name: The model's name.
-        log: File that gets a line of JSON for each picture, and one for all; `-` is standard output.
-        files: What is read and written; lines on results go where it says, errors and bars to standard error.
-        is_single: Whether one picture was asked for, itself: its failure is then that of the command.
-        tiles: Whether to show the tiles of one picture at a time.
+        request: What was asked for.
     """
 
-    def __init__(
-        self,
-        count: int,
-        model_name: str,
-        *,
-        log: Path | None,
-        files: Files,
-        is_single: bool = False,
-        tiles: bool = True,
-    ):
-        self._count = count
-        self._is_single = is_single
-        self._model_name = model_name
-        self._log_path = log
-        self._lines, self._names = files.lines, files.names
-        self._shows_tiles = tiles
+    def __init__(self, request: Request):
+        self._count = len(request.jobs)
+        self._is_single = request.is_single
+        self._model_name = request.model_name
+        self._log_path = request.arguments.json
+        self._lines, self._names = request.files.lines, request.files.names
+        self._shows_tiles = not request.arguments.ray  # Those of several workers would say nothing.
         self._failed: list[str] = []
         self._statuses: Counter[str] = Counter()
         self._noted: set[str] = set()

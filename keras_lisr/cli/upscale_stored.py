@@ -4,14 +4,15 @@ import argparse
 from collections.abc import Generator
 from contextlib import ExitStack, closing
 
-from keras_lisr.batch import Job, Plan, Task, connect, run_jobs, run_on_ray
+from keras_lisr.batch import Job, Task, connect, run_jobs, run_on_ray
 from keras_lisr.batch.cluster import check_address, check_ray
 from keras_lisr.batch.shipped_model import ShippedModel
 from keras_lisr.batch.storage import Url, find_existing, parse
 from keras_lisr.batch.worker import SKIPPED
 from keras_lisr.cli.silent_start import silent_start
-from keras_lisr.cli.standard_streams import STREAM, Files
+from keras_lisr.cli.standard_streams import STREAM
 from keras_lisr.cli.upscale_report import Report
+from keras_lisr.cli.upscale_request import Request
 from keras_lisr.runtime.rows import PictureNetwork
 
 
@@ -50,15 +51,7 @@ def is_stored(jobs: list[Job]) -> bool:
     return any(isinstance(file, Url) for job in jobs for file in (job.source, job.target))
 
 
-def upscale_stored(
-    jobs: list[Job],
-    network: PictureNetwork | None,
-    plan: Plan,
-    arguments: argparse.Namespace,
-    model_name: str,
-    files: Files,
-    is_single: bool,
-) -> int:
+def upscale_stored(request: Request, network: PictureNetwork | None) -> int:
     """Does what is to be done.
 
     Returns:
@@ -68,24 +61,23 @@ def upscale_stored(
         ValueError: If the only picture failed, or the model cannot be loaded.
         OSError: If the cluster or a storage cannot be reached.
     """
+    arguments, jobs, plan = request.arguments, request.jobs, request.plan
     there = find_existing(job.target for job in jobs) if arguments.skip_existing else set()
     left = [job for job in jobs if job.target not in there]
     with ExitStack() as stack:
-        tiles = not arguments.ray  # Those of several workers would say nothing.
-        report = Report(len(jobs), model_name, log=arguments.json, files=files, is_single=is_single, tiles=tiles)
-        stack.enter_context(report)
+        report = stack.enter_context(Report(request))
         for job in jobs:
             if job.target in there:
                 report.tell(Task(job, SKIPPED))
         if left and arguments.ray:
-            model = ShippedModel.of(model_name)
+            model = ShippedModel.of(request.model_name)
             with silent_start():  # A port that is another one of Ray's is told by C++, too.
                 stack.enter_context(connect(arguments.ray))
             tasks = run_on_ray(left, model, plan, workers=arguments.workers)
             tell_all(tasks, report)
         elif left:
             with silent_start():
-                network = network or plan.load(model_name)
+                network = network or plan.load(request.model_name)
             tell_all(run_jobs(left, plan.worker(network), report.progress), report)
         return report.end()
 

@@ -23,10 +23,8 @@ from keras_lisr.runtime.tiling import (
     bands_in_tiles,
     check_image,
     check_tile,
-    least_memory,
     pixels_in_windows,
     row_memory,
-    smallest_tile,
     tile_for_memory,
     tile_for_pixels,
     windows,
@@ -59,7 +57,8 @@ class Upscaler(PictureNetwork):
         tile: Side of a tile, at most, in low-resolution pixels and without the halo; by default, the whole picture
             where it fits into `memory`, and else the largest tile that does. No layer gets 2^27 values at once, from
             where on TensorFlow is slow.
-        memory: Bytes for the network's tensors and the rows in work, beside the pictures and some 600 MB of TensorFlow.
+        memory: Bytes that tiles may take, approximately, and the rows of the result that they make: beside the pictures
+            and some 600 MB of TensorFlow. Tiles are never smaller than their halo.
         precision: "float32", "bfloat16", or "auto": bfloat16 where the processor computes it fast and the pictures have
             8 bits; it has not the digits for 16. A model that computes in another precision is copied, and later
             changes of its weights are not seen.
@@ -110,23 +109,19 @@ class Upscaler(PictureNetwork):
         self._most_pixels = MOST_VALUES // values_per_pixel(model)
         self._compile(np.uint8)
 
-    def bands(
-        self, image: Rows, progress: Progress | None = None, *, memory: int | None = None
-    ) -> Iterator[np.ndarray]:
+    def bands(self, image: Rows, progress: Progress | None = None) -> Iterator[np.ndarray]:
         """Upscales a picture of which neither the rows nor the result's need be in memory at once.
 
         Args:
             image: uint8 or uint16 RGB, `(height, width, 3)`, of which some rows at a time are asked for.
             progress: Called with the number of finished tiles and that of all.
-            memory: Bytes instead of the upscaler's own `memory`.
 
         Returns:
             Finished rows of the result from top to bottom, `(rows, width * scale, 3)`, of the same type; together, they
             are what `__call__` returns.
 
         Raises:
-            ValueError: If `image` has another type or shape, no pixels, or fewer than a layer of the network needs, or
-                `memory` is too little for tiles of this network.
+            ValueError: If `image` has another type or shape, no pixels, or fewer than a layer of the network needs.
         """
         check_image(image, self.smallest_side)
         height, width, _ = image.shape
@@ -134,31 +129,26 @@ class Upscaler(PictureNetwork):
             self._compile(image.dtype).engine,
             image,
             scale=self.scale,
-            tile=self._tile(height, width, image.dtype, memory),
+            tile=self._tile(height, width, image.dtype),
             halo=self.halo,
             blend=not self.exact,
             progress=progress,
         )
 
-    def count_tiles(self, height: int, width: int, dtype: DTypeLike = np.uint8, *, memory: int | None = None) -> int:
+    def count_tiles(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
         """Number of tiles in which a picture of that size is upscaled; a single one is the whole picture."""
-        tile = self._tile(height, width, dtype, memory)
+        tile = self._tile(height, width, dtype)
         return math.prod(len(windows(side, tile, self.halo)[1]) for side in (height, width))
 
-    def count_pixels(self, height: int, width: int, dtype: DTypeLike = np.uint8, *, memory: int | None = None) -> int:
+    def count_pixels(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
         """Number of pixels that are computed for a picture of that size, with those around each tile."""
-        tile = self._tile(height, width, dtype, memory)
+        tile = self._tile(height, width, dtype)
         return pixels_in_windows(height, width, (tile, tile), self.halo)
 
-    def least_memory(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
-        """The least `memory` for a picture of that size: for the smallest tiles, or those of the side asked for."""
-        pixel_memory, a_row = self._compile(dtype).pixel_memory, row_memory(width, self.scale, dtype)
-        return least_memory(pixel_memory, a_row, self.halo, height, width, self.tile or smallest_tile(self.halo))
-
-    def _tile(self, height: int, width: int, dtype: DTypeLike, memory: int | None) -> int:
+    def _tile(self, height: int, width: int, dtype: DTypeLike) -> int:
         """Side of the tiles for a picture of that size."""
         tile = self.tile or tile_for_memory(
-            self.memory if memory is None else memory,
+            self.memory,
             self._compile(dtype).pixel_memory,
             row_memory(width, self.scale, dtype),
             self.halo,

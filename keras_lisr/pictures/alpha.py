@@ -43,7 +43,7 @@ def bleed(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return colours
 
 
-def bled(rows: Rows) -> Stream:
+def bleed_rows(rows: Rows) -> Stream:
     """A picture whose last channel is alpha, with the colours that `bleed` gives it."""
 
     def bleed_window(window):
@@ -54,7 +54,7 @@ def bled(rows: Rows) -> Stream:
     return Stream(bands, rows.shape, rows.dtype)
 
 
-def settled(enlarged: Rows, alpha: Rows, scale: int) -> Stream:
+def settle_alpha(enlarged: Rows, alpha: Rows, scale: int) -> Stream:
     """Alpha that a network has enlarged, but opaque and transparent where alpha was so all around.
 
     A network gives back its largest and smallest values nearly, which would make a picture translucent throughout.

@@ -2,15 +2,13 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_lisr.pictures.animation import in_steps
-from keras_lisr.pictures.picture import Metadata, Picture
-from keras_lisr.pictures.png_chunks import TEXTS, meaning_of
+from keras_lisr.pictures.metadata import EXIF, IPTC, NAMES, RESOLUTION, TEXTS, XMP
+from keras_lisr.pictures.picture import PROFILE, Metadata, Picture, is_opaque
 from keras_lisr.runtime.rows import BAND
 from keras_lisr.whole_files import reason
 
@@ -19,49 +17,61 @@ class Format(NamedTuple):
     """What a format can hold.
 
     Args:
-        name: Pillow's name for it.
+        name: What it is called.
         largest_side: Height and width, at most, in pixels.
+        holds: What of metadata, by the beginnings of libvips' names.
         alpha: Whether it holds transparency.
         depth: Bits of each channel, at most.
         quality: From 1 to 100 if not asked otherwise; None if nothing is lost.
-        longest_frame: Milliseconds for which a frame of an animation is shown, at most; 0 if it holds one picture.
-        icc: Whether it holds a colour profile.
-        strips: Whether it can be written without having the picture in memory.
-        options: How Pillow is to save it.
+        animation: Whether it holds several frames.
+        options: How libvips is to save it.
     """
 
     name: str
     largest_side: int
+    holds: tuple[str, ...]
     alpha: bool = True
     depth: int = 8
     quality: int | None = None
-    longest_frame: int = 0
-    icc: bool = True
-    strips: bool = False
+    animation: bool = False
     options: dict[str, Any] = {}
 
 
-PNG = Format("PNG", 2**31 - 1, depth=16, longest_frame=65_535_000, strips=True)
-JPEG = Format("JPEG", 65_500, alpha=False, quality=95, strips=True, options={"subsampling": 0})
-TIFF = Format("TIFF", 2**31 - 1, depth=16, strips=True, options={"compression": "tiff_adobe_deflate"})
+PNG = Format("PNG", 2**31 - 1, (PROFILE, EXIF, XMP, TEXTS, RESOLUTION), depth=16)
+JPEG = Format(
+    "JPEG",
+    65_500,
+    (PROFILE, EXIF, XMP, IPTC, RESOLUTION),
+    alpha=False,
+    quality=95,
+    options={"subsample_mode": "off"},
+)
+TIFF = Format(
+    "TIFF",
+    2**31 - 1,
+    (PROFILE, XMP, IPTC, RESOLUTION),
+    depth=16,
+    options={"compression": "deflate", "predictor": "horizontal", "resunit": "inch"},
+)
 FORMATS = {
     ".png": PNG,
     ".jpg": JPEG,
     ".jpeg": JPEG,
-    ".webp": Format("WEBP", 16_383, quality=95, longest_frame=2**24 - 1),
+    ".webp": Format("WEBP", 16_383, (PROFILE, EXIF, XMP), quality=95, animation=True),
     ".tif": TIFF,
     ".tiff": TIFF,
-    ".bmp": Format("BMP", 2**31 - 1, alpha=False, icc=False),
-    ".avif": Format("AVIF", 16_384, quality=95, options={"subsampling": "4:4:4"}),
-    ".gif": Format("GIF", 65_535, longest_frame=655_350, icc=False),
-    ".apng": PNG,
+    ".avif": Format(
+        "AVIF",
+        16_384,
+        (PROFILE, EXIF, XMP),
+        depth=12,
+        quality=95,
+        options={"compression": "av1", "subsample_mode": "off", "effort": 2},  # Of 4, 22 times the time for 0.5 dB.
+    ),
+    ".gif": Format("GIF", 65_535, (), animation=True, options={"effort": 1}),
 }
-# Suffixes that files with pictures usually have; what a file is, its content tells.
-READABLE = (*FORMATS, ".jfif", ".mpo", ".dib", ".psd", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".tga", ".qoi")
-# One segment of a JPEG, without what marks it as EXIF or as XMP.
-LARGEST_EXIF, LARGEST_XMP = 65_533 - 6, 65_533 - 29
+READABLE = (*FORMATS, ".jfif")  # Suffixes that files with pictures usually have; what a file is, its content tells.
 GIF_STEP = 10  # Milliseconds.
-LARGEST_BMP = 2**32 - 2**10  # Bytes: its header counts them in 32 bits.
 
 
 def format_of(path: str | Path) -> Format:
@@ -111,11 +121,6 @@ def check_output_size(path: str | Path, height: int, width: int) -> None:
             f"`path` must have a format for {width} x {height} pixels, such as .png; {picture_format.name} ends at "
             f"{picture_format.largest_side} a side. Received: path={str(path)!r}"
         )
-    if picture_format.name == "BMP" and height * width * 3 > LARGEST_BMP:
-        raise ValueError(
-            f"`path` must have a format for {width} x {height} pixels, such as .png; BMP ends at 4 GiB. "
-            f"Received: path={str(path)!r}"
-        )
 
 
 def check_output_channels(path: str | Path, channels: int) -> None:
@@ -128,13 +133,9 @@ def check_output_channels(path: str | Path, channels: int) -> None:
     Raises:
         ValueError: If it cannot, or the suffix is unknown.
     """
-    picture_format = format_of(path)
-    if channels in (2, 4) and not picture_format.alpha:
+    if channels in (2, 4) and not format_of(path).alpha:
         able = ", ".join(suffix for suffix, other in FORMATS.items() if other.alpha)
-        raise ValueError(
-            f"`path` must have a format for transparency ({able}); {picture_format.name} has none. "
-            f"Received: path={str(path)!r}"
-        )
+        raise ValueError(f"`path` must have a format for transparency ({able}). Received: path={str(path)!r}")
 
 
 def check_output_animation(path: str | Path) -> None:
@@ -143,59 +144,8 @@ def check_output_animation(path: str | Path) -> None:
     Raises:
         ValueError: If it cannot, or the suffix is unknown.
     """
-    picture_format = format_of(path)
-    if not picture_format.longest_frame:
-        raise ValueError(
-            f"`path` must have a format for animations (.gif, .webp, .png); {picture_format.name} has none. "
-            f"Received: path={str(path)!r}"
-        )
-
-
-def check_durations(path: str | Path, durations: Sequence[int]) -> None:
-    """Checks that frames can be shown for so many milliseconds in the format of a file.
-
-    Raises:
-        ValueError: If one cannot.
-    """
-    picture_format = format_of(path)
-    if max(durations) > picture_format.longest_frame:
-        raise ValueError(
-            f"`path` must have a format whose frames can be shown for {max(durations)} ms; {picture_format.name} has "
-            f"{picture_format.longest_frame} at most. Received: path={str(path)!r}"
-        )
-
-
-def durations_in(path: str | Path, durations: Sequence[int]) -> list[int]:
-    """How long frames are shown in the format of a file, in milliseconds: rounded where it has larger steps.
-
-    Raises:
-        ValueError: If the suffix is unknown.
-    """
-    match format_of(path).name:
-        case "GIF":
-            return in_steps(durations, GIF_STEP)
-        case "PNG":
-            # A fraction of two numbers of 16 bits: beyond a minute, whole seconds.
-            return [time if time < 2**16 else 1000 * round(time / 1000) for time in durations]
-    return list(durations)
-
-
-def duration_losses(path: str | Path, durations: Sequence[int]) -> tuple[str, ...]:
-    """What a file in that format cannot keep of the timing of an animation, one sentence each.
-
-    Raises:
-        ValueError: If the suffix is unknown.
-
-    Example:
-
-    >>> duration_losses("large.gif", [15, 20])
-    ('GIF holds durations of frames in steps of 10 ms: they were rounded',)
-    """
-    if durations_in(path, durations) == list(durations):
-        return ()
-    name = format_of(path).name
-    steps = f"in steps of {GIF_STEP} ms" if name == "GIF" else "beyond 65 s in seconds"
-    return (f"{name} holds durations of frames {steps}: they were rounded",)
+    if not format_of(path).animation:
+        raise ValueError(f"`path` must have a format for animations (.gif, .webp). Received: path={str(path)!r}")
 
 
 def check_output_picture(path: str | Path, picture: Picture) -> None:
@@ -222,8 +172,7 @@ def check_quality(path: str | Path, quality: int | None) -> None:
         raise ValueError(f"`quality` must be from 1 to 100. Received: quality={quality!r}")
     if picture_format.quality is None:
         raise ValueError(
-            f"`quality` must be absent for {picture_format.name}, which has none. Received: quality={quality}, "
-            f"path={str(path)!r}"
+            f"`quality` must be absent for {picture_format.name}. Received: quality={quality}, path={str(path)!r}"
         )
 
 
@@ -251,69 +200,55 @@ def losses(path: str | Path, depth: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def metadata_losses(path: str | Path, metadata: Metadata, *, strip_metadata: bool = False) -> tuple[str, ...]:
-    """What a file in that format cannot keep of what is known of a picture, one sentence each.
-
-    Args:
-        path: File to write.
-        metadata: What is known.
-        strip_metadata: Whether nothing but the pixels is to be kept: then only losses of what is seen are told.
+def duration_losses(path: str | Path, durations: Sequence[int]) -> tuple[str, ...]:
+    """What a file in that format cannot keep of the timing of an animation, one sentence each.
 
     Raises:
         ValueError: If the suffix is unknown.
 
     Example:
 
-    >>> metadata_losses("large.bmp", Metadata(xmp=b"<x/>"))
-    ('BMP holds no EXIF and no XMP: they were left out',)
+    >>> duration_losses("large.gif", [15, 20])
+    ('GIF holds durations of frames in steps of 10 ms: they were rounded',)
+    """
+    if format_of(path).name != "GIF" or not any(duration % GIF_STEP for duration in durations):
+        return ()
+    return (f"GIF holds durations of frames in steps of {GIF_STEP} ms: they were rounded",)
+
+
+def metadata_losses(path: str | Path, metadata: Metadata, *, strip_metadata: bool = False) -> tuple[str, ...]:
+    """What a file in that format cannot keep of what is known of a picture, in one sentence at most.
+
+    Args:
+        path: File to write.
+        metadata: What is known.
+        strip_metadata: Whether nothing but the pixels is to be kept.
+
+    Raises:
+        ValueError: If the suffix is unknown.
+
+    Example:
+
+    >>> metadata_losses("large.gif", Metadata({"xmp-data": b"<x/>"}))
+    ('GIF: XMP was left out',)
     """
     picture_format = format_of(path)
-    name = picture_format.name
-    found = []
-    if metadata.has_more_channels:
-        found.append("channels beside the colours, alpha or spot colours of a TIFF, were left out")
-    meaning = "" if metadata.icc_profile else meaning_of(metadata.chunks)
-    if meaning and (strip_metadata or name != "PNG"):
-        found.append(f"the colours are not those of sRGB ({meaning}), which was left out: they will be taken for sRGB")
     if strip_metadata:
-        return tuple(found)
-    if metadata.left_out:
-        found.append(f"what else the file held was left out: {', '.join(metadata.left_out)}")
-    if name != "PNG" and any(chunk.kind in TEXTS for chunk in metadata.chunks):
-        found.append(f"{name} holds no texts of PNG: they were left out")
-    if not picture_format.icc and (metadata.exif or metadata.xmp):
-        found.append(f"{name} holds no EXIF and no XMP: they were left out")
-    for kind, block, most in (("EXIF", metadata.exif, LARGEST_EXIF), ("XMP", metadata.xmp, LARGEST_XMP)):
-        if picture_format is JPEG and len(block) > most:
-            found.append(f"JPEG holds {most} bytes of {kind}: {len(block)} were left out")
-    # EXIF holds it, too, and goes along.
-    if name in ("WEBP", "AVIF", "GIF") and metadata.dpi and not (picture_format.icc and metadata.exif):
-        found.append(f"{name} holds no resolution: it was left out")
-    return tuple(found)
+        return ()
+    known = [name for start, name in NAMES.items() if start not in picture_format.holds and has(metadata, start)]
+    left_out = [*known, *metadata.left_out]
+    was = "was" if len(left_out) == 1 else "were"
+    return (f"{picture_format.name}: {', '.join(left_out)} {was} left out",) if left_out else ()
 
 
-def held_by(picture_format: Format, metadata: Metadata) -> Metadata:
-    """As much of the metadata as a format holds; `metadata_losses` tells the rest."""
-    if not picture_format.icc:
-        return Metadata(dpi=metadata.dpi)
-    if picture_format.name != "PNG":
-        metadata = replace(metadata, chunks=())
-    if picture_format is JPEG:
-        exif, xmp = metadata.exif, metadata.xmp
-        metadata = replace(
-            metadata,
-            exif=exif if len(exif) <= LARGEST_EXIF else b"",
-            xmp=xmp if len(xmp) <= LARGEST_XMP else b"",
-        )
-    return metadata
+def has(metadata: Metadata, kind: str) -> bool:
+    """Whether something is known of a kind, which is a beginning of libvips' names."""
+    if kind == RESOLUTION:
+        return metadata.dpi is not None
+    return any(name.startswith(kind) for name in metadata.fields)
 
 
-def is_opaque(pixels: np.ndarray) -> bool:
-    """Whether nothing of a picture is transparent."""
-    return pixels.shape[2] in (1, 3) or bool((pixels[..., -1] == np.iinfo(pixels.dtype).max).all())
-
-
-def rounded_to_8_bits(pixels: np.ndarray) -> np.ndarray:
+def round_to_8_bits(pixels: np.ndarray) -> np.ndarray:
     """The nearest values in 8 bits; 8 bits stay as they are."""
     if pixels.dtype == np.uint8:
         return pixels

@@ -1,34 +1,32 @@
-"""A picture as it is kept in a file: pixels of 8 or 16 bits, and what is known about them."""
+"""Pictures as they are kept in files: pixels of 8 or 16 bits, and what is known about them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from keras_lisr.pictures.png_chunks import Chunk
+PROFILE = "icc-profile-data"
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file says of a picture besides its pixels; empty or None where it says nothing.
+    """What a file says of a picture besides its pixels.
 
     Args:
-        exif: EXIF block as it stands in the file, without the identifier that JPEG puts before it, its
-            orientation reset.
-        icc_profile: Colour profile that the pixels' numbers are meant in; without one, they are sRGB.
-        xmp: XMP packet.
-        dpi: Pixels to the inch, across and down.
-        chunks: Texts of a PNG, and what numbers mean that have no profile, as PNG says it.
-        left_out: Names of what else there was, and is not read, such as IPTC.
-        has_more_channels: Whether there were channels that are neither colours nor transparency of the pixels.
+        fields: EXIF, XMP, IPTC, colour profile and texts, by libvips' names.
+        dpi: Pixels to the inch, across and down; None if the file does not say it.
+        left_out: What else there was and is not kept, in words.
     """
 
-    exif: bytes = b""
-    icc_profile: bytes = b""
-    xmp: bytes = b""
+    fields: Mapping[str, bytes | str] = field(default_factory=dict)
     dpi: tuple[float, float] | None = None
-    chunks: tuple[Chunk, ...] = ()
     left_out: tuple[str, ...] = ()
-    has_more_channels: bool = False
+
+    @property
+    def icc_profile(self) -> bytes:
+        """The colour profile that the pixels' numbers are meant in; empty if they are sRGB."""
+        profile = self.fields.get(PROFILE, b"")
+        return profile if isinstance(profile, bytes) else b""
 
 
 @dataclass(frozen=True)
@@ -58,3 +56,23 @@ class Picture:
     def depth(self) -> int:
         """Bits of each channel: 8 or 16."""
         return 8 * self.pixels.itemsize
+
+
+@dataclass(frozen=True)
+class Animation:
+    """Frames, each as it is seen, and when it is seen.
+
+    Args:
+        frames: At least one, all of the same size, type and number of channels; 8 bits.
+        durations: How long each is shown, in milliseconds.
+        loop: How often all are shown; 0 for ever.
+    """
+
+    frames: list[Picture]
+    durations: list[int]
+    loop: int = 0
+
+
+def is_opaque(pixels: np.ndarray) -> bool:
+    """Whether nothing of a picture is transparent."""
+    return pixels.shape[2] in (1, 3) or bool((pixels[..., -1] == np.iinfo(pixels.dtype).max).all())

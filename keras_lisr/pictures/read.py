@@ -1,81 +1,102 @@
 """Files in, pictures out: read as what they are, whole or refused."""
 
-from dataclasses import replace
-from typing import Any, BinaryIO
+import io
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
-from PIL import Image, ImageSequence
+import pyvips
 
-from keras_lisr.pictures import vips
-from keras_lisr.pictures.animation import Animation, in_steps
-from keras_lisr.pictures.color import rgb_of
 from keras_lisr.pictures.formats import FORMATS
-from keras_lisr.pictures.header import (
-    GREY_MODES,
-    PHOTOMETRIC,
-    SAMPLES_PER_PIXEL,
-    Header,
-    header_of,
-    is_grey,
-    left_by_vips,
-    load_deep,
-    orientation_of,
-)
-from keras_lisr.pictures.metadata import (
-    CONVERTED,
-    XMP_GAIN_MAP,
-    XMP_MOTION_PHOTO,
-    as_bytes,
-    dots_per_inch,
-    metadata_of,
-    profile_of,
-    upright,
-    xmp_of,
-)
-from keras_lisr.pictures.opening import DEFAULT_MAX_PIXELS, File, Opened, TooManyPixels, opened
-from keras_lisr.pictures.picture import Metadata, Picture
-from keras_lisr.pictures.png_chunks import CICP, Chunk, meaning_of
-from keras_lisr.pictures.profiles import is_usable
-from keras_lisr.pictures.tiff_exif import read_exif
+from keras_lisr.pictures.metadata import read_metadata
+from keras_lisr.pictures.picture import PROFILE, Animation, Metadata, Picture
+from keras_lisr.pictures.vips import DTYPES, TO_SRGB, interpret, one_line, to_array, to_rows
+from keras_lisr.runtime.rows import Stream
 
+File = str | Path | BinaryIO
+
+DEFAULT_MAX_PIXELS = 200_000_000  # What the largest sensors of phones have.
 ANY_SIZE = 2**62
-# Reading takes 4.7 bytes at its peak for each byte of pixels, but of these formats 7.4, 5.5 and 6.5 (Pillow 13, with 16
-# megapixels). That is when no tile is in memory yet, so that half of the difference has to be kept free.
-DECODER_BYTES = {"WEBP": 2, "AVIF": 1, "JPEG2000": 1}
-IPTC, IPTC_RESOURCE = 33723, 0x0404  # A tag of TIFF, and what Photoshop puts into a JPEG.
-UNUSED_PROFILE = "a colour profile that is broken or for other channels"
-WHITE_IS_ZERO = 0  # What PHOTOMETRIC may say.
-# What Pillow multiplies grey of few bits by, and forgets for the one that is transparent.
-FEW_BITS = {"L;2": 85, "L;4": 17}
+MOST_FRAMES = 10_000  # Of an animation: each takes its time, even if it is a few bytes long.
+# A stream is copied: pixels in 16 bits without compression, and what stands beside.
+BYTES_PER_PIXEL, BYTES_BESIDE = 8, 2**26
+COPIED_AT_ONCE = 2**20
+HEAD = 64  # Bytes that tell what a file is.
+LOADERS = {"PNG": "pngload", "JPEG": "jpegload", "WEBP": "webpload", "TIFF": "tiffload", "GIF": "gifload"} | {
+    "AVIF": "heifload"
+}
+ANIMATED = ("GIF", "WEBP")
+REORDERED = range(3, 9)  # Orientations whose rows come in another order, or as columns.
+LAB = ("lab", "labs", "labq")  # What libvips calls it.
+MOST_TAGS = 2**12
+COMPRESSION, PHOTOMETRIC = 259, 262  # Tags of TIFF,
+JPEG, YCBCR = 7, 6  # and what they may say.
 
 
-def picture_size(file: File, *, max_pixels: int = ANY_SIZE, max_gif_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
+class Header(NamedTuple):
+    """What the header of a file says.
+
+    Args:
+        height: Of the upright picture, in pixels.
+        width: Likewise.
+        channels: 1 for grey, 3 for RGB, and 1 more with alpha.
+        depth: 8 or 16 bits of each channel.
+        frames: 1 unless it is animated.
+        format: PNG, JPEG, WEBP, TIFF, GIF or AVIF.
+    """
+
+    height: int
+    width: int
+    channels: int
+    depth: int
+    frames: int
+    format: str
+
+
+class Opened(NamedTuple):
+    """A file of which the header was read.
+
+    Args:
+        image: The picture, upright, grey or RGB, of which nothing is decoded yet; the frames of an animation one below
+            the other.
+        header: What the file says of it.
+        metadata: Likewise.
+    """
+
+    image: pyvips.Image
+    header: Header
+    metadata: Metadata
+
+
+class TooLargeError(ValueError):
+    """A picture has more pixels than were allowed."""
+
+
+def picture_size(file: File, *, max_pixels: int = ANY_SIZE) -> Header:
     """Reads the header of a picture, or of an animation.
 
     Args:
         file: Path, or stream from its beginning.
         max_pixels: Height times width times frames, at most.
-        max_gif_pixels: As for `opened`.
 
     Raises:
         ValueError: If it cannot be read, is too large, has several pages, or holds values that are not of 8 or 16 bits.
     """
-    with opened(file, max_pixels, max_gif_pixels) as found:
-        header = header_of(found)
-        check_pixels(header.height * header.width * header.frames, max_pixels)
-        if header.frames > 1 and header.format == "TIFF":
-            raise ValueError(f"it has {header.frames} pages")
-        return header
+    with opened(file, max_pixels) as found:
+        return found.header
 
 
 def ending_of(file: File) -> str:
-    """The ending that a picture in a file should have; empty if it is none, or of a format that is not written."""
+    """The ending that a picture in a file should have; empty if it is none."""
     try:
         kind = picture_size(file).format
     except ValueError:
         return ""
-    kind = "JPEG" if kind == "MPO" else kind
-    return next((ending for ending, found in FORMATS.items() if found.name == kind), "")
+    return next(ending for ending, found in FORMATS.items() if found.name == kind)
 
 
 def read_picture(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
@@ -89,7 +110,7 @@ def read_picture(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture
         max_pixels: Height times width, at most.
 
     Returns:
-        The picture: 8 bits, or 16 where the file has so many.
+        The picture: 8 bits, or 16 where the file has more than 8.
 
     Raises:
         ValueError: If there is no such file, it is broken, no picture, or too large, has several frames or pages, or
@@ -100,184 +121,277 @@ def read_picture(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture
         picture.pixels.shape, picture.metadata.dpi
     """
     with opened(file, max_pixels) as found:
-        header = header_of(found)
-        check_pixels(header.height * header.width, max_pixels)
-        if header.frames > 1:
-            kind = "pages" if header.format == "TIFF" else "frames; they are read as an animation"
-            raise ValueError(f"it has {header.frames} {kind}")
-        return picture_of(found, header)
+        check_single(found.header)
+        return Picture(to_array(found.image), found.metadata)
 
 
 def read_animation(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Animation:
-    """Reads every frame of an animated GIF, WebP, PNG or AVIF, as it is seen; of another picture, its one frame.
+    """Reads every frame of an animated GIF or WebP, as it is seen; of another picture, its one frame.
 
     Args:
         file: Path, or stream from its beginning.
         max_pixels: Height times width times frames, at most.
 
     Raises:
-        ValueError: As `read_picture`, or if it has pages instead of frames, frames of more than one size, or frames of
-            16 bits.
+        ValueError: As `read_picture`, but for frames.
     """
-    with opened(file, max_pixels) as found:
-        header = header_of(found)
-        check_pixels(header.height * header.width * header.frames, max_pixels)
-        if header.frames == 1:
-            return Animation([picture_of(found, header)], [0], 1)
-        if found.image is None or header.format == "TIFF":
-            raise ValueError(f"it has {header.frames} pages")
-        if header.depth > 8:
-            raise ValueError("it is animated and has more than 8 bits per channel")
-        metadata, orientation = description(found, header)
-        frames, durations = [], []
-        for frame in ImageSequence.Iterator(found.image):
-            frame.load()  # Only then it is known how long it is shown.
-            frames.append(upright(pixels_of(frame), orientation))
-            durations.append(frame.info.get("duration", 0))
-        if found.image.info.get("default_image"):  # Of a PNG: shown where animations are not.
-            del frames[0], durations[0]
-        pictures = [Picture(pixels, metadata) for pixels in alike(frames)]
-        return Animation(pictures, in_steps(durations, 1), loop_of(found.image))
+    with opened(file, max_pixels, all_frames=True) as found:
+        count = found.header.frames
+        pixels = to_array(found.image)
+        frames = [Picture(frame, found.metadata) for frame in pixels.reshape(count, -1, *pixels.shape[1:])]
+        if count == 1:
+            return Animation(frames, [0], 1)
+        return Animation(frames, found.image.get("delay"), found.image.get("loop"))
 
 
-def picture_of(found: Opened, header: Header) -> Picture:
-    """The only picture of an opened file."""
-    metadata, orientation = description(found, header)
-    if found.image is None or takes_vips(found.image, header):
-        return Picture(upright(deep_pixels(found, header), left_by_vips(orientation, header)), metadata)
-    pixels = pixels_of(found.image)
-    # Pillow turns TIFF upright by itself.
-    return Picture(pixels if header.format == "TIFF" else upright(pixels, orientation), metadata)
+class StripReader:
+    """Rows of a picture in a file, decoded when they are asked for; a context manager.
+
+    They are those of `read_picture`. WebP, AVIF, progressive JPEG and interlaced PNG are decoded as a whole in libvips,
+    and pictures that have to be turned are unpacked to a temporary file.
+
+    Args:
+        path: Any picture.
+        max_pixels: Height times width, at most.
+
+    Raises:
+        ValueError: As `read_picture`.
+
+    Example:
+        with StripReader("large.tif") as rows:
+            top, below = rows[:64], rows[64:128]
+    """
+
+    def __init__(self, path: str | Path, max_pixels: int = DEFAULT_MAX_PIXELS):
+        with opened(path, max_pixels) as found:
+            check_single(found.header)
+            self.metadata = found.metadata
+            self._rows: Stream | None = to_rows(found.image)
+        self.shape, self.dtype = self._rows.shape, self._rows.dtype
+        self._path = path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._rows = None  # With it go libvips' own handles of the file.
+
+    def __getitem__(self, rows: slice, /) -> np.ndarray:
+        """Some rows, `(stop - start, width, channels)`; those above are let go.
+
+        Raises:
+            IndexError: If rows are asked for that were let go.
+            ValueError: If the file is broken there, or was closed.
+        """
+        if self._rows is None:
+            raise ValueError(f"`rows` must be asked for before the file is closed. Received: {str(self._path)!r}")
+        try:
+            return self._rows[rows]
+        except pyvips.Error as error:
+            raise unreadable(self._path, error) from error
 
 
-def avif_meaning(stream: BinaryIO) -> tuple[Chunk, ...]:
-    """What the numbers of an AVIF without a profile mean, as a PNG says it; nothing if it is sRGB."""
+@contextmanager
+def opened(file: File, max_pixels: int, all_frames: bool = False) -> Iterator[Opened]:
+    """Opens a file as what its content says. Whatever goes wrong meanwhile is one error of one line.
+
+    Args:
+        file: Path, or stream from its beginning.
+        max_pixels: Pixels of all frames, at most.
+        all_frames: Whether to decode all of them, or the first one.
+
+    Raises:
+        ValueError: If it is no picture, is broken, or too large.
+    """
+    name = file if isinstance(file, str | Path) else getattr(file, "name", "stream")
+    try:
+        with open_file(file) if isinstance(file, str | Path) else seekable(file, max_pixels) as stream:
+            kind = kind_of(stream.read(HEAD))
+            if kind == "PNG":
+                check_png(stream)
+            if kind == "TIFF":
+                check_tiff(stream)
+            stored = load(stream, kind)
+            frames = stored.get("n-pages") if stored.get_typeof("n-pages") and kind != "AVIF" else 1
+            if frames > 1 and kind not in ANIMATED:
+                raise ValueError(f"it has {frames} pages")
+            if frames > MOST_FRAMES:
+                raise ValueError(f"it has {frames} frames; {MOST_FRAMES} can be read")
+            pixels = stored.height * stored.width * frames
+            if pixels > max_pixels:
+                raise TooLargeError(
+                    f"`file` must be a picture of at most {max_pixels / 1e6:g} megapixels. Received: "
+                    f"file={str(name)!r}, {pixels / 1e6:g} megapixels; --max-pixels {pixels} lifts the limit"
+                )
+            if all_frames and frames > 1:
+                stored = load(stream, kind, n=-1)
+            image = in_grey_or_rgb(upright(stored, stream, kind))
+            height = image.height // frames if all_frames else image.height
+            depth = 8 * DTYPES[image.format].itemsize
+            header = Header(height, image.width, image.bands, depth, frames, kind)
+            yield Opened(image, header, read_metadata(stored, image))
+    except TooLargeError:
+        raise
+    except (pyvips.Error, ValueError, OSError, OverflowError) as error:
+        raise unreadable(name, error) from error
+
+
+def unreadable(name: object, error: Exception) -> ValueError:
+    """What to raise for a file that is no picture, or a broken one."""
+    return ValueError(f"`file` must be a readable picture. Received: file={str(name)!r} ({one_line(error)})")
+
+
+def check_single(header: Header) -> None:
+    """Checks that a file is no animation.
+
+    Raises:
+        ValueError: If it is.
+    """
+    if header.frames > 1:
+        raise ValueError(f"it has {header.frames} frames; they are read as an animation")
+
+
+def open_file(path: str | Path) -> BinaryIO:
+    """Opens a file, but no folder, pipe or device, from which nothing or too much might come.
+
+    Raises:
+        OSError: If it cannot be opened.
+        ValueError: If it is none, or empty.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ValueError("it is a folder" if os.path.isdir(path) else "it is no file")
+    if not os.path.getsize(path):
+        raise ValueError("the file is empty")
+    return open(path, "rb")
+
+
+@contextmanager
+def seekable(stream: BinaryIO, max_pixels: int) -> Iterator[BinaryIO]:
+    """What a stream holds, which stays open.
+
+    Raises:
+        ValueError: If it holds more than a picture could take.
+    """
+    content = io.BytesIO()
+    copy_picture(stream, content, max_pixels)
+    content.seek(0)
+    yield content
+
+
+def copy_picture(stream: BinaryIO, target: BinaryIO, max_pixels: int) -> None:
+    """Copies what a stream holds, if a picture can be that long.
+
+    Raises:
+        ValueError: If it holds more.
+    """
+    most = left = min(max_pixels, 2**40) * BYTES_PER_PIXEL + BYTES_BESIDE
+    while content := stream.read(min(COPIED_AT_ONCE, left + 1)):
+        left -= len(content)
+        if left < 0:
+            raise ValueError(f"it is longer than {most} bytes")
+        target.write(content)
+
+
+def kind_of(head: bytes) -> str:
+    """The format of a file that begins so.
+
+    Raises:
+        ValueError: If it is none that can be read.
+    """
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp" and b"avif" in head:
+        return "AVIF"
+    raise ValueError(f"it is none of {', '.join(LOADERS)}, or a broken one")
+
+
+def load(stream: BinaryIO, kind: str, access: str = "sequential", **options: int) -> pyvips.Image:
+    """A file as libvips opens it, which stops at the first error.
+
+    Args:
+        stream: The file.
+        kind: Its format.
+        access: "sequential", if the rows are to be read from top to bottom, or "random".
+        **options: Of the loader.
+    """
     stream.seek(0)
-    head = stream.read(2**16)
-    position = head.find(b"colrnclx") + 8
-    if not 8 <= position <= len(head) - 4:
-        return ()
-    # Two bytes each, of which the second holds all that there is; what is decoded is RGB in the full range.
-    chunks = (Chunk(CICP, bytes([head[position + 1], head[position + 3], 0, 1])),)
-    return chunks if meaning_of(chunks) else ()
+    try:
+        source = pyvips.Source.new_from_descriptor(stream.fileno())
+        loader = f"{LOADERS[kind]}_source"
+    except OSError:  # A stream in memory.
+        source, loader = stream.read(), f"{LOADERS[kind]}_buffer"
+    # The loader by its name: libvips would also give files to others, which strangers' should not see.
+    return getattr(pyvips.Image, loader)(source, access=access, fail_on="error", **options)
 
 
-def takes_vips(image: Image.Image, header: Header) -> bool:
-    """Whether Pillow would make 8 bits of 16."""
-    return header.depth == 16 and image.mode not in GREY_MODES
+def upright(stored: pyvips.Image, stream: BinaryIO, kind: str) -> pyvips.Image:
+    """A picture turned as its orientation says; its frames are not, which have none."""
+    orientation = stored.get("orientation") if stored.get_typeof("orientation") else 1
+    if orientation in REORDERED and kind not in ANIMATED:
+        stored = load(stream, kind, access="random")
+    return stored.autorot() if orientation > 1 else stored
 
 
-def description(found: Opened, header: Header) -> tuple[Metadata, int]:
-    """The metadata and the orientation of an opened file."""
-    if found.image is not None:
-        metadata, orientation = metadata_of(found.image, header.channels <= 2)
-        chunks = avif_meaning(found.stream) if header.format == "AVIF" and not metadata.icc_profile else found.chunks
-        samples = getattr(found.image, "tag_v2", {}).get(SAMPLES_PER_PIXEL, 1)
-        has_more = samples > (4 if found.image.mode == "CMYK" else header.channels)
-        left_out = left_out_of(found.image, metadata)
-        metadata = replace(metadata, chunks=chunks, left_out=left_out, has_more_channels=has_more)
-        return metadata, orientation
-    source = load_deep(found)
-    profile, xmp = (
-        as_bytes(source.get(name)) if source.get_typeof(name) else b"" for name in ("icc-profile-data", "xmp-data")
-    )
-    is_cmyk = source.interpretation == "cmyk"
-    is_converted = vips.is_converted(source)
-    icc_profile = b"" if is_converted else profile_of(profile, header.channels <= 2)
-    found_besides = {
-        UNUSED_PROFILE: profile and not (is_usable(profile, "CMYK") if is_cmyk else is_converted or icc_profile),
-        "IPTC": source.get_typeof("iptc-data"),
-    }
-    has_unit = source.get_typeof("resolution-unit")
-    dpi = dots_per_inch((source.xres * 25.4, source.yres * 25.4)) if has_unit else None
-    metadata = Metadata(
-        *(read_exif(found.stream), icc_profile, xmp, dpi),
-        left_out=tuple(name for name, is_there in found_besides.items() if is_there),
-        has_more_channels=is_cmyk and source.bands > 4,
-    )
-    return metadata, orientation_of(source)
-
-
-def left_out_of(image: Any, metadata: Metadata) -> tuple[str, ...]:
-    """Names of what a file says or shows besides, and that is not read."""
-    is_jpeg = image.format in ("JPEG", "MPO")
-    # Pixels along a unit that is not told: with one, it is a resolution.
-    sides = image.info.get("jfif_density", ()) if image.info.get("jfif_unit") == 0 else image.info.get("aspect", ())
-    profile = as_bytes(image.info.get("icc_profile"))
-    is_used = is_usable(profile, image.mode) if image.mode in CONVERTED else bool(metadata.icc_profile)
-    found = {
-        UNUSED_PROFILE: profile and not is_used,
-        "IPTC": is_jpeg and IPTC_RESOURCE in image.info.get("photoshop", ()) or IPTC in getattr(image, "tag_v2", ()),
-        "a comment": (is_jpeg or image.format == "GIF") and image.info.get("comment"),
-        "further pictures": image.format == "MPO" and image.n_frames > 1,
-        "a gain map": is_jpeg and XMP_GAIN_MAP.search(xmp_of(image)),
-        "the video of a motion photo": is_jpeg and XMP_MOTION_PHOTO.search(xmp_of(image)),
-        "the default image beside the animation": image.info.get("default_image"),
-        "the shape of pixels that are not square": len(set(sides)) > 1,
-    }
-    return tuple(name for name, is_there in found.items() if is_there)
-
-
-def deep_pixels(found: Opened, header: Header) -> np.ndarray:
-    """The pixels of a file as libvips reads them, before they are turned upright.
+def in_grey_or_rgb(image: pyvips.Image) -> pyvips.Image:
+    """A picture as grey or RGB, with alpha or without: CMYK goes through its profile.
 
     Raises:
-        ValueError: If they are others than the header said.
+        ValueError: If it has other than 8 or 16 bits, or none of these colours.
     """
-    deep = vips.in_srgb_or_grey(load_deep(found), header.channels)
-    if sorted((deep.height, deep.width)) != sorted((header.height, header.width)) or deep.bands != header.channels:
-        raise ValueError(f"its header says {header.width} x {header.height} pixels, and its content is different")
-    return vips.to_array(deep)
+    depth = 16 if image.format in ("ushort", "short") else 8
+    if image.interpretation == "cmyk":
+        image = image.icc_transform("srgb", input_profile="cmyk", depth=depth, **TO_SRGB)
+        image = image.copy()
+        image.remove(PROFILE)
+    elif image.interpretation in LAB:
+        image = image.colourspace("rgb16" if depth == 16 else "srgb")
+    if image.format not in DTYPES:
+        raise ValueError(f"its values are of type {image.format}; integers of 8 or 16 bits can be read")
+    if image.interpretation == "multiband":
+        raise ValueError(f"it has {image.bands} channels that are no colours")
+    most = 2 if image.interpretation in ("b-w", "grey16") else 4
+    return interpret(image[:most] if image.bands > most else image)
 
 
-def pixels_of(image: Any) -> np.ndarray:
-    """The pixels of a file as Pillow reads them, `(height, width, channels)`."""
-    if image.mode in ("I", "I;16", "I;16L", "I;16B", "I;16N"):
-        grey = np.array(image).astype(np.uint16)[..., None]
-        if getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:  # Pillow inverts 8 bits only.
-            grey = 65535 - grey
-        transparent = image.info.get("transparency")
-        if transparent is None:
-            return grey
-        return np.concatenate([grey, np.where(grey == transparent, 0, 65535).astype(np.uint16)], axis=2)
-    if image.mode in CONVERTED:
-        return np.array(rgb_of(image))
-    mode = ("L" if is_grey(image) else "RGB") + ("A" if image.has_transparency_data else "")
-    if image.format == "PNG" and image.mode == "L" and image.tile and "transparency" in image.info:
-        image.info["transparency"] *= FEW_BITS.get(image.tile[0].args, 1)
-    pixels = np.array(image.convert(mode))
-    return pixels[..., None] if pixels.ndim == 2 else pixels
-
-
-def alike(frames: list[np.ndarray]) -> list[np.ndarray]:
-    """Frames that all have the channels that one of them needs.
+def check_png(stream: BinaryIO) -> None:
+    """Checks that a PNG is not animated, of which libvips would see a single frame.
 
     Raises:
-        ValueError: If they differ in size.
+        ValueError: If it is.
     """
-    if len({frame.shape[:2] for frame in frames}) > 1:
-        raise ValueError("its frames differ in size")
-    has_colour = any(frame.shape[2] >= 3 for frame in frames)
-    has_alpha = any(frame.shape[2] in (2, 4) for frame in frames)
-    mode = ("RGB" if has_colour else "L") + ("A" if has_alpha else "")
-    images = (Image.fromarray(frame[..., 0] if frame.shape[2] == 1 else frame) for frame in frames)
-    converted = [np.array(image.convert(mode)) for image in images]
-    return [frame[..., None] if frame.ndim == 2 else frame for frame in converted]
+    stream.seek(8)
+    while len(start := stream.read(8)) == 8 and start[4:] != b"IDAT":
+        if start[4:] == b"acTL":
+            raise ValueError("it is an animated PNG; of animations, GIF and WebP can be read")
+        stream.seek(struct.unpack(">I", start[:4])[0] + 4, io.SEEK_CUR)
 
 
-def loop_of(image: Image.Image) -> int:
-    """How often an animation is shown, 0 for ever."""
-    loop = image.info.get("loop")
-    if image.format == "GIF":  # It says how often it is shown again; if it says nothing, it is shown once.
-        return 1 if loop is None else loop + 1 if loop else 0
-    return loop or 0
-
-
-def check_pixels(pixels: int, max_pixels: int) -> None:
-    """Checks that there are not too many.
+def check_tiff(stream: BinaryIO) -> None:
+    """Checks that a TIFF does not hold YCbCr beyond JPEG, which libvips would take for RGB.
 
     Raises:
-        TooManyPixels: If there are; `opened` says it in full.
+        ValueError: If it does.
     """
-    if pixels > max_pixels:
-        raise TooManyPixels(f"{pixels} pixels")
+    stream.seek(0)
+    order = "<" if stream.read(2) == b"II" else ">"
+    is_big = struct.unpack(f"{order}H", stream.read(2))[0] == 43
+    stream.seek(8 if is_big else 4)
+    wide, count_format, entry_format = ("Q", "Q", "HHQH6x") if is_big else ("I", "H", "HHIH2x")
+
+    def read(fields: str) -> tuple[int, ...]:
+        content = stream.read(struct.calcsize(f"={fields}"))
+        return struct.unpack(f"{order}{fields}", content.ljust(struct.calcsize(f"={fields}"), b"\0"))
+
+    stream.seek(read(wide)[0])
+    (count,) = read(count_format)
+    tags = {tag: value for tag, _, _, value in (read(entry_format) for _ in range(min(count, MOST_TAGS)))}
+    if tags.get(PHOTOMETRIC) == YCBCR and tags.get(COMPRESSION) != JPEG:
+        raise ValueError("it is a TIFF in YCbCr without JPEG")

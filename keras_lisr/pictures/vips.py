@@ -1,203 +1,141 @@
-"""Libvips, which reads and writes what Pillow cannot: 16 bits in colour, and pictures beyond memory."""
+"""Pictures of libvips, which reads and writes all files, made of pixels and turned into pixels."""
 
-from types import ModuleType
-from typing import IO, Any
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
+import pyvips
 
-from keras_lisr.pictures.picture import Metadata
-from keras_lisr.pictures.profiles import is_usable
+from keras_lisr.runtime.rows import BAND, Rows, Stream, bands_of
 
-LOADERS = {"PNG": "pngload", "JPEG": "jpegload", "MPO": "jpegload", "TIFF": "tiffload", "WEBP": "webpload"} | {
-    "AVIF": "heifload"
-}
+pyvips.cache_set_max(0)  # It would keep files open, and pixels in memory.
+
 DTYPES: dict[str, np.dtype] = {"uchar": np.dtype(np.uint8), "ushort": np.dtype(np.uint16)}
-LAB = ("lab", "labs", "labq")  # What libvips calls it.
-KEEP = {"xmp-data": 2, "icc-profile-data": 8}
-LARGEST_CLASSIC_TIFF = 3 * 2**30  # It ends at 4 GiB, of which deflating may need some for what it cannot make smaller.
-INTERPRETATIONS = {(8, True): "b-w", (8, False): "srgb", (16, True): "grey16", (16, False): "rgb16"}
+FORMATS = {1: "uchar", 2: "ushort"}  # By the bytes of a value.
+INTERPRETATIONS = {(1, True): "b-w", (1, False): "srgb", (2, True): "grey16", (2, False): "rgb16"}
+PNG_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}
+# White is white, and black is black, whatever the paper.
+TO_SRGB = {"embedded": True, "intent": "relative", "black_point_compensation": True}
 
 
-def import_vips() -> ModuleType:
-    """The module, restricted to what is meant for files of strangers.
-
-    Raises:
-        ValueError: If it is not installed.
-    """
-    try:
-        import pyvips
-    except (ImportError, OSError) as error:  # OSError: there is no libvips.
-        raise ValueError("it takes pyvips, which is not installed: pip install 'keras_lisr[pictures]'") from error
-
-    pyvips.block_untrusted_set(True)
-    pyvips.cache_set_max(0)  # Files that are read again may have changed.
-    return pyvips
+def from_array(pixels: np.ndarray) -> pyvips.Image:
+    """A picture of pixels `(height, width, channels)`."""
+    height, width, channels = pixels.shape
+    content = np.ascontiguousarray(pixels).data
+    return interpret(pyvips.Image.new_from_memory(content, width, height, channels, FORMATS[pixels.itemsize]))
 
 
-def load(stream: IO[bytes], kind: str) -> Any:
-    """Opens a picture; rows are decoded when they are asked for, from top to bottom.
-
-    Args:
-        stream: Its file.
-        kind: Its format, by Pillow's name.
-
-    Returns:
-        `pyvips.Image`.
-
-    Raises:
-        ValueError: If libvips does not read such files, or is not installed.
-    """
-    pyvips = import_vips()
-    if kind not in LOADERS:
-        raise ValueError(f"it is {kind}; only {', '.join(sorted(LOADERS))} can be read in strips or in 16 bits")
-    stream.seek(0)
-    try:
-        source = pyvips.Source.new_from_descriptor(stream.fileno())
-    except OSError:  # A stream in memory.
-        source = pyvips.Source.new_from_memory(stream.read())
-    loader = getattr(pyvips.Image, f"{LOADERS[kind]}_source")
-    return loader(source, access="sequential", fail_on="error")
-
-
-def in_srgb_or_grey(image: Any, channels: int | None = None) -> Any:
-    """A picture as grey or RGB, with alpha or without: what else there is goes through its profile.
-
-    Args:
-        image: `pyvips.Image`.
-        channels: How many there should be; those after them mean nothing.
-
-    Raises:
-        ValueError: If it has other than 8 or 16 bits.
-    """
-    depth = 16 if image.format in ("ushort", "short") else 8
-    if image.interpretation == "cmyk":
-        image = from_cmyk(image, depth)
-    elif image.interpretation in LAB:
-        image = image.colourspace("rgb16" if depth == 16 else "srgb")
-    if image.format not in DTYPES:
-        raise ValueError(f"its values are of type {image.format}; integers of 8 or 16 bits can be read")
-    if channels and image.bands > channels:
-        image = image[:channels]
-    elif channels and image.bands + 2 == channels:  # Grey in a palette.
-        image = image.colourspace("rgb16" if depth == 16 else "srgb")
-    if image.bands > 4:
-        raise ValueError(f"it has {image.bands} channels")
-    return image
-
-
-def is_converted(image: Any) -> bool:
-    """Whether a picture is neither grey nor RGB, so that `in_srgb_or_grey` computes all of its colours."""
-    return image.interpretation in ("cmyk", *LAB)
-
-
-def from_cmyk(image: Any, depth: int) -> Any:
-    """CMYK as sRGB: through its profile, or as `keras_lisr.pictures.color` does without one."""
-    profile = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else b""
-    if is_usable(profile, "CMYK"):  # In place of another one, libvips takes its own.
-        options = {"embedded": True, "depth": depth, "intent": "relative", "black_point_compensation": True}
-        return image[:4].icc_transform("srgb", **options)
-    most = 2**depth - 1
-    paper = image[:4].invert()  # In integers: libvips keeps rows of each step.
-    colours = paper[:3] * paper[3] / most
-    return colours.rint().cast(image.format).copy(interpretation="rgb16" if depth == 16 else "srgb")
-
-
-def to_array(image: Any) -> np.ndarray:
+def to_array(image: pyvips.Image) -> np.ndarray:
     """The pixels, `(height, width, channels)`."""
     shape = (image.height, image.width, image.bands)
     return np.frombuffer(image.write_to_memory(), DTYPES[image.format]).reshape(shape)
 
 
-def from_array(pixels: np.ndarray) -> Any:
-    """A `pyvips.Image` of pixels `(height, width, channels)`."""
-    height, width, channels = pixels.shape
-    image = import_vips().Image.new_from_memory(
-        np.ascontiguousarray(pixels).data, width, height, channels, "uchar" if pixels.itemsize == 1 else "ushort"
-    )
-    return interpreted(image)
-
-
-def like(content: bytes, height: int, width: int, image: Any) -> Any:
-    """A `pyvips.Image` of pixels whose numbers mean what those of another do.
+class Feed:
+    """A PNG that libvips reads piece by piece while it computes, during which this object must be held.
 
     Args:
-        content: The pixels, as many bytes as the others' format and bands take.
-        height: Rows.
-        width: Columns.
-        image: The other.
+        parts: The pieces.
     """
-    pyvips = import_vips()
-    part = pyvips.Image.new_from_memory(content, width, height, image.bands, image.format)
-    part = part.copy(interpretation=image.interpretation, coding=image.coding)
-    if image.get_typeof("icc-profile-data"):
-        part.set_type(pyvips.GValue.blob_type, "icc-profile-data", image.get("icc-profile-data"))
-    return part
+
+    def __init__(self, parts: Iterator[bytes]):
+        self._parts = parts
+        self._left = memoryview(b"")
+        self._error: BaseException | None = None
+        self._source = pyvips.SourceCustom()
+        self._source.on_read(self._read)
+
+    def image(self) -> pyvips.Image:
+        """The picture, which can be read once, from top to bottom."""
+        return pyvips.Image.pngload_source(self._source, access="sequential", fail_on="error", unlimited=True)
+
+    @contextmanager
+    def failures(self) -> Iterator[None]:
+        """Where libvips fails because a piece could not be had, the reason is raised in place of its error."""
+        try:
+            yield
+        except pyvips.Error:
+            if self._error:
+                raise self._error from None
+            raise
+
+    def _read(self, size: int) -> bytes:
+        try:
+            self._left = self._left or memoryview(next(self._parts, b""))
+        except BaseException as error:  # It would be lost in libvips.
+            self._error = error
+            self._parts = iter(())
+        part, self._left = self._left[:size], self._left[size:]
+        return bytes(part)
 
 
-def interpreted(image: Any) -> Any:
+def from_rows(rows: Rows) -> Feed:
+    """Rows as libvips reads them."""
+    return Feed(png_parts(rows))
+
+
+def to_rows(image: pyvips.Image, feed: Feed | None = None) -> Stream:
+    """The pixels as rows, of which each band is computed when it is asked for.
+
+    Args:
+        image: What may be computed from top to bottom.
+        feed: What it is made of, if that is rows.
+    """
+
+    def bands():
+        region = pyvips.Region.new(image)
+        for top in range(0, image.height, BAND):
+            count = min(BAND, image.height - top)
+            with feed.failures() if feed else nullcontext():
+                content = region.fetch(0, top, image.width, count)
+            yield np.frombuffer(content, DTYPES[image.format]).reshape(count, image.width, image.bands)
+
+    return Stream(bands(), (image.height, image.width, image.bands), DTYPES[image.format])
+
+
+def png_parts(rows: Rows) -> Iterator[bytes]:
+    """A picture as a PNG without compression: the one stream without an end in memory that libvips reads row by row."""
+    height, width, channels = rows.shape
+    depth = 8 * rows.dtype.itemsize
+    yield b"\x89PNG\r\n\x1a\n"
+    yield png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, PNG_COLOURS[channels], 0, 0, 0))
+    stored = zlib.compressobj(0)
+    for band in bands_of(rows):
+        values = np.ascontiguousarray(band, rows.dtype.newbyteorder(">")).view(np.uint8).reshape(len(band), -1)
+        yield png_chunk(b"IDAT", stored.compress(np.pad(values, [(0, 0), (1, 0)]).data))  # Filter 0 before each row.
+    yield png_chunk(b"IDAT", stored.flush())
+    yield png_chunk(b"IEND", b"")
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk of a PNG as it stands in a file."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def interpret(image: pyvips.Image) -> pyvips.Image:
     """A picture that knows whether its channels are grey or colours."""
-    return image.copy(interpretation=INTERPRETATIONS[8 * DTYPES[image.format].itemsize, image.bands <= 2])
+    return image.copy(interpretation=INTERPRETATIONS[DTYPES[image.format].itemsize, image.bands <= 2])
 
 
-def with_metadata(image: Any, metadata: Metadata, kind: str) -> Any:
-    """A picture with what is known of it but for what `vips_files` writes: EXIF, and XMP of a JPEG or PNG.
-
-    Args:
-        image: `pyvips.Image`.
-        metadata: What is known.
-        kind: Format in which it will be saved, by Pillow's name.
-    """
-    pyvips = import_vips()
+def to_srgb(image: pyvips.Image, profile: bytes) -> pyvips.Image:
+    """A picture, grey or RGB, whose numbers mean in sRGB what they meant in a profile."""
+    is_grey, has_alpha, depth = image.bands <= 2, image.bands in (2, 4), 8 * DTYPES[image.format].itemsize
+    if is_grey and profile[16:20] == b"RGB ":
+        image = image.colourspace("srgb" if depth == 8 else "rgb16")
     image = image.copy()
-    blobs = {"icc-profile-data": metadata.icc_profile, "xmp-data": metadata.xmp}
-    if kind in ("JPEG", "PNG"):
-        del blobs["xmp-data"]
-    if kind == "PNG":
-        blobs["icc-profile-data"] = metadata.icc_profile if png_takes(metadata.icc_profile, image) else b""
-    for name, blob in blobs.items():
-        if blob:
-            image.set_type(pyvips.GValue.blob_type, name, blob)
-    if metadata.dpi:
-        across, down = (dots / 25.4 for dots in metadata.dpi)
-        image = image.copy(xres=across, yres=down)
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    image = image.icc_transform("srgb", depth=depth, **TO_SRGB)
+    if is_grey:
+        image = image[0].bandjoin(image[3]) if has_alpha else image[0]
+    image = interpret(image)
+    image.remove("icc-profile-data")
     return image
 
 
-def png_takes(profile: bytes, image: Any) -> bool:
-    """Whether libpng, which looks into profiles, writes one in a picture of that kind: with a broken one, it fails."""
-    pyvips = import_vips()
-    pixel = pyvips.Image.black(1, 1, bands=image.bands).cast(image.format).copy(interpretation=image.interpretation)
-    pixel.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
-    try:
-        pixel.pngsave_buffer(keep=KEEP["icc-profile-data"])
-    except pyvips.Error:
-        return False
-    return True
-
-
-def save(image: Any, kind: str, target: IO[bytes], quality: int | None = None) -> None:
-    """Writes a picture, PNG, JPEG or TIFF; to a file in bounded memory.
-
-    Args:
-        image: `pyvips.Image`.
-        kind: Format, by Pillow's name.
-        target: File, open for reading and writing, or stream in memory.
-        quality: Of a JPEG.
-    """
-    # Otherwise, libvips would make some EXIF up.
-    options: dict[str, Any] = {"keep": sum(flag for name, flag in KEEP.items() if image.get_typeof(name))}
-    match kind:
-        case "JPEG":
-            options |= {"Q": quality, "subsample_mode": "off"}
-        case "TIFF":
-            size = image.width * image.height * image.bands * DTYPES[image.format].itemsize
-            options |= {"compression": "deflate", "predictor": "horizontal", "resunit": "inch"}
-            options["bigtiff"] = size > LARGEST_CLASSIC_TIFF
-    saver = f"{kind.lower()}save"
-    try:
-        descriptor = target.fileno()
-    except OSError:  # A stream in memory.
-        target.write(getattr(image, f"{saver}_buffer")(**options))
-        return
-    # Not a name: libvips would take what stands in brackets for options.
-    getattr(image, f"{saver}_target")(import_vips().Target.new_to_descriptor(descriptor), **options)
+def one_line(error: Exception) -> str:
+    """What went wrong, in printable characters; libvips says the same again and again."""
+    lines = (" ".join(line.split()) for line in (getattr(error, "strerror", None) or str(error)).splitlines())
+    text = " ".join(dict.fromkeys(lines)) or type(error).__name__
+    return "".join(character if character.isprintable() else "?" for character in text)[:300]

@@ -1,4 +1,4 @@
-"""Exported files at work where neither TensorFlow nor Keras is installed: NumPy, Pillow and ai-edge-litert suffice."""
+"""Exported files at work where neither TensorFlow nor Keras is installed: NumPy and ai-edge-litert suffice."""
 
 from keras_lisr.runtime.litert_network import LiteRTNetwork as LiteRTNetwork
 from keras_lisr.runtime.litert_upscaler import LiteRTUpscaler as LiteRTUpscaler

@@ -18,10 +18,8 @@ from keras_lisr.runtime.tiling import (
     bands_in_tiles,
     check_image,
     check_tile,
-    least_memory,
     pixels_in_windows,
     row_memory,
-    smallest_tile,
     tile_for_memory,
     windows,
 )
@@ -47,8 +45,8 @@ class LiteRTUpscaler(PictureNetwork):
         path: The `.tflite` file, with its sidecar beside it.
         tile: Side of a tile, at most, in low-resolution pixels and without the halo; by default, the whole picture
             where it fits into `memory`, and else the largest tile that does. A file for one size takes no other.
-        memory: Bytes for the network's tensors and the rows in work, beside the pictures. A file for one size takes
-            what it takes.
+        memory: Bytes that tiles may take, approximately, and the rows of the result that they make. Tiles are never
+            smaller than their halo, and a file for one size takes what it takes.
         threads: How many LiteRT uses; by default, one for each processor.
 
     Raises:
@@ -89,15 +87,12 @@ class LiteRTUpscaler(PictureNetwork):
         self._input, self._output = sidecar.input, sidecar.output
         self._takes_16_bits = "float32" == sidecar.input["dtype"] == sidecar.output["dtype"]
 
-    def bands(
-        self, image: Rows, progress: Progress | None = None, *, memory: int | None = None
-    ) -> Iterator[np.ndarray]:
+    def bands(self, image: Rows, progress: Progress | None = None) -> Iterator[np.ndarray]:
         """Upscales a picture of which neither the rows nor the result's need be in memory at once.
 
         Args:
             image: uint8 or uint16 RGB, `(height, width, 3)`, of which some rows at a time are asked for.
             progress: Called with the number of finished tiles and that of all.
-            memory: Bytes instead of the upscaler's own `memory`.
 
         Returns:
             Finished rows of the result from top to bottom, `(rows, width * scale, 3)`, of the same type; together, they
@@ -105,8 +100,7 @@ class LiteRTUpscaler(PictureNetwork):
 
         Raises:
             ValueError: If `image` has another type or shape, no pixels, or fewer than a layer of the network needs, has
-                16 bits where the file knows only bytes, or there are no tiles for it: `memory`, or the file's size, is
-                too little for the halo.
+                16 bits where the file knows only bytes, or the file's size is too little for the halo.
         """
         check_image(image, self.smallest_side)
         if image.dtype == np.uint16 and not self._takes_16_bits:
@@ -121,7 +115,7 @@ class LiteRTUpscaler(PictureNetwork):
             lambda window: pixels_of_numbers(self._network(numbers[window]), self._output, image.dtype),
             filled_up,
             scale=self.scale,
-            tile=self._tile(height, width, image.dtype, memory),
+            tile=self._tile(height, width, image.dtype),
             halo=self.halo,
             fixed=self.shape is not None,
             blend=not self.exact,
@@ -132,22 +126,15 @@ class LiteRTUpscaler(PictureNetwork):
         enlarged = Stream(bands, (height * self.scale, filled_up.shape[1] * self.scale, 3), image.dtype)
         return (band[:, : width * self.scale] for band in bands_of(enlarged))
 
-    def count_tiles(self, height: int, width: int, dtype: DTypeLike = np.uint8, *, memory: int | None = None) -> int:
+    def count_tiles(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
         """Number of tiles in which a picture of that size is upscaled; a single one is the whole picture."""
-        sides = zip((height, width), self._tile(height, width, dtype, memory), strict=True)
+        sides = zip((height, width), self._tile(height, width, dtype), strict=True)
         return math.prod(len(windows(side, tile, self.halo)[1]) for side, tile in sides)
 
-    def count_pixels(self, height: int, width: int, dtype: DTypeLike = np.uint8, *, memory: int | None = None) -> int:
+    def count_pixels(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
         """Number of pixels that are computed for a picture of that size, with those around each tile."""
-        tile = self._tile(height, width, dtype, memory)
+        tile = self._tile(height, width, dtype)
         return pixels_in_windows(height, width, tile, self.halo, fixed=self.shape is not None)
-
-    def least_memory(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
-        """The least `memory` for a picture of that size: for the smallest tiles, or those of the side asked for."""
-        a_row = row_memory(width, self.scale, dtype)
-        if self.shape:
-            return a_row * self.shape[0]
-        return least_memory(self._pixel_memory, a_row, self.halo, height, width, self.tile or smallest_tile(self.halo))
 
     def fills_up(self, height: int, width: int) -> bool:
         """Whether a picture of that size is smaller than the file's, so that its result is an approximation."""
@@ -164,11 +151,11 @@ class LiteRTUpscaler(PictureNetwork):
             image = Stream(bands, (height, width + right, channels), image.dtype)
         return np.pad(image[0:height], [(0, below), (0, 0), (0, 0)], mode="reflect") if below else image
 
-    def _tile(self, height: int, width: int, dtype: DTypeLike, memory: int | None) -> tuple[int, int]:
+    def _tile(self, height: int, width: int, dtype: DTypeLike) -> tuple[int, int]:
         """Sides of the tiles for a picture of that size."""
         if self.shape is None:
             tile = self.tile or tile_for_memory(
-                self.memory if memory is None else memory,
+                self.memory,
                 self._pixel_memory,
                 row_memory(width, self.scale, dtype),
                 self.halo,

@@ -54,19 +54,14 @@ class PictureNetwork(Protocol):
         bands = self.bands(image, progress)
         return whole(bands, (image.shape[0] * self.scale, image.shape[1] * self.scale, 3), image.dtype)
 
-    def bands(
-        self, image: Rows, progress: Progress | None = None, *, memory: int | None = None
-    ) -> Iterator[np.ndarray]:
+    def bands(self, image: Rows, progress: Progress | None = None) -> Iterator[np.ndarray]:
         """The result as finished rows from top to bottom."""
 
-    def count_tiles(self, height: int, width: int, dtype: Any = np.uint8, *, memory: int | None = None) -> int:
+    def count_tiles(self, height: int, width: int, dtype: Any = np.uint8) -> int:
         """Number of tiles for a picture of that size."""
 
-    def count_pixels(self, height: int, width: int, dtype: Any = np.uint8, *, memory: int | None = None) -> int:
+    def count_pixels(self, height: int, width: int, dtype: Any = np.uint8) -> int:
         """Number of pixels that are computed for a picture of that size, with those around each tile."""
-
-    def least_memory(self, height: int, width: int, dtype: Any = np.uint8) -> int:
-        """The least `memory` with which there are tiles for a picture of that size."""
 
 
 class Stream:

@@ -175,7 +175,7 @@ def tile_for_pixels(pixels: int, halo: int, height: int, width: int) -> int:
 
 
 def tile_for_memory(memory: int, pixel_memory: int, row_memory: int, halo: int, height: int, width: int) -> int:
-    """The largest tile that takes no more than so much memory.
+    """The largest tile that takes no more than about so much memory.
 
     Args:
         memory: Bytes for a window and for the bands of the result.
@@ -186,44 +186,14 @@ def tile_for_memory(memory: int, pixel_memory: int, row_memory: int, halo: int, 
         width: Pixels of the picture.
 
     Returns:
-        As `tile_for_pixels`, and at least `smallest_tile`.
-
-    Raises:
-        ValueError: If the memory is too little for the halo.
+        As `tile_for_pixels`, but never less than the halo, whatever the memory: with that, the network computes every
+        pixel nine times, and with less, many times more.
     """
-    if memory_for_window(height, width, pixel_memory, row_memory) <= memory:
+    if height * (width * pixel_memory + row_memory) <= memory:
         return max(height, width)
     # The largest side with pixel_memory * side^2 + row_memory * side <= memory.
     side = (math.isqrt(row_memory**2 + 4 * pixel_memory * memory) - row_memory) // (2 * pixel_memory)
-    smallest = smallest_tile(halo)
-    if side < smallest + 2 * halo:
-        least = least_memory(pixel_memory, row_memory, halo, height, width, smallest)
-        if memory < least:
-            raise ValueError(
-                f"`memory` must be at least {least} bytes for tiles of this network, or `tile` be chosen. "
-                f"Received: memory={memory}"
-            )
-        return smallest
-    return side - 2 * halo
-
-
-def smallest_tile(halo: int) -> int:
-    """The smallest tile that is worth its halo: with it, the network computes every pixel nine times.
-
-    With tiles of single pixels, a network whose halo is 27 would do so 3025 times, for half of the memory.
-    """
-    return max(1, halo)
-
-
-def least_memory(pixel_memory: int, row_memory: int, halo: int, height: int, width: int, tile: int) -> int:
-    """Bytes that the windows of a tile take of a picture of that size."""
-    longest = tile + 2 * halo
-    return memory_for_window(min(height, longest), min(width, longest), pixel_memory, row_memory)
-
-
-def memory_for_window(height: int, width: int, pixel_memory: int, row_memory: int) -> int:
-    """Bytes that a window of that size takes, with the bands of the result."""
-    return height * width * pixel_memory + height * row_memory
+    return max(1, halo, side - 2 * halo)
 
 
 def row_memory(width: int, scale: int, dtype: Any) -> int:

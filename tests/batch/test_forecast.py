@@ -64,3 +64,14 @@ def test_a_picture_like_the_sample_takes_its_time(tmp_path, network, monkeypatch
     Image.new(mode, size).save(tmp_path / "a.png")
     jobs = find_jobs([tmp_path / "a.png"], tmp_path / "out.png")
     assert forecast(jobs, Worker(PictureUpscaler(network))).seconds == pytest.approx(7)
+
+
+def test_pixels_around_tiles_are_counted(tmp_path, network, monkeypatch):
+    Image.new("RGB", (2000, 1500)).save(tmp_path / "a.png")
+    (job,) = find_jobs([tmp_path / "a.png"], tmp_path / "out.png")
+    counts = []
+    for tile in (network.halo, 4 * network.halo, 2000):
+        monkeypatch.setattr(network, "tile", tile)
+        worker = Worker(PictureUpscaler(network))
+        counts.append(pixels_to_compute(worker.examine(job), worker) / (2000 * 1500))
+    assert 4 < counts[0] <= 9.5 and counts[0] > 2 * counts[1] and counts[1] > counts[2] and counts[2] < 1.05

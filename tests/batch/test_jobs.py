@@ -245,7 +245,7 @@ def test_a_folder_within_that_cannot_be_read_stands_for_a_picture_that_cannot(al
 
 
 def test_a_name_that_is_too_long_is_no_failure_of_all(album, tmp_path):
-    long = f"{'A' * 250}.tga"
+    long = f"{'A' * 250}.jpg"
     (album / long).touch()
     jobs = find_jobs([album], tmp_path / "out", suffix="_large")
     assert jobs[0].source == album / long and len(jobs) == 3

@@ -13,8 +13,6 @@ from keras_lisr.batch import Job, Worker, find_jobs, run_jobs
 from keras_lisr.batch.storage import fetch, find_existing, put
 from keras_lisr.pictures import Metadata, Picture, PictureUpscaler, read_picture, write_picture
 from keras_lisr.pictures.read import read_animation
-from keras_lisr.pictures.upscale import LittleMemoryError
-from keras_lisr.runtime.memory import resident_size
 
 
 @pytest.fixture
@@ -60,10 +58,10 @@ def test_options_reach_the_files(album, tmp_path, upscaler):
         job = Job(album / "a.jpg", tmp_path / f"{quality}.jpg")
         assert Worker(upscaler, quality=quality)(job).status == "written"
         sizes[quality] = job.target.stat().st_size
-        assert b"maker" in read_picture(job.target).metadata.exif
+        assert "exif-ifd0-Make" in read_picture(job.target).metadata.fields
     assert sizes[20] < sizes[95]
     Worker(upscaler, strip_metadata=True)(job)
-    assert not read_picture(job.target).metadata.exif
+    assert "exif-data" not in read_picture(job.target).metadata.fields
 
 
 def test_a_picture_with_too_many_pixels_is_refused(job, upscaler):
@@ -82,35 +80,24 @@ def test_what_a_format_cannot_hold_is_told_before_it_is_computed(tmp_path, upsca
 def test_every_frame_of_an_animation_is_upscaled(tmp_path, upscaler):
     random = np.random.default_rng(0)
     frames = [Image.fromarray(random.integers(0, 256, (16, 20, 3), dtype=np.uint8)) for _ in range(3)]
-    source = tmp_path / "a.png"
+    source = tmp_path / "a.webp"
     frames[0].save(source, save_all=True, append_images=frames[1:], duration=[100, 250, 40], loop=3)
-    task = Worker(upscaler)(Job(source, tmp_path / "out.png"))
+    task = Worker(upscaler)(Job(source, tmp_path / "out.webp"))
     assert (task.status, task.error) == ("written", "")
-    before, after = read_animation(source), read_animation(tmp_path / "out.png")
+    before, after = read_animation(source), read_animation(tmp_path / "out.webp")
     assert after.durations == before.durations == [100, 250, 40]
     assert after.loop == before.loop
     for small, large in zip(before.frames, after.frames, strict=True):
-        np.testing.assert_array_equal(large.pixels, upscaler(small).pixels)
+        assert np.abs(large.pixels.astype(int) - upscaler(small).pixels).mean() < 10
     task = Worker(upscaler)(Job(source, tmp_path / "out.jpg"))
     assert task.status == "failed"
     assert not (tmp_path / "out.jpg").exists()
 
 
-def test_timing_that_a_gif_cannot_keep_is_told_or_refused_before_it_is_computed(tmp_path, upscaler):
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
-    job = Job(tmp_path / "a.webp", tmp_path / "a.gif")
-    for durations in ([15, 20], [20, 700_000]):
-        frames[0].save(job.source, save_all=True, append_images=frames[1:], duration=durations)
-        task = Worker(upscaler).read(job)
-        if durations == [15, 20]:
-            assert any("durations" in note for note in task.notes)
-    assert task.status == "failed"
-
-
 def test_a_large_picture_is_alone(tmp_path, network, monkeypatch):
     Image.new("RGB", (400, 300)).save(tmp_path / "in.png")
     job = Job(tmp_path / "in.png", tmp_path / "out.png")
-    monkeypatch.setattr("keras_lisr.batch.worker.SHARED_MEMORY", 400 * 300 * 8 * 5 - 1)
+    monkeypatch.setattr("keras_lisr.pictures.upscale.MOST_PIXELS", 4 * 400 * 300 - 1)
     worker = Worker(PictureUpscaler(network))
     task = worker.read(job)
     assert task.is_alone and task.picture is None
@@ -120,47 +107,32 @@ def test_a_large_picture_is_alone(tmp_path, network, monkeypatch):
     np.testing.assert_array_equal(read_picture(job.target).pixels, network(np.zeros((300, 400, 3), np.uint8)))
 
 
-@pytest.mark.parametrize(("source", "target"), [("a.bmp", "out.png"), ("a.png", "out.webp")])
-def test_what_is_beyond_memory_and_does_not_go_in_strips_fails(tmp_path, network, source, target):
-    noise = np.random.default_rng(0).integers(0, 256, (600, 500, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(tmp_path / source)
-    job = Job(tmp_path / source, tmp_path / target)
-    assert "`memory`" in Worker(PictureUpscaler(network, memory=resident_size() + 20 * 2**20))(job).error
+def test_timing_that_a_gif_cannot_keep_is_told(tmp_path, upscaler):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    job = Job(tmp_path / "a.webp", tmp_path / "a.gif")
+    frames[0].save(job.source, save_all=True, append_images=frames[1:], duration=[15, 20])
+    assert any("10 ms" in note for note in Worker(upscaler).read(job).notes)
 
 
-@pytest.mark.parametrize("run", [lambda jobs, worker: [worker(job) for job in jobs], run_jobs], ids=["one", "many"])
-def test_what_has_too_little_memory_beside_others_is_done_alone(album, tmp_path, network, run):
-    class Little(PictureUpscaler):
-        def __call__(self, picture, progress=None):
-            raise LittleMemoryError(1, 2, "a picture")
-
-    worker = Worker(PictureUpscaler(network))
-    worker._shared_upscaler = Little(network)
-    jobs = [Job(album / name, tmp_path / name) for name in ("a.png", "b.png")]
-    assert [(task.status, task.is_alone) for task in run(jobs, worker)] == [("written", True)] * 2
-
-
-def test_a_picture_beyond_memory_goes_in_strips(tmp_path, network):
-    noise = np.random.default_rng(0).integers(0, 256, (2000, 2000, 3), dtype=np.uint8)
-    write_picture(Picture(noise), tmp_path / "in.tif")
-    job, strips = Job(tmp_path / "in.tif", tmp_path / "whole.tif"), Job(tmp_path / "in.tif", tmp_path / "strips.tif")
-    assert Worker(PictureUpscaler(network))(job).error == ""
-    upscaler = PictureUpscaler(network, memory=resident_size() + 250 * 2**20)
-    assert not upscaler.need_of(2000, 2000).fits
-    task = Worker(upscaler)(strips)
-    assert (task.status, task.error) == ("written", "")
-    difference = read_picture(strips.target).pixels.astype(int) - read_picture(job.target).pixels
-    assert np.abs(difference).max() <= 1
+@pytest.mark.parametrize("suffix", ["tif", "webp", "jpg"])
+def test_a_large_picture_goes_in_strips(tmp_path, network, monkeypatch, suffix):
+    noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    write_picture(Picture(noise, Metadata({"png-comment-0-Title": "a"})), tmp_path / "in.png")
+    jobs = [Job(tmp_path / "in.png", tmp_path / f"{name}.{suffix}") for name in ("whole", "strips")]
+    assert Worker(PictureUpscaler(network))(jobs[0]).error == ""
+    monkeypatch.setattr("keras_lisr.pictures.upscale.MOST_PIXELS", 1000)
+    task = Worker(PictureUpscaler(network))(jobs[1])
+    assert (task.status, task.error, task.is_alone, len(task.notes)) == ("written", "", True, 1)
+    assert jobs[0].target.read_bytes() == jobs[1].target.read_bytes()
 
 
-def test_what_strips_cannot_keep_is_told(tmp_path, network):
-    xmp = b"<x/>" * 20_000
-    noise = np.random.default_rng(0).integers(0, 256, (2000, 2000, 3), dtype=np.uint8)
-    write_picture(Picture(noise, Metadata(xmp=xmp)), tmp_path / "in.tif")
-    upscaler = PictureUpscaler(network, memory=resident_size() + 250 * 2**20)
-    job = Job(tmp_path / "in.tif", tmp_path / "out.jpg")
-    assert [note for note in Worker(upscaler)(job).notes if "XMP" in note]
-    assert not Worker(upscaler, strip_metadata=True)(job).notes
+def test_a_large_animation_is_alone(tmp_path, network, monkeypatch):
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=[20, 20])
+    monkeypatch.setattr("keras_lisr.pictures.upscale.MOST_PIXELS", 1000)
+    task = Worker(PictureUpscaler(network))(Job(tmp_path / "a.gif", tmp_path / "b.webp"))
+    assert (task.status, task.is_alone) == ("written", True)
+    assert len(read_animation(tmp_path / "b.webp").frames) == 2
 
 
 def test_unexpected_errors_are_the_pictures_own(job, network):
@@ -211,10 +183,9 @@ def test_quality_is_for_formats_that_have_one(album, tmp_path, upscaler):
 
 def test_losses_are_noted(tmp_path, upscaler):
     deep = np.random.default_rng(0).integers(0, 65536, (10, 20, 3), dtype=np.uint16)
-    write_picture(Picture(deep, Metadata(xmp=b"<x/>" * 20_000)), tmp_path / "a.png")
+    write_picture(Picture(deep, Metadata({"png-comment-0-Title": "a"})), tmp_path / "a.png")
     task = Worker(upscaler)(Job(tmp_path / "a.png", tmp_path / "a.jpg"))
-    assert task.status == "written"
-    assert len(task.notes) == 2 and "8 bits" in task.notes[0] and "XMP" in task.notes[1]
+    assert task.status == "written" and len(task.notes) == 2
     assert Worker(upscaler)(Job(tmp_path / "a.png", tmp_path / "b.png")).notes == ()
     assert len(Worker(upscaler, strip_metadata=True)(Job(tmp_path / "a.png", tmp_path / "a.jpg")).notes) == 1
 
@@ -279,7 +250,7 @@ def test_what_cannot_be_put_fails(stored, memory_storage, upscaler, monkeypatch)
 
 
 def test_a_large_picture_is_put_too(album, stored, memory_storage, network, monkeypatch, tmp_path):
-    monkeypatch.setattr("keras_lisr.batch.worker.SHARED_MEMORY", 0)
+    monkeypatch.setattr("keras_lisr.pictures.upscale.MOST_PIXELS", 1)
     job = Job(stored / "a.png", memory_storage / "large.png")
     (task,) = run_jobs([job], Worker(PictureUpscaler(network)))
     assert (task.status, task.is_alone) == ("written", True)

@@ -70,7 +70,7 @@ def test_the_name_says_the_size(picture, options, name):
 
 @pytest.mark.parametrize("name", ["tiny.keras", "tiny.npz"])
 def test_files_are_models_too(picture, models, name):
-    output = picture.with_name("out.bmp")
+    output = picture.with_name("out.tif")
     assert run("upscale", picture, "-o", output, "-n", models / name, "-t", 8, "--precision", "float32") == 0
     network = zoo.presets.load_model(models / name)
     expected = upscaled(Upscaler(network, tile=8, precision="float32"), pixels(picture))
@@ -111,17 +111,15 @@ def test_comparison_with_bicubic(picture, models):
     np.testing.assert_array_equal(both[-40:, 60:], pixels(picture.with_name("in_x2.png")))
 
 
-def test_comparisons_within_memory_read_only_what_they_show(tmp_path, picture, monkeypatch):
+def test_comparisons_show_the_middle_of_large_pictures(tmp_path, picture, monkeypatch):
     noise(tmp_path / "in.png", 301, 400)
-    monkeypatch.setattr("keras_lisr.batch.worker.SHARED_PART", 2**20)
-    for name, options in (("whole", []), ("bounded", ["--memory", "4GiB"])):
-        if options:
-            monkeypatch.setattr("keras_lisr.pictures.read_picture", None)
+    for name in ("whole", "strips"):
         targets = ["-o", tmp_path / f"{name}.png", "--compare", tmp_path / f"{name}_compared.png"]
         # The limit is that of pictures, and not of results.
-        assert run("upscale", tmp_path / "in.png", "-n", "tiny_x2", *targets, "--max-pixels", 301 * 400, *options) == 0
-    whole, bounded = (pixels(tmp_path / f"{name}_compared.png") for name in ("whole", "bounded"))
-    np.testing.assert_array_equal(whole, bounded)
+        assert run("upscale", tmp_path / "in.png", "-n", "tiny_x2", *targets, "--max-pixels", 301 * 400) == 0
+        monkeypatch.setattr("keras_lisr.pictures.upscale.MOST_PIXELS", 1000)
+    whole, strips = (pixels(tmp_path / f"{name}_compared.png") for name in ("whole", "strips"))
+    np.testing.assert_array_equal(whole, strips)
     np.testing.assert_array_equal(whole[-512:, 512:], pixels(tmp_path / "whole.png")[44:556, 144:656])
 
 
@@ -131,7 +129,7 @@ def test_comparisons_of_wide_pictures_hold_their_middle_only(tmp_path):
     Image.open(job.source).resize((12_000, 512)).save(job.target)
     tracemalloc.start()
     try:
-        write_comparison(job, tmp_path / "compared.png", "any", 10**8, by_rows=True)
+        write_comparison(job, tmp_path / "compared.png", "any", 10**8)
         most = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -195,8 +193,8 @@ def test_quality_and_metadata(picture):
     assert run(*command, outputs["bad.jpg"], "--quality", 10) == 0
     assert run(*command, outputs["bare.jpg"], "--strip-metadata") == 0
     assert outputs["bad.jpg"].stat().st_size < outputs["good.jpg"].stat().st_size
-    assert b"maker" in read_picture(outputs["good.jpg"]).metadata.exif
-    assert not read_picture(outputs["bare.jpg"]).metadata.exif
+    assert "exif-ifd0-Make" in read_picture(outputs["good.jpg"]).metadata.fields
+    assert not read_picture(outputs["bare.jpg"]).metadata.fields.get("exif-data")
 
 
 def test_transparency_by_either_way(picture):
@@ -207,7 +205,7 @@ def test_transparency_by_either_way(picture):
         assert run("upscale", picture, "-n", "tiny_x2", "-o", output, "--alpha", alpha) == 0
         results.append(pixels(output))
     seen = [(values[..., :3] * (values[..., 3:] / 255)).mean((0, 1)) for values in (pixels(picture), *results)]
-    assert np.abs(np.subtract(seen[1:], seen[0])).max() < 0.5
+    assert np.abs(np.subtract(seen[1:], seen[0])).max() < 3  # Noise, translucent throughout.
     assert (results[0][..., 3] != results[1][..., 3]).any()
 
 
@@ -228,9 +226,8 @@ def test_limits(picture, exported, capsys):
     command = ["upscale", picture, "-n", exported / "any.tflite", "-o", output]
     assert run(*command, "--max-pixels", 599) == 2
     assert "max-pixels" in capsys.readouterr().err
-    assert run(*command, "--memory", "64KiB") == 2
-    assert "memory" in capsys.readouterr().err
-    assert run(*command, "--memory", "8GiB", "--max-pixels", 600) == 0
+    for memory in ("64KiB", "8GiB"):  # Tiles are never smaller than their halo.
+        assert run(*command, "--memory", memory, "--max-pixels", 600, "--overwrite") == 0
 
 
 def failing(picture, models, exported):

@@ -18,16 +18,16 @@ from keras_lisr.runtime import LiteRTUpscaler
 
 def test_a_folder_is_upscaled_with_its_tree(album, models, tmp_path, capsys):
     out = tmp_path / "out"
-    assert run("upscale", album, "-r", "-o", out, "-n", "tiny_x2", "--suffix", "_large", "--ext", "bmp") == 0
+    assert run("upscale", album, "-r", "-o", out, "-n", "tiny_x2", "--suffix", "_large", "--ext", "tif") == 0
     written = sorted(str(path.relative_to(out)) for path in out.rglob("*.*"))
-    assert written == ["Reise/über\nall_large.bmp", "a_large.bmp", "b_large.bmp", "in_large.bmp", "zz_large.bmp"]
+    assert written == ["Reise/über\nall_large.tif", "a_large.tif", "b_large.tif", "in_large.tif", "zz_large.tif"]
     network = Upscaler(zoo.presets.from_preset(models / "tiny.npz"))
-    np.testing.assert_array_equal(pixels(out / "in_large.bmp"), upscaled(network, pixels(album / "in.png")))
+    np.testing.assert_array_equal(pixels(out / "in_large.tif"), upscaled(network, pixels(album / "in.png")))
     printed, errors = capsys.readouterr()
     lines = printed.splitlines()
     assert len(lines) == 6
     assert lines[-1].startswith("5 pictures in ") and lines[-1].endswith(": 5 written")
-    assert repr(str(out / "Reise" / "über\nall_large.bmp")) in printed
+    assert repr(str(out / "Reise" / "über\nall_large.tif")) in printed
     assert not errors
 
 

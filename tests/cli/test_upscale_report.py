@@ -1,3 +1,4 @@
+import argparse
 import io
 import json
 import sys
@@ -8,11 +9,14 @@ import pytest
 from keras_lisr.batch import Job, Task
 from keras_lisr.cli.standard_streams import Files
 from keras_lisr.cli.upscale_report import Report, encodable, printable
+from keras_lisr.cli.upscale_request import Request
 
 
-def told_to(lines, names=None):
-    """What a command reads and writes that tells there what was done."""
-    return Files([], None, None, lines, names or {})
+def report(count, lines, log=None, names=None, is_single=False):
+    """What tells there of so many pictures."""
+    arguments = argparse.Namespace(json=log, ray=None)
+    files = Files([], None, None, lines, names or {})
+    return Report(Request(arguments, [None] * count, None, "tiny", files, is_single))
 
 
 def done(name, status="written", **known):
@@ -29,10 +33,10 @@ def test_names_take_one_line_of_any_encoding():
 
 def test_a_note_is_told_once(capsys):
     lines = io.StringIO()
-    with Report(2, "tiny", log=None, files=told_to(lines)) as report:
+    with report(2, lines) as told:
         for name in ("a.png", "b.png"):
-            report.tell(done(name, notes=("it is approximate",), description="resized to 30 x 20 pixels"))
-        assert report.end() == 0
+            told.tell(done(name, notes=("it is approximate",), description="resized to 30 x 20 pixels"))
+        assert told.end() == 0
     assert capsys.readouterr().err == "keras-lisr: note: it is approximate\n"
     first, second, summary = lines.getvalue().splitlines()
     assert first == "out_a.png: 30 x 20 pixels by tiny in 0.0 s (resized to 30 x 20 pixels)"
@@ -40,26 +44,26 @@ def test_a_note_is_told_once(capsys):
 
 
 def test_the_failure_of_a_single_picture_is_an_error(capsys):
-    with Report(1, "tiny", log=None, files=told_to(io.StringIO()), is_single=True) as report:
-        report.tell(done("a.png", "failed", error="`path` must be a picture"))
+    with report(1, io.StringIO(), is_single=True) as told:
+        told.tell(done("a.png", "failed", error="`path` must be a picture"))
         with pytest.raises(ValueError, match="^`path` must be a picture$"):
-            report.end()
+            told.end()
     assert not capsys.readouterr().err
 
 
 def test_the_log_goes_on_where_it_was(tmp_path):
     log = tmp_path / "log"
     for name in ("a.png", "b.png"):
-        with Report(1, "tiny", log=log, files=told_to(io.StringIO())) as report:
-            report.tell(done(name))
+        with report(1, io.StringIO(), log) as told:
+            told.tell(done(name))
             assert log.read_text().endswith("\n")
-            report.end()
+            told.end()
     assert len(log.read_text().splitlines()) == 4
 
 
 def test_the_log_may_be_standard_output_and_names_streams(capsys):
-    with Report(1, "tiny", log=Path("-"), files=told_to(sys.stderr, {"out_a.png": "-"}), is_single=True) as report:
-        report.tell(done("a.png"))
-        report.end()
+    with report(1, sys.stderr, Path("-"), {"out_a.png": "-"}, is_single=True) as told:
+        told.tell(done("a.png"))
+        told.end()
     record, summary = map(json.loads, capsys.readouterr().out.splitlines())
     assert (record["source"], record["target"], summary["pictures"]) == ("a.png", "-", 1)

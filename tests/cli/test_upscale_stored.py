@@ -31,25 +31,25 @@ def stored(folder):
 
 
 def test_a_folder_in_storage_is_upscaled_as_a_local_one(album, bucket, tmp_path, capsys):
-    assert run("upscale", album, "-r", "-o", tmp_path / "out", "-n", "tiny_x2", "--ext", "bmp") == 0
+    assert run("upscale", album, "-r", "-o", tmp_path / "out", "-n", "tiny_x2", "--ext", "tif") == 0
     capsys.readouterr()
     log = tmp_path / "log.jsonl"
-    command = ["upscale", bucket, "-r", "-n", "tiny_x2", "--ext", "bmp", "--json", log]
+    command = ["upscale", bucket, "-r", "-n", "tiny_x2", "--ext", "tif", "--json", log]
     assert run(*command, "-o", "memory://out/large") == 0
-    names = ["Reise/über\nall.bmp", "a.bmp", "b.bmp", "in.bmp", "zz.bmp"]
+    names = ["Reise/über\nall.tif", "a.tif", "b.tif", "in.tif", "zz.tif"]
     assert stored("out/large") == names
     for name in names:
         fetch(Url(f"memory://out/large/{name}"), tmp_path / "fetched")
         assert (tmp_path / "fetched").read_bytes() == (tmp_path / "out" / name).read_bytes()
     printed, errors = capsys.readouterr()
-    assert "memory://out/large/in.bmp: 60 x 40 pixels by tiny_x2 in " in printed
+    assert "memory://out/large/in.tif: 60 x 40 pixels by tiny_x2 in " in printed
     assert printed.endswith(": 5 written\n") and not errors
     *records, summary = map(json.loads, log.read_text().splitlines())
     assert [record["source"] for record in records][1] == "memory://in/a.png"
     assert (summary["written"], summary["model"]) == (5, "tiny_x2")
 
     assert run(*command, "-o", tmp_path / "here") == 0
-    assert (tmp_path / "here" / "zz.bmp").read_bytes() == (tmp_path / "out" / "zz.bmp").read_bytes()
+    assert (tmp_path / "here" / "zz.tif").read_bytes() == (tmp_path / "out" / "zz.tif").read_bytes()
 
 
 def test_results_lie_beside_their_sources_by_default(bucket, models, tmp_path):

@@ -48,7 +48,7 @@ def bad(folder):
     Image.new("RGB", (31, 20)).save(folder / "large.png")
     return [
         (None, "Choose a picture first."),
-        (folder / "text.png", "text.png' (it is no picture of a known kind"),
+        (folder / "text.png", "text.png' (it is none of PNG"),
         (folder / "empty.png", "empty.png' (the file is empty)"),
         (folder / "large.png", "at most 600 pixels on this page; `keras-lisr upscale` takes larger ones. "),
         (folder / "missing.png", "missing.png' (No such file or directory)"),

@@ -33,21 +33,6 @@ def test_bands_are_the_rows_of_the_whole_picture(image):
 def test_bands_are_checked_before_the_first_is_asked_for(image):
     with pytest.raises(ValueError, match="must be a uint8 or uint16 array"):
         Upscaler(zoo.fsrcnn(2)).bands(image / 255)
-    with pytest.raises(ValueError, match="`memory` must be at least .* bytes .* Received: memory=1$"):
-        Upscaler(zoo.fsrcnn(2)).bands(image, memory=1)
-
-
-def test_the_least_memory_is_enough_and_a_byte_less_is_not(image):
-    image = image[:29, :39]
-    for dtype in (np.uint8, np.uint16):
-        upscaler, picture = Upscaler(zoo.fsrcnn(2), precision="float32"), image.astype(dtype)
-        least = upscaler.least_memory(*image.shape[:2], dtype)
-        assert upscaler.count_tiles(*image.shape[:2], dtype, memory=least) == 3 * 4
-        np.testing.assert_array_equal(np.concatenate(list(upscaler.bands(picture, memory=least))), upscaler(picture))
-        with pytest.raises(ValueError, match=f"`memory` must be at least {least} bytes"):
-            upscaler.bands(picture, memory=least - 1)
-    upscaler.tile = 9
-    assert least < upscaler.least_memory(*image.shape[:2], dtype) < upscaler.least_memory(100, 100, dtype)
 
 
 def test_16_bits_come_out_of_16(image):
@@ -85,8 +70,7 @@ def test_the_tile_follows_from_memory(image):
     assert Upscaler(model, memory=2**23, tile=5).count_tiles(1000, 2000) > large
     little = Upscaler(model, memory=50_000)
     assert little(image[:5, :5]).shape == (20, 20, 3)
-    with pytest.raises(ValueError, match="`memory` must be at least .*, or `tile` be chosen"):
-        little(image)
+    assert little.count_tiles(*image.shape[:2]) > 1  # Tiles are never smaller than their halo.
 
 
 def test_tiles_stay_below_what_convolutions_take_quickly():

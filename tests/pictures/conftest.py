@@ -6,7 +6,7 @@ import pyvips
 from PIL import Image, ImageCms
 from PIL.ExifTags import IFD, Base
 
-from keras_lisr.pictures import Metadata
+from keras_lisr.pictures import read_picture
 
 
 @pytest.fixture(scope="session")
@@ -23,15 +23,17 @@ def transparency():
 
 
 @pytest.fixture(scope="session")
-def metadata():
-    """EXIF without an orientation, a profile, XMP and a resolution that differs across and down."""
+def metadata(tmp_path_factory):
+    """What is read of EXIF, a profile, XMP and a resolution that differs across and down."""
     exif = Image.Exif()
     exif[Base.Make] = "maker"
     exif.get_ifd(IFD.Exif)[Base.DateTimeOriginal] = "2020:01:02 03:04:05"
     exif.get_ifd(IFD.GPSInfo)[2] = (48.0, 30.0, 15.0)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">\xc3\xa4</x:xmpmeta>'
-    return Metadata(exif.tobytes().removeprefix(b"Exif\0\0"), profile, xmp, (300.0, 150.0))
+    file = tmp_path_factory.mktemp("metadata") / "a.jpg"
+    Image.new("RGB", (4, 4)).save(file, exif=exif, icc_profile=profile, xmp=xmp, dpi=(300, 150))
+    return read_picture(file).metadata
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_lisr.pictures.alpha import bled, bleed, settled, sums_around
+from keras_lisr.pictures.alpha import bleed, bleed_rows, settle_alpha, sums_around
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_what_is_seen_stays_and_the_arguments_too(random):
 def test_bands_bleed_as_the_whole_picture_does(random, height, width):
     colours, alpha = random.integers(0, 256, (height, width, 3), np.uint8), spots(random, height, width)
     picture = np.concatenate([colours, alpha], axis=2)
-    rows = bled(picture)
+    rows = bleed_rows(picture)
     result = np.concatenate([rows[start : start + 9] for start in range(0, height, 9)])
     np.testing.assert_array_equal(result[..., :3], bleed(colours, alpha))
     np.testing.assert_array_equal(result[..., 3:], alpha)
@@ -65,7 +65,7 @@ def test_alpha_is_settled_where_it_was_so_all_around(random, dtype):
     alpha[100:] = 0
     alpha[30, 10] = white - 1
     enlarged = random.integers(0, white + 1, (300, 40, 1), dtype)
-    result = settled(enlarged, alpha, 2)[0:300]
+    result = settle_alpha(enlarged, alpha, 2)[0:300]
     kept = np.zeros((150, 20), bool)
     kept[98:102] = kept[28:33, 8:13] = True
     kept = kept.repeat(2, axis=0).repeat(2, axis=1)

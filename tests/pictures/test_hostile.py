@@ -20,12 +20,10 @@ from picture_files import png_chunk
 from PIL import Image
 from process_memory import ON_LINUX, PEAK
 
-from keras_lisr.pictures import Metadata, Picture, read_animation, read_picture, write_picture
+from keras_lisr.pictures import Picture, read_animation, read_picture, write_picture
 from keras_lisr.pictures.formats import FORMATS
-from keras_lisr.pictures.read import picture_size
-from keras_lisr.pictures.strips import StripReader, StripWriter
-from keras_lisr.pictures.write import write_animation
-from keras_lisr.runtime.rows import bands_of
+from keras_lisr.pictures.read import StripReader, picture_size
+from keras_lisr.pictures.write import write_animation, write_rows
 
 SAMPLES = samples()
 KINDS = ("byte", "bit", "number", "byte", "bit", "number", "missing", "twice", "end")
@@ -79,14 +77,10 @@ def assert_passed_on_or_refused(folder, content, suffix, strip_metadata):
     """Reads a file by rows, and as a whole, and writes what it was in another format: whole, or not at all."""
     source, target = folder / "in", folder / f"out{suffix}"
     source.write_bytes(content)
-    with one_line_if_refused():
-        with StripReader(source, 2**20) as rows:
-            pixels = np.concatenate(list(bands_of(rows)))
-        assert pixels.shape == rows.shape
-        with StripWriter(target, *rows.shape, rows.dtype, rows.metadata, strip_metadata=strip_metadata) as writer:
-            writer.write(pixels)
+    with one_line_if_refused(), StripReader(source, 2**20) as rows:
+        write_rows(rows, rows.metadata, target, strip_metadata=strip_metadata)
     if target.exists():
-        assert picture_size(target)[:2] == pixels.shape[:2]
+        assert picture_size(target)[:2] == rows.shape[:2]
         target.unlink()
     with one_line_if_refused():
         animation = read_animation(source, max_pixels=2**20)
@@ -118,30 +112,29 @@ test_damaged_files_are_passed_on_or_refused = passed_on(700)
 test_many_damaged_files_are_passed_on_or_refused = pytest.mark.slow(passed_on(10_000))
 
 
+MAGIC = [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", b"MM\0+", b"RIFF1234WEBP"]
 edits = st.lists(st.one_of(edit, early_edit), max_size=3)
 
 
-@settings(max_examples=400, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
-@given(edits, edits, edits, st.sampled_from(sorted(FORMATS)), st.sampled_from([np.uint8, np.uint16]), st.booleans())
-def test_damaged_metadata_costs_nobody_the_picture(
-    tmp_path_factory, of_exif, of_profile, of_xmp, suffix, dtype, strip_metadata
-):
-    whole = read_picture(io.BytesIO(SAMPLES["jpeg"])).metadata
-    blocks = ((whole.exif, of_exif), (whole.icc_profile, of_profile), (whole.xmp, of_xmp))
-    metadata = Metadata(*(mutated(block, edits) for block, edits in blocks), whole.dpi)
-    pixels = np.full((9, 11, 3), 77, dtype)
+@settings(max_examples=300, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
+@given(edits, edits, edits, st.sampled_from(sorted(FORMATS)), st.sampled_from([np.uint8, np.uint16]))
+def test_damaged_metadata_costs_nobody_the_picture(tmp_path_factory, of_exif, of_profile, of_xmp, suffix, dtype):
+    """What files hold is damaged, and what is read of it written."""
+    stream = io.BytesIO(SAMPLES["jpeg"])
+    with Image.open(stream) as image:
+        blocks = {"exif": of_exif, "icc_profile": of_profile, "xmp": of_xmp}
+        damaged = {name: mutated(image.info[name], edits) for name, edits in blocks.items()}
+        stream = io.BytesIO()
+        image.save(stream, "WEBP", **damaged)
+    metadata = read_picture(io.BytesIO(stream.getvalue())).metadata
     with TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as folder:
         target = Path(folder) / f"out{suffix}"
-        write_picture(Picture(pixels, metadata), target, strip_metadata=strip_metadata)
+        write_picture(Picture(np.full((9, 11, 3), 77, dtype), metadata), target)
         assert picture_size(target)[:2] == (9, 11)
-        if FORMATS[suffix].strips:
-            with StripWriter(target, *pixels.shape, dtype, metadata, strip_metadata=strip_metadata) as writer:
-                writer.write(pixels)
-            assert picture_size(target)[:2] == (9, 11)
 
 
 @settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", b"MM\0+", b"BM"]), st.binary(max_size=300))
+@given(st.sampled_from(MAGIC), st.binary(max_size=300))
 def test_arbitrary_content(magic, content):
     assert_read_or_refused(magic + content)
 
@@ -215,12 +208,10 @@ BOMBS = {
     "pixels of a 16-bit PNG": lambda: png(2**31 - 1, 2**31 - 1, depth=16),
     "fewer pixels than a PNG says": lambda: png(14_000, 14_000),
     "tags of a TIFF": lambda: overlapping_tags(60_000, 2**21),
-    "EXIF of a PNG": lambda: png(4, 4, png_chunk(b"eXIf", overlapping_tags(60_000, 2**21))),
     "frames of a GIF": lambda: endless_gif(20_000),
     "small frames of a GIF": lambda: endless_gif(20_000, side=1),
     "size of a GIF": lambda: endless_gif(1).replace(struct.pack("<H", 2000), b"\xff\xff"),
     "scans of a JPEG": lambda: many_scans(600),
-    "size of a BMP": lambda: b"BM" + struct.pack("<IIIIiiHHII16x", 60, 0, 54, 40, 2**30, 2**30, 1, 24, 0, 0),
     "size of a WebP": lambda: b"RIFF\x1e\0\0\0WEBPVP8X" + struct.pack("<II", 10, 2) + b"\xff" * 6 + b"ANIM",
 }
 
@@ -235,22 +226,6 @@ def test_small_files_do_not_become_large(tmp_path, name):
     assert seconds < 10
 
 
-@ON_LINUX
-def test_a_long_scan_is_not_held(tmp_path):
-    content = SAMPLES["jpeg"]
-    messages, mebibytes, _ = run_bounded(tmp_path, content[:-10], length=2**29)
-    assert messages == ["", "", ""]
-    assert mebibytes < 150
-
-
-def test_files_are_what_they_hold(tmp_path):
-    for name in ("photo.tif", "photo.txt", "photo", "photo.png[page=2]"):
-        (tmp_path / name).write_bytes(SAMPLES["jpeg"])
-        assert picture_size(tmp_path / name).format == "JPEG"
-        (tmp_path / name).write_bytes(SAMPLES["16-bit tiff"])
-        assert read_picture(tmp_path / name).depth == 16
-
-
 @pytest.mark.parametrize(
     "content",
     [
@@ -261,5 +236,5 @@ def test_files_are_what_they_hold(tmp_path):
     ],
 )
 def test_programs_are_not_run(content):
-    with pytest.raises(ValueError, match="it is no picture of a known kind"):
+    with pytest.raises(ValueError, match="`file`"):
         read_picture(io.BytesIO(content))

@@ -1,19 +1,20 @@
-import re
+import tracemalloc
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from architectures import ARCHITECTURES
-from picture_files import mirrored_by_pillow, upscaled
-from PIL import Image, ImageDraw
+from picture_files import upscaled
+from PIL import Image
 
 from keras_lisr import zoo
 from keras_lisr.inference import Upscaler
 from keras_lisr.pictures.picture import Metadata, Picture
 from keras_lisr.pictures.read import read_picture
+from keras_lisr.pictures.resize import resize
 from keras_lisr.pictures.size import Size
-from keras_lisr.pictures.upscale import PictureUpscaler, grey
+from keras_lisr.pictures.upscale import PictureUpscaler, average
 from keras_lisr.pictures.write import write_picture
 from keras_lisr.runtime.rows import Stream, bands_of
 
@@ -61,7 +62,7 @@ def in_mode(rgb, mode, dtype=np.uint8):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_rgb_is_what_the_network_makes_of_it(tiny, dtype):
-    pixels, metadata = noise(70, 40, 3, dtype), Metadata(exif=b"taken", dpi=(300, 300))
+    pixels, metadata = noise(70, 40, 3, dtype), Metadata({"xmp-data": b"taken"}, (300.0, 300.0))
     result = PictureUpscaler(tiny)(Picture(pixels, metadata))
     np.testing.assert_array_equal(result.pixels, upscaled(tiny, pixels))
     assert result.metadata == metadata
@@ -78,7 +79,7 @@ def test_grey_is_the_mean_of_what_the_network_makes_of_rgb(tiny, dtype):
 def test_the_mean_is_the_nearest_integer():
     every = np.stack(np.meshgrid([0, 1, 2, 254, 255], [0, 1, 3, 255], [0, 1, 7, 255]), axis=-1).reshape(-1, 1, 3)
     for dtype in (np.uint8, np.uint16):
-        np.testing.assert_array_equal(grey(every.astype(dtype))[..., 0], np.rint(every.mean(axis=2)))
+        np.testing.assert_array_equal(average(every.astype(dtype))[..., 0], np.rint(every.mean(axis=2)))
 
 
 class Counted:
@@ -118,13 +119,10 @@ def test_alpha_goes_through_the_network_or_bicubic(tiny, photograph):
         network = Counted(tiny)
         results[alpha] = PictureUpscaler(network, alpha=alpha)(Picture(pixels)).pixels
         assert len(network.pictures) == runs
-        assert_no_drift(results[alpha], pixels)
-    image = Image.fromarray(pixels[..., 3].astype(np.float32)).resize((256, 192), Image.Resampling.BICUBIC)
-    assert np.abs(results["bicubic"][..., 3] - np.array(image).clip(0, 255)).max() <= 0.501
+        assert_no_drift(results[alpha], pixels, most=1)
     through = upscaled(lambda grey: mean(tiny(grey.repeat(3, axis=2))), pixels[..., 3:])[..., 0]
-    settled = np.isin(results["network"][..., 3], (0, 255))
-    difference = np.abs(results["network"][..., 3].astype(int) - through)[~settled]
-    assert difference.max() <= 2  # What settling has taken is given back.
+    is_settled = np.isin(results["network"][..., 3], (0, 255))
+    np.testing.assert_array_equal(results["network"][..., 3][~is_settled], through[~is_settled])
     middle, corner = results["network"][60:130, 90:160, 3], results["network"][:30, :30, 3]
     assert (middle == 255).all() and not corner.any()
     inner = slice(64, 128), slice(96, 160)
@@ -152,7 +150,7 @@ def test_no_halo_appears_at_the_edge(preset, alpha, hidden):
         transparency = 1 - result[..., 3:] / 255
         difference = result[..., :3] * (1 - transparency) + transparency * background - preset(composed)
         around = slice(32, -32)  # At the picture's border, the network changes a plain background.
-        assert np.abs(difference[around, around]).mean() < (2 if alpha == "network" else 2.6)
+        assert np.abs(difference[around, around]).mean() < (2 if alpha == "network" else 3)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -162,55 +160,6 @@ def test_colours_do_not_drift(preset, photograph, mode, dtype):
     result = PictureUpscaler(preset)(Picture(pixels)).pixels
     assert (result.shape, result.dtype) == ((4 * 96, 4 * 128, MODES[mode]), dtype)
     assert_no_drift(result, pixels)
-
-
-@pytest.mark.parametrize("alpha", ["network", "bicubic"])
-@pytest.mark.parametrize("scale", [1.5, 4])
-def test_icons_and_letters_do_not_drift_as_they_are_seen(preset, alpha, scale):
-    icon = Image.new("RGBA", (64, 64))
-    draw = ImageDraw.Draw(icon)
-    draw.ellipse((4, 4, 60, 60), fill=(220, 40, 30, 255))
-    draw.rectangle((18, 27, 46, 36), fill=(255, 255, 255, 255))
-    letters = Image.new("RGBA", (96, 64))
-    draw = ImageDraw.Draw(letters)
-    for row in range(2, 64, 11):
-        draw.text((2, row), "Some small letters", fill=(0, 90, 200, 255))
-    for image in (icon.resize((16, 16), Image.Resampling.BOX), letters):
-        pixels = np.array(image)
-        result = PictureUpscaler(preset, size=Size(scale=scale), alpha=alpha)(Picture(pixels)).pixels
-        assert_no_drift(result, pixels)
-
-
-@pytest.mark.parametrize("alpha", ["network", "bicubic"])
-@pytest.mark.parametrize("shape", ["grid", "frame", "columns"])
-def test_alpha_that_settles_does_not_drift(alpha, shape):
-    """What is opaque and transparent in the picture stays so, and its edges make up for it."""
-    network = Upscaler(zoo.from_preset("imdn_x2"), precision="float32")
-    side = 96 if shape == "grid" else 16
-    y, x = np.mgrid[:side, :side]
-    opaque = {
-        "grid": (y % 16 < 2) | (x % 16 < 2),
-        "frame": (np.minimum(y, x) == 0) | (np.maximum(y, x) == side - 1),
-        "columns": x % (side - 1) == 0,
-    }[shape]
-    pixels = np.dstack([np.full((side, side), 200), np.where(opaque, 255, 0)]).astype(np.uint8)
-    result = PictureUpscaler(network, alpha=alpha)(Picture(pixels)).pixels
-    assert_no_drift(result, pixels)
-    assert np.abs(result[..., 1].mean() - pixels[..., 1].mean()) < 0.5
-    assert (result[..., 1] == 0).any()
-
-
-@pytest.mark.parametrize("scale", [1.2, 1.5, 2.7, 4])
-@pytest.mark.parametrize("seed", range(4))
-def test_noise_and_dots_do_not_drift_at_any_size(preset, scale, seed):
-    random = np.random.default_rng(seed)
-    for height, width in ((4, 5), (10, 10), (9, 33), (64, 40)):
-        for channels in (1, 3, 4):
-            shape = height, width, channels
-            dots = np.where(random.random(shape) < 0.05, 0, 255).astype(np.uint8)
-            for pixels in (random.integers(0, 256, shape, np.uint8), dots):
-                result = PictureUpscaler(preset, size=Size(scale=scale))(Picture(pixels)).pixels
-                assert np.abs(mean_as_seen(result) - mean_as_seen(pixels)).max() < 0.5 / 255
 
 
 @pytest.mark.parametrize("name", ["imdn_x2", "imdn_x3", "imdn_x4"])
@@ -238,19 +187,17 @@ def test_colours_do_not_drift_at_other_sizes(preset, photograph, size):
         assert_no_drift(PictureUpscaler(preset, size=size)(Picture(pixels)).pixels, pixels)
 
 
-def assert_no_drift(result, pixels):
-    """As they are seen, the result and the picture differ by less than 0.5 of 255, as they are and as small as it."""
-    height, width = np.minimum(result.shape[:2], pixels.shape[:2])
-    for resize in (lambda values: values, lambda values: mirrored_by_pillow(values, height, width)):
-        assert np.abs(mean_as_seen(result, resize) - mean_as_seen(pixels, resize)).max() < 0.5 / 255
+def assert_no_drift(result, pixels, most=0.6):
+    """As they are seen, the means of the result and of the picture differ by less than so much of 255."""
+    assert np.abs(mean_as_seen(result) - mean_as_seen(pixels)).max() < most / 255
 
 
-def mean_as_seen(pixels, resize=lambda values: values):
+def mean_as_seen(pixels):
     """Means of the channels, of colours times alpha, where white is 1."""
     values = pixels / float(np.iinfo(pixels.dtype).max)
     if values.shape[2] in (2, 4):
         values[..., :-1] *= values[..., -1:]
-    return resize(values).mean((0, 1))
+    return values.mean((0, 1))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -260,7 +207,7 @@ def test_rows_of_a_file_give_the_bytes_of_the_whole_picture(tiny, photograph, mo
     expected = PictureUpscaler(tiny, size=size)(Picture(pixels)).pixels
     rows = Stream((row[None] for row in pixels), pixels.shape, pixels.dtype)
     in_tiles = Upscaler(tiny._model, precision="float32", tile=30)
-    result = PictureUpscaler(in_tiles, size=size)._upscale(rows, False, 0, None)
+    result = PictureUpscaler(in_tiles, size=size)._upscale(rows, False, None)
     np.testing.assert_array_equal(np.concatenate(list(bands_of(result))), expected)
 
 
@@ -282,7 +229,7 @@ def test_a_file_gives_the_pixels_of_the_picture_in_memory(tiny, photograph, tmp_
     assert result.metadata.dpi == pytest.approx((300, 300), abs=0.1)
     assert len(network.pictures) == (2 if mode.endswith("alpha") else 1)
     upscaler.upscale_file(source, target, strip_metadata=True)
-    assert read_picture(target).metadata == Metadata()
+    assert not read_picture(target).metadata.fields
 
 
 def test_options_reach_the_file(tiny, photograph, tmp_path):
@@ -295,13 +242,6 @@ def test_options_reach_the_file(tiny, photograph, tmp_path):
     assert sizes[0] < sizes[1]
     with pytest.raises(ValueError, match="max-pixels"):
         PictureUpscaler(tiny).upscale_file(tmp_path / "in.png", tmp_path / "out.png", max_pixels=100)
-
-
-def test_a_file_that_memory_is_too_little_for_is_refused_before_anything_is_written(tiny, tmp_path):
-    write_picture(Picture(noise(100, 100, 3)), tmp_path / "in.png")
-    with pytest.raises(ValueError, match="`memory` must be at least .* MiB here for a picture of 100 x 100 pixels"):
-        PictureUpscaler(tiny, memory=1).upscale_file(tmp_path / "in.png", tmp_path / "out.png")
-    assert [file.name for file in tmp_path.iterdir()] == ["in.png"]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -327,7 +267,7 @@ def test_a_result_that_is_not_larger_is_resized_only(tiny, photograph):
     network = Counted(tiny)
     result = PictureUpscaler(network, size=Size(scale=0.5))(Picture(photograph)).pixels
     assert not network.pictures
-    assert np.abs(result - mirrored_by_pillow(photograph, 48, 64).clip(0, 255)).max() <= 0.51
+    np.testing.assert_array_equal(result, resize(photograph, 48, 64)[0:48])
     same = PictureUpscaler(network, size=Size(scale=1))(Picture(photograph)).pixels
     np.testing.assert_array_equal(same, photograph)
 
@@ -337,7 +277,7 @@ def test_larger_scales_are_the_network_repeated(tiny, photograph):
     result = PictureUpscaler(tiny, size=Size(scale=8))(Picture(pixels)).pixels
     np.testing.assert_array_equal(result, upscaled(tiny, pixels, times=3))
     result = PictureUpscaler(tiny, size=Size(scale=3))(Picture(pixels)).pixels
-    assert np.abs(result - mirrored_by_pillow(upscaled(tiny, pixels, times=2), 120, 150).clip(0, 255)).max() <= 0.51
+    np.testing.assert_array_equal(result, resize(upscaled(tiny, pixels, times=2), 120, 150)[0:120])
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -378,79 +318,38 @@ def test_progress_counts_the_tiles_of_all_runs(tiny, photograph, size, mode):
     assert {done for done, _ in seen} == set(range(total + 1))
 
 
-def test_memory_makes_the_tiles_and_too_little_is_refused_before_any_work(tiny, photograph):
-    network, photograph = Counted(tiny), np.tile(photograph, (4, 4, 1))
-    upscaler = PictureUpscaler(network, memory=1)
-    with pytest.raises(ValueError, match=r"`memory` must be at least \d+ MiB .* Received: memory=1 \(") as caught:
-        upscaler(Picture(photograph))
-    assert not network.pictures
-    needed = int(str(caught.value).split("least ")[1].split(" MiB")[0])
-    seen = []
-    upscaler.memory = (needed + 8) * 2**20  # A few pages may have been allocated since.
-    result = upscaler(Picture(photograph), lambda done, total: seen.append(total))
-    np.testing.assert_array_equal(result.pixels, upscaled(tiny, photograph))
-    upscaler.memory = 2**40
-    upscaler(Picture(photograph), lambda done, total: seen.append(total))
-    assert seen[0] > 1 and seen[-1] == 1
-
-
-def test_whole_pictures_fit_as_memory_allows(tiny):
-    assert PictureUpscaler(tiny).need_of(10**6, 10**6).fits
-    upscaler = PictureUpscaler(tiny, memory=2**33)
-    assert upscaler.need_of(2000, 3000).fits and not upscaler.need_of(20_000, 30_000, 4, 16).fits
-    upscaler.size = Size(width=100)
-    assert upscaler.need_of(10_000, 10_000).fits and not upscaler.need_of(10_000, 10_000, decoder=100).fits
-    upscaler.size = Size(width=10_000)
-    assert upscaler.need_of(1000, 1000, encoder=60).fits and not upscaler.need_of(1000, 1000, encoder=100).fits
-    upscaler.size = Size(width=100)
-    assert upscaler.need_of(10_000, 10_000, encoder=100).fits
-
-
-def test_animations_fit_by_the_size_of_each_frame(tiny):
-    """100 frames of 100 x 100 that become 1600 pixels high are no picture of 10,000 x 100 that does."""
-    upscaler = PictureUpscaler(tiny, size=Size(height=1600), memory=2**33)
-    assert upscaler.need_of(100, 100).fits and upscaler.need_of(100 * 1000, 100).fits
-    assert not upscaler.need_of(100, 100, frames=1000).fits
-    upscaler.size = Size(max_megapixels=1)
-    assert upscaler.need_of(1000, 1000).fits and not upscaler.need_of(1000, 1000, frames=1000).fits
-
-
-@pytest.mark.parametrize("memory", [0, -1, 2.5, "2GiB", True])
-def test_wrong_arguments_are_refused(tiny, memory):
-    with pytest.raises(ValueError, match="`memory` must be a positive number of bytes or None. Received: memory="):
-        PictureUpscaler(tiny, memory=memory)
-    with pytest.raises(ValueError, match="`alpha` must be 'network' or 'bicubic'. Received: alpha='nearest'"):
+def test_wrong_arguments_are_refused(tiny):
+    with pytest.raises(ValueError, match="`alpha`"):
         PictureUpscaler(tiny, alpha="nearest")
-
-
-def test_absurd_sizes_are_refused(tiny):
-    with pytest.raises(ValueError, match="The result must be at most 256 times as large as the picture"):
+    with pytest.raises(ValueError, match="256 times"):
         PictureUpscaler(tiny, size=Size(width=100_000))(Picture(noise(10, 10, 3)))
 
 
-def test_what_a_decoder_holds_is_asked_for(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_lisr.pictures.upscale.resident_size", lambda: 0)  # It grows with what is read first.
-    picture = Picture(np.zeros((2000, 2000, 3), np.uint8))
-    least = []
-    for name in ("in.png", "in.webp"):
-        write_picture(picture, tmp_path / name)
-        with pytest.raises(ValueError, match="`memory` must be at least") as error:
-            PictureUpscaler(tiny, memory=1).upscale_file(tmp_path / name, tmp_path / "out.png")
-        least.append(int(re.search(r"(\d+) MiB", str(error.value))[1]))
-    rows_of_png = 768 * 2000 * 3
-    assert least[1] - least[0] == pytest.approx((12 * 2000**2 - rows_of_png) / 2**20, abs=1)
+def test_what_is_large_is_known_from_the_picture_or_the_result(tiny):
+    upscaler = PictureUpscaler(tiny)
+    assert not upscaler.is_large(2896, 2896) and upscaler.is_large(2897, 2897)
+    assert upscaler.is_large(100, 100, frames=1000)
+    upscaler.size = Size(max_megapixels=1)
+    assert not upscaler.is_large(5000, 5000) and upscaler.is_large(6000, 6000)
 
 
-def test_what_cannot_fit_is_refused_before_it_is_decoded(tiny, tmp_path, monkeypatch):
-    write_picture(Picture(noise(100, 100, 4)), tmp_path / "in.png")
-    monkeypatch.setattr("keras_lisr.pictures.upscale.is_opaque", None)
-    with pytest.raises(ValueError, match="`memory` must be at least"):
-        PictureUpscaler(tiny, memory=1).upscale_file(tmp_path / "in.png", tmp_path / "out.png")
+def test_no_more_is_held_for_a_higher_picture(tiny):
+    network = Upscaler(tiny._model, precision="float32", tile=64)
+    band = noise(64, 200, 4)
 
+    def most_held(size, bands):
+        made = (band.copy() for _ in range(bands))
+        rows = PictureUpscaler(network, size=size)._upscale(
+            Stream(made, (bands * 64, *band.shape[1:]), np.uint8), False, None
+        )
+        tracemalloc.start()
+        try:
+            for _ in bands_of(rows):
+                pass
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
 
-@pytest.mark.parametrize(("memory", "times"), [(None, 0), (2**33, 5)])
-def test_within_a_bound_memory_is_given_back_with_each_band(tiny, monkeypatch, memory, times):
-    given_back = []
-    monkeypatch.setattr("keras_lisr.pictures.upscale.give_back", lambda: given_back.append(True))
-    PictureUpscaler(tiny, memory=memory)(Picture(noise(160, 20, 3)))  # Times 2, by 64.
-    assert len(given_back) == times
+    for size in (Size(), Size(scale=1.5), Size(scale=4)):
+        most_held(size, 1)  # What is made once and for all.
+        assert most_held(size, 30) - most_held(size, 14) < 8 * band.nbytes  # Of 16 more; garbage waits.

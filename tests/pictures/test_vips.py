@@ -1,36 +1,68 @@
 import io
-import logging
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
 
-from keras_lisr.pictures import Metadata, vips
+from keras_lisr.pictures.vips import Feed, from_array, from_rows, one_line, png_parts, to_array, to_rows
+from keras_lisr.runtime.rows import Stream, bands_of
+
+shapes = st.tuples(st.integers(1, 150), st.integers(1, 40), st.integers(1, 4))
 
 
-def test_loaders_for_other_than_pictures_of_strangers_are_blocked(tmp_path):
-    pyvips = vips.import_vips()
-    (tmp_path / "a.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>")
+def noise(shape, dtype):
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, shape, dtype)
+
+
+def one_by_one(pixels):
+    return Stream((row[None] for row in pixels), pixels.shape, pixels.dtype)
+
+
+@settings(deadline=None)
+@given(shapes, st.sampled_from([np.uint8, np.uint16]))
+def test_pixels_come_back(shape, dtype):
+    pixels = noise(shape, dtype)
+    feed = from_rows(one_by_one(pixels))
+    for result in (to_array(from_array(pixels)), to_array(from_rows(pixels).image()), to_array(feed.image())):
+        assert result.dtype == dtype
+        np.testing.assert_array_equal(result, pixels)
+    feed = from_rows(one_by_one(pixels))
+    np.testing.assert_array_equal(np.concatenate(list(bands_of(to_rows(feed.image(), feed)))), pixels)
+
+
+def test_the_stream_is_a_png():
+    pixels = noise((70, 9, 3), np.uint8)
+    np.testing.assert_array_equal(np.array(Image.open(io.BytesIO(b"".join(png_parts(pixels))))), pixels)
+
+
+def test_very_wide_rows_go_through():
+    pixels = noise((2, 1_500_000, 1), np.uint8)
+    np.testing.assert_array_equal(to_array(from_rows(pixels).image()), pixels)
+
+
+def test_what_fails_while_rows_are_made_is_raised():
+    def bands():
+        yield np.zeros((100, 8, 3), np.uint8)
+        raise KeyError("of the network")
+
+    feed = from_rows(Stream(bands(), (5000, 8, 3), np.uint8))
+    rows = to_rows(feed.image(), feed)
+    with pytest.raises(KeyError, match="of the network"):
+        list(bands_of(rows))
+
+
+def test_what_ends_too_soon_is_an_error():
+    import pyvips
+
+    parts = list(png_parts(np.zeros((3000, 8, 3), np.uint8)))
+    feed = Feed(iter(parts[:5]))
     with pytest.raises(pyvips.Error):
-        pyvips.Image.new_from_file(str(tmp_path / "a.svg"))
+        list(bands_of(to_rows(feed.image(), feed)))
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_arrays_are_images_and_images_arrays(dtype, channels):
-    pixels = np.arange(5 * 7 * channels, dtype=dtype).reshape(5, 7, channels)
-    image = vips.from_array(pixels)
-    assert (image.height, image.width, image.bands) == pixels.shape
-    np.testing.assert_array_equal(vips.to_array(image), pixels)
-
-
-def test_files_of_other_formats_are_refused():
-    with pytest.raises(ValueError, match="it is BMP; only AVIF, JPEG, "):
-        vips.load(io.BytesIO(b"BM"), "BMP")
-
-
-def test_nothing_is_made_up_or_printed(capfd, caplog):
-    image = vips.with_metadata(vips.from_array(np.zeros((4, 4, 3), np.uint16)), Metadata(), "PNG")
-    with caplog.at_level(logging.WARNING):
-        vips.save(image, "PNG", content := io.BytesIO())
-    assert b"eXIf" not in content.getvalue() and b"iCCP" not in content.getvalue()
-    assert capfd.readouterr() == ("", "")
+def test_errors_are_told_in_one_printable_line():
+    assert one_line(ValueError("no\n  no\nyes\x1b")) == "no yes?"
+    assert one_line(MemoryError()) == "MemoryError"
+    assert one_line(OSError(28, "No space left")) == "No space left"

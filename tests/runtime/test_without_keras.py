@@ -46,7 +46,7 @@ def environment(tmp_path_factory):
     programs = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--retries", "1"]
     install = [*pip, "--python", programs / "python", "install", "--quiet", "--no-compile"]
-    packages = [f"ai-edge-litert=={version('ai-edge-litert')}", "numpy", "pillow", "tqdm"]
+    packages = [f"ai-edge-litert=={version('ai-edge-litert')}", "numpy", "pillow", "pyvips", "pyvips-binary", "tqdm"]
     installed = subprocess.run([*install, *packages], capture_output=True, text=True)
     if "(from versions: none)" in installed.stderr:
         pytest.skip(f"there is no package index: {installed.stderr.splitlines()[-1]}")
