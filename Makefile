@@ -28,9 +28,9 @@ test-slow: $(VENV)/.test-slow test-demo
 TORCH ?= torch
 # Counting full-size networks knows no backend. XLA's optimizer takes longer than the tiny programs that it would speed
 # up, and PyTorch's compiler warns of its own deprecations.
-BACKEND_TESTS := tests/conformance tests/layers tests/zoo tests/evaluation/test_metrics.py tests/data/test_patch_sequence.py tests/training/test_callbacks.py \
+BACKEND_TESTS := tests/conformance tests/layers tests/graph tests/zoo tests/evaluation/test_metrics.py tests/data/test_patch_sequence.py tests/training/test_callbacks.py \
 	tests/training/test_checkpoints.py tests/training/test_optimizer.py tests/training/test_run_record.py tests/training/test_distribution.py \
-	tests/analysis --ignore tests/analysis/test_figures.py --ignore tests/conformance/test_parameters.py
+	tests/analysis --ignore tests/analysis/test_figures.py --ignore tests/graph/test_memory.py --ignore tests/conformance/test_parameters.py
 
 .venv-jax/.installed: PACKAGE := jax
 .venv-torch/.installed: PACKAGE := $(TORCH)

@@ -21,8 +21,8 @@ import numpy as np
 from keras_lisr import zoo
 from keras_lisr.export import fold, write_litert, write_openvino
 from keras_lisr.export.openvino import openvino_network
-from keras_lisr.runtime import LiteRTNetwork
-from keras_lisr.zoo.cast import in_precision
+from keras_lisr.graph.cast import in_precision
+from keras_lisr.litert import LiteRTNetwork
 
 HEIGHT, WIDTH = 180, 320
 THREADS = 2

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from keras_lisr.precision import fast_bfloat16
+from keras_lisr.inference.precision import fast_bfloat16
 
 SCALE = 4
 PATCH_SIZE = 48

@@ -1,7 +1,6 @@
 """keras_lisr: lightweight image super-resolution in Keras 3, with GGAS and CWSS.
 
-The subpackages `layers`, `zoo`, `data`, `evaluation`, `inference`, `training`, `analysis`, `export`, `runtime`,
-`benchmark` and `interop` are loaded when they are first named, so that importing this package alone starts no
+Its packages, such as `keras_lisr.zoo`, are loaded when they are first named, so that importing this one alone starts no
 framework.
 """
 
@@ -11,8 +10,8 @@ from types import ModuleType
 __version__ = "0.1.0"
 
 _SUBPACKAGES = (
-    "analysis", "benchmark", "data", "evaluation", "export", "inference", "interop", "layers", "runtime", "training",
-    "zoo",
+    "analysis", "batch", "data", "demo", "evaluation", "export", "inference", "interop", "layers", "litert", "pictures",
+    "training", "zoo",
 )  # fmt: skip
 
 __all__ = ["__version__", *_SUBPACKAGES]  # noqa: PLE0604

@@ -11,7 +11,7 @@ from PIL.ExifTags import Base
 
 from keras_lisr.pictures import Picture, read_picture, write_picture
 from keras_lisr.pictures.drift import keep_colours
-from keras_lisr.runtime.rows import bands_of, whole
+from keras_lisr.tiling.rows import bands_of, whole
 
 SRGB = ImageCms.createProfile("sRGB")
 

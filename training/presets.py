@@ -38,15 +38,14 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow" if importlib.util.find_spec(
 import keras
 import numpy as np
 
-from keras_lisr.benchmark import multiply_accumulates
+from keras_lisr.basics.interruption import exit_code_of, raising_on_signals
+from keras_lisr.basics.parser import Parser
+from keras_lisr.basics.preset_index import presets
 from keras_lisr.data import BenchmarkSet, Degradation, ImagePairs, find_benchmark_set
 from keras_lisr.data.degradation import degrade_pairs
-from keras_lisr.evaluation import evaluate
+from keras_lisr.evaluation import evaluate, multiply_accumulates
 from keras_lisr.inference import Upscaler
-from keras_lisr.interruption import exit_code_of, raising_on_signals
-from keras_lisr.parser import Parser
-from keras_lisr.precision import CPUINFO
-from keras_lisr.preset_index import presets
+from keras_lisr.inference.precision import CPUINFO
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import mean_psnr
 from keras_lisr.training.command import Cache, amount, progress_bar, read_data

@@ -20,16 +20,15 @@ from pathlib import Path
 
 import keras
 
-from keras_lisr.benchmark import parameters
+from keras_lisr.basics.interruption import exit_code_of, raising_on_signals
+from keras_lisr.basics.parser import Parser
+from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.data import BenchmarkSet, ImagePairs, find_benchmark_set
-from keras_lisr.evaluation import evaluate
+from keras_lisr.evaluation import evaluate, parameters
 from keras_lisr.inference import Upscaler
-from keras_lisr.interruption import exit_code_of, raising_on_signals
-from keras_lisr.parser import Parser
-from keras_lisr.precision import fast_bfloat16
+from keras_lisr.inference.precision import fast_bfloat16
 from keras_lisr.training import Recipe, fit
 from keras_lisr.training.command import Cache, amount, bytes_of_memory, positive_integer, read_data
-from keras_lisr.whole_files import written_whole
 from keras_lisr.zoo import load_model
 
 SCALE = 4

@@ -22,7 +22,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
 
 import numpy as np
 
-from keras_lisr.preset_index import Preset, presets
+from keras_lisr.basics.preset_index import Preset, presets
 
 ZOO = Path(__file__).parent
 FILES = ZOO / "presets.json"
@@ -64,7 +64,7 @@ def measure(preset: Preset, representative: Path) -> dict[str, Any]:
     """Sizes, losses and seconds of a preset's files."""
     from keras_lisr.export import export_model
     from keras_lisr.inference import Upscaler
-    from keras_lisr.runtime import LiteRTUpscaler
+    from keras_lisr.litert import LiteRTUpscaler
     from keras_lisr.zoo import from_preset
 
     model = from_preset(preset.name)

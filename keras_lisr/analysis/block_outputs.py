@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from keras_lisr.zoo.cast import in_precision
+from keras_lisr.graph.cast import in_precision
 
 BLOCK = re.compile(r"block_(\d+)")
 ATTENTION = "global_attention"

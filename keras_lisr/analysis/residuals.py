@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_lisr.analysis.block_outputs import values
-from keras_lisr.zoo.cast import in_precision
+from keras_lisr.graph.cast import in_precision
 
 # What adds, as the builders name it: block_3_sum, block_3_1_sum (CARN), block_3_residual_1_sum (RCAN), block_3_sum_1
 # (MemNet).

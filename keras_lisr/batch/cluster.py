@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from keras_lisr.whole_files import reason
+from keras_lisr.basics.whole_files import reason
 
 HERE, RUNNING, CLIENT = "local", "auto", "ray://"
 CONNECT_SECONDS = 10

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from keras_lisr.preset_index import LITERT
-from keras_lisr.runtime.tiling import DEFAULT_MEMORY
+from keras_lisr.basics.preset_index import LITERT
+from keras_lisr.tiling.tiles import DEFAULT_MEMORY
 
 if TYPE_CHECKING:
     from keras_lisr.inference.engines import Precision
-    from keras_lisr.runtime.rows import PictureNetwork
+    from keras_lisr.tiling.upscaler import TiledUpscaler
 
 
 def load_network(
@@ -17,7 +17,7 @@ def load_network(
     memory: int | None = None,
     precision: "Precision" = "auto",
     threads: int | None = None,
-) -> "PictureNetwork":
+) -> "TiledUpscaler":
     """What upscales with a model: without Keras if it is exported.
 
     Args:
@@ -31,7 +31,7 @@ def load_network(
         ValueError: If the model cannot be loaded, or what it needs is not installed.
     """
     if model.endswith(LITERT):
-        from keras_lisr.runtime import LiteRTUpscaler
+        from keras_lisr.litert import LiteRTUpscaler
 
         return LiteRTUpscaler(model, tile=tile, memory=memory or DEFAULT_MEMORY, threads=threads)
     try:

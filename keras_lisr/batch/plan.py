@@ -12,7 +12,7 @@ from keras_lisr.pictures.upscale import Alpha
 
 if TYPE_CHECKING:
     from keras_lisr.inference.engines import Precision
-    from keras_lisr.runtime.rows import PictureNetwork
+    from keras_lisr.tiling.upscaler import TiledUpscaler
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +41,11 @@ class Plan:
     strip_metadata: bool = False
     replaces: bool = False
 
-    def load(self, model: str, threads: int | None = None) -> "PictureNetwork":
+    def load(self, model: str, threads: int | None = None) -> "TiledUpscaler":
         """What `load_network` returns for the model, and raises."""
         return load_network(model, tile=self.tile, memory=self.memory, precision=self.precision, threads=threads)
 
-    def worker(self, network: "PictureNetwork", *, skip_existing: bool = False) -> Worker:
+    def worker(self, network: "TiledUpscaler", *, skip_existing: bool = False) -> Worker:
         """What does it with that network."""
         return Worker(
             PictureUpscaler(network, size=self.size, alpha=self.alpha),

@@ -10,11 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from keras_lisr.basics.preset_index import LITERT
 from keras_lisr.batch.jobs import Job
 from keras_lisr.batch.plan import Plan
 from keras_lisr.batch.shipped_model import ShippedModel
 from keras_lisr.batch.worker import FAILED, FOLDER, Task, Worker
-from keras_lisr.preset_index import LITERT
 
 CPUS_OF_A_TASK = 2  # More help one picture less than they help another one.
 MOST_TRIES = 3

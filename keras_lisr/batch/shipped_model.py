@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_lisr import preset_index
-from keras_lisr.preset_index import LITERT, choose_model, find_preset
+from keras_lisr.basics import preset_index
+from keras_lisr.basics.preset_index import LITERT, choose_model, find_preset
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ShippedModel:
         """
         name = choose_model(name, exported=True)
         if name.endswith(LITERT):
-            from keras_lisr.runtime.sidecar import read_sidecar, sidecar_path
+            from keras_lisr.litert.sidecar import read_sidecar, sidecar_path
 
             read_sidecar(name)  # A wrong one is told here rather than by all processes.
             path = Path(name).resolve()

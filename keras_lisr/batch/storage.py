@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from keras_lisr.whole_files import PARTIAL
+from keras_lisr.basics.whole_files import PARTIAL
 
 PROTOCOL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # Two letters: one is a drive of Windows.
 LOCAL = ("file", "local")

@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
+from keras_lisr.basics.interruption import check_interruption
 from keras_lisr.batch.jobs import Job
 from keras_lisr.batch.storage import File, Url, fetch, find_existing, put
-from keras_lisr.interruption import check_interruption
 from keras_lisr.pictures import Animation, Picture, PictureUpscaler
 from keras_lisr.pictures.formats import (
     check_output,

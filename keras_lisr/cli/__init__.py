@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 
 import keras_lisr
+from keras_lisr.basics.interruption import exit_code_of, raising_on_signals
+from keras_lisr.basics.parser import Parser
 from keras_lisr.cli import analyse, demo, evaluate, export, import_checkpoint, models, train, upscale
-from keras_lisr.interruption import exit_code_of, raising_on_signals
-from keras_lisr.parser import Parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from keras_lisr.basics.parser import IntermixedParser
+from keras_lisr.basics.preset_index import choose_model
+from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.cli.files import check_targets, titles
 from keras_lisr.cli.silent_start import silent_start
-from keras_lisr.parser import IntermixedParser
-from keras_lisr.preset_index import choose_model
-from keras_lisr.whole_files import written_whole
 
 SUFFIXES = (".png", ".webp", ".pdf", ".svg")
 DOTS_PER_INCH = 150

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from keras_lisr.basics.preset_index import choose_model
+from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.cli.files import check_targets, titles
 from keras_lisr.cli.silent_start import silent_start
-from keras_lisr.preset_index import choose_model
-from keras_lisr.whole_files import written_whole
 
 WARM_UP = 16  # Pixels a side of the picture that comes first, whose time is that of compiling.
 
@@ -107,8 +107,7 @@ def load_subjects(models: dict[str, str], arguments: argparse.Namespace) -> dict
     """
     import numpy as np
 
-    from keras_lisr.benchmark import multiply_accumulates, parameters
-    from keras_lisr.evaluation import bicubic
+    from keras_lisr.evaluation import bicubic, multiply_accumulates, parameters
     from keras_lisr.inference.upscaler import Upscaler
     from keras_lisr.zoo import load_model
 

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
+from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.cli.files import check_targets
 from keras_lisr.cli.silent_start import silent_start
 from keras_lisr.interop import ARCHITECTURES
-from keras_lisr.whole_files import written_whole
 
 
 def add_to(commands) -> None:

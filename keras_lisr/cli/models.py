@@ -2,7 +2,7 @@
 
 import argparse
 
-from keras_lisr.preset_index import DEFAULT_PRESET, presets
+from keras_lisr.basics.preset_index import DEFAULT_PRESET, presets
 
 
 def add_to(commands) -> None:

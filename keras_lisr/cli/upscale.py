@@ -6,17 +6,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keras_lisr.basics.preset_index import DEFAULT_PRESET, LITERT, choose_model, find_preset, presets
 from keras_lisr.cli.files import check_targets
 from keras_lisr.cli.memory_size import parse_memory
 from keras_lisr.cli.silent_start import silent_start
 from keras_lisr.cli.standard_streams import STREAM, Files, streams_as_files
 from keras_lisr.cli.upscale_request import Request
-from keras_lisr.preset_index import DEFAULT_PRESET, LITERT, choose_model, find_preset, presets
 
 if TYPE_CHECKING:
     from keras_lisr.batch import Job, Plan
     from keras_lisr.batch.jobs import Source
-    from keras_lisr.runtime.rows import PictureNetwork
+    from keras_lisr.tiling.upscaler import TiledUpscaler
 
 
 def add_to(commands) -> None:
@@ -108,7 +108,7 @@ def upscale(arguments: argparse.Namespace) -> int:
         return upscale_all(request, network or load(model_name, plan))
 
 
-def upscale_all(request: Request, network: "PictureNetwork") -> int:
+def upscale_all(request: Request, network: "TiledUpscaler") -> int:
     """Does what is to be done, or says what it would take.
 
     Returns:
@@ -160,7 +160,7 @@ def plan_of(arguments: argparse.Namespace) -> "Plan":
     )
 
 
-def load(model_name: str, plan: "Plan") -> "PictureNetwork":
+def load(model_name: str, plan: "Plan") -> "TiledUpscaler":
     """What upscales with the model, loaded without a word of TensorFlow.
 
     Raises:

@@ -13,7 +13,7 @@ from keras_lisr.cli.silent_start import silent_start
 from keras_lisr.cli.standard_streams import STREAM
 from keras_lisr.cli.upscale_report import Report
 from keras_lisr.cli.upscale_request import Request
-from keras_lisr.runtime.rows import PictureNetwork
+from keras_lisr.tiling.upscaler import TiledUpscaler
 
 
 def check_stored_options(arguments: argparse.Namespace) -> None:
@@ -51,7 +51,7 @@ def is_stored(jobs: list[Job]) -> bool:
     return any(isinstance(file, Url) for job in jobs for file in (job.source, job.target))
 
 
-def upscale_stored(request: Request, network: PictureNetwork | None) -> int:
+def upscale_stored(request: Request, network: TiledUpscaler | None) -> int:
     """Does what is to be done.
 
     Returns:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_lisr.whole_files import written_whole
+from keras_lisr.basics.whole_files import written_whole
 
 
 class ImageFile(NamedTuple):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from keras_lisr.preset_index import LITERT, choose_model, presets
+from keras_lisr.basics.preset_index import LITERT, choose_model, presets
 
 # Tiles are steps of the progress and where a computation can be cancelled: small enough to be done in a second or so,
 # and large enough that their halo costs little.
@@ -54,7 +54,7 @@ def load(name: str) -> Any:
         ValueError: If it cannot be loaded, or what it needs is not installed.
     """
     if name.endswith(LITERT):
-        from keras_lisr.runtime import LiteRTUpscaler, read_sidecar
+        from keras_lisr.litert import LiteRTUpscaler, read_sidecar
 
         return LiteRTUpscaler(name, tile=None if read_sidecar(name).shape else TILE)
     from keras_lisr.inference import Upscaler

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from keras_lisr.basics.whole_files import reason
 from keras_lisr.demo.models import Models
-from keras_lisr.whole_files import reason
 
 BYTES_PER_PIXEL = 16  # Twice what the pixels of 16-bit RGBA take.
 BYTES_BESIDE = 2**20

@@ -12,7 +12,7 @@ from PIL import Image
 from keras_lisr.demo.models import Models
 from keras_lisr.pictures import Picture, PictureUpscaler, read_picture, write_picture
 from keras_lisr.pictures.read import picture_size
-from keras_lisr.runtime.rows import Progress
+from keras_lisr.tiling.rows import Progress
 
 
 class CancelledError(Exception):

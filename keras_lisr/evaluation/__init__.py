@@ -1,6 +1,8 @@
-"""PSNR and SSIM under a stated protocol: of two images, of batches in training, of a benchmark set."""
+"""What a network is worth and what it costs: PSNR and SSIM under a stated protocol, parameters and arithmetic."""
 
 from keras_lisr.evaluation.color import luma as luma
+from keras_lisr.evaluation.cost import multiply_accumulates as multiply_accumulates
+from keras_lisr.evaluation.cost import parameters as parameters
 from keras_lisr.evaluation.evaluate import EvaluationResult as EvaluationResult
 from keras_lisr.evaluation.evaluate import Measures as Measures
 from keras_lisr.evaluation.evaluate import bicubic as bicubic
@@ -20,6 +22,8 @@ __all__ = [
     "bicubic",
     "evaluate",
     "luma",
+    "multiply_accumulates",
+    "parameters",
     "psnr",
     "ssim",
 ]

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from keras_lisr.graph.calls import Call, calls, kind
 from keras_lisr.layers.channel_attention import ChannelAttention
 from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
 from keras_lisr.layers.contrast_channel_attention import ContrastChannelAttention
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
 from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
-from keras_lisr.zoo.graph import Call, calls, kind
 
 ONE = 0  # The unknown that is no unknown.
 # Scales beyond are not divided by: float32 would bear them, the weights of a float16 file would not.
@@ -161,7 +161,7 @@ def solve(model: keras.Model) -> Solution:
         model: Functional model with one input and one output.
 
     Raises:
-        ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says.
+        ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
     """
     graph = list(calls(model))
     solutions = [solve_by_trial(graph, model.outputs[0], bridging) for bridging in (False, True)]

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.zoo.graph import kind, nodes, readers
+from keras_lisr.graph.calls import kind, nodes, readers
 
 DEAD = 1e-6  # Of the widest range: what is as narrow holds nothing.
 ALIKE = 2.0  # How many times as wide one range may be as another, at most, to share its step: the cost is one bit.

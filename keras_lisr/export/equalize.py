@@ -13,8 +13,8 @@ import numpy as np
 from keras_lisr.export.channel_scales import ONE, Scales, Solution, solve
 from keras_lisr.export.fold import rescaled
 from keras_lisr.export.quantization_noise import features_of, is_rounded, kernels_of, measure
-from keras_lisr.zoo.cast import in_precision
-from keras_lisr.zoo.graph import calls
+from keras_lisr.graph.calls import calls
+from keras_lisr.graph.cast import in_precision
 
 ITERATIONS = 200
 
@@ -32,7 +32,7 @@ def equalize(model: keras.Model, patches: Sequence[np.ndarray]) -> keras.Model:
         A model of the same output up to the rounding of the new weights, with layers of the same names.
 
     Raises:
-        ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says.
+        ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
     """
     model = in_precision(model, "float32")
     solution = solve(model)

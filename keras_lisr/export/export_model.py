@@ -1,19 +1,20 @@
 """From a model to a file that is known to compute the same, and a sidecar that says so."""
 
 import importlib.metadata
-import math
 import shutil
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 
 import keras_lisr
+from keras_lisr.basics.export_options import check_options
+from keras_lisr.basics.whole_files import PARTIAL, reason
 from keras_lisr.data.benchmark_sets import find_benchmark_set
 from keras_lisr.export.calibration import Pictures, cut_patches
 from keras_lisr.export.fold import folding
@@ -23,16 +24,13 @@ from keras_lisr.export.openvino import check_weights, write_openvino
 from keras_lisr.export.saved_model import check_folder, write_saved_model
 from keras_lisr.export.verify import SIZES, Upscale, drawn_picture, measure_sets, runner
 from keras_lisr.export.verify import verify as verify_file
-from keras_lisr.export_options import check_options
-from keras_lisr.runtime import LiteRTNetwork, LiteRTUpscaler, Sidecar
-from keras_lisr.runtime.litert_network import INPUT, OUTPUT
-from keras_lisr.runtime.rows import Progress
-from keras_lisr.runtime.sidecar import checksum, is_sidecar, sidecar_path, size, write_sidecar
-from keras_lisr.runtime.tiling import BLENDED_HALO
-from keras_lisr.whole_files import PARTIAL, reason
-from keras_lisr.zoo.cast import in_precision
-from keras_lisr.zoo.graph import calls
-from keras_lisr.zoo.receptive_field import receptive_field_radius
+from keras_lisr.graph.cast import in_precision
+from keras_lisr.graph.receptive_field import traits_of
+from keras_lisr.litert import LiteRTNetwork, LiteRTUpscaler, Sidecar
+from keras_lisr.litert.network import INPUT, OUTPUT
+from keras_lisr.litert.sidecar import checksum, is_sidecar, sidecar_path, size, write_sidecar
+from keras_lisr.tiling.rows import Progress
+from keras_lisr.tiling.traits import Traits
 
 WRITERS = {"saved_model": write_saved_model, "onnx": write_onnx, "openvino": write_openvino}
 PACKAGES = {
@@ -41,20 +39,6 @@ PACKAGES = {
     "onnx": ("keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime"),
     "openvino": ("keras", "tensorflow", "openvino"),
 }
-
-
-class Traits(NamedTuple):
-    """What a network is, from its graph.
-
-    Args:
-        scale: Upscaling factor.
-        halo: Pixels that an exact tile needs around it; None if the network pools over the picture.
-        smallest_side: Pixels that a picture needs on each side.
-    """
-
-    scale: int
-    halo: int | None
-    smallest_side: int
 
 
 def export_model(
@@ -149,7 +133,7 @@ def export_model(
             shape=shape,
             input=pictures_in,
             output=pictures_out,
-            halo=traits.halo,
+            halo=traits.radius,
             smallest_side=traits.smallest_side,
             protocol="",
             psnr={},
@@ -159,7 +143,7 @@ def export_model(
         write_sidecar(sidecar, partial)
         if folders:
             upscale: Upscale = LiteRTUpscaler(partial) if format == "litert" else runner(partial, format)
-            psnr, protocol = measure_sets(model, upscale, folders, scale=traits.scale, halo=traits.halo)
+            psnr, protocol = measure_sets(model, upscale, folders)
             sidecar = replace(sidecar, psnr=psnr, protocol=protocol)
             write_sidecar(sidecar, partial)
         move(new, path, old)
@@ -194,28 +178,11 @@ def check_shape(shape: tuple[int, int], traits: Traits, *, is_measured: bool) ->
             f"`shape` must be at least {traits.smallest_side} pixels on each side for this network. "
             f"Received: shape={shape}"
         )
-    around = BLENDED_HALO if traits.halo is None else traits.halo
-    if is_measured and min(shape) <= 2 * around:
+    if is_measured and min(shape) <= 2 * traits.halo:
         raise ValueError(
-            f"`shape` must be more than {2 * around} pixels on each side for tiles of this network, without which "
+            f"`shape` must be more than {2 * traits.halo} pixels on each side for tiles of this network, without which "
             f"`evaluate` cannot measure larger pictures. Received: shape={shape}"
         )
-
-
-def traits_of(model: keras.Model) -> Traits:
-    """What a network is.
-
-    Raises:
-        ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says, or the network is not
-            one from RGB to RGB.
-    """
-    graph = list(calls(model))  # First, because what is no functional model need not have what follows.
-    for name, network_shape in (("takes", model.input_shape), ("returns", model.output_shape)):
-        if network_shape[-1] != 3:
-            raise ValueError(f"`model` must be one from RGB to RGB. Received: a model that {name} {network_shape}")
-    radius = receptive_field_radius(model)
-    smallest_side = max(getattr(call.operation, "smallest_side", 1) for call in graph)
-    return Traits(graph[-1].output_resolution, None if math.isinf(radius) else int(radius), smallest_side)
 
 
 def folder_beside(path: Path) -> tempfile.TemporaryDirectory:

@@ -9,8 +9,8 @@ import numpy as np
 from keras_lisr.data.patches import dihedral
 from keras_lisr.export.calibration import Pictures, cut_patches
 from keras_lisr.export.quantization_noise import MOVES, WEIGHT_STEPS
-from keras_lisr.runtime.rows import Progress
-from keras_lisr.zoo.graph import is_tensor, kind
+from keras_lisr.graph.calls import is_tensor, kind
+from keras_lisr.tiling.rows import Progress
 
 BATCH = 4
 POOL = 256  # Patches that are cut once; each is seen in eight orientations.

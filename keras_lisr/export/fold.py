@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from keras_lisr.export.channel_scales import Solution, solve
+from keras_lisr.graph.calls import positional
 from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
 from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
-from keras_lisr.zoo.graph import positional
 
 
 class Folding(NamedTuple):
@@ -43,7 +43,7 @@ def fold(model: keras.Model) -> keras.Model:
         which and why.
 
     Raises:
-        ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says.
+        ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
 
     Example:
 

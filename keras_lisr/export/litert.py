@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lisr.basics.export_options import check_options, shown
+from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.export.calibration import SIDE, Pictures, calibration_patches
 from keras_lisr.export.concatenation import choices, uneven_groups
 from keras_lisr.export.dead_layers import bound_dead_layers
@@ -15,12 +17,10 @@ from keras_lisr.export.equalize import equalize
 from keras_lisr.export.fine_tune import fine_tune_quantized
 from keras_lisr.export.litert_file import check_litert_file, read_litert_file
 from keras_lisr.export.litert_graph import litert_graph
-from keras_lisr.export_options import check_options, shown
+from keras_lisr.graph.cast import in_precision, layers_in
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
-from keras_lisr.runtime.litert_network import INPUT, OUTPUT, LiteRTNetwork
-from keras_lisr.runtime.rows import Progress
-from keras_lisr.whole_files import written_whole
-from keras_lisr.zoo.cast import in_precision, layers_in
+from keras_lisr.litert.network import INPUT, OUTPUT, LiteRTNetwork
+from keras_lisr.tiling.rows import Progress
 
 
 @layers_in("float32")

@@ -11,12 +11,12 @@ from keras_lisr.export.concatenation import sum_of_convolutions
 from keras_lisr.export.dilated_depthwise import dilated_sum, is_large
 from keras_lisr.export.fold import affine
 from keras_lisr.export.transposed_convolution import is_upsampling, sub_pixel
+from keras_lisr.graph.calls import CHANNEL_AXES, is_tensor, kind, nodes, positional, readers
+from keras_lisr.graph.cast import layers_in
 from keras_lisr.layers.approximate_self_attention import ApproximateSelfAttention
 from keras_lisr.layers.bicubic_upsample import RADIUS, BicubicUpsample, phase_kernel
 from keras_lisr.layers.contrast_channel_attention import ContrastChannelAttention
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
-from keras_lisr.zoo.cast import layers_in
-from keras_lisr.zoo.graph import CHANNEL_AXES, is_tensor, kind, nodes, positional, readers
 
 
 @layers_in("float32")

@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.export.saved_model import Network, float_signature
-from keras_lisr.runtime.litert_network import INPUT
-from keras_lisr.whole_files import written_whole
+from keras_lisr.litert.network import INPUT
 
 LONGEST_REASON = 200
 

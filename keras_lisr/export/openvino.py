@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
+from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.export.saved_model import Network, float_signature
-from keras_lisr.whole_files import written_whole
 
 SUFFIX = ".xml"
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from keras_lisr.zoo.graph import Call, calls, kind
+from keras_lisr.graph.calls import Call, calls, kind
 
 BATCH = 4  # All tensors of so many pictures, and their gradients, take 10 GB for RCAN.
 MOVES = {"DepthToSpace", "Identity", "InputLayer", "Split"}  # What they return has been rounded before.
@@ -97,7 +97,7 @@ class Kernels(NamedTuple):
 
 
 def measure(model: keras.Model, patches: Sequence[np.ndarray], seed: int = 0) -> list[list[Statistics]]:
-    """Statistics of what each call of a network returns, in the order of `zoo.graph.calls`.
+    """Statistics of what each call of a network returns, in the order of `graph.calls`.
 
     Args:
         model: Functional model from RGB in [0, 1] to RGB.

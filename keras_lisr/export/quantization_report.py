@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from keras_lisr.export.quantization_noise import features_of, kernels_of, measure
-from keras_lisr.zoo.cast import in_precision
-from keras_lisr.zoo.graph import calls
+from keras_lisr.graph.calls import calls
+from keras_lisr.graph.cast import in_precision
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def quantization_report(model: keras.Model, patches: Sequence[np.ndarray]) -> Qu
         patches: float32 pictures `(height, width, 3)` in [0, 1], of one size, such as `calibration_patches` cuts.
 
     Raises:
-        ValueError: If the graph holds an operation that is not known, as `zoo.graph.calls` says.
+        ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
 
     Example:
 

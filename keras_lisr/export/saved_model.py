@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.runtime.litert_network import INPUT, OUTPUT, SIGNATURE
-from keras_lisr.whole_files import PARTIAL, reason
-from keras_lisr.zoo.cast import in_precision
+from keras_lisr.basics.whole_files import PARTIAL, reason
+from keras_lisr.graph.cast import in_precision
+from keras_lisr.litert.network import INPUT, OUTPUT, SIGNATURE
 
 PICTURES = "upscale"  # The signature from bytes to bytes.
 GRAPH = "saved_model.pb"

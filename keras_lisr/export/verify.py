@@ -17,15 +17,14 @@ from keras_lisr.export.litert_file import read_litert_file
 from keras_lisr.export.onnx import onnx_network
 from keras_lisr.export.openvino import openvino_network
 from keras_lisr.export.saved_model import PICTURES, saved_model_network
-from keras_lisr.runtime.litert_network import LiteRTNetwork
-from keras_lisr.runtime.tiling import BLENDED_HALO, upscale_in_tiles
+from keras_lisr.inference.upscaler import Upscaler
+from keras_lisr.litert.network import LiteRTNetwork
 
 Upscale = Callable[[np.ndarray], np.ndarray]  # From uint8 `(height, width, 3)` to uint8, or to floats in [0, 1].
 
 SIZES = ((64, 64), (48, 80), (57, 33))
 THREADS = (1, 2)
 RUNS = 5
-TILE = 512
 MOST_DECIBELS = 200.0  # Of equal pictures; JSON knows no infinity.
 NETWORKS: dict[str, Callable[[Path], Callable[[np.ndarray], Any]]] = {
     "saved_model": saved_model_network,
@@ -228,16 +227,14 @@ def said(bound: Bound) -> str:
 
 
 def measure_sets(
-    model: keras.Model, upscale: Upscale, folders: Iterable[str | Path], *, scale: int, halo: int | None
+    model: keras.Model, upscale: Upscale, folders: Iterable[str | Path]
 ) -> tuple[dict[str, dict[str, float]], str]:
     """Measures a network and a file on benchmark sets.
 
     Args:
-        model: The network. It is run in tiles of 512 pixels: TensorFlow would not come back from the largest pictures.
+        model: The network, which is run in tiles: TensorFlow would not come back from the largest pictures.
         upscale: The file.
         folders: Of the sets.
-        scale: Upscaling factor.
-        halo: Pixels that an exact tile needs around it; None for a network that pools over the picture.
 
     Returns:
         By the set's name, the PSNR in decibels of the network ("float") and of the file ("file") against the originals,
@@ -246,19 +243,11 @@ def measure_sets(
     Raises:
         ValueError: If there is no such set, or a picture is broken.
     """
-
-    def window(pixels):
-        super_resolved = keras.ops.convert_to_numpy(model(pixels.astype(np.float32) / 255, training=False))
-        return np.floor(np.clip(super_resolved, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-    def exactly(picture):
-        around = BLENDED_HALO if halo is None else halo
-        return upscale_in_tiles(window, picture, scale=scale, tile=TILE, halo=around, blend=halo is None)
-
+    network = Upscaler(model, precision="float32")
     measured, protocols = {}, []
     for folder in folders:
-        benchmark_set = BenchmarkSet(folder, scale)
-        exact, file = (measure(function, benchmark_set) for function in (exactly, upscale))
+        benchmark_set = BenchmarkSet(folder, network.scale)
+        exact, file = (measure(function, benchmark_set) for function in (network, upscale))
         measured[file.set_name] = {"float": exact.psnr, "file": file.psnr, "images": len(file.images)}
         protocols.append(f"{file.set_name}: {file.protocol}; low resolution: {file.low_resolution_source}")
     return measured, ". ".join(protocols)

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from numpy.typing import DTypeLike
 
-from keras_lisr.precision import fast_bfloat16
-from keras_lisr.zoo.cast import POLICIES
+from keras_lisr.graph.cast import POLICIES
+from keras_lisr.inference.precision import fast_bfloat16
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Engine = Callable[[np.ndarray], np.ndarray]

@@ -1,13 +1,15 @@
 """Picture in, picture out."""
 
 import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import keras
 import numpy as np
 from numpy.typing import DTypeLike
 
+from keras_lisr.graph.cast import in_precision
+from keras_lisr.graph.memory import MEMORY_OVERHEAD, MOST_VALUES, bytes_per_pixel, values_per_pixel
+from keras_lisr.graph.receptive_field import traits_of
 from keras_lisr.inference.engines import (
     Engine,
     Precision,
@@ -15,23 +17,8 @@ from keras_lisr.inference.engines import (
     compile_self_ensemble,
     resolve_precision,
 )
-from keras_lisr.inference.memory import MEMORY_OVERHEAD, MOST_VALUES, bytes_per_pixel, values_per_pixel
-from keras_lisr.runtime.rows import PictureNetwork, Progress, Rows
-from keras_lisr.runtime.tiling import (
-    BLENDED_HALO,
-    DEFAULT_MEMORY,
-    bands_in_tiles,
-    check_image,
-    check_tile,
-    pixels_in_windows,
-    row_memory,
-    tile_for_memory,
-    tile_for_pixels,
-    windows,
-)
-from keras_lisr.zoo.cast import in_precision
-from keras_lisr.zoo.graph import calls
-from keras_lisr.zoo.receptive_field import receptive_field_radius
+from keras_lisr.tiling.tiles import DEFAULT_MEMORY
+from keras_lisr.tiling.upscaler import TiledUpscaler
 
 
 class Compiled(NamedTuple):
@@ -41,7 +28,7 @@ class Compiled(NamedTuple):
     pixel_memory: int
 
 
-class Upscaler(PictureNetwork):
+class Upscaler(TiledUpscaler):
     """Upscales pictures of any size with a network, in tiles, as one function compiled once.
 
     The tiles of a network without pooling over the picture are exact: the halo around each is the radius of its
@@ -87,76 +74,22 @@ class Upscaler(PictureNetwork):
         precision: Precision = "auto",
         self_ensemble: bool = False,
     ):
-        check_tile(tile)
-        radius = receptive_field_radius(model)
-        for name, shape in (("takes", model.input_shape), ("returns", model.output_shape)):
-            if shape[-1] != 3:
-                raise ValueError(f"`model` must be one from RGB to RGB. Received: a model that {name} {shape}")
+        traits = traits_of(model)
         if "float" not in (dtype := model.inputs[0].dtype):
             raise ValueError(f"`model` must be one of floating-point numbers. Received: a model that takes {dtype}")
+        super().__init__(traits, tile=tile, memory=memory, most_pixels=MOST_VALUES // values_per_pixel(model))
         self.precision = resolve_precision(precision)
         self._deep_precision = "bfloat16" if precision == "bfloat16" else "float32"
         self._model = model
         self._self_ensemble = self_ensemble
         self._compiled: dict[np.dtype, Compiled] = {}
-        graph = list(calls(model))
-        self.exact = math.isfinite(radius)
-        self.halo = int(radius) if self.exact else BLENDED_HALO
-        self.scale = graph[-1].output_resolution
-        self.smallest_side = max(getattr(call.operation, "smallest_side", 1) for call in graph)
-        self.tile = tile
-        self.memory = memory
-        self._most_pixels = MOST_VALUES // values_per_pixel(model)
         self._compile(np.uint8)
 
-    def bands(self, image: Rows, progress: Progress | None = None) -> Iterator[np.ndarray]:
-        """Upscales a picture of which neither the rows nor the result's need be in memory at once.
+    def _run(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        return self._compile(dtype).engine(window)
 
-        Args:
-            image: uint8 or uint16 RGB, `(height, width, 3)`, of which some rows at a time are asked for.
-            progress: Called with the number of finished tiles and that of all.
-
-        Returns:
-            Finished rows of the result from top to bottom, `(rows, width * scale, 3)`, of the same type; together, they
-            are what `__call__` returns.
-
-        Raises:
-            ValueError: If `image` has another type or shape, no pixels, or fewer than a layer of the network needs.
-        """
-        check_image(image, self.smallest_side)
-        height, width, _ = image.shape
-        return bands_in_tiles(
-            self._compile(image.dtype).engine,
-            image,
-            scale=self.scale,
-            tile=self._tile(height, width, image.dtype),
-            halo=self.halo,
-            blend=not self.exact,
-            progress=progress,
-        )
-
-    def count_tiles(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
-        """Number of tiles in which a picture of that size is upscaled; a single one is the whole picture."""
-        tile = self._tile(height, width, dtype)
-        return math.prod(len(windows(side, tile, self.halo)[1]) for side in (height, width))
-
-    def count_pixels(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
-        """Number of pixels that are computed for a picture of that size, with those around each tile."""
-        tile = self._tile(height, width, dtype)
-        return pixels_in_windows(height, width, (tile, tile), self.halo)
-
-    def _tile(self, height: int, width: int, dtype: DTypeLike) -> int:
-        """Side of the tiles for a picture of that size."""
-        tile = self.tile or tile_for_memory(
-            self.memory,
-            self._compile(dtype).pixel_memory,
-            row_memory(width, self.scale, dtype),
-            self.halo,
-            height,
-            width,
-        )
-        quick = tile_for_pixels(self._most_pixels, self.halo, height, width)
-        return min(tile, quick) if quick >= 1 else tile
+    def _pixel_memory(self, dtype: DTypeLike) -> int:
+        return self._compile(dtype).pixel_memory
 
     def _compile(self, dtype: DTypeLike) -> Compiled:
         """The network for pictures of a type, compiled when it is first asked for."""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_lisr.runtime.rows import BAND, Rows, Stream
-from keras_lisr.runtime.tiling import bands_in_tiles
+from keras_lisr.tiling.rows import BAND, Rows, Stream
+from keras_lisr.tiling.tiles import bands_in_tiles
 
 RADII = (1, 2, 4, 8, 16)
 TILE = 128

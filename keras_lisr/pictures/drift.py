@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_lisr.runtime.rows import Rows, Stream
+from keras_lisr.tiling.rows import Rows, Stream
 
 CELL = 8  # Pixels of the original, along a side, over which details are averaged out.
 PASSES = 4

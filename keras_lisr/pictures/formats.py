@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_lisr.basics.whole_files import reason
 from keras_lisr.pictures.metadata import EXIF, IPTC, NAMES, RESOLUTION, TEXTS, XMP
 from keras_lisr.pictures.picture import PROFILE, Metadata, Picture, is_opaque
-from keras_lisr.runtime.rows import BAND
-from keras_lisr.whole_files import reason
+from keras_lisr.tiling.rows import BAND
 
 
 class Format(NamedTuple):

@@ -15,7 +15,7 @@ from keras_lisr.pictures.formats import FORMATS
 from keras_lisr.pictures.metadata import read_metadata
 from keras_lisr.pictures.picture import PROFILE, Animation, Metadata, Picture
 from keras_lisr.pictures.vips import DTYPES, TO_SRGB, interpret, one_line, to_array, to_rows
-from keras_lisr.runtime.rows import Stream
+from keras_lisr.tiling.rows import Stream
 
 File = str | Path | BinaryIO
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_lisr.pictures.vips import FORMATS, from_rows, interpret, to_rows
-from keras_lisr.runtime.rows import Rows, Stream
+from keras_lisr.tiling.rows import Rows, Stream
 
 
 def resize(rows: Rows, height: int, width: int, kernel: str = "lanczos3") -> Stream:

@@ -15,7 +15,8 @@ from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS, StripReader
 from keras_lisr.pictures.resize import resize
 from keras_lisr.pictures.size import NETWORK_SCALE, Size
 from keras_lisr.pictures.write import write_rows
-from keras_lisr.runtime.rows import PictureNetwork, Progress, Rows, Stream, bands_of, copies, mapped, whole
+from keras_lisr.tiling.rows import Progress, Rows, Stream, bands_of, copies, mapped, whole
+from keras_lisr.tiling.upscaler import TiledUpscaler
 
 Alpha = Literal["network", "bicubic"]
 LEAST_SIDE = 8  # The default preset makes flat pictures of 1, 2, 4 and 8 pixels differ by up to 46, 7, 1 and 0.3.
@@ -37,7 +38,7 @@ class PictureUpscaler:
     from a file makes no difference to the result.
 
     Args:
-        network: `keras_lisr.inference.Upscaler` or `keras_lisr.runtime.LiteRTUpscaler`.
+        network: `keras_lisr.inference.Upscaler` or `keras_lisr.litert.LiteRTUpscaler`.
         size: Size of the result: the network is applied as often as it takes, and what comes out is made smaller.
         alpha: What enlarges transparency: "network" or "bicubic", which is quicker.
 
@@ -45,7 +46,7 @@ class PictureUpscaler:
         ValueError: If `alpha` is neither of those named.
     """
 
-    def __init__(self, network: PictureNetwork, *, size: Size = NETWORK_SCALE, alpha: Alpha = "network"):
+    def __init__(self, network: TiledUpscaler, *, size: Size = NETWORK_SCALE, alpha: Alpha = "network"):
         if alpha not in get_args(Alpha):
             raise ValueError(f"`alpha` must be 'network' or 'bicubic'. Received: alpha={alpha!r}")
         self.network = network

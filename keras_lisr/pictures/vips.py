@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 import numpy as np
 import pyvips
 
-from keras_lisr.runtime.rows import BAND, Rows, Stream, bands_of
+from keras_lisr.tiling.rows import BAND, Rows, Stream, bands_of
 
 pyvips.cache_set_max(0)  # It would keep files open, and pixels in memory.
 

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyvips
 
+from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.pictures.formats import (
     Format,
     check_output,
@@ -23,8 +24,7 @@ from keras_lisr.pictures.formats import (
 from keras_lisr.pictures.metadata import add_metadata, flags_of
 from keras_lisr.pictures.picture import PROFILE, Animation, Metadata, Picture, is_opaque
 from keras_lisr.pictures.vips import DTYPES, Feed, from_array, interpret, one_line, png_parts, to_srgb
-from keras_lisr.runtime.rows import Rows
-from keras_lisr.whole_files import written_whole
+from keras_lisr.tiling.rows import Rows
 
 LARGEST_CLASSIC_TIFF = 3 * 2**30  # It ends at 4 GiB, of which deflating may need some for what it cannot make smaller.
 READ_AT_ONCE = 2**16

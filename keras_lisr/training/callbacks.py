@@ -11,13 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.data.imresize import imresize
 from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.evaluation.metrics import psnr
 from keras_lisr.layers import ChannelWiseScale
 from keras_lisr.training.checkpoints import Steps
 from keras_lisr.training.distribution import Group, alone
-from keras_lisr.whole_files import written_whole
 
 
 class EpochStart(keras.callbacks.Callback):

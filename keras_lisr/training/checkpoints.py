@@ -14,8 +14,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.training.distribution import alone
-from keras_lisr.whole_files import written_whole
 
 KEPT = 2
 

@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from keras_lisr.basics.interruption import exit_code_of, raising_on_signals
+from keras_lisr.basics.parser import Parser
+from keras_lisr.basics.preset_index import choose_model
 from keras_lisr.data.degradation import Degradation
 from keras_lisr.data.image_folder import hold_out_photographs
 from keras_lisr.data.image_pairs import ImagePairs, bytes_in_memory, pair_images, read_pairs
 from keras_lisr.data.patches import unpack_images
-from keras_lisr.interruption import exit_code_of, raising_on_signals
-from keras_lisr.parser import Parser
-from keras_lisr.preset_index import choose_model
 from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.distribution import SEVERAL_HOSTS
 from keras_lisr.training.fit import fit

@@ -15,11 +15,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_lisr.basics.whole_files import PARTIAL, set_aside, written_whole
 from keras_lisr.data.degradation import degrade_pairs
 from keras_lisr.data.image_pairs import ImagePairs, pair_images
 from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.data.patches import PatchSampler
-from keras_lisr.precision import fast_bfloat16
+from keras_lisr.graph.cast import layers_in
+from keras_lisr.inference.precision import fast_bfloat16
 from keras_lisr.training.callbacks import (
     AveragedModel,
     Averages,
@@ -37,9 +39,7 @@ from keras_lisr.training.kernel_gradient import speed_up_kernel_gradients
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
 from keras_lisr.training.teacher import label_pairs
-from keras_lisr.whole_files import PARTIAL, set_aside, written_whole
 from keras_lisr.zoo import load_model, transplant
-from keras_lisr.zoo.cast import layers_in
 from keras_lisr.zoo.transplant import find_difference
 
 # TensorBoard shows the first corner of so many validation images.

@@ -13,9 +13,9 @@ from typing import Any
 
 import keras
 
+from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.data.image_pairs import ImagePairs
 from keras_lisr.training.recipe import Recipe
-from keras_lisr.whole_files import written_whole
 
 PACKAGES = ("keras_lisr", "keras", "tensorflow", "tensorflow-cpu", "jax", "jaxlib", "torch", "numpy", "pillow")
 

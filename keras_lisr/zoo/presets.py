@@ -12,10 +12,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr import preset_index
-from keras_lisr.preset_index import DEFAULT_PRESET as DEFAULT_PRESET
-from keras_lisr.preset_index import Preset, choose_model, find_preset, presets, write_index
-from keras_lisr.zoo.weight_budget import at_most_weights
+from keras_lisr.basics import preset_index
+from keras_lisr.basics.preset_index import DEFAULT_PRESET as DEFAULT_PRESET
+from keras_lisr.basics.preset_index import Preset, choose_model, find_preset, presets, write_index
+from keras_lisr.graph.weight_budget import at_most_weights
 
 SUFFIX = ".npz"
 ARCHITECTURE = "architecture"
@@ -188,7 +188,7 @@ def register_preset(
     Args:
         name: Name of the preset.
         path: The file.
-        multiply_accumulates: What a result of 1280x720 pixels takes, as `keras_lisr.benchmark` counts it.
+        multiply_accumulates: What a result of 1280x720 pixels takes, as `keras_lisr.evaluation` counts it.
         measured: Mean PSNR in decibels and mean SSIM, on each benchmark set.
         use: What it is for, in a few words.
         trained: How it was trained, of what JSON can hold.

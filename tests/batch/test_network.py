@@ -6,7 +6,7 @@ from litert_files import write_litert
 from keras_lisr import zoo
 from keras_lisr.batch.network import load_network
 from keras_lisr.inference import Upscaler
-from keras_lisr.runtime import LiteRTUpscaler
+from keras_lisr.litert import LiteRTUpscaler
 
 
 def test_each_kind_of_model_is_upscaled_by_its_own(tmp_path):

@@ -15,8 +15,8 @@ from ray_clusters import TESTS
 from keras_lisr import zoo
 from keras_lisr.batch import Plan, ShippedModel, connect, find_jobs, run_on_ray
 from keras_lisr.batch.ray_jobs import Request, choose_needs, make_environment
+from keras_lisr.litert import LiteRTUpscaler
 from keras_lisr.pictures import PictureUpscaler, read_picture
-from keras_lisr.runtime import LiteRTUpscaler
 
 # Not imported here: Ray reads its settings when it is, and `connect` makes them.
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs keras_lisr[ray]")

@@ -4,9 +4,9 @@ import time
 import numpy as np
 import pytest
 
+from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.batch import Worker, find_jobs, run_jobs
 from keras_lisr.pictures import read_picture
-from keras_lisr.whole_files import PARTIAL
 
 
 @pytest.fixture

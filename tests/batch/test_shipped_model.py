@@ -3,9 +3,9 @@ import pytest
 from litert_files import write_litert
 
 from keras_lisr import preset_index, zoo
+from keras_lisr.basics.preset_index import DEFAULT_PRESET
 from keras_lisr.batch.network import load_network
 from keras_lisr.batch.shipped_model import ShippedModel
-from keras_lisr.preset_index import DEFAULT_PRESET
 from keras_lisr.zoo.presets import save_preset
 
 ARGUMENTS = {"scale": 2, "num_filters": 4, "num_shrunk_filters": 2, "num_blocks": 1}

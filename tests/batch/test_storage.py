@@ -5,6 +5,7 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFile
 
+from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.batch import storage
 from keras_lisr.batch.storage import (
     Url,
@@ -16,7 +17,6 @@ from keras_lisr.batch.storage import (
     parse,
     put,
 )
-from keras_lisr.whole_files import PARTIAL
 
 STRANGE = ("100 %41.png", "a b.png", "ä\u0301é.png", "a*[b]?.png", "q?x=1#f.png", "a\nb.png", "~.png")
 

@@ -5,8 +5,8 @@ from litert_files import write_litert
 from picture_files import noise
 
 from keras_lisr import preset_index, zoo
+from keras_lisr.basics.preset_index import DEFAULT_PRESET
 from keras_lisr.pictures import Picture, write_picture
-from keras_lisr.preset_index import DEFAULT_PRESET
 from keras_lisr.zoo.presets import register_preset, save_preset
 
 ARGUMENTS = {"scale": 2, "num_filters": 8, "num_blocks": 1, "attention": None}

@@ -7,8 +7,8 @@ import pytest
 from command_line import run
 from PIL import Image
 
+from keras_lisr.litert import LiteRTNetwork, read_sidecar
 from keras_lisr.pictures import read_picture
-from keras_lisr.runtime import LiteRTNetwork, read_sidecar
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 from command_line import run
 
-from keras_lisr.preset_index import DEFAULT_PRESET
+from keras_lisr.basics.preset_index import DEFAULT_PRESET
 
 
 def test_models_are_listed(picture, capsys):

@@ -12,16 +12,16 @@ from picture_files import noise, pixels, upscaled
 from PIL import Image
 
 from keras_lisr import zoo
+from keras_lisr.basics.preset_index import DEFAULT_PRESET
+from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.batch import Job
 from keras_lisr.cli import main
 from keras_lisr.cli.comparison import write_comparison
 from keras_lisr.data import imresize
 from keras_lisr.inference import Upscaler
+from keras_lisr.litert import LiteRTUpscaler
 from keras_lisr.pictures import Picture, read_picture, write_picture
 from keras_lisr.pictures.read import read_animation
-from keras_lisr.preset_index import DEFAULT_PRESET
-from keras_lisr.runtime import LiteRTUpscaler
-from keras_lisr.whole_files import PARTIAL
 
 
 def test_writes_beside_the_picture_by_default(picture, capsys):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from keras_lisr import zoo
 from keras_lisr.inference import Upscaler
-from keras_lisr.runtime import LiteRTUpscaler
+from keras_lisr.litert import LiteRTUpscaler
 
 
 def test_a_folder_is_upscaled_with_its_tree(album, models, tmp_path, capsys):

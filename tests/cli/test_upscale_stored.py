@@ -8,10 +8,10 @@ import pytest
 from command_line import run
 from picture_files import pixels
 
+from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.batch import Url
 from keras_lisr.batch.storage import fetch, put
 from keras_lisr.cli.upscale_report import Report
-from keras_lisr.whole_files import PARTIAL
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from command_line import start
 from PIL import Image
 
 from keras_lisr import preset_index, zoo
-from keras_lisr.preset_index import DEFAULT_PRESET
+from keras_lisr.basics.preset_index import DEFAULT_PRESET
 from keras_lisr.zoo.presets import register_preset, save_preset
 
 ARGUMENTS = {"num_filters": 8, "num_shrunk_filters": 4, "num_blocks": 1}

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from litert_files import write_litert
 
+from keras_lisr.basics.preset_index import DEFAULT_PRESET
 from keras_lisr.demo.models import TILE, Models
-from keras_lisr.preset_index import DEFAULT_PRESET
 from keras_lisr.zoo.presets import from_preset
 
 

@@ -7,7 +7,7 @@ from keras_lisr import zoo
 from keras_lisr.export.concatenation import runs, uneven_groups
 from keras_lisr.export.litert import convert
 from keras_lisr.export.litert_graph import litert_graph
-from keras_lisr.runtime import LiteRTNetwork
+from keras_lisr.litert import LiteRTNetwork
 
 PATCHES = [picture(16, 18, 3, phase=phase) for phase in range(2)]
 

@@ -7,7 +7,7 @@ from keras_lisr import zoo
 from keras_lisr.export import write_litert
 from keras_lisr.export.dead_layers import bound_dead_layers
 from keras_lisr.export.litert_graph import litert_graph
-from keras_lisr.runtime import LiteRTNetwork
+from keras_lisr.litert import LiteRTNetwork
 
 PICTURES = [np.rint(255 * picture(72, 90, 3, phase=phase)).astype(np.uint8) for phase in range(3)]
 

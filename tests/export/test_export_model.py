@@ -15,8 +15,8 @@ from keras_lisr.export import export_model, litert
 from keras_lisr.export.litert_file import check_litert_file
 from keras_lisr.export.verify import drawn_picture
 from keras_lisr.inference import Upscaler
-from keras_lisr.runtime import LiteRTNetwork, LiteRTUpscaler, read_sidecar
-from keras_lisr.runtime.sidecar import checksum
+from keras_lisr.litert import LiteRTNetwork, LiteRTUpscaler, read_sidecar
+from keras_lisr.litert.sidecar import checksum
 from keras_lisr.zoo import from_preset
 
 MODULE = sys.modules[export_model.__module__]  # As an attribute of its package, the name is that of the function.

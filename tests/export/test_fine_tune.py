@@ -10,7 +10,7 @@ from keras_lisr.export import fine_tune, fold
 from keras_lisr.export.fine_tune import Rounding, fine_tune_quantized, round_weight, simulation
 from keras_lisr.export.litert import convert
 from keras_lisr.export.litert_graph import litert_graph
-from keras_lisr.runtime import LiteRTNetwork
+from keras_lisr.litert import LiteRTNetwork
 
 PATCHES = [picture(24, 24, 3, phase=phase) for phase in range(4)]
 PICTURES = [np.rint(255 * picture(90, 80, 3, phase=phase)).astype(np.uint8) for phase in range(4)]

@@ -8,9 +8,9 @@ from keras_lisr import zoo
 from keras_lisr.export.litert import convert
 from keras_lisr.export.litert_file import read_litert_file
 from keras_lisr.export.litert_graph import litert_graph
+from keras_lisr.graph.calls import nodes
+from keras_lisr.graph.cast import layers_in
 from keras_lisr.layers import BicubicUpsample
-from keras_lisr.zoo.cast import layers_in
-from keras_lisr.zoo.graph import nodes
 
 PICTURE = picture(1, 16, 21, 3)
 

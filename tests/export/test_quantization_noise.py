@@ -11,8 +11,8 @@ from keras_lisr.export.quantization_noise import (
     kernels_of,
     measure,
 )
+from keras_lisr.graph.calls import calls
 from keras_lisr.zoo import edsr_baseline, imdn
-from keras_lisr.zoo.graph import calls
 
 PATCHES = [picture(24, 24, 3, phase=phase) for phase in range(8)]
 

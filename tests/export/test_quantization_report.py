@@ -8,8 +8,8 @@ from reference import picture
 from keras_lisr.export.equalize import equalize
 from keras_lisr.export.fold import fold
 from keras_lisr.export.quantization_report import quantization_report
+from keras_lisr.graph.cast import in_precision
 from keras_lisr.zoo import edsr_baseline
-from keras_lisr.zoo.cast import in_precision
 
 PATCHES = [picture(16, 16, 3, phase=phase) for phase in range(2)]
 

@@ -19,7 +19,7 @@ from keras_lisr.export.openvino import write_openvino
 from keras_lisr.export.saved_model import write_saved_model
 from keras_lisr.export.verify import drawn_picture, measure_sets, upscale_with, verify
 from keras_lisr.inference import Upscaler
-from keras_lisr.runtime import LiteRTNetwork
+from keras_lisr.litert import LiteRTNetwork
 
 PICTURES = [drawn_picture(40, 48, phase) for phase in range(3)]
 OPTIONS = {
@@ -188,14 +188,13 @@ def test_drawn_pictures_reach_from_black_to_white():
     assert not np.array_equal(drawn_picture(57, 33, 0), drawn_picture(57, 33, 1))
 
 
-@pytest.mark.parametrize("halo", [8, None])
-def test_sets_are_measured(halo, model, file, tmp_path):
+def test_sets_are_measured(model, file, tmp_path):
     (tmp_path / "Tiny" / "HR").mkdir(parents=True)
     for phase in range(2):
         Image.fromarray(drawn_picture(60, 70, phase)).save(tmp_path / "Tiny" / "HR" / f"{phase}.png")
     benchmark_set = BenchmarkSet(tmp_path / "Tiny", 2)
     upscale = upscale_with(LiteRTNetwork(file("int8-bytes")))
-    measured, protocol = measure_sets(model, upscale, [tmp_path / "Tiny"], scale=2, halo=halo)
+    measured, protocol = measure_sets(model, upscale, [tmp_path / "Tiny"])
     assert measured == {
         "Tiny": {
             "float": pytest.approx(evaluate(Upscaler(model, precision="float32"), benchmark_set).psnr, abs=0.01),

@@ -4,7 +4,7 @@ import pytest
 
 from keras_lisr import zoo
 from keras_lisr.inference import Upscaler, engines
-from keras_lisr.runtime.rows import Stream
+from keras_lisr.tiling.rows import Stream
 
 
 @pytest.fixture

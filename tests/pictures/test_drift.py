@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_lisr.pictures.drift import CELL, interpolate, keep_colours, mean_cells
-from keras_lisr.runtime.rows import Stream, bands_of, whole
+from keras_lisr.tiling.rows import Stream, bands_of, whole
 
 sides = st.integers(1, 70)
 

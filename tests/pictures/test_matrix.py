@@ -8,7 +8,7 @@ from PIL import Image
 
 from keras_lisr.pictures import read_picture, write_picture
 from keras_lisr.pictures.read import StripReader, picture_size
-from keras_lisr.runtime.rows import bands_of
+from keras_lisr.tiling.rows import bands_of
 
 LOSSY = {"jpg", "webp", "avif"}
 HOLD_EXIF = {"png", "jpg", "webp", "avif"}

@@ -12,7 +12,7 @@ from PIL import Image
 
 from keras_lisr.pictures import Picture, read_animation, read_picture, write_picture
 from keras_lisr.pictures.read import StripReader, ending_of, picture_size
-from keras_lisr.runtime.rows import bands_of
+from keras_lisr.tiling.rows import bands_of
 
 
 def test_paths_and_streams_give_the_same(tmp_path, colours):

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_lisr.pictures.resize import resize
-from keras_lisr.runtime.rows import Stream, bands_of
+from keras_lisr.tiling.rows import Stream, bands_of
 
 shapes = st.tuples(st.integers(1, 200), st.integers(1, 90), st.integers(1, 4))
 

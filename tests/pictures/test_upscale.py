@@ -16,7 +16,7 @@ from keras_lisr.pictures.resize import resize
 from keras_lisr.pictures.size import Size
 from keras_lisr.pictures.upscale import PictureUpscaler, average
 from keras_lisr.pictures.write import write_picture
-from keras_lisr.runtime.rows import Stream, bands_of
+from keras_lisr.tiling.rows import Stream, bands_of
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "lanterns.png"
 MODES = {"grey": 1, "grey and alpha": 2, "rgb": 3, "rgb and alpha": 4}

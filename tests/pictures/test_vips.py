@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from keras_lisr.pictures.vips import Feed, from_array, from_rows, one_line, png_parts, to_array, to_rows
-from keras_lisr.runtime.rows import Stream, bands_of
+from keras_lisr.tiling.rows import Stream, bands_of
 
 shapes = st.tuples(st.integers(1, 150), st.integers(1, 40), st.integers(1, 4))
 

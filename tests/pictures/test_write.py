@@ -10,7 +10,7 @@ from keras_lisr.pictures.formats import FORMATS, format_of
 from keras_lisr.pictures.picture import PROFILE
 from keras_lisr.pictures.vips import from_array
 from keras_lisr.pictures.write import Encoder, encode_picture, write_animation, write_picture, write_rows
-from keras_lisr.runtime.rows import Stream
+from keras_lisr.tiling.rows import Stream
 
 
 def noise(shape, dtype=np.uint8):

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import pytest
 
 from keras_lisr import zoo
-from keras_lisr.benchmark import multiply_accumulates, parameters
+from keras_lisr.evaluation import multiply_accumulates, parameters
+from keras_lisr.graph.receptive_field import receptive_field_radius
 from keras_lisr.layers import ChannelWiseScale, GlobalAttentionBlock
-from keras_lisr.zoo.receptive_field import receptive_field_radius
 from keras_lisr.zoo.skeleton import ATTENTIONS
 
 ROOT = Path(__file__).parents[2]

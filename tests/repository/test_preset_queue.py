@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_lisr import preset_index
+from keras_lisr.basics import preset_index
 from keras_lisr.training import Recipe, warmup_cosine
 from keras_lisr.zoo import from_preset, fsrcnn
 

@@ -6,11 +6,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from keras_lisr.benchmark import multiply_accumulates, parameters
+from keras_lisr.basics.preset_index import DEFAULT_PRESET, FOLDER, presets
 from keras_lisr.data import BenchmarkSet
-from keras_lisr.evaluation import evaluate
+from keras_lisr.evaluation import evaluate, multiply_accumulates, parameters
 from keras_lisr.inference import Upscaler
-from keras_lisr.preset_index import DEFAULT_PRESET, FOLDER, presets
 from keras_lisr.zoo import from_preset
 
 PRESETS = {preset.name: preset for preset in presets()}

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from keras_lisr import zoo
+from keras_lisr.basics.preset_index import presets
 from keras_lisr.cli import make_parser
-from keras_lisr.preset_index import presets
 from keras_lisr.training import command
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from keras_lisr.zoo import fsrcnn
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from keras_lisr.whole_files import written_whole
+from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.zoo import fsrcnn
 
 file = Path(sys.argv[1])

@@ -15,13 +15,13 @@ import pytest
 from PIL import Image
 
 from keras_lisr import zoo
+from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.data import Degradation, imresize
 from keras_lisr.evaluation import psnr
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import super_resolve
 from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.fit import cut_log, warm_start
-from keras_lisr.whole_files import PARTIAL
 from keras_lisr.zoo import fsrcnn
 
 RUN = """

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from keras_lisr import zoo
-from keras_lisr.benchmark import parameters
-from keras_lisr.preset_index import write_index
+from keras_lisr.basics.preset_index import write_index
+from keras_lisr.evaluation import parameters
 from keras_lisr.zoo.presets import (
     count_stored,
     from_preset,
@@ -176,7 +176,7 @@ def test_the_suffix_is_npz(model, tmp_path):
 
 
 def test_a_model_is_loaded_by_its_preset_or_from_either_kind_of_file(model, file, folder, monkeypatch, tmp_path):
-    monkeypatch.setattr("keras_lisr.preset_index.FOLDER", folder)
+    monkeypatch.setattr("keras_lisr.basics.preset_index.FOLDER", folder)
     model.save(tmp_path / "tiny.keras")
     for name in ("tiny_x2", file, tmp_path / "tiny.keras"):
         loaded = load_model(name)

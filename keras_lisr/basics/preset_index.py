@@ -1,0 +1,128 @@
+"""The index of the presets, the trained networks that come with the package, readable without starting Keras.
+
+`keras_lisr.zoo.presets` makes models of them. The index lies outside the zoo because importing anything of the zoo
+imports Keras, which takes seconds: too long to list the presets or to answer that there is none of a name.
+"""
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+DEFAULT_PRESET = "imdn_x4"
+FOLDER = Path(__file__).parents[1] / "zoo" / "presets"
+LITERT = ".tflite"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A trained network that comes with the package.
+
+    Args:
+        name: What `from_preset` and `keras-lisr upscale -n` take.
+        builder: Name of the builder in `keras_lisr.zoo`.
+        arguments: What the builder was called with.
+        file: Weights, in the folder of the index.
+        sha256: Checksum of the file.
+        parameters: Number of trainable parameters.
+        multiply_accumulates: What a result of 1280x720 pixels takes.
+        measured: Mean PSNR in decibels and mean SSIM, on each benchmark set.
+        use: What it is for, in a few words.
+        trained: How, as training/presets.py tells it.
+    """
+
+    name: str
+    builder: str
+    arguments: dict[str, Any]
+    file: str
+    sha256: str
+    parameters: int
+    multiply_accumulates: int
+    measured: dict[str, list[float]]
+    use: str = ""
+    trained: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def scale(self) -> int:
+        """Upscaling factor."""
+        return self.arguments["scale"]
+
+
+def presets(folder: Path | None = None) -> list[Preset]:
+    """Reads the index.
+
+    Args:
+        folder: Where `index.json` and the weights lie, by default in the package.
+    """
+    index = json.loads(((folder or FOLDER) / "index.json").read_text())
+    return [Preset(name, **entry) for name, entry in index.items()]
+
+
+def find_preset(name: str | None = None, scale: int | None = None, folder: Path | None = None) -> Preset:
+    """Finds a preset by its name or its scale.
+
+    Args:
+        name: Name of the preset; by default `DEFAULT_PRESET`, or the first of that scale.
+        scale: Upscaling factor that the preset must have, if given.
+        folder: As for `presets`.
+
+    Raises:
+        ValueError: If there is none of that name, or it has another scale.
+    """
+    known = presets(folder)
+    if name is not None and name not in {preset.name for preset in known}:
+        names = ", ".join(preset.name for preset in known)
+        raise ValueError(f"`name` must be a preset ({names}), a .keras or a .npz file. Received: name={name!r}")
+    candidates = [preset for preset in known if name in (None, preset.name)]
+    of_scale = [preset for preset in candidates if scale in (None, preset.scale)]
+    if not of_scale:
+        scales = ", ".join(sorted({str(preset.scale) for preset in candidates}))
+        of_what = "a preset" if name is None else f"{name!r}"
+        raise ValueError(f"`scale` must be that of {of_what} ({scales}). Received: scale={scale!r}")
+    return next((preset for preset in of_scale if preset.name == DEFAULT_PRESET), of_scale[0])
+
+
+def choose_model(name: str | None = None, scale: int | None = None, *, exported: bool = False) -> str:
+    """Checks, without Keras, a model that is asked for: by the name of its preset, its scale or its file.
+
+    Args:
+        name: Name of a preset, or path of a `.keras` or `.npz` file.
+        scale: Upscaling factor, which picks the preset.
+        exported: Whether `name` may also be the path of a `.tflite` file.
+
+    Returns:
+        Name of a preset, or the path that `name` is, for `keras_lisr.zoo.load_model` and, if it ends in `.tflite`,
+        `keras_lisr.litert.LiteRTUpscaler`.
+
+    Raises:
+        ValueError: If there is no such preset, scale or file.
+    """
+    suffixes = (".keras", ".npz", LITERT) if exported else (".keras", ".npz")
+    if name is None or not name.endswith(suffixes):
+        return find_preset(name, scale).name
+    path = Path(name)
+    if not path.is_file():
+        raise ValueError(f"`model` must be an existing file. Received: model={name!r}")
+    if path.suffix == LITERT:
+        with path.open("rb") as file:
+            right = file.read(8)[4:] == b"TFL3"
+    else:
+        right = zipfile.is_zipfile(path)
+    if not right:
+        *most, last = suffixes
+        raise ValueError(
+            f"`model` must be a {', '.join(most)} or {last} file. Received: model={name!r} (its content is another)"
+        )
+    return name
+
+
+def write_index(entries: list[Preset], folder: Path | None = None) -> None:
+    """Writes the index.
+
+    Args:
+        entries: All presets, in the order in which they are listed.
+        folder: As for `presets`.
+    """
+    index = {preset.name: {key: value for key, value in vars(preset).items() if key != "name"} for preset in entries}
+    ((folder or FOLDER) / "index.json").write_text(json.dumps(index, indent=2) + "\n")

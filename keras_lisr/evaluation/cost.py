@@ -1,0 +1,62 @@
+"""Parameters and multiply-accumulates, the two costs that every paper of the field states."""
+
+import math
+from fractions import Fraction
+
+import keras
+
+from keras_lisr.graph.calls import calls
+from keras_lisr.layers.approximate_self_attention import ApproximateSelfAttention
+from keras_lisr.layers.channel_attention import ChannelAttention
+from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
+
+# Pixels, for each pixel of the features, on which the convolutions of enhanced spatial attention work.
+SPATIAL_ATTENTION_PIXELS = {"stride": Fraction(1, 4)} | {f"coarse_{i}": Fraction(1, 36) for i in (1, 2, 3)}
+
+
+def parameters(model: keras.Model) -> int:
+    """Number of trainable parameters; the moving statistics of batch normalization are not among them."""
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
+
+
+def multiply_accumulates(model: keras.Model, height: int = 720, width: int = 1280) -> int:
+    """Multiplications with a following addition that one picture takes.
+
+    Counted are convolutions: plain, grouped, depthwise, pointwise and transposed ones, those inside the attention
+    layers included. Not counted, as in the papers, are biases, normalization, activations, sums and products of
+    features, resizing with fixed weights, and the gates of channel attention, which are computed once a picture.
+
+    Args:
+        model: Functional model with one input and one output.
+        height: Height of the super-resolved picture, in pixels.
+        width: Its width.
+
+    Raises:
+        ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
+
+    Example:
+
+    >>> from keras_lisr.zoo import fsrcnn
+    >>> multiply_accumulates(fsrcnn(scale=4))
+    2011392000
+    """
+    per_low_resolution_pixel = Fraction(0)
+    for call in calls(model):
+        # A transposed convolution spreads the pixels of its input.
+        is_transposed = isinstance(call.operation, keras.layers.Conv2DTranspose)
+        resolution = call.input_resolution if is_transposed else call.output_resolution
+        per_low_resolution_pixel += multiply_accumulates_per_pixel(call.operation) * resolution**2
+    return round(per_low_resolution_pixel * height * width / call.output_resolution**2)
+
+
+def multiply_accumulates_per_pixel(operation: keras.Operation) -> Fraction | int:
+    """Every kernel is applied once to each pixel, but in the attention layers that work on a smaller grid."""
+    if isinstance(operation, ChannelAttention):
+        return 0
+    weights = getattr(operation, "weights", ())
+    kernels = {weight.path.split("/")[-2]: math.prod(weight.shape) for weight in weights if weight.name == "kernel"}
+    if isinstance(operation, ApproximateSelfAttention):
+        return Fraction(sum(kernels.values()), operation.pool_size**2)
+    if isinstance(operation, EnhancedSpatialAttention):
+        return sum(SPATIAL_ATTENTION_PIXELS.get(name, 1) * size for name, size in kernels.items())
+    return sum(kernels.values())

@@ -1,0 +1,201 @@
+"""The JSON beside an exported file: what the file takes and returns, and what was measured of it."""
+
+import hashlib
+import json
+import math
+import reprlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_lisr.basics.whole_files import reason, written_whole
+from keras_lisr.litert.network import DTYPES
+from keras_lisr.tiling.traits import Traits
+
+FORMATS = ("litert", "saved_model", "onnx", "openvino")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sidecar:
+    """What is known of an exported file, in plain numbers and words that JSON can hold.
+
+    Args:
+        format: "litert", "saved_model", "onnx" or "openvino".
+        file: Name of the file, without its folder.
+        sha256: What `checksum` returns for it.
+        bytes: What `size` returns for it.
+        network: Name of the architecture, such as "imdn".
+        scale: Upscaling factor.
+        quantize: "none", "float16", "dynamic" or "int8".
+        shape: Height and width of a file for one size; None if it takes any.
+        input: What goes in: `name`, `dtype`, `layout` ("NHWC"), `colour` ("RGB") and `range` (0 to 255 for uint8, where
+            a picture's bytes go in as they are, else 0 to 1). For integers also `scale` and `zero_point`, with
+            value in [0, 1] = scale * (integer - zero_point). `LiteRTNetwork.input` is that of a LiteRT file.
+        output: Likewise for what comes out.
+        halo: Pixels that an exact tile needs around it; None for a network that pools over the picture.
+        smallest_side: Pixels that a picture needs on each side.
+        protocol: How the PSNR was measured, in words; empty if it was not.
+        psnr: By the benchmark set's name, as `{"Set5": {"float": 31.66, "file": 31.52, "images": 5}}`.
+        verification: What was measured when the file was written.
+        versions: Of the libraries that wrote it.
+    """
+
+    format: str
+    file: str
+    sha256: str
+    bytes: int
+    network: str
+    scale: int
+    quantize: str
+    shape: tuple[int, int] | None
+    input: dict[str, Any]
+    output: dict[str, Any]
+    halo: int | None
+    smallest_side: int
+    protocol: str
+    psnr: dict[str, dict[str, float]]
+    verification: dict[str, Any]
+    versions: dict[str, str]
+
+    @property
+    def traits(self) -> Traits:
+        """What tiles have to know of the network."""
+        return Traits(self.scale, self.halo, self.smallest_side)
+
+
+def sidecar_path(path: str | Path) -> Path:
+    """Where the sidecar of an exported file or folder lies: `.json` is appended to its name."""
+    path = Path(path)
+    return path.with_name(f"{path.name}.json")
+
+
+def write_sidecar(sidecar: Sidecar, path: str | Path) -> Path:
+    """Writes the sidecar of an exported file.
+
+    Args:
+        sidecar: What is to be written.
+        path: The exported file, which need not be there yet.
+
+    Returns:
+        Where the sidecar lies.
+
+    Raises:
+        ValueError: If a number is infinite or none, which JSON does not know.
+        OSError: If it cannot be written.
+    """
+    content = json.dumps(asdict(sidecar), indent=2, allow_nan=False) + "\n"
+    with written_whole(sidecar_path(path)) as partial:
+        partial.write_text(content, encoding="utf-8")
+    return sidecar_path(path)
+
+
+def read_sidecar(path: str | Path) -> Sidecar:
+    """Reads the sidecar of an exported file, and checks that it is this file's.
+
+    Args:
+        path: The exported file.
+
+    Raises:
+        ValueError: If there is no such file or no sidecar, the sidecar is not one, or the file is another than the one
+            that it was written for.
+    """
+    path = Path(path).resolve()  # Beside what a link points to.
+    if not path.exists():
+        raise ValueError(f"`path` must be an existing file. Received: path={str(path)!r}")
+    beside = sidecar_path(path)
+    try:
+        content = json.loads(beside.read_text(encoding="utf-8"))
+        shape = content["shape"] and tuple(content["shape"])
+        sidecar = Sidecar(**content | {"shape": shape})
+        check_fields(sidecar)
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"`path` must have a sidecar beside it, which `keras-lisr export` writes. Received: path={str(path)!r} "
+            f"(there is no {beside.name})"
+        ) from error
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:  # Of JSON, and of other fields.
+        raise ValueError(
+            f"`path` must have a sidecar that `keras-lisr export` of this version wrote. Received: path={str(path)!r} "
+            f"({beside.name}: {reason(error)})"
+        ) from error
+    if (found := checksum(path)) != sidecar.sha256:
+        raise ValueError(
+            f"`path` must be the file that {beside.name} was written for, with SHA-256 {sidecar.sha256}. "
+            f"Received: path={str(path)!r} with {found}"
+        )
+    return sidecar
+
+
+def is_sidecar(path: Path) -> bool:
+    """Whether a file is a sidecar, of this version or another."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and {"format", "file", "sha256"} <= content.keys()
+
+
+def check_fields(sidecar: Sidecar) -> None:
+    """Checks what was read, as far as something is computed from it.
+
+    Raises:
+        ValueError: If a field is of another kind than it has to be.
+    """
+    right = {
+        "format": sidecar.format in FORMATS,
+        "scale": is_count(sidecar.scale),
+        "shape": sidecar.shape is None
+        or (isinstance(sidecar.shape, tuple) and len(sidecar.shape) == 2 and all(map(is_count, sidecar.shape))),
+        "input": is_tensor(sidecar.input),
+        "output": is_tensor(sidecar.output),
+        "halo": sidecar.halo is None or (type(sidecar.halo) is int and sidecar.halo >= 0),
+        "smallest_side": is_count(sidecar.smallest_side),
+    }
+    for name, is_right in right.items():
+        if not is_right:
+            raise ValueError(f"its {name} is {reprlib.repr(getattr(sidecar, name))}")
+
+
+def is_count(value: Any) -> bool:
+    """Whether something is a positive integer."""
+    return type(value) is int and value > 0
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether something says enough of a tensor to make it of a picture's bytes, or these of it."""
+    if not isinstance(value, dict) or value.get("dtype") not in DTYPES:
+        return False
+    scale, zero_point = value.get("scale"), value.get("zero_point")
+    return value["dtype"] == "float32" or (
+        isinstance(scale, int | float) and 0 < scale < math.inf and type(zero_point) is int
+    )
+
+
+def checksum(path: str | Path) -> str:
+    """SHA-256 of an exported file; for OpenVINO, of the `.xml` and its `.bin` put together.
+
+    For a folder, that of its files' own: of a line with the checksum and the relative path of each, in the order of
+    the paths, as `sha256sum` prints them.
+    """
+    path = Path(path)
+    content = hashlib.sha256()
+    for file in files_of(path):
+        if path.is_dir():
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            content.update(f"{digest}  {file.relative_to(path).as_posix()}\n".encode())
+        else:
+            content.update(file.read_bytes())
+    return content.hexdigest()
+
+
+def size(path: str | Path) -> int:
+    """Bytes of an exported file, with the weights beside an `.xml`, or of all files in a folder."""
+    return sum(file.stat().st_size for file in files_of(Path(path)))
+
+
+def files_of(path: Path) -> list[Path]:
+    """What an exported file consists of: those in a folder and below it, sorted, or an `.xml` and its `.bin`."""
+    if path.is_dir():
+        return sorted((file for file in path.rglob("*") if file.is_file()), key=lambda file: file.as_posix())
+    weights = path.with_suffix(".bin")
+    return [path, weights] if path.suffix == ".xml" and weights.is_file() else [path]

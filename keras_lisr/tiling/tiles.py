@@ -1,0 +1,209 @@
+"""Pictures in tiles: where they lie, how large they may be, and how their results are put together."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_lisr.tiling.rows import Progress, Rows
+
+DEFAULT_MEMORY = 2**30
+# A band of the result is made while the one before is still in use, and either may be copied to be handed on.
+BANDS_AT_ONCE = 4
+
+
+class Window(NamedTuple):
+    """A stretch of one side of a picture that a network sees at once.
+
+    Args:
+        start: First pixel.
+        cut: First pixel whose result is kept; the kept stretch ends where the next window's begins.
+    """
+
+    start: int
+    cut: int
+
+
+def windows(side: int, tile: int, halo: int, fixed: bool = False) -> tuple[int, list[Window]]:
+    """Divides one side of a picture into windows of one length, evenly and as few as possible.
+
+    Neighbours overlap by at least twice the halo, so that every kept pixel has `halo` pixels of the picture around it,
+    or the picture's own border.
+
+    Args:
+        side: Pixels along the side.
+        tile: Pixels, at most, by which a window moves on.
+        halo: Pixels on each side of an inner tile that only give context.
+        fixed: Whether a window has exactly `tile + 2 * halo` pixels, which `side` must have too, instead of at most.
+
+    Returns:
+        The windows' length and the windows from first to last.
+
+    Example:
+
+    >>> windows(100, tile=50, halo=4)
+    (54, [Window(start=0, cut=0), Window(start=46, cut=50)])
+    >>> windows(100, tile=50, halo=4, fixed=True)
+    (58, [Window(start=0, cut=0), Window(start=42, cut=50)])
+    """
+    longest = tile + 2 * halo
+    if side <= longest:
+        return side, [Window(0, 0)]
+    count = math.ceil((side - 2 * halo) / tile)
+    stride = math.ceil((side - 2 * halo) / count)
+    length = longest if fixed else stride + 2 * halo
+    return length, [Window(min(i * stride, side - length), i * stride + halo if i else 0) for i in range(count)]
+
+
+def pixels_in_windows(height: int, width: int, tile: tuple[int, int], halo: int, fixed: bool = False) -> int:
+    """Pixels of all windows of a picture together, which a network computes; the arguments are those of `windows`."""
+    divided = (windows(side, length, halo, fixed) for side, length in zip((height, width), tile, strict=True))
+    return math.prod(length * len(found) for length, found in divided)
+
+
+def bands_in_tiles(
+    upscale: Callable[[np.ndarray], np.ndarray],
+    image: Rows,
+    *,
+    scale: int,
+    tile: int | tuple[int, int],
+    halo: int,
+    fixed: bool = False,
+    blend: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[np.ndarray]:
+    """Upscales a picture window by window, of which it sees one row of windows at a time.
+
+    Args:
+        upscale: Function from a window, `(1, height, width, channels)`, to the window `scale` times as large, of one
+            type.
+        image: `(height, width, channels)`.
+        scale: Integer upscaling factor.
+        tile: Pixels, at most, by which a window moves on; height and width if they differ.
+        halo: Pixels on each side of an inner tile that only give context.
+        fixed: Whether `upscale` takes windows of `tile + 2 * halo` pixels only; the image has at least as many.
+        blend: Whether neighbours fade into one another over twice the halo instead of meeting at a cut.
+        progress: Called with the number of finished windows and that of all, first with none finished.
+
+    Yields:
+        Finished rows of the result from top to bottom, `(rows, width * scale, channels)`, of the type of `image`.
+    """
+    height, width, channels = image.shape
+    tile_height, tile_width = tile if isinstance(tile, tuple) else (tile, tile)
+    window_height, rows = windows(height, tile_height, halo, fixed)
+    window_width, columns = windows(width, tile_width, halo, fixed)
+    fade = halo * scale if blend else 0
+    total = len(rows) * len(columns)
+    unfinished = np.empty((0, width * scale, channels), image.dtype)
+    # Windows are joined to a band as wide as the picture, and bands to the picture: only so do corners blend evenly.
+    for i, (top, top_cut) in enumerate(rows):
+        strip = image[top : top + window_height]
+        # Of the windows' rows, those from `first` on are not finished yet, and those from `last` on will not be.
+        first = (top_cut - top) * scale - (fade if i else 0)
+        last = (rows[i + 1].cut - top) * scale - fade if i + 1 < len(rows) else window_height * scale
+        band = np.empty((min(last + 2 * fade, window_height * scale) - first, width * scale, channels), image.dtype)
+        for j, (left, left_cut) in enumerate(columns):
+            if progress:
+                progress(i * len(columns) + j, total)
+            window = upscale(strip[None, :, left : left + window_width])[0, first : first + len(band)]
+            _join(band.swapaxes(0, 1), window.swapaxes(0, 1), left * scale, left_cut * scale, fade)
+        if i and fade:
+            band[: 2 * fade] = _faded(unfinished, band[: 2 * fade])
+        if progress and i + 1 == len(rows):
+            progress(total, total)
+        yield band[: last - first]
+        unfinished = band[last - first :]
+
+
+def _join(target: np.ndarray, source: np.ndarray, start: int, cut: int, fade: int) -> None:
+    """Writes `source`, which begins at row `start` of `target`, into `target` from row `cut` on.
+
+    With `fade`, the rows that far on either side of the cut go over linearly from what was there.
+    """
+    if cut and fade:
+        around = target[cut - fade : cut + fade]
+        around[:] = _faded(around, source[cut - fade - start : cut + fade - start])
+        cut += fade
+    target[cut : start + len(source)] = source[cut - start :]
+
+
+def _faded(before: np.ndarray, entering: np.ndarray) -> np.ndarray:
+    """Rows that go over linearly from what was there to what enters."""
+    weights = (np.arange(len(entering), dtype=np.float32)[:, None, None] + 0.5) / len(entering)
+    mixed = before * (1 - weights) + entering * weights
+    return np.rint(mixed) if entering.dtype.kind == "u" else mixed
+
+
+def tile_for_pixels(pixels: float, halo: int, height: int, width: int) -> int:
+    """The largest tile whose window holds no more than so many pixels.
+
+    Args:
+        pixels: Most pixels of a window.
+        halo: Pixels on each side of a tile that only give context.
+        height: Pixels of the picture.
+        width: Pixels of the picture.
+
+    Returns:
+        Side of the tile; that of the whole picture if it fits, and less than 1 if the halo alone does not.
+    """
+    return max(height, width) if height * width <= pixels else math.isqrt(int(pixels)) - 2 * halo
+
+
+def tile_for_memory(memory: int, pixel_memory: int, row_memory: int, halo: int, height: int, width: int) -> int:
+    """The largest tile that takes no more than about so much memory.
+
+    Args:
+        memory: Bytes for a window and for the bands of the result.
+        pixel_memory: Bytes that each pixel of a window takes.
+        row_memory: Bytes that each row of a window takes, for the bands, which are as wide as the picture.
+        halo: Pixels on each side of a tile that only give context.
+        height: Pixels of the picture.
+        width: Pixels of the picture.
+
+    Returns:
+        As `tile_for_pixels`, but never less than the halo, whatever the memory: with that, the network computes every
+        pixel nine times, and with less, many times more.
+    """
+    if height * (width * pixel_memory + row_memory) <= memory:
+        return max(height, width)
+    # The largest side with pixel_memory * side^2 + row_memory * side <= memory.
+    side = (math.isqrt(row_memory**2 + 4 * pixel_memory * memory) - row_memory) // (2 * pixel_memory)
+    return max(1, halo, side - 2 * halo)
+
+
+def row_memory(width: int, scale: int, dtype: Any) -> int:
+    """Bytes of the bands of a result for each row of a window, in a picture so many pixels wide."""
+    return BANDS_AT_ONCE * 3 * np.dtype(dtype).itemsize * width * scale**2
+
+
+def check_tile(tile: int | None) -> None:
+    """Checks the side of a tile that is asked for.
+
+    Raises:
+        ValueError: If it is no positive integer.
+    """
+    if tile is not None and (not isinstance(tile, int) or tile < 1):
+        raise ValueError(f"`tile` must be a positive integer or None. Received: tile={tile!r}")
+
+
+def check_image(image: Rows, smallest_side: int = 1) -> None:
+    """Checks a picture that is to be upscaled.
+
+    Args:
+        image: What must be uint8 or uint16 RGB, `(height, width, 3)`.
+        smallest_side: Pixels that the network needs on each side.
+
+    Raises:
+        ValueError: If `image` has another type or shape, no pixels, or fewer than the network needs.
+    """
+    if image.dtype not in (np.uint8, np.uint16) or len(image.shape) != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ValueError(
+            "`image` must be a uint8 or uint16 array (height, width, 3). "
+            f"Received: image.dtype={image.dtype}, image.shape={image.shape}"
+        )
+    if min(image.shape[:2]) < smallest_side:
+        raise ValueError(
+            f"`image` must be at least {smallest_side} pixels on each side for this network. "
+            f"Received: image.shape={image.shape}"
+        )

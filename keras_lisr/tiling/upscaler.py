@@ -1,0 +1,144 @@
+"""What Keras's upscaler and LiteRT's have in common: tiles, and the picture that these make."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from keras_lisr.tiling.rows import Progress, Rows, whole
+from keras_lisr.tiling.tiles import (
+    bands_in_tiles,
+    check_image,
+    check_tile,
+    pixels_in_windows,
+    row_memory,
+    tile_for_memory,
+    tile_for_pixels,
+    windows,
+)
+from keras_lisr.tiling.traits import Traits
+
+
+class TiledUpscaler:
+    """Enlarges RGB in tiles. Its subclasses run the network: `keras_lisr.inference.Upscaler` and `LiteRTUpscaler`.
+
+    Args:
+        traits: What the network does to the grid of pixels.
+        tile: Side of a tile, at most, in low-resolution pixels and without the halo; by default, the whole picture
+            where it fits into `memory`, and else the largest tile that does.
+        memory: Bytes that tiles may take, approximately, and the rows of the result that they make.
+        most_pixels: Pixels of a window, at most, where the halo leaves room.
+
+    Raises:
+        ValueError: If `tile` is not a positive integer.
+    """
+
+    shape: tuple[int, int] | None = None
+    """Height and width of the only windows that the network takes, None if it takes any."""
+
+    def __init__(self, traits: Traits, *, tile: int | None, memory: int, most_pixels: float = math.inf):
+        check_tile(tile)
+        self.traits = traits
+        self.tile = tile
+        self.memory = memory
+        self._most_pixels = most_pixels
+
+    @property
+    def scale(self) -> int:
+        """Upscaling factor."""
+        return self.traits.scale
+
+    @property
+    def halo(self) -> int:
+        """Pixels around each tile that only give context."""
+        return self.traits.halo
+
+    @property
+    def exact(self) -> bool:
+        """Whether tiles make the picture that the network makes of the whole at once."""
+        return self.traits.exact
+
+    @property
+    def smallest_side(self) -> int:
+        """Pixels that a picture needs on each side."""
+        return self.traits.smallest_side
+
+    def __call__(self, image: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        """Upscales a picture.
+
+        Args:
+            image: uint8 or uint16 RGB, `(height, width, 3)`.
+            progress: Called with the number of finished tiles and that of all.
+
+        Returns:
+            RGB of the same type, `(height * scale, width * scale, 3)`.
+
+        Raises:
+            ValueError: As `bands`.
+        """
+        bands = self.bands(image, progress)
+        return whole(bands, (image.shape[0] * self.scale, image.shape[1] * self.scale, 3), image.dtype)
+
+    def bands(self, image: Rows, progress: Progress | None = None) -> Iterator[np.ndarray]:
+        """Upscales a picture of which neither the rows nor the result's need be in memory at once.
+
+        Args:
+            image: uint8 or uint16 RGB, `(height, width, 3)`, of which some rows at a time are asked for.
+            progress: Called with the number of finished tiles and that of all.
+
+        Returns:
+            Finished rows of the result from top to bottom, `(rows, width * scale, 3)`, of the same type; together, they
+            are what `__call__` returns.
+
+        Raises:
+            ValueError: If `image` has another type or shape, no pixels, or fewer than a layer of the network needs.
+        """
+        check_image(image, self.smallest_side)
+        height, width, _ = image.shape
+        dtype = np.dtype(image.dtype)
+        return bands_in_tiles(
+            lambda window: self._run(window, dtype),
+            image,
+            scale=self.scale,
+            tile=self._tile(height, width, dtype),
+            halo=self.halo,
+            fixed=self.shape is not None,
+            blend=not self.exact,
+            progress=progress,
+        )
+
+    def count_tiles(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
+        """Number of tiles in which a picture of that size is upscaled; a single one is the whole picture."""
+        sides = zip((height, width), self._tile(height, width, dtype), strict=True)
+        return math.prod(len(windows(side, tile, self.halo)[1]) for side, tile in sides)
+
+    def count_pixels(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
+        """Number of pixels that are computed for a picture of that size, with those around each tile."""
+        return pixels_in_windows(
+            height, width, self._tile(height, width, dtype), self.halo, fixed=self.shape is not None
+        )
+
+    def _run(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """A window, `(1, height, width, 3)`, `scale` times as large, of one type."""
+        raise NotImplementedError
+
+    def _pixel_memory(self, dtype: DTypeLike) -> int:
+        """Bytes that the network takes for each pixel of a window."""
+        raise NotImplementedError
+
+    def _tile(self, height: int, width: int, dtype: DTypeLike) -> tuple[int, int]:
+        """Height and width of the tiles for a picture of that size."""
+        if self.shape is not None:
+            return self.shape[0] - 2 * self.halo, self.shape[1] - 2 * self.halo
+        tile = self.tile or tile_for_memory(
+            self.memory,
+            self._pixel_memory(dtype),
+            row_memory(width, self.scale, dtype),
+            self.halo,
+            height,
+            width,
+        )
+        quick = tile_for_pixels(self._most_pixels, self.halo, height, width)
+        tile = min(tile, quick) if quick >= 1 else tile
+        return tile, tile

@@ -1,0 +1,221 @@
+import numpy as np
+import pytest
+from litert_files import describe
+
+from keras_lisr.inference import Upscaler
+from keras_lisr.litert import LiteRTNetwork, LiteRTUpscaler
+from keras_lisr.litert.sidecar import sidecar_path
+from keras_lisr.litert.upscaler import numbers_of_pixels, pixels_of_numbers
+from keras_lisr.tiling.rows import Stream
+
+
+def by_keras(model, image, **options):
+    return Upscaler(model, precision="float32", **options)(image)
+
+
+def assert_equal(bytes_, others):
+    """Equal but for floats on the edge between two bytes, which fall to either side."""
+    difference = np.abs(bytes_.astype(int) - others)
+    assert bytes_.dtype == np.uint8
+    assert difference.max() <= 1 and (difference > 0).mean() < 1e-3
+
+
+def copy_of(file, folder, model, **changes):
+    copy = folder / file.name
+    copy.write_bytes(file.read_bytes())
+    describe(copy, model, **changes)
+    return copy
+
+
+def test_upscales_as_keras_does(networks, litert_file, image):
+    upscaler = LiteRTUpscaler(litert_file("any"))
+    assert (upscaler.scale, upscaler.halo, upscaler.exact, upscaler.shape) == (2, 6, True, None)
+    for picture in (image, image[:1, :1], image[:30, 1:2], image):
+        assert upscaler.count_tiles(*picture.shape[:2]) == 1
+        assert_equal(upscaler(picture), by_keras(networks["exact"], picture))
+
+
+def test_tiles_give_the_bytes_of_the_whole_picture(litert_file, image):
+    whole, tiled = LiteRTUpscaler(litert_file("any")), LiteRTUpscaler(litert_file("any"), tile=9, threads=1)
+    assert tiled.count_tiles(*image.shape[:2]) == 4 * 5
+    np.testing.assert_array_equal(tiled(image), whole(image))
+
+
+def test_the_halo_is_that_of_the_sidecar(networks, litert_file, image, tmp_path):
+    file = copy_of(litert_file("any"), tmp_path, networks["exact"], halo=1)
+    upscaler = LiteRTUpscaler(file, tile=9)
+    assert upscaler.halo == 1
+    assert (upscaler(image) != by_keras(networks["exact"], image)).any()
+
+
+@pytest.mark.parametrize(("height", "width"), [(24, 32), (24, 53), (40, 32), (40, 53), (25, 33)])
+def test_windows_of_one_size_give_the_bytes_of_the_whole_picture(networks, litert_file, image, height, width):
+    upscaler = LiteRTUpscaler(litert_file("static"))
+    assert upscaler.shape == (24, 32)
+    assert (upscaler.count_tiles(height, width) == 1) == ((height, width) == (24, 32))
+    assert not upscaler.fills_up(height, width)
+    assert_equal(upscaler(image[:height, :width]), by_keras(networks["exact"], image[:height, :width]))
+
+
+@pytest.mark.parametrize(("height", "width"), [(20, 30), (23, 32), (24, 9), (13, 53), (40, 20)])
+def test_a_picture_smaller_than_the_file_is_filled_up_with_its_reflection(networks, litert_file, image, height, width):
+    upscaler = LiteRTUpscaler(litert_file("static"))
+    picture = image[:height, :width]
+    missing = [(0, max(0, 24 - height)), (0, max(0, 32 - width)), (0, 0)]
+    result = upscaler(picture)
+    assert upscaler.fills_up(height, width)
+    assert result.shape == (2 * height, 2 * width, 3)
+    filled_up = by_keras(networks["exact"], np.pad(picture, missing, mode="reflect"))
+    assert_equal(result, filled_up[: 2 * height, : 2 * width])
+
+    differs = (np.abs(result.astype(int) - by_keras(networks["exact"], picture)) > 1).any(axis=2)
+    rows = 2 * (height - upscaler.halo * (height < 24))
+    columns = 2 * (width - upscaler.halo * (width < 32))
+    assert differs.any()
+    assert not differs[:rows, :columns].any()
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 3)])
+def test_the_smallest_pictures_are_filled_up_too(litert_file, image, height, width):
+    assert LiteRTUpscaler(litert_file("static"))(image[:height, :width]).shape == (2 * height, 2 * width, 3)
+
+
+def test_a_file_too_small_for_tiles_takes_its_own_size(networks, litert_file, image, tmp_path):
+    file = copy_of(litert_file("static"), tmp_path, networks["exact"], halo=12)
+    upscaler = LiteRTUpscaler(file)
+    assert upscaler(image[:24, :32]).shape == (48, 64, 3)
+    assert upscaler(image[:20]).shape == (40, 106, 3)
+    with pytest.raises(ValueError, match="at most 32 x 24 pixels for this file, .* needs 12 pixels .*: 53 x 40 pixels"):
+        upscaler(image)
+
+
+def test_pooling_over_the_picture_is_blended_and_says_so(networks, litert_file, image):
+    upscaler = LiteRTUpscaler(litert_file("pooling"), tile=10)
+    assert (upscaler.exact, upscaler.halo) == (False, 16)
+    assert upscaler.count_tiles(*image.shape[:2]) > 1
+    assert_equal(upscaler(image), by_keras(networks["pooling"], image, tile=10))
+    assert_equal(LiteRTUpscaler(litert_file("pooling"))(image), by_keras(networks["pooling"], image))
+
+
+@pytest.mark.parametrize("io", ["uint8", "int8"])
+def test_integers_are_quantized_as_the_sidecar_says(networks, litert_file, image, io):
+    upscaler = LiteRTUpscaler(litert_file(io))
+    network = LiteRTNetwork(litert_file(io))
+    zero_point = -128 if io == "int8" else 0
+    integers = network((image.astype(int) + zero_point).astype(io)[None])[0]
+    values = network.output["scale"] * (integers.astype(np.float64) - network.output["zero_point"])
+    np.testing.assert_array_equal(upscaler(image), np.floor(values.clip(0, 1) * 255 + 0.5))
+    error = upscaler(image).astype(int) - by_keras(networks["exact"], image)
+    assert np.abs(error).mean() < 1
+    upscaler.tile = 9
+    np.testing.assert_array_equal(upscaler(image), LiteRTUpscaler(litert_file(io))(image))
+
+
+def test_bytes_pass_integers_of_their_own_scale_unchanged():
+    every = np.arange(256, dtype=np.uint8)
+    for scale in (1 / 255, float(np.float32(1 / 255)), 0.00392156885936856):
+        for dtype, zero_point in (("uint8", 0), ("int8", -128)):
+            tensor = {"dtype": dtype, "scale": scale, "zero_point": zero_point}
+            integers = numbers_of_pixels(tensor)
+            assert integers.dtype == dtype
+            np.testing.assert_array_equal(integers.astype(int), every.astype(int) + zero_point)
+            np.testing.assert_array_equal(pixels_of_numbers(integers, tensor), every)
+
+
+def test_16_bits_are_upscaled_as_keras_does(networks, litert_file, image):
+    picture = image.astype(np.uint16) * 257
+    for name, tile in (("any", None), ("any", 9), ("static", None)):
+        result = LiteRTUpscaler(litert_file(name), tile=tile)(picture)
+        assert result.dtype == np.uint16
+        assert np.abs(result.astype(int) - by_keras(networks["exact"], picture)).max() <= 1
+
+
+def test_values_of_16_bits_pass_floats_unchanged():
+    every = np.arange(2**16, dtype=np.uint16)
+    floats = numbers_of_pixels({"dtype": "float32"}, np.uint16)
+    np.testing.assert_array_equal(pixels_of_numbers(floats, {}, np.uint16), every)
+
+
+@pytest.mark.parametrize("io", ["uint8", "int8"])
+def test_16_bits_are_refused_by_a_file_of_bytes(litert_file, image, io):
+    with pytest.raises(ValueError, match=f"must have 8 bits for this file, which takes {io} and returns {io}. Rec"):
+        LiteRTUpscaler(litert_file(io))(image.astype(np.uint16))
+
+
+@pytest.mark.parametrize("name", ["any", "static"])
+@pytest.mark.parametrize(("height", "width"), [(40, 53), (20, 53), (40, 20), (10, 9)])
+def test_bands_are_the_rows_of_the_whole_picture(litert_file, image, name, height, width):
+    picture = image[:height, :width]
+    upscaler = LiteRTUpscaler(litert_file(name), tile=9 if name == "any" else None)
+    bands = upscaler.bands(Stream((row[None] for row in picture), picture.shape, picture.dtype))
+    np.testing.assert_array_equal(np.concatenate(list(bands)), upscaler(picture))
+
+
+def test_integers_end_where_their_type_ends():
+    tensor = {"dtype": "int8", "scale": 0.5 / 255, "zero_point": 0}
+    np.testing.assert_array_equal(numbers_of_pixels(tensor)[[0, 1, 63, 64, 255]], [0, 2, 126, 127, 127])
+    tensor = {"dtype": "uint8", "scale": 2 / 255, "zero_point": 100}
+    numbers = np.array([[0, 99, 100, 101, 227, 228, 255]], np.uint8)
+    np.testing.assert_array_equal(pixels_of_numbers(numbers, tensor), [[0, 0, 0, 2, 254, 255, 255]])
+
+
+def test_floats_are_clipped_and_rounded_half_up():
+    floats = np.array([-0.1, 0, 0.5 / 255, 1.49 / 255, 2.5 / 255, 1, 1.1], np.float32)
+    result = pixels_of_numbers(floats, {"dtype": "float32"})
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result, [0, 0, 1, 1, 3, 255, 255])
+    every = np.arange(256, dtype=np.uint8)
+    np.testing.assert_array_equal(pixels_of_numbers(numbers_of_pixels({"dtype": "float32"}), {}), every)
+
+
+def test_the_tile_follows_from_memory(litert_file, image):
+    small, large = (LiteRTUpscaler(litert_file("any"), memory=memory) for memory in (2**24, 2**22))
+    assert 1 < small.count_tiles(1000, 2000) < large.count_tiles(1000, 2000)
+    little = LiteRTUpscaler(litert_file("any"), memory=1000)
+    np.testing.assert_array_equal(little(image), small(image))
+
+
+def test_too_few_pixels_for_a_layer_are_refused_where_nothing_is_filled_up(networks, litert_file, image, tmp_path):
+    upscaler = LiteRTUpscaler(copy_of(litert_file("any"), tmp_path, networks["exact"], smallest_side=15))
+    with pytest.raises(ValueError, match=r"at least 15 pixels on each side .* Received: image.shape=\(14, 15, 3\)"):
+        upscaler(image[:14, :15])
+    upscaler = LiteRTUpscaler(copy_of(litert_file("static"), tmp_path, networks["exact"], smallest_side=15))
+    assert upscaler(image[:14, :15]).shape == (28, 30, 3)
+
+
+def test_progress_is_told(litert_file, image):
+    seen = []
+    upscaler = LiteRTUpscaler(litert_file("static"))
+    upscaler(image, progress=lambda done, total: seen.append((done, total)))
+    total = upscaler.count_tiles(*image.shape[:2])
+    assert seen == [(i, total) for i in range(total + 1)]
+
+
+def test_a_file_without_its_sidecar_is_refused(litert_file, tmp_path):
+    file = tmp_path / "alone.tflite"
+    file.write_bytes(litert_file("any").read_bytes())
+    with pytest.raises(ValueError, match=r"must have a sidecar beside it, .*alone.tflite' \(there is no alone"):
+        LiteRTUpscaler(file)
+    sidecar_path(file).write_bytes(sidecar_path(litert_file("int8")).read_bytes())
+    with pytest.raises(ValueError, match="`path` must be the file that alone.tflite.json was written for, "):
+        LiteRTUpscaler(file)
+
+
+def test_wrong_arguments_are_refused(litert_file, image):
+    with pytest.raises(ValueError, match="`tile` must be a positive integer or None. Received: tile=0"):
+        LiteRTUpscaler(litert_file("any"), tile=0)
+    with pytest.raises(ValueError, match="`tile` must be None for a file for 32 x 24 pixels. Received: tile=9"):
+        LiteRTUpscaler(litert_file("static"), tile=9)
+    with pytest.raises(ValueError, match=r"`image` must be a uint8 or uint16 array \(height, width, 3\)"):
+        LiteRTUpscaler(litert_file("any"))(image / 255)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"format": "onnx"}, {"scale": 4}, {"shape": (24, 32)}, {"input": {"dtype": "uint8"}}]
+)
+def test_a_sidecar_that_says_something_else_is_refused(networks, litert_file, tmp_path, changes):
+    if "input" in changes:
+        changes = {"input": {"dtype": "uint8", "scale": 1 / 255, "zero_point": 0}}
+    file = copy_of(litert_file("any"), tmp_path, networks["exact"], **changes)
+    with pytest.raises(ValueError, match=r"sidecar says its format, scale, shape and types as they are, \('litert', 2"):
+        LiteRTUpscaler(file)
