@@ -56,7 +56,7 @@ def main() -> None:
 def stored(folder: Path, images: Sequence[np.ndarray]) -> HeldImages:
     """Images read through maps of their files."""
     items = [Item(str(i), i, lambda image=image: image) for i, image in enumerate(images)]
-    return HeldImages(list(hold_images(items, folder)[0].values()))
+    return HeldImages(list(hold_images(folder.name, items, folder.parent)[0].values()))
 
 
 def forget(folder: Path) -> None:

@@ -38,7 +38,6 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow" if importlib.util.find_spec(
 import keras
 import numpy as np
 
-from keras_lisr.basics.interruption import exit_code_of, raising_on_signals
 from keras_lisr.basics.parser import Parser
 from keras_lisr.basics.preset_index import presets
 from keras_lisr.data import BenchmarkSet, Degradation, ImagePairs, find_benchmark_set
@@ -48,7 +47,7 @@ from keras_lisr.inference import Upscaler
 from keras_lisr.inference.precision import CPUINFO
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import mean_psnr
-from keras_lisr.training.command import Cache, amount, progress_bar, read_data
+from keras_lisr.training.command import amount, progress_bar, read_data, run_program
 from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import from_preset, load_model
 from keras_lisr.zoo.presets import register_preset, save_preset
@@ -168,21 +167,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit code, as that of a recipe.
     """
-    parser = argument_parser()
-    try:
-        with raising_on_signals():
-            flags = parser.parse_args(argv)
-            plans = chosen(flags.only)
-            if not flags.table:
-                train_all(plans, flags)
-    except (FloatingPointError, OSError, ValueError) as error:
-        sys.stderr.write(f"{parser.prog}: error: {' '.join(str(error).split())}\n")
-        return 2
-    except KeyboardInterrupt as interrupt:
-        sys.stderr.write(f"{parser.prog}: stopped; the same command goes on from the last checkpoint\n")
-        return exit_code_of(interrupt)
+    return run_program(argument_parser(), run, argv)
+
+
+def run(flags: argparse.Namespace) -> None:
+    """Does what the flags say."""
+    plans = choose_plans(flags.only)
+    if not flags.table:
+        train_all(plans, flags)
     sys.stdout.write(table(plans, flags.output))
-    return 0
 
 
 def argument_parser() -> Parser:
@@ -200,7 +193,7 @@ def argument_parser() -> Parser:
     return parser
 
 
-def chosen(names: Sequence[str] | None) -> list[Plan]:
+def choose_plans(names: Sequence[str] | None) -> list[Plan]:
     """The plans of these presets, of all by default.
 
     Raises:
@@ -243,7 +236,7 @@ def labelled_data(
 ) -> tuple[ImagePairs, ImagePairs]:
     """Images to train on, with a teacher's labels, and images to validate on; decoded and labelled once for all."""
     folder = output / "cache"
-    training, validation = read_data(data, scale, patch_size, Cache(folder))
+    training, validation = read_data(data, scale, patch_size, folder)
     if teachers is not None:
         teacher = teachers / f"x{scale}.keras"
         training = label_pairs(training, teacher, scale, store=folder / "labels", progress=progress_bar())

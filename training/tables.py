@@ -10,17 +10,16 @@ A cell is trained once for each seed, in a folder of its own; a table that was i
 import argparse
 import dataclasses
 import json
-import math
 import runpy
 import statistics
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import keras
 
-from keras_lisr.basics.interruption import exit_code_of, raising_on_signals
 from keras_lisr.basics.parser import Parser
 from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.data import BenchmarkSet, ImagePairs, find_benchmark_set
@@ -28,7 +27,7 @@ from keras_lisr.evaluation import evaluate, parameters
 from keras_lisr.inference import Upscaler
 from keras_lisr.inference.precision import fast_bfloat16
 from keras_lisr.training import Recipe, fit
-from keras_lisr.training.command import Cache, amount, bytes_of_memory, positive_integer, read_data
+from keras_lisr.training.command import amount, positive_integer, read_data, run_program
 from keras_lisr.zoo import load_model
 
 SCALE = 4
@@ -72,20 +71,7 @@ def main(title: str, cells: Sequence[Cell], argv: Sequence[str] | None = None) -
     Returns:
         Exit code, as that of a recipe.
     """
-    parser = argument_parser(title)
-    try:
-        with raising_on_signals():
-            flags = parser.parse_args(argv)
-            chosen = [cell for cell in cells if any(text in cell.name for text in flags.cells or [""])]
-            table = run(title, chosen, flags)
-    except (FloatingPointError, OSError, ValueError) as error:
-        sys.stderr.write(f"{parser.prog}: error: {' '.join(str(error).split())}\n")
-        return 2
-    except KeyboardInterrupt as interrupt:
-        sys.stderr.write(f"{parser.prog}: stopped; the same command goes on from the cell it was at\n")
-        return exit_code_of(interrupt)
-    sys.stdout.write(table)
-    return 0
+    return run_program(argument_parser(title), partial(run, title, cells), argv)
 
 
 def argument_parser(title: str) -> Parser:
@@ -107,12 +93,13 @@ def argument_parser(title: str) -> Parser:
     return parser
 
 
-def run(title: str, cells: Sequence[Cell], flags: argparse.Namespace) -> str:
-    """Trains and measures what has no result yet, and returns the table as Markdown."""
-    if flags.steps > 1000 and flags.steps % 100:  # Epochs are whole.
-        raise ValueError(f"`steps` must be at most 1000, or a multiple of 100. Received: steps={flags.steps}")
+def run(title: str, cells: Sequence[Cell], flags: argparse.Namespace) -> None:
+    """Trains and measures what has no result yet, and prints the table."""
+    cells = [cell for cell in cells if any(text in cell.name for text in flags.cells or [""])]
     if not cells:
         raise ValueError(f"`cells` must be in the name of a network. Received: cells={flags.cells}")
+    if flags.steps > 1000 and flags.steps % 1000:  # Epochs are whole.
+        raise ValueError(f"`steps` must be at most 1000, or a multiple of it. Received: steps={flags.steps}")
     sets = [BenchmarkSet(find_benchmark_set(name, flags.data_root), SCALE) for name in flags.evaluate]
     if flags.precision == "auto":
         flags.precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
@@ -121,20 +108,16 @@ def run(title: str, cells: Sequence[Cell], flags: argparse.Namespace) -> str:
     runs = [(seed, cell) for seed in range(flags.seeds) for cell in cells]
     missing = [(seed, cell) for seed, cell in runs if not result_file(flags, cell, seed).exists()]
     if missing:
-        cache = Cache(flags.output / "cache", bytes_of_memory() / 2)
-        images, validation = read_data(flags.data, SCALE, flags.patch_size, cache)
+        images, validation = read_data(flags.data, SCALE, flags.patch_size, flags.output / "cache")
         validation = validation.select(validation.names[:VALIDATED])
     for number, (seed, cell) in enumerate(missing, start=1):
         sys.stderr.write(f"[{number} of {len(missing)}] {cell.name}, seed {seed}\n")
         keras.utils.clear_session()
         train(cell, seed, images, validation, flags)
-        with written_whole(result_file(flags, cell, seed)) as partial:
-            partial.write_text("{}")
         keep_measurements(result_file(flags, cell, seed), sets)
     for seed, cell in runs:
-        keep_measurements(result_file(flags, cell, seed), sets)
-    seconds = time_upscaling(cells, sets[0])
-    return markdown(title, cells, sets, seconds, flags)
+        keep_measurements(result_file(flags, cell, seed), sets)  # On sets that are new.
+    sys.stdout.write(markdown(title, cells, sets, time_upscaling(cells, sets[0]), flags))
 
 
 def require_same_settings(output: Path, settings: dict) -> None:
@@ -152,7 +135,7 @@ def result_file(flags: argparse.Namespace, cell: Cell, seed: int) -> Path:
     return flags.output / cell.folder / f"seed_{seed}" / RESULT
 
 
-def train(cell: Cell, seed: int, images: ImagePairs, validation: ImagePairs, flags: argparse.Namespace) -> keras.Model:
+def train(cell: Cell, seed: int, images: ImagePairs, validation: ImagePairs, flags: argparse.Namespace) -> None:
     """Trains one cell, or goes on where that stopped."""
     recipe = dataclasses.replace(
         cell.recipe,
@@ -162,21 +145,12 @@ def train(cell: Cell, seed: int, images: ImagePairs, validation: ImagePairs, fla
         learning_rate=flags.faster * cell.recipe.learning_rate,
     )
     folder = result_file(flags, cell, seed).parent
-    return fit(
-        recipe,
-        images,
-        folder,
-        validation=validation,
-        precision=flags.precision,
-        seed=seed,
-        steps_per_epoch=math.gcd(flags.steps, 1000) if flags.steps > 1000 else flags.steps,
-    )
+    fit(recipe, images, folder, validation=validation, precision=flags.precision, seed=seed)
 
 
 def keep_measurements(file: Path, sets: Sequence[BenchmarkSet]) -> None:
     """Measures a trained network in float32 on those sets on which it has not been measured yet."""
-    result = json.loads(file.read_text())
-    measured = result.get("measured", {})
+    measured = json.loads(file.read_text())["measured"] if file.exists() else {}
     missing = [a_set for a_set in sets if a_set.name not in measured]
     if not missing:
         return

@@ -1,7 +1,6 @@
 """Benchmark sets such as Set5 and Set14: pairs of a low-resolution image and its original."""
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_lisr.data.image_folder import read_rgb
-from keras_lisr.data.image_pairs import PairFiles, crop_to_multiple, find_pairs
-from keras_lisr.data.imresize import imresize
+from keras_lisr.data.image_pairs import PairFiles, find_pairs, read_low_resolution
+from keras_lisr.data.image_store import crop_to_multiple
 
 DATA_ROOT = "KERAS_LISR_DATA"
 
@@ -85,32 +84,14 @@ class BenchmarkSet:
             ValueError: If a file is broken, or a low-resolution image is not of the size that belongs to its original.
         """
         high_resolution = read_rgb(pair.high_resolution)
-        if pair.low_resolution is None:
-            high_resolution = crop_to_multiple(high_resolution, self.scale)
-            low_resolution = imresize(high_resolution, 1 / self.scale)
-        else:
-            low_resolution = read_rgb(pair.low_resolution)
-            height, width = (self.scale * length for length in low_resolution.shape[:2])
-            surplus = high_resolution.shape[0] - height, high_resolution.shape[1] - width
-            if not 0 <= min(surplus) <= max(surplus) < self.scale:
-                raise ValueError(
-                    f"{pair.high_resolution} must be {self.scale} times as large as its low-resolution image. "
-                    f"Received: shapes {low_resolution.shape} and {high_resolution.shape}"
-                )
-            high_resolution = high_resolution[:height, :width]
-        return BenchmarkImage(self._names[pair.name], low_resolution, high_resolution)
+        low_resolution = read_low_resolution(pair.low_resolution, high_resolution, self.scale)
+        name = str(Path(pair.name).with_suffix(""))
+        return BenchmarkImage(name, low_resolution, crop_to_multiple(high_resolution, self.scale))
 
     @cached_property
     def pairs(self) -> list[PairFiles]:
         """The files of each image, in the order of their names."""
         return find_pairs(self.folder, self.scale, part="valid")
-
-    @cached_property
-    def _names(self) -> dict[str, str]:
-        """What each image is called: its file's name, without the suffix unless another has that name."""
-        short = {pair.name: str(Path(pair.name).with_suffix("")) for pair in self.pairs}
-        counts = Counter(short.values())
-        return {name: stem if counts[stem] == 1 else name for name, stem in short.items()}
 
     @property
     def name(self) -> str:

@@ -78,9 +78,9 @@ class Degradation:
         photo = photo.filter(ImageFilter.GaussianBlur(tuple(random.uniform(0, self.blur * scale, size=2))))
         between = random.uniform(*self.resize)
         photo = photo.resize((max(1, round(width * between)), max(1, round(height * between))), random_kernel(random))
-        photo = Image.fromarray(with_noise(np.asarray(photo), random.uniform(0, self.noise), random))
+        photo = Image.fromarray(add_noise(np.asarray(photo), random.uniform(0, self.noise), random))
         photo = photo.resize((width, height), random_kernel(random))
-        return compressed(photo, int(random.integers(self.jpeg_quality, 100, endpoint=True)))
+        return compress(photo, int(random.integers(self.jpeg_quality, 100, endpoint=True)))
 
     def crop(
         self, image: np.ndarray, corner: np.ndarray, size: int, scale: int, random: np.random.Generator
@@ -110,15 +110,15 @@ def random_kernel(random: np.random.Generator) -> Image.Resampling:
     return KERNELS[random.integers(len(KERNELS))]
 
 
-def with_noise(image: np.ndarray, deviation: float, random: np.random.Generator) -> np.ndarray:
+def add_noise(image: np.ndarray, deviation: float, random: np.random.Generator) -> np.ndarray:
     """Adds Gaussian noise to uint8 `(height, width, 3)`, the same or another to each channel."""
     channels = random.choice([1, 3])
     noise = random.standard_normal((*image.shape[:2], channels), np.float32) * np.float32(deviation)
     return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
 
 
-def compressed(image: Image.Image, quality: int) -> np.ndarray:
-    """What JPEG leaves of an image, uint8 `(height, width, 3)`."""
+def compress(image: Image.Image, quality: int) -> np.ndarray:
+    """Leaves what JPEG does of an image, uint8 `(height, width, 3)`."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file))

@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -28,21 +28,11 @@ def image_files(folder: str | Path) -> list[Path]:
     """
     if not Path(folder).is_dir():
         raise ValueError(f"`folder` must be an existing folder. Received: folder={str(folder)!r}")
-    files = sorted(file for file in files_below(Path(folder)) if file.suffix.lower() in SUFFIXES and file.is_file())
+    below = (Path(parent, name) for parent, _, names in os.walk(folder, followlinks=True) for name in names)
+    files = sorted(file for file in below if file.suffix.lower() in SUFFIXES)
     if not files:
         raise ValueError(f"`folder` must hold images ({', '.join(SUFFIXES)}). Received: folder={folder}")
     return files
-
-
-def files_below(folder: Path) -> Iterator[Path]:
-    """What is in a folder and in those below it, linked ones too, each folder once."""
-    seen = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(parent)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        yield from (Path(parent, name) for name in names)
 
 
 def hold_out_photographs(files: Sequence[Name], every: int) -> tuple[list[Name], list[Name]]:
@@ -84,7 +74,8 @@ def read_rgb(file: str | Path) -> np.ndarray:
     """
     try:
         with Image.open(file) as image:
-            if image.mode.startswith(("I", "F")) or any(map(is_deep, image.tile)):
+            # Pillow reads RGB of 16 bits as of 8; its decoder's arguments tell.
+            if image.mode.startswith(("I", "F")) or any(";16" in str(tile.args) for tile in image.tile):
                 raise ValueError(f"mode {image.mode} has more than 8 bits per channel")
             return np.array(image.convert("RGB"))
     except FileNotFoundError:
@@ -98,10 +89,3 @@ def is_grey(file: Path) -> bool:
     """Whether an image is stored without colour."""
     with Image.open(file) as image:
         return image.mode in ("1", "L", "LA")
-
-
-def is_deep(tile: Any) -> bool:
-    """Whether a part of a file holds more than the 8 bits as which Pillow reads RGB: its decoder's arguments tell."""
-    if tile.codec_name.startswith("ppm") and isinstance(tile.args, tuple):
-        return tile.args[-1] > 255  # The value of white.
-    return ";16" in str(tile.args) or tile.codec_name == "SGI16"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from keras_lisr.data.image_folder import image_files, read_rgb
 from keras_lisr.data.image_store import Held, HeldImages, Item, crop_to_multiple, hold_images, open_image
@@ -31,6 +30,7 @@ class ImagePairs:
         high_resolution: Images.
         left_out: Why an image is not among them, by name.
         labels: What a teacher makes of the images of low resolution, see `keras_lisr.training.teacher`.
+        teacher: What it is called.
     """
 
     names: Sequence[str]
@@ -38,6 +38,7 @@ class ImagePairs:
     high_resolution: Sequence[np.ndarray]
     left_out: dict[str, str] = field(default_factory=dict)
     labels: Sequence[np.ndarray] | None = None
+    teacher: str | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -54,6 +55,7 @@ class ImagePairs:
             pick(self.low_resolution, chosen),
             pick(self.high_resolution, chosen),
             labels=None if self.labels is None else pick(self.labels, chosen),
+            teacher=self.teacher,
         )
 
     def fingerprint(self) -> str:
@@ -106,14 +108,14 @@ def read_pairs(
         smallest_side: Height and width, in pixels of the high resolution, below which an image is left out.
         part: As for `find_pairs`.
         store: Folder for those files, made or gone on with; None holds the images in memory.
-        progress: Called with `total` and `desc`, it returns a bar with `update(count)` and `close()`, as `tqdm.tqdm`.
+        progress: Called with what is iterated over, `total` and `desc`, it returns an iterator, as `tqdm.tqdm` does.
 
     Raises:
         ValueError: If no image is left.
         OSError: If a file cannot be written.
     """
     files = find_pairs(folder, scale, part)
-    hold = partial(hold_with_progress, store=store, progress=progress)
+    hold = partial(hold_images, store=store, progress=progress)
     high, left_out = hold("high_resolution", [high_resolution_item(pair) for pair in files])
     readable = [pair for pair in files if pair.name in high]
     low, problems = hold(
@@ -126,7 +128,7 @@ def read_pairs(
             left_out.setdefault(name, f"{width} x {height} pixels, less than {smallest_side}")
     if left_out:
         reasons = [f"{name} ({reason})" for name, reason in left_out.items()]
-        logging.getLogger(__name__).warning("%d of %d images left out: %s", len(left_out), len(files), some(reasons))
+        logging.getLogger(__name__).warning("%d of %d images left out: %s", len(left_out), len(files), shorten(reasons))
     names = [pair.name for pair in files if pair.name not in left_out]
     if not names:
         raise ValueError(
@@ -178,7 +180,7 @@ def find_pairs(folder: str | Path, scale: int, part: str = "train") -> list[Pair
             len(pairs),
             folder,
             scale,
-            some(alone),
+            shorten(alone),
         )
     return [pair._replace(low_resolution=None) for pair in pairs] if alone else pairs
 
@@ -198,21 +200,6 @@ def high_resolution_files(folder: Path, part: str) -> list[tuple[Path, Path]]:
         if top not in others and top not in low:
             files.append((top if top in inside else folder, file))
     return files
-
-
-def bytes_in_memory(folder: str | Path, scale: int, part: str = "train") -> int:
-    """What the images of a folder take decoded, with those of low resolution, by the sizes in their headers."""
-
-    def pixels(file: Path) -> int:
-        try:
-            with Image.open(file) as image:
-                return image.width * image.height
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            return 0  # It will be left out.
-
-    with ThreadPoolExecutor() as threads:
-        files = [file for _, file in high_resolution_files(Path(folder), part)]
-        return round(3 * (1 + 1 / scale**2) * sum(threads.map(pixels, files)))
 
 
 def high_resolution_item(pair: PairFiles) -> Item:
@@ -241,28 +228,11 @@ def read_low_resolution(file: Path | None, high: Held, scale: int) -> np.ndarray
 
 def identity(file: Path) -> list[int]:
     """What tells whether a file has changed: size and time."""
-    try:
-        status = file.stat()
-    except OSError:
-        return []
+    status = file.stat()
     return [status.st_size, status.st_mtime_ns]
 
 
-def hold_with_progress(
-    name: str, items: Sequence[Item], store: Path | None, progress: Callable[..., Any] | None
-) -> tuple[dict[str, Held], dict[str, str]]:
-    """Images in memory, or in the folder `name` of a store."""
-    hold = partial(hold_images, items, store and store / name)
-    if progress is None:
-        return hold()
-    bar = progress(total=len(items), desc=name)
-    try:
-        return hold(done=bar.update)
-    finally:
-        bar.close()
-
-
-def some(texts: Sequence[str]) -> str:
-    """The first few of many."""
+def shorten(texts: Sequence[str]) -> str:
+    """Names the first few of many."""
     more = f", and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
     return ", ".join(texts[:SHOWN]) + more

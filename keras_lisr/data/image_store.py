@@ -68,14 +68,15 @@ class HeldImages(Sequence[np.ndarray]):
 
 
 def hold_images(
-    items: Sequence[Item], folder: Path | None = None, *, done: Callable[[int], Any] = lambda count: None
+    name: str, items: Sequence[Item], store: Path | None = None, progress: Callable[..., Any] | None = None
 ) -> tuple[dict[str, Held], dict[str, str]]:
     """Makes images in parallel, in memory or in a folder, where those that are there already are not made again.
 
     Args:
+        name: What they are together.
         items: The images wanted.
-        folder: Where files go, made if it is absent; memory if not given.
-        done: Called with the number of items that have been finished since the last call.
+        store: Where the folder of that name is, made if it is absent; memory if not given.
+        progress: As for `read_pairs`.
 
     Returns:
         What is held, by name, and why some images could not be made, by name.
@@ -83,18 +84,22 @@ def hold_images(
     Raises:
         OSError: If a file cannot be written; those that were written stay.
     """
-    if folder is not None:
+    folder = None
+    if store is not None:
+        folder = store / name
         folder.mkdir(parents=True, exist_ok=True)
     held: dict[str, Held] = {}
     problems: dict[str, str] = {}
     threads = ThreadPoolExecutor()
     try:
-        for item, made in zip(items, threads.map(partial(make, folder=folder), items), strict=True):
-            if isinstance(made, Exception):
-                problems[item.name] = str(made)
+        made = threads.map(partial(make, folder=folder), items)
+        if progress is not None:
+            made = progress(made, total=len(items), desc=name)
+        for item, image in zip(items, made, strict=True):
+            if isinstance(image, Exception):
+                problems[item.name] = str(image)
             else:
-                held[item.name] = made
-            done(1)
+                held[item.name] = image
     finally:
         threads.shutdown(cancel_futures=True)
     return held, problems

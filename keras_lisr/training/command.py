@@ -13,12 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from keras_lisr.basics.interruption import exit_code_of, raising_on_signals
 from keras_lisr.basics.parser import Parser
 from keras_lisr.basics.preset_index import choose_model
 from keras_lisr.data.degradation import Degradation
 from keras_lisr.data.image_folder import hold_out_photographs
-from keras_lisr.data.image_pairs import ImagePairs, bytes_in_memory, pair_images, read_pairs
+from keras_lisr.data.image_pairs import ImagePairs, pair_images, read_pairs
 from keras_lisr.data.patches import unpack_images
 from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.distribution import SEVERAL_HOSTS
@@ -42,14 +44,27 @@ def main(recipe: Callable[..., Recipe], argv: Sequence[str] | None = None, prog:
         prog: What the command is called in messages, the name of the recipe's file if not given.
 
     Returns:
+        Exit code, as `run_program` says.
+    """
+    return run_program(argument_parser(recipe, prog), partial(run, recipe), argv)
+
+
+def run_program(parser: Parser, run: Callable[[argparse.Namespace], None], argv: Sequence[str] | None = None) -> int:
+    """Runs what can be interrupted and gone on with.
+
+    Args:
+        parser: Of its flags.
+        run: What it does, by the flags.
+        argv: The flags, those of the process if not given.
+
+    Returns:
         Exit code: 0; 1 if the run broke off; 2 if the flags, the images or the folder are no good; 130 after Ctrl-C,
         143 after SIGTERM. One line on standard error says why.
     """
-    parser = argument_parser(recipe, prog)
     exit_code, message = 0, ""
     try:
         with raising_on_signals():
-            run(recipe, parser.parse_args(argv))
+            run(parser.parse_args(argv))
     except (ConnectionError, FloatingPointError) as error:
         exit_code, message = 1, f"error: {error}"
     except (OSError, ValueError) as error:
@@ -72,16 +87,16 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
         changes["degradation"] = Degradation()
     changes = {name: value for name, value in changes.items() if value is not None}
     changed = dataclasses.replace(recipe(**options), **changes)
-    check_files(flags)
+    for model in (flags.start_from, flags.teacher):
+        if model is not None:
+            choose_model(model)  # Before the images are decoded.
     done = max(checkpoints(flags.output / "checkpoints"), default=0)
     if done >= changed.steps and SEVERAL_HOSTS not in os.environ:  # Of several processes all must see that: `fit` asks.
         tell(f"{flags.output} has made its {done} steps; --steps asks for more")
         return
-    if flags.cache is not None:
-        cache = Cache(flags.cache)
-    else:
-        memory = bytes_of_memory() / 2 if flags.memory is None else flags.memory * 2**30
-        cache = Cache(flags.output / "cache", memory, copies=1 if flags.teacher is None else 2)
+    if flags.deterministic:
+        make_deterministic()
+    cache = flags.cache or flags.output / "cache"
     training, validation = read_data(flags.data, changed.scale, changed.patch_size, cache, flags.validation)
     if flags.teacher is not None:
         training = label_pairs(
@@ -89,7 +104,7 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
             flags.teacher,
             changed.scale,
             self_ensemble=flags.self_ensemble,
-            store=cache.find_store(flags.data, changed.scale) if flags.data.is_dir() else None,
+            store=find_store(cache, flags.data),
             progress=progress_bar(),
         )
     fit(
@@ -101,27 +116,24 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
         seed=flags.seed,
         steps_per_epoch=flags.steps_per_epoch,
         start_from=flags.start_from,
-        teacher=flags.teacher,
-        self_ensemble=flags.self_ensemble,
         hours=flags.hours,
-        deterministic=flags.deterministic,
         distribute=flags.distribute,
     )
 
 
-def check_files(flags: argparse.Namespace) -> None:
-    """Checks what would otherwise stop the run only after the images are decoded.
+def make_deterministic() -> None:
+    """Has the backend add in one order only, for the rest of the process, so that interrupted runs agree to the bit.
 
-    Raises:
-        ValueError: If a folder to write to is a file, or there is no such model to start from.
+    On JAX that is a setting of XLA, made before Python starts.
     """
-    for name in ("output", "cache"):
-        folder = getattr(flags, name)
-        if folder is not None and folder.exists() and not folder.is_dir():
-            raise ValueError(f"--{name} must be a folder. Received: {str(folder)!r}, which is a file")
-    for model in (flags.start_from, flags.teacher):
-        if model is not None:
-            choose_model(model)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True)
 
 
 def tell(message: str) -> None:
@@ -149,14 +161,10 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> P
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the run; an interrupted one goes on")
     parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="decode the images into files there, once for all runs"
-    )
-    parser.add_argument(
-        "--memory",
-        type=amount,
-        metavar="GIB",
-        help="keep what is smaller in memory, and put what is larger into --cache, by default OUTPUT/cache (default: "
-        "half of the machine's)",
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="decode the images there, once for all runs (default: OUTPUT/cache)",
     )
     parser.add_argument("--steps", type=positive_integer, help="rounded up to whole --steps-per-epoch")
     parser.add_argument("--batch-size", type=positive_integer)
@@ -167,7 +175,7 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> P
         "--degrade", action="store_true", help="blur, noise and JPEG in the low-resolution patches, for real photos"
     )
     parser.add_argument("--precision", default="auto", choices=["auto", "float32", "mixed_bfloat16", "mixed_float16"])
-    parser.add_argument("--seed", type=natural_number, default=0)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--steps-per-epoch", type=positive_integer, default=1000, help="steps between checkpoints and validations"
     )
@@ -197,14 +205,6 @@ def positive_integer(text: str) -> int:
     return number
 
 
-def natural_number(text: str) -> int:
-    """An integer from 0 to the largest that a seed may be, as argparse wants its types."""
-    number = int(text)
-    if not 0 <= number < 2**32:
-        raise argparse.ArgumentTypeError(f"must be an integer from 0 to {2**32 - 1}. Received: {text}")
-    return number
-
-
 def amount(text: str) -> float:
     """A finite number that is not negative, as argparse wants its types."""
     number = float(text)
@@ -213,29 +213,13 @@ def amount(text: str) -> float:
     return number
 
 
-@dataclasses.dataclass(frozen=True)
-class Cache:
-    """Where decoded images are kept: in memory as far as they fit, else in files.
-
-    Args:
-        folder: Where the files go, in a folder of their own for each source.
-        memory: Bytes that the images of a source may take in memory.
-        copies: How often they are kept: twice with labels.
-    """
-
-    folder: Path
-    memory: float = 0
-    copies: int = 1
-
-    def find_store(self, source: Path, scale: int, part: str = "train") -> Path | None:
-        """The folder for the images of another, and for a teacher's labels of them; None if they fit into memory."""
-        if self.memory and bytes_in_memory(source, scale, part) * self.copies <= self.memory:
-            return None
-        return self.folder / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"
+def find_store(cache: Path, source: Path) -> Path:
+    """The folder of a cache for the images of another, and for a teacher's labels of them."""
+    return cache / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"
 
 
 def read_data(
-    data: Path, scale: int, patch_size: int, cache: Cache, validation: Path | None = None
+    data: Path, scale: int, patch_size: int, cache: Path, validation: Path | None = None
 ) -> tuple[ImagePairs, ImagePairs]:
     """Images to train on and to validate on.
 
@@ -243,7 +227,7 @@ def read_data(
         data: Folder or packed file.
         scale: Upscaling factor.
         patch_size: Smallest side of an image to train on.
-        cache: Where decoded images are kept.
+        cache: Where decoded images are kept, in a folder for each source.
         validation: Another folder or packed file; some photographs of `data` if not given.
 
     Raises:
@@ -262,43 +246,18 @@ def read_data(
     return dataclasses.replace(images.select(names), left_out=images.left_out), images.select(held_out)
 
 
-def read_source(source: Path, scale: int, smallest_side: int, cache: Cache, part: str = "train") -> ImagePairs:
+def read_source(source: Path, scale: int, smallest_side: int, cache: Path, part: str = "train") -> ImagePairs:
     """The pairs of a packed file, in memory, or of a folder."""
     if source.is_file():
         return pair_images(unpack_images(source), scale)
-    store = cache.find_store(source, scale, part)
-    if store is not None and cache.memory:
-        tell(f"{source}: more than the {cache.memory / 2**30:.1f} GiB of --memory; the images go to {store}")
+    store = find_store(cache, source)
     return read_pairs(source, scale, smallest_side=smallest_side, part=part, store=store, progress=progress_bar())
 
 
 def progress_bar() -> Callable | None:
-    """Makes bars on terminals; a rented machine may have JAX, NumPy and little else."""
+    """What shows bars on terminals; a rented machine may have JAX, NumPy and little else."""
     if not importlib.util.find_spec("tqdm"):
         return None
     from tqdm import tqdm
 
     return partial(tqdm, unit=" images", disable=None, leave=False)
-
-
-def bytes_of_memory(cgroup: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> int:
-    """What this machine has, or less where its container or Slurm job may use less.
-
-    Args:
-        cgroup: Where Linux names the control groups of this process, of version 1 or 2.
-        root: Where it shows their settings. A container sees its own group there, whatever its name is outside.
-    """
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    for line in cgroup.read_text().splitlines() if cgroup.exists() else ():
-        _, controllers, group = line.split(":", 2)
-        if not controllers:
-            folder, setting = root, "memory.max"
-        elif "memory" in controllers.split(","):
-            folder, setting = root / "memory", "memory.limit_in_bytes"
-        else:
-            continue
-        inner = folder / group.strip("/")
-        for limit in (place / setting for place in (inner, *inner.parents)):
-            if limit.is_file() and (allowed := limit.read_text().strip()) != "max":
-                memory = min(memory, int(allowed))
-    return memory

@@ -1,53 +1,32 @@
 """A recipe and images in, a trained network out."""
 
 import csv
-import dataclasses
-import errno
 import importlib.util
-import itertools
-import logging
 import math
-import os
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from os import PathLike
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_lisr.basics.whole_files import PARTIAL, set_aside, written_whole
+from keras_lisr.basics.whole_files import PARTIAL, written_whole
 from keras_lisr.data.degradation import degrade_pairs
 from keras_lisr.data.image_pairs import ImagePairs, pair_images
 from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.data.patches import PatchSampler
 from keras_lisr.graph.cast import layers_in
 from keras_lisr.inference.precision import fast_bfloat16
-from keras_lisr.training.callbacks import (
-    AveragedModel,
-    Averages,
-    EpochStart,
-    Progress,
-    TensorBoardCurves,
-    TensorBoardPictures,
-    TimeLimit,
-    Validation,
-    fill_with_averages,
-)
+from keras_lisr.training.callbacks import AveragedModel, EpochStart, TimeLimit, fill_with_averages
 from keras_lisr.training.checkpoints import Checkpoint, Steps, TerminateOnNonFinite, checkpoints, resume
 from keras_lisr.training.distribution import Group, find_group, synchronize_batch_normalization
 from keras_lisr.training.kernel_gradient import speed_up_kernel_gradients
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
-from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import load_model, transplant
 from keras_lisr.zoo.transplant import find_difference
-
-# TensorBoard shows the first corner of so many validation images.
-CROPS = 4
-CROP_SIZE = 144
-
-NO_SPACE = os.strerror(errno.ENOSPC)
-HAS_TQDM = bool(importlib.util.find_spec("tqdm"))  # A rented machine may have JAX, NumPy and little else.
 
 
 def fit(
@@ -60,10 +39,7 @@ def fit(
     seed: int = 0,
     steps_per_epoch: int = 1000,
     start_from: str | Path | None = None,
-    teacher: keras.Model | str | Path | None = None,
-    self_ensemble: bool = False,
     hours: float | None = None,
-    deterministic: bool = False,
     distribute: bool = False,
 ) -> keras.Model:
     """Trains a network with `model.fit`, or goes on with a run that was interrupted.
@@ -79,7 +55,8 @@ def fit(
 
     Args:
         recipe: What to train and how.
-        images: What to train on: uint8 `(height, width, 3)` of high resolution, or pairs, as `read_pairs` makes.
+        images: What to train on: uint8 `(height, width, 3)` of high resolution, or pairs, as `read_pairs` makes, with
+            the labels of a teacher if `keras_lisr.training.teacher.label_pairs` added them.
         output: Folder of the run; made where absent.
         validation: The same, kept out of training; the PSNR of the whole images (luma, shave = scale) is measured
             after every epoch; degraded, if the recipe degrades.
@@ -90,12 +67,7 @@ def fit(
             The recipe's steps are rounded up to whole epochs.
         start_from: Preset, or `.keras` file, whose weights a new run starts from; of the same network, for any scale,
             with the recipe's strategies or without them, see `keras_lisr.zoo.transplant`.
-        teacher: Preset, `.keras` file or model whose output for the low resolution takes the place of the originals, as
-            far as the recipe's `label_share` says; for pairs that have no labels yet.
-        self_ensemble: Whether the teacher averages over the eight flips and quarter turns.
         hours: Wall time after which the run stops at the end of an epoch, to be gone on with later.
-        deterministic: Have the backend add in one order only, so that two runs, or one that was interrupted and one
-            that was not, agree to the bit. On JAX that is a setting of XLA, made before Python starts.
         distribute: Use all devices of this host, see `keras_lisr.training.distribution`. Several hosts are used
             whenever the environment variables of `keras.distribution.initialize` name them.
 
@@ -113,178 +85,131 @@ def fit(
     if not len(validation):
         raise ValueError("`validation` must hold at least one image. Received none.")
     keras.utils.set_random_seed(seed)
-    if deterministic:
-        make_deterministic()
     if precision == "auto":
         precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
-    run = Run(
-        recipe=recipe,
-        output=Path(output),
-        group=find_group(distribute),
-        precision=precision,
-        seed=seed,
-        steps_per_epoch=steps_per_epoch,
-        start_from=start_from,
-        teacher=teacher,
-        self_ensemble=self_ensemble,
-        hours=hours,
-    )
-    model, first_step = start(run)
+    output, group = Path(output), find_group(distribute)
+    check_devices(recipe, precision, group)
+
+    model, first_step = start(recipe, output / "checkpoints", precision, start_from, group)
     network = build(recipe, precision)
     network.jit_compile = model.jit_compile
     if first_step < recipe.steps:
         training, validation = as_pairs(images, recipe.scale), as_pairs(validation, recipe.scale)
-        if teacher is not None and training.labels is None:
-            training = label_pairs(training, teacher, recipe.scale, self_ensemble=self_ensemble)
         if recipe.degradation is not None:
             validation = degrade_pairs(validation, recipe.degradation, recipe.scale)
-        run.group.require_same(
+        group.require_same(
             int(training.fingerprint()[:7], 16),
             f"`images` must be those of the first process. Received: {len(training)} images, not the same",
         )
-        train(run, model, network, training, validation, Steps(first_step, min(steps_per_epoch, recipe.steps)))
+        steps = Steps(first_step, min(steps_per_epoch, recipe.steps))
+        callbacks: list[keras.callbacks.Callback] = [TerminateOnNonFinite(output / "checkpoints", steps)]
+        if group.process == 0:
+            for leftover in output.rglob(PARTIAL):
+                leftover.unlink()  # Of a run that was killed while it wrote.
+            record_start(
+                output / "run.json",
+                recipe,
+                {"training": training, "validation": validation},
+                first_step=first_step,
+                steps_per_epoch=steps_per_epoch,
+                seed=seed,
+                precision=precision,
+                start_from=None if start_from is None else str(start_from),
+                teacher=training.teacher,
+                devices=group.devices,
+            )
+            callbacks += writers(output, network, validation, recipe.scale, steps)
+        if hours is not None:
+            callbacks.append(TimeLimit(hours * 3600, group))
+        train(model, recipe, recipe.sampler(training, seed), steps, callbacks, group)
     fill_with_averages(network, model)
     return network
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Run:
-    """What `fit` was asked for, less the images, with its names; and the devices that the run is spread over."""
-
-    recipe: Recipe
-    output: Path
-    group: Group
-    precision: str
-    seed: int
-    steps_per_epoch: int
-    start_from: str | Path | None
-    teacher: keras.Model | str | Path | None
-    self_ensemble: bool
-    hours: float | None
-
-    def __post_init__(self):
-        devices = self.group.devices
-        if self.recipe.batch_size % devices:
-            raise ValueError(
-                f"`batch_size` must be a multiple of the number of devices. "
-                f"Received: batch_size={self.recipe.batch_size}, devices={devices}"
-            )
-        if self.precision == "mixed_float16" and devices > 1 and keras.backend.backend() == "tensorflow":
-            raise ValueError(
-                f"`precision` must not be 'mixed_float16' on several devices under TensorFlow, where Keras looks for "
-                f"gradients that overflow on the first alone. Received: precision={self.precision!r}, devices={devices}"
-            )
-
-    @property
-    def checkpoints(self) -> Path:
-        """Folder of the checkpoints."""
-        return self.output / "checkpoints"
+def check_devices(recipe: Recipe, precision: str, group: Group) -> None:
+    """Raises a ValueError where a recipe cannot be trained on so many devices."""
+    if recipe.batch_size % group.devices:
+        raise ValueError(
+            f"`batch_size` must be a multiple of the number of devices. "
+            f"Received: batch_size={recipe.batch_size}, devices={group.devices}"
+        )
+    if precision == "mixed_float16" and group.devices > 1 and keras.backend.backend() == "tensorflow":
+        raise ValueError(
+            f"`precision` must not be 'mixed_float16' on several devices under TensorFlow, where Keras looks for "
+            f"gradients that overflow on the first alone. Received: precision={precision!r}, devices={group.devices}"
+        )
 
 
-def start(run: Run) -> tuple[keras.Model, int]:
+def start(
+    recipe: Recipe, folder: Path, precision: str, start_from: str | Path | None, group: Group
+) -> tuple[keras.Model, int]:
     """The compiled model as its last checkpoint left it, or before its first step, and how many steps it has made."""
-    run.checkpoints.mkdir(parents=True, exist_ok=True)
-    newest = max(checkpoints(run.checkpoints), default=0)
+    folder.mkdir(parents=True, exist_ok=True)
+    newest = max(checkpoints(folder), default=0)
     # Before anything is loaded, for which JAX's processes would wait for each other.
-    run.group.require_same(
+    group.require_same(
         newest,
-        f"`output` must be one folder that all processes see. Received: output={str(run.output)!r}, at step {newest}",
+        f"`output` must be one folder that all processes see. Received: output={str(folder.parent)!r} at step {newest}",
     )
-    with run.group.scope():
-        model = new_model(run.recipe, None if newest else run.start_from, run.precision)
-        synchronize_batch_normalization(model, run.group)
-        return model, resume(model, run.checkpoints) if newest else 0
+    with group.scope():
+        model = new_model(recipe, None if newest else start_from, precision)
+        synchronize_batch_normalization(model, group)
+        return model, resume(model, folder) if newest else 0
+
+
+def writers(
+    output: Path, network: keras.Model, validation: ImagePairs, scale: int, steps: Steps
+) -> list[keras.callbacks.Callback]:
+    """What validates and writes."""
+    log = output / "log.csv"
+    callbacks = [
+        AveragedModel(network, validation, scale, steps, output, best_psnr=cut_log(log, steps.first)),
+        keras.callbacks.CSVLogger(str(log), append=steps.first > 0),
+    ]
+    if importlib.util.find_spec("tensorflow"):  # It writes for TensorBoard.
+        callbacks.append(keras.callbacks.TensorBoard(str(output / "tensorboard"), write_graph=False))
+    # After all that writes: an epoch with a checkpoint lacks nothing else.
+    return [*callbacks, Checkpoint(output / "checkpoints", steps)]
 
 
 def train(
-    run: Run, model: keras.Model, network: keras.Model, training: ImagePairs, validation: ImagePairs, steps: Steps
+    model: keras.Model,
+    recipe: Recipe,
+    sampler: PatchSampler,
+    steps: Steps,
+    callbacks: list[keras.callbacks.Callback],
+    group: Group,
 ) -> None:
     """Makes the steps that are left."""
-    batches = training_batches(run.recipe.sampler(training, run.seed), steps, run.group)
-    callbacks: list[keras.callbacks.Callback] = [TerminateOnNonFinite(run.checkpoints, steps)]
-    if run.group.process == 0:
-        for leftover in run.output.rglob(PARTIAL):
-            leftover.unlink()  # Of a run that was killed while it wrote.
-        record_start(
-            run.output / "run.json",
-            run.recipe,
-            {"training": training, "validation": validation},
-            first_step=steps.first,
-            steps_per_epoch=run.steps_per_epoch,
-            seed=run.seed,
-            precision=run.precision,
-            start_from=None if run.start_from is None else str(run.start_from),
-            teacher=None if run.teacher is None else getattr(run.teacher, "name", str(run.teacher)),
-            self_ensemble=run.self_ensemble,
-            devices=run.group.devices,
-        )
-        callbacks += run_callbacks(run, network, validation, steps)
-    if run.hours is not None:
-        callbacks.append(TimeLimit(run.hours * 3600, run.group))
+    batches = training_batches(sampler, steps, group)
     if isinstance(batches, PatchSequence):
         callbacks.append(EpochStart(batches, steps))
+    shown = 1 if sys.stderr.isatty() else 2
     try:
-        with run.group.scope():
+        with group.scope(), redirect_stdout(sys.stderr):  # Where Keras shows progress, which is no result.
             model.fit(
                 batches,
                 shuffle=False,  # The sampler's order is the run's.
                 steps_per_epoch=steps.per_epoch,
                 initial_epoch=steps.first_epoch,
-                epochs=steps.first_epoch + math.ceil((run.recipe.steps - steps.first) / steps.per_epoch),
+                epochs=steps.first_epoch + math.ceil((recipe.steps - steps.first) / steps.per_epoch),
                 callbacks=callbacks,
-                verbose=0 if HAS_TQDM or run.group.process else "auto",
+                verbose=0 if group.process else shown,
             )
-    except Exception as error:
-        if NO_SPACE in str(error) and not isinstance(error, OSError):  # TensorFlow's summary writer has its own types.
-            raise OSError(f"the run could not be written: {NO_SPACE}") from error
+    except (RuntimeError, ValueError) as error:
         # What JAX makes of a connection that is gone depends on the moment.
-        if run.group.processes == 1 or not isinstance(error, RuntimeError | ValueError):
+        if group.processes == 1:
             raise
-        raise run.group.lost(error) from error
+        raise group.lost(error) from error
     finally:
         for callback in callbacks:
-            if isinstance(callback, keras.callbacks.CSVLogger | Progress):
-                callback.on_train_end()  # An error leaves its file or line open.
+            if isinstance(callback, keras.callbacks.CSVLogger):
+                callback.on_train_end()  # An error leaves its file open.
 
 
 def as_pairs(images: Sequence[np.ndarray] | ImagePairs, scale: int) -> ImagePairs:
     """Images with their versions of low resolution."""
     return images if isinstance(images, ImagePairs) else pair_images(images, scale)
-
-
-def run_callbacks(
-    run: Run, network: keras.Model, validation: ImagePairs, steps: Steps
-) -> list[keras.callbacks.Callback]:
-    """What validates, watches and writes."""
-    scale, log = run.recipe.scale, run.output / "log.csv"
-    best_psnr = cut_log(log, steps.first)
-    return [
-        Averages(network),
-        Validation(network, validation, scale, steps),
-        AveragedModel(network, run.output, best_psnr=best_psnr),
-        keras.callbacks.CSVLogger(str(log), append=steps.first > 0),
-        *tensorboard(network, run.output / "tensorboard", validation, scale, steps),
-        *([Progress(steps, run.recipe.steps)] if HAS_TQDM else []),
-        # After all that writes: an epoch with a checkpoint lacks nothing else.
-        Checkpoint(run.checkpoints, steps),
-    ]
-
-
-def tensorboard(
-    network: keras.Model, folder: Path, validation: ImagePairs, scale: int, steps: Steps
-) -> list[keras.callbacks.Callback]:
-    """Curves and pictures, where TensorFlow is installed to write them."""
-    if not importlib.util.find_spec("tensorflow"):
-        return []
-    size = CROP_SIZE // scale
-    crops = [
-        (low_resolution[:size, :size], high_resolution[: size * scale, : size * scale])
-        for low_resolution, high_resolution in itertools.islice(validation, CROPS)
-    ]
-    return [
-        TensorBoardCurves(folder, steps),
-        TensorBoardPictures(network, folder / "pictures", crops, scale, steps),
-    ]
 
 
 def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> keras.Model:
@@ -327,43 +252,22 @@ def warm_start(model: keras.Model, start_from: str | Path) -> None:
 
 
 def cut_log(log: Path, first_step: int) -> float:
-    """Takes what comes after a step off a `CSVLogger`'s file: it will be run again. A damaged file is set aside.
+    """Takes what comes after a step off a `CSVLogger`'s file: it will be run again.
 
     Returns:
         The highest validation PSNR in what is left, -inf where there is none.
     """
-    if not log.exists():
+    if first_step == 0 or not log.exists():
         return -math.inf
-    try:
-        with log.open(newline="") as file:
-            rows = csv.DictReader(file)
-            whole = [row for row in rows if None not in row and None not in row.values()]
-            kept = [row for row in whole if int(row["step"]) <= first_step]
-            psnr = [value for row in kept if not math.isnan(value := float(row["val_psnr"]))]
-            names = rows.fieldnames
-            if names and not {"step", "val_psnr"}.issubset(names):
-                raise ValueError(names)
-    except (KeyError, ValueError, csv.Error):
-        logging.getLogger(__name__).warning("%s was damaged and is now %s", log, set_aside(log).name)
-        return -math.inf
+    with log.open(newline="") as file:
+        rows = csv.DictReader(file)
+        whole = [row for row in rows if None not in row.values()]  # The last may be torn.
+    kept = [row for row in whole if int(row["step"]) <= first_step]
     with written_whole(log) as partial, partial.open("w", newline="") as file:
-        if names:  # None if the run was killed in its first epoch.
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(kept)
-    return max(psnr, default=-math.inf)
-
-
-def make_deterministic() -> None:
-    """Has TensorFlow or PyTorch choose operations that give the same bits every time, for the rest of the process."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-    elif keras.backend.backend() == "torch":
-        import torch
-
-        torch.use_deterministic_algorithms(True)
+        writer = csv.DictWriter(file, rows.fieldnames or ())
+        writer.writeheader()
+        writer.writerows(kept)
+    return max((float(row["val_psnr"]) for row in kept), default=-math.inf)
 
 
 def has_gpu() -> bool:

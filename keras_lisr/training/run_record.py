@@ -36,11 +36,6 @@ def record_start(file: Path, recipe: Recipe, images: dict[str, ImagePairs], **ot
     }
     if started and started[-1]["images"] != described:
         logging.getLogger(__name__).warning("going on with other images than those of the last start: see %s", file)
-    for name in ("seed", "start_from"):
-        if started and started[-1].get(name) != others.get(name):
-            logging.getLogger(__name__).warning(
-                "going on with another `%s` than that of the last start (%s): see %s", name, started[-1].get(name), file
-            )
     started.append(
         {
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

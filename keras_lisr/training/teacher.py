@@ -15,8 +15,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.data.image_pairs import ImagePairs, hold_with_progress
-from keras_lisr.data.image_store import HeldImages, Item
+from keras_lisr.data.image_pairs import ImagePairs
+from keras_lisr.data.image_store import HeldImages, Item, hold_images
 from keras_lisr.inference import Upscaler
 from keras_lisr.zoo import load_model
 
@@ -64,11 +64,15 @@ def label_pairs(
         Item(name, {**made_by, "low_resolution": zlib.crc32(image.tobytes())}, partial(label, i))
         for i, (name, image) in enumerate(zip(pairs.names, pairs.low_resolution, strict=True))
     ]
-    labels, problems = hold_with_progress(f"labels_x{scale}", items, store, progress)
+    labels, problems = hold_images(f"labels_x{scale}", items, store, progress)
     if not labels:
         raise ValueError(f"`teacher` must be able to label the images. Received: {next(iter(problems.values()))}")
+    name = teacher.name if isinstance(teacher, keras.Model) else str(teacher)
     return dataclasses.replace(
-        pairs.select(labels), labels=HeldImages(list(labels.values())), left_out={**pairs.left_out, **problems}
+        pairs.select(labels),
+        left_out={**pairs.left_out, **problems},
+        labels=HeldImages(list(labels.values())),
+        teacher=f"{name}, self-ensemble" if self_ensemble else name,
     )
 
 

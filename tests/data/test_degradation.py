@@ -20,7 +20,7 @@ def degrade(degradation, image=PHOTOGRAPH, seed=0):
     return degradation(image, SCALE, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_nothing_is_shrinking_by_one_of_the_kernels(seed):
     expected = imresize(PHOTOGRAPH, 1 / SCALE)
     actual = degrade(NOTHING, seed=seed)
@@ -57,13 +57,6 @@ def test_noise_has_the_deviation_that_was_asked_for_at_most():
     assert abs(np.mean([degrade(noisy, FLAT, seed).mean() for seed in range(10)]) - 120) < 1
 
 
-def test_noise_is_grey_or_coloured():
-    noisy = dataclasses.replace(NOTHING, noise=20)
-    colour = [degrade(noisy, FLAT, seed).astype(float).std(axis=-1).mean() for seed in range(20)]
-    assert min(colour) < 0.5
-    assert max(colour) > 4
-
-
 def test_jpeg_costs_decibels():
     poor = dataclasses.replace(NOTHING, jpeg_quality=10)
     losses = [decibels(degrade(NOTHING, seed=seed), degrade(poor, seed=seed)) for seed in range(20)]
@@ -77,7 +70,7 @@ def test_resizing_twice_softens():
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (12, 20), (24, 44)])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_patch_is_that_of_the_whole_image(corner, seed):
     """Where neither sizes are rounded nor noise is drawn, and JPEG's blocks do not show."""
     degradation = Degradation(noise=0, resize=(1, 1), jpeg_quality=100)
@@ -93,9 +86,7 @@ def test_an_image_as_small_as_the_patch_will_do():
     assert patch.shape == (16, 16, 3)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("blur", -1), ("noise", -2), ("resize", (2, 1)), ("resize", (0, 1)), ("jpeg_quality", 0)]
-)
+@pytest.mark.parametrize(("name", "value"), [("blur", -1), ("resize", (2, 1)), ("jpeg_quality", 0)])
 def test_nonsense_is_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}`"):
         Degradation(**{name: value})
@@ -114,18 +105,9 @@ def test_sampler_degrades_and_leaves_the_rest():
     np.testing.assert_array_equal(degrading.batch(5)[0], degraded_low)
 
 
-def test_sampler_degrades_in_the_place_of_the_patch():
-    images = [(picture(64, 80, 3, phase=i) * 255).astype(np.uint8) for i in range(3)]
-    low, high = PatchSampler(images, scale=SCALE, patch_size=32, batch_size=8, degradation=NOTHING).batch(1)
-    for low_patch, high_patch in zip(low, high, strict=True):
-        assert decibels(imresize(high_patch, 1 / SCALE), low_patch) > 27
-
-
 def test_pairs_are_degraded_always_in_the_same_way():
     pairs = pair_images([PHOTOGRAPH, FLAT], SCALE)
     once, again = (degrade_pairs(pairs, Degradation(), SCALE) for _ in range(2))
     assert once.fingerprint() == again.fingerprint() != pairs.fingerprint()
-    for low, same in zip(once.low_resolution, again.low_resolution, strict=True):
-        np.testing.assert_array_equal(low, same)
     assert [image.shape for image in once.low_resolution] == [image.shape for image in pairs.low_resolution]
     assert once.high_resolution is pairs.high_resolution

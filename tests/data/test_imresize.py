@@ -6,7 +6,7 @@ import pytest
 from keras_lisr.data.image_folder import read_rgb
 from keras_lisr.data.imresize import imresize
 
-SCALES = [4, 3, 2, 1.5, 1, 0.7, 1 / 2, 1 / 3, 1 / 4]
+SCALES = [4, 1.5, 1, 1 / 3]
 
 
 @pytest.fixture
@@ -44,14 +44,6 @@ def test_impulse_shows_the_kernel():
 
 
 @pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
-def test_constant_stays_constant(scale, dtype):
-    resized = imresize(np.full((10, 13), 77, dtype), scale)
-    assert resized.dtype == dtype
-    np.testing.assert_allclose(resized, 77, rtol=1e-6)
-
-
-@pytest.mark.parametrize("scale", [4, 3, 2, 1.5, 1, 1 / 2, 1 / 3, 1 / 4])
 def test_ramp_stays_a_ramp_away_from_the_border(scale):
     ramp = np.arange(64.0)[:, None] + 10 * np.arange(48.0)
     resized = imresize(ramp, scale)
@@ -67,17 +59,6 @@ def test_is_separable(scale):
     rows, columns = np.random.default_rng(0).random((2, 30))
     expected = np.outer(imresize(rows[:, None], scale)[:, 0], imresize(columns[None], scale)[0])
     np.testing.assert_allclose(imresize(np.outer(rows, columns), scale), expected, rtol=1e-9)
-
-
-@pytest.mark.parametrize("scale", SCALES)
-def test_channels_are_independent(image, scale):
-    channels = [imresize(image[..., channel], scale) for channel in range(3)]
-    np.testing.assert_array_equal(imresize(image, scale), np.stack(channels, axis=-1))
-
-
-@pytest.mark.parametrize("scale", [2, 3, 4, 1 / 2, 1 / 3, 1 / 4])
-def test_commutes_with_flips(image, scale):
-    np.testing.assert_array_equal(imresize(image[::-1, ::-1], scale), imresize(image, scale)[::-1, ::-1])
 
 
 @pytest.mark.parametrize("scale", [2, 1 / 2, 1 / 3])
@@ -104,10 +85,6 @@ def test_uint8_is_clipped_and_floats_are_not():
     assert overshoot.max() > 260
 
 
-def test_scale_of_one_changes_nothing(image):
-    np.testing.assert_array_equal(imresize(image, 1), image)
-
-
 @pytest.mark.parametrize(
     ("length", "scale", "resized_length"),
     [(10, 1 / 3, 4), (9, 1 / 3, 3), (25, 1.5, 38), (49, 1 / 49, 1), (3, 1 / 4, 1), (110, 1.1, 121), (1, 4, 4)],
@@ -120,18 +97,13 @@ def test_tiny_image_is_mirrored_as_often_as_needed():
     np.testing.assert_allclose(imresize(np.array([[1.0, 3.0]]), 1 / 4), [[2.0]])
 
 
-def test_result_is_contiguous_and_the_image_untouched(image):
-    before = image.copy()
-    assert imresize(image[:, ::-1], 1 / 2).flags.c_contiguous
-    np.testing.assert_array_equal(image, before)
-
-
 @pytest.mark.parametrize(
     ("image", "scale", "name"),
     [
-        *((np.zeros((8, 8), dtype), 2, "image") for dtype in (np.int32, np.float16)),
-        *((np.zeros(shape), 2, "image") for shape in (8, (1, 8, 8, 3), (0, 8))),
-        *((np.zeros((8, 8)), scale, "scale") for scale in (0, -2, math.nan, math.inf, 1e-10)),
+        (np.zeros((8, 8), np.int32), 2, "image"),
+        (np.zeros((1, 8, 8, 3)), 2, "image"),
+        (np.zeros((0, 8)), 2, "image"),
+        (np.zeros((8, 8)), math.nan, "scale"),
     ],
 )
 def test_refuses(image, scale, name):

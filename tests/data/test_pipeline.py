@@ -16,13 +16,6 @@ def sampler():
     return PatchSampler(images, scale=2, patch_size=16, batch_size=4)
 
 
-def test_batches_are_the_samplers_in_order_from_the_first_step_on(sampler):
-    for step, (low_resolution, high_resolution) in enumerate(patch_dataset(sampler, first_step=5).take(20), start=5):
-        low_patches, high_patches = sampler.batch(step)
-        np.testing.assert_array_equal(low_resolution, low_patches.astype("float32") / 255)
-        np.testing.assert_array_equal(high_resolution, high_patches.astype("float32") / 255)
-
-
 def test_shapes_and_types_are_known_before_the_first_batch(sampler):
     low_resolution, high_resolution = patch_dataset(sampler).element_spec
     assert (low_resolution.shape, high_resolution.shape) == ((4, 8, 8, 3), (4, 16, 16, 3))
@@ -30,7 +23,7 @@ def test_shapes_and_types_are_known_before_the_first_batch(sampler):
 
 
 def test_equals_the_sequence_for_other_backends(sampler):
-    sequence = PatchSequence(sampler, steps_per_epoch=3, first_step=2)
-    for index, batch in enumerate(patch_dataset(sampler, first_step=2).take(3)):
+    sequence = PatchSequence(sampler, steps_per_epoch=9, first_step=2)
+    for index, batch in enumerate(patch_dataset(sampler, first_step=2).take(9)):
         for mine, yours in zip(batch, sequence[index], strict=True):
             np.testing.assert_array_equal(mine, yours)

@@ -111,7 +111,7 @@ def test_some_cells_alone(module, cells, flags, capsys):
 
 @pytest.mark.parametrize(
     ("flag", "value"),
-    [("--steps", "0"), ("--steps", "1201"), ("--cells", "none"), ("--evaluate", "nowhere"), ("--data", "nowhere")],
+    [("--steps", "0"), ("--steps", "1200"), ("--cells", "none"), ("--evaluate", "nowhere"), ("--data", "nowhere")],
 )
 def test_errors_are_one_line_and_exit_code_2(module, cells, flags, capsys, monkeypatch, flag, value):
     monkeypatch.delenv("KERAS_LISR_DATA", raising=False)

@@ -15,7 +15,10 @@ import pytest
 from PIL import Image
 from reference import picture
 
+from keras_lisr.training import Recipe, halving
 from keras_lisr.training.distribution import SEVERAL_HOSTS, Group, find_group
+from keras_lisr.training.fit import check_devices
+from keras_lisr.zoo import imdn
 
 BACKEND = keras.backend.backend()
 RUN = """
@@ -112,20 +115,6 @@ def test_what_is_not_finite_on_one_device_ends_the_run_of_all(photographs, tmp_p
     assert "not finite" in messages[0] and messages[0].replace("/1/", "/2/") == messages[1]
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="Keras looks at the gradients of the first device alone")
-def test_float16_on_several_devices_is_refused(photographs, tmp_path):
-    process = start(photographs, tmp_path, "--distribute", "--precision", "mixed_float16", devices=2)
-    assert "`precision`" in process.communicate(timeout=100)[1] and process.returncode == 2
-
-
-@pytest.mark.skipif(BACKEND == "torch", reason="several devices are TensorFlow's and JAX's")
-def test_a_batch_that_cannot_be_divided_is_refused(photographs, tmp_path):
-    process = start(photographs, tmp_path, "--distribute", "--batch-size", "3", devices=2)
-    errors = process.communicate(timeout=100)[1]
-    assert process.returncode == 2
-    assert "`batch_size`" in errors
-
-
 def start_two(photographs, outputs, *flags, devices=1):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -184,6 +173,16 @@ def test_processes_that_do_not_see_the_same_folder_are_refused(photographs, alon
     assert second.returncode == 2
     first.communicate(timeout=200)
     assert first.returncode not in (0, None)  # Ours, or that of JAX, which ends a process that waits for a dead one.
+
+
+def test_what_cannot_be_trained_on_several_devices_is_refused():
+    recipe = Recipe(build=imdn, scale=4, steps=1, learning_rate=1, schedule=halving(1), batch_size=4)
+    check_devices(recipe, "float32", Group(devices=2))
+    with pytest.raises(ValueError, match="`batch_size`"):
+        check_devices(recipe, "float32", Group(devices=3))
+    if BACKEND == "tensorflow":  # Keras looks at the gradients of the first device alone.
+        with pytest.raises(ValueError, match="`precision`"):
+            check_devices(recipe, "mixed_float16", Group(devices=2))
 
 
 def test_one_device_is_a_group_of_its_own():

@@ -7,7 +7,7 @@ import pytest
 
 from keras_lisr.data import pair_images
 from keras_lisr.training import Recipe, halving
-from keras_lisr.training.run_record import record_start, versions
+from keras_lisr.training.run_record import record_start
 from keras_lisr.zoo import imdn
 
 
@@ -50,10 +50,5 @@ def test_every_start_is_kept_and_other_images_are_noticed(recipe, tmp_path, capl
         record_start(tmp_path / "run.json", recipe, {"training": images}, seed=seed)
     assert [record["seed"] for record in json.loads((tmp_path / "run.json").read_text())] == [0, 1, 2]
     assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
-    seed, images, seed_again = [record.getMessage() for record in caplog.records]
-    assert "images" in images and "`seed`" in seed and "`seed`" in seed_again
-
-
-def test_versions_of_what_is_installed():
-    assert versions()["numpy"] == np.__version__
-    assert "torchvision" not in versions()
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "images" in message

@@ -13,11 +13,6 @@ def test_halving_after_each_fifth():
     assert rates(schedule, 0, 199, 200, 399, 400, 999) == pytest.approx([2e-4, 2e-4, 1e-4, 1e-4, 5e-5, 1.25e-5])
 
 
-def test_halving_once_at_two_thirds():
-    schedule = halving(every=2 / 3)(1e-4, 300)
-    assert rates(schedule, 199, 200, 299) == pytest.approx([1e-4, 5e-5, 5e-5])
-
-
 def test_warmup_cosine():
     schedule = warmup_cosine(100)(1e-3, 1100)
     assert rates(schedule, 0, 50, 100, 600, 1100) == pytest.approx([0, 5e-4, 1e-3, 5e-4, 0], abs=1e-9)

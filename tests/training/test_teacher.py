@@ -33,10 +33,13 @@ def test_labels_are_what_the_teacher_makes_of_the_low_resolution(pairs, teacher,
     np.testing.assert_array_equal(list(labelled.labels), labels_of(pairs, teacher, self_ensemble=self_ensemble))
 
 
-def test_a_file_teaches_too(pairs, teacher, tmp_path):
+def test_a_file_teaches_too_and_must_have_the_scale(pairs, teacher, tmp_path):
     teacher.save(tmp_path / "teacher.keras")
     labelled = label_pairs(pairs, tmp_path / "teacher.keras", 2)
     np.testing.assert_array_equal(list(labelled.labels), labels_of(pairs, teacher))
+    assert labelled.teacher == str(tmp_path / "teacher.keras")
+    with pytest.raises(ValueError, match="`teacher`"):
+        label_pairs(pairs, tmp_path / "teacher.keras", 3)
 
 
 def test_labels_are_kept_and_made_again_for_another_teacher(pairs, teacher, tmp_path):
@@ -69,11 +72,7 @@ def test_what_the_teacher_cannot_label_is_left_out(pairs, tmp_path):
         label_pairs(pair_images({"tiny": tiny}, 2), teacher, 2)
 
 
-def test_the_teacher_must_have_the_scale(pairs, teacher):
-    with pytest.raises(ValueError, match="`teacher`"):
-        label_pairs(pairs, teacher, 3)
-
-
 def test_selected_pairs_keep_their_labels(pairs, teacher):
     labelled = label_pairs(pairs, teacher, 2)
     np.testing.assert_array_equal(labelled.select(["town"]).labels[0], labelled.labels[2])
+    assert labelled.select(["town"]).teacher == teacher.name
