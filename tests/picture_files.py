@@ -11,7 +11,7 @@ from PIL.ExifTags import Base
 
 from keras_lisr.pictures import Picture, read_picture, write_picture
 from keras_lisr.pictures.drift import keep_colours
-from keras_lisr.tiling.rows import bands_of, whole
+from keras_lisr.tiling.rows import bands_of, join_bands
 
 SRGB = ImageCms.createProfile("sRGB")
 
@@ -80,4 +80,4 @@ def upscaled(network, array, times=1):
     """What a network makes of pixels, again and again, when its colours are kept."""
     enlarged = network(array if times == 1 else upscaled(network, array, times - 1))
     rows = keep_colours(enlarged, array, len(enlarged) // len(array))
-    return whole(bands_of(rows), rows.shape, rows.dtype)
+    return join_bands(bands_of(rows), rows.shape, rows.dtype)

@@ -1,6 +1,6 @@
 """Pictures in tiles, put together."""
 
-from keras_lisr.tiling.rows import whole
+from keras_lisr.tiling.rows import join_bands
 from keras_lisr.tiling.tiles import bands_in_tiles
 
 
@@ -8,4 +8,4 @@ def upscale_in_tiles(upscale, image, *, scale, **options):
     """What `bands_in_tiles` makes, `(height * scale, width * scale, channels)`."""
     bands = bands_in_tiles(upscale, image, scale=scale, **options)
     height, width, channels = image.shape
-    return whole(bands, (height * scale, width * scale, channels), image.dtype)
+    return join_bands(bands, (height * scale, width * scale, channels), image.dtype)

@@ -44,7 +44,7 @@ from keras_lisr.data import BenchmarkSet, Degradation, ImagePairs, find_benchmar
 from keras_lisr.data.degradation import degrade_pairs
 from keras_lisr.evaluation import evaluate, multiply_accumulates
 from keras_lisr.inference import Upscaler
-from keras_lisr.inference.precision import CPUINFO
+from keras_lisr.inference.precision import read_cpuinfo
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import mean_psnr
 from keras_lisr.training.command import amount, progress_bar, read_data, run_program
@@ -283,7 +283,7 @@ def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path |
 
 def processor() -> str:
     """What Linux calls the processor."""
-    names = re.findall(r"model name\s*: (.*)", CPUINFO.read_text()) if CPUINFO.exists() else []
+    names = re.findall(r"model name\s*: (.*)", read_cpuinfo())
     return names[0] if names else platform.processor()
 
 

@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from keras_lisr.evaluation.evaluate import EvaluationResult, Measures
@@ -45,49 +45,35 @@ def markdown(entries: Sequence[Entry]) -> str:
 
 def _section(entries: Sequence[Entry]) -> str:
     result = entries[0].result
-    # A network may need larger images than bicubic: means are compared over the images of all.
-    names = [name for name in result.images if all(name in entry.result.images for entry in entries)]
-    means = [
-        replace(entry.result, images={name: entry.result.images[name] for name in names or entry.result.images}).mean
-        for entry in entries
-    ]
-    count = len(names or result.images)
+    count = len(result.images)
     return "\n".join(
         [
-            f"## {_cell(result.set_name)} ×{result.scale}",
+            f"## {result.set_name} ×{result.scale}",
             "",
             f"{count} {'image' if count == 1 else 'images'}, low resolution: {result.low_resolution_source}. "
             f"{result.protocol}.",
-            *(f"{_cell(entry.model)}: {entry.computation}." for entry in entries if entry.computation),
+            *(f"{entry.model}: {entry.computation}." for entry in entries if entry.computation),
             "Seconds an image, and multiply-accumulates for 1280x720 pixels.",
             "",
             f"| mean | parameters | multiply-accumulates {MEASURES}",
             f"| --- | ---: | ---: {'| ---: ' * 5}|",
-            *(
-                f"| {_cell(entry.model)} | {_cost(entry)} {_cells(mean)}"
-                for entry, mean in zip(entries, means, strict=True)
-            ),
+            *(f"| {entry.model} | {_cost(entry)} {_cells(entry.result.mean)}" for entry in entries),
             "",
             f"| image | upscaler {MEASURES}",
             f"| --- | --- {'| ---: ' * 5}|",
             *(
-                f"| {_cell(name)} | {_cell(entry.model)} {_cells(entry.result.images[name])}"
+                f"| {name} | {entry.model} {_cells(entry.result.images[name])}"
                 for name in dict.fromkeys(name for entry in entries for name in entry.result.images)
                 for entry in entries
                 if name in entry.result.images
             ),
             *(
-                f"\nSkipped by {_cell(entry.model)}: {_cell(name)} ({_cell(reason)})"
+                f"\nSkipped by {entry.model}: {name} ({' '.join(reason.split())})"
                 for entry in entries
                 for name, reason in entry.result.skipped.items()
             ),
         ]
     )
-
-
-def _cell(text: str) -> str:
-    """A name from outside, as Markdown shows it in one cell of a table."""
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _cost(entry: Entry) -> str:

@@ -128,13 +128,11 @@ def export_model(
             sha256=checksum(partial),
             bytes=size(partial),
             network=model.name,
-            scale=traits.scale,
+            **vars(traits),
             quantize=quantize,
             shape=shape,
             input=pictures_in,
             output=pictures_out,
-            halo=traits.radius,
-            smallest_side=traits.smallest_side,
             protocol="",
             psnr={},
             verification=verification,
@@ -178,10 +176,10 @@ def check_shape(shape: tuple[int, int], traits: Traits, *, is_measured: bool) ->
             f"`shape` must be at least {traits.smallest_side} pixels on each side for this network. "
             f"Received: shape={shape}"
         )
-    if is_measured and min(shape) <= 2 * traits.halo:
+    if is_measured and min(shape) <= 2 * traits.tile_halo:
         raise ValueError(
-            f"`shape` must be more than {2 * traits.halo} pixels on each side for tiles of this network, without which "
-            f"`evaluate` cannot measure larger pictures. Received: shape={shape}"
+            f"`shape` must be more than {2 * traits.tile_halo} pixels on each side for tiles of this network, without "
+            f"which `evaluate` cannot measure larger pictures. Received: shape={shape}"
         )
 
 

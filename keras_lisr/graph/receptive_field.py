@@ -55,4 +55,5 @@ def traits_of(model: keras.Model) -> Traits:
             raise ValueError(f"`model` must be one from RGB to RGB. Received: a model that {name} {shape}")
     radius = receptive_field_radius(model)
     smallest_side = max(getattr(call.operation, "smallest_side", 1) for call in graph)
-    return Traits(graph[-1].output_resolution, None if math.isinf(radius) else int(radius), smallest_side)
+    halo = None if math.isinf(radius) else int(radius)
+    return Traits(scale=graph[-1].output_resolution, halo=halo, smallest_side=smallest_side)

@@ -1,5 +1,6 @@
 """Where bfloat16 pays."""
 
+import re
 from pathlib import Path
 
 import keras
@@ -24,7 +25,7 @@ def fast_bfloat16() -> bool:
         return capability >= AMPERE
     if backend == "jax":
         return False
-    return processor_has("amx_bf16") or (processor_has("avx512_bf16") and made_by_amd())
+    return processor_has("amx_bf16") or (processor_has("avx512_bf16") and "AuthenticAMD" in read_cpuinfo())
 
 
 def tensorflow_capability() -> tuple[int, ...] | None:
@@ -57,20 +58,10 @@ def torch_capability() -> tuple[int, ...] | None:
 
 def processor_has(instructions: str) -> bool:
     """Whether Linux names a set of instructions, as "avx512f", among those of the processor."""
-    return CPUINFO.exists() and instructions in flags(CPUINFO.read_text())
+    flags = re.search(r"^flags\s*:(.*)", read_cpuinfo(), re.MULTILINE)
+    return flags is not None and instructions in flags[1].split()
 
 
-def made_by_amd() -> bool:
-    """Whether Linux names AMD as the maker of the processor."""
-    return CPUINFO.exists() and "AuthenticAMD" in CPUINFO.read_text()
-
-
-def flags(cpuinfo: str) -> list[str]:
-    r"""The sets of instructions in the text of Linux's `/proc/cpuinfo`.
-
-    Example:
-
-    >>> flags("processor\t: 0\nflags\t\t: fpu avx512f amx_bf16")
-    ['fpu', 'avx512f', 'amx_bf16']
-    """
-    return next((line for line in cpuinfo.splitlines() if line.startswith("flags")), "").partition(":")[2].split()
+def read_cpuinfo() -> str:
+    """What Linux tells of the processors, nothing on other systems."""
+    return CPUINFO.read_text() if CPUINFO.exists() else ""

@@ -2,22 +2,17 @@
 
 import hashlib
 import json
-import math
-import reprlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from keras_lisr.basics.whole_files import reason, written_whole
-from keras_lisr.litert.network import DTYPES
 from keras_lisr.tiling.traits import Traits
-
-FORMATS = ("litert", "saved_model", "onnx", "openvino")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sidecar:
-    """What is known of an exported file, in plain numbers and words that JSON can hold.
+class Sidecar(Traits):
+    """What is known of an exported file, beside the network's traits, in plain numbers and words that JSON can hold.
 
     Args:
         format: "litert", "saved_model", "onnx" or "openvino".
@@ -25,15 +20,12 @@ class Sidecar:
         sha256: What `checksum` returns for it.
         bytes: What `size` returns for it.
         network: Name of the architecture, such as "imdn".
-        scale: Upscaling factor.
         quantize: "none", "float16", "dynamic" or "int8".
         shape: Height and width of a file for one size; None if it takes any.
         input: What goes in: `name`, `dtype`, `layout` ("NHWC"), `colour` ("RGB") and `range` (0 to 255 for uint8, where
             a picture's bytes go in as they are, else 0 to 1). For integers also `scale` and `zero_point`, with
             value in [0, 1] = scale * (integer - zero_point). `LiteRTNetwork.input` is that of a LiteRT file.
         output: Likewise for what comes out.
-        halo: Pixels that an exact tile needs around it; None for a network that pools over the picture.
-        smallest_side: Pixels that a picture needs on each side.
         protocol: How the PSNR was measured, in words; empty if it was not.
         psnr: By the benchmark set's name, as `{"Set5": {"float": 31.66, "file": 31.52, "images": 5}}`.
         verification: What was measured when the file was written.
@@ -45,22 +37,14 @@ class Sidecar:
     sha256: str
     bytes: int
     network: str
-    scale: int
     quantize: str
     shape: tuple[int, int] | None
     input: dict[str, Any]
     output: dict[str, Any]
-    halo: int | None
-    smallest_side: int
     protocol: str
     psnr: dict[str, dict[str, float]]
     verification: dict[str, Any]
     versions: dict[str, str]
-
-    @property
-    def traits(self) -> Traits:
-        """What tiles have to know of the network."""
-        return Traits(self.scale, self.halo, self.smallest_side)
 
 
 def sidecar_path(path: str | Path) -> Path:
@@ -105,15 +89,13 @@ def read_sidecar(path: str | Path) -> Sidecar:
     beside = sidecar_path(path)
     try:
         content = json.loads(beside.read_text(encoding="utf-8"))
-        shape = content["shape"] and tuple(content["shape"])
-        sidecar = Sidecar(**content | {"shape": shape})
-        check_fields(sidecar)
+        sidecar = Sidecar(**content | {"shape": content["shape"] and tuple(content["shape"])})
     except FileNotFoundError as error:
         raise ValueError(
             f"`path` must have a sidecar beside it, which `keras-lisr export` writes. Received: path={str(path)!r} "
             f"(there is no {beside.name})"
         ) from error
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:  # Of JSON, and of other fields.
+    except (OSError, ValueError, TypeError, KeyError) as error:  # Of JSON, and of other fields.
         raise ValueError(
             f"`path` must have a sidecar that `keras-lisr export` of this version wrote. Received: path={str(path)!r} "
             f"({beside.name}: {reason(error)})"
@@ -130,45 +112,9 @@ def is_sidecar(path: Path) -> bool:
     """Whether a file is a sidecar, of this version or another."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return False
     return isinstance(content, dict) and {"format", "file", "sha256"} <= content.keys()
-
-
-def check_fields(sidecar: Sidecar) -> None:
-    """Checks what was read, as far as something is computed from it.
-
-    Raises:
-        ValueError: If a field is of another kind than it has to be.
-    """
-    right = {
-        "format": sidecar.format in FORMATS,
-        "scale": is_count(sidecar.scale),
-        "shape": sidecar.shape is None
-        or (isinstance(sidecar.shape, tuple) and len(sidecar.shape) == 2 and all(map(is_count, sidecar.shape))),
-        "input": is_tensor(sidecar.input),
-        "output": is_tensor(sidecar.output),
-        "halo": sidecar.halo is None or (type(sidecar.halo) is int and sidecar.halo >= 0),
-        "smallest_side": is_count(sidecar.smallest_side),
-    }
-    for name, is_right in right.items():
-        if not is_right:
-            raise ValueError(f"its {name} is {reprlib.repr(getattr(sidecar, name))}")
-
-
-def is_count(value: Any) -> bool:
-    """Whether something is a positive integer."""
-    return type(value) is int and value > 0
-
-
-def is_tensor(value: Any) -> bool:
-    """Whether something says enough of a tensor to make it of a picture's bytes, or these of it."""
-    if not isinstance(value, dict) or value.get("dtype") not in DTYPES:
-        return False
-    scale, zero_point = value.get("scale"), value.get("zero_point")
-    return value["dtype"] == "float32" or (
-        isinstance(scale, int | float) and 0 < scale < math.inf and type(zero_point) is int
-    )
 
 
 def checksum(path: str | Path) -> str:

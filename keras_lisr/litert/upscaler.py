@@ -56,26 +56,16 @@ class LiteRTUpscaler(TiledUpscaler):
         sidecar = read_sidecar(path)
         self._network = LiteRTNetwork(path, threads=threads)
         self.shape = self._network.shape
-        said = (sidecar.format, sidecar.scale, sidecar.shape, sidecar.input["dtype"], sidecar.output["dtype"])
-        found = ("litert", self._network.scale, self.shape, self._network.input["dtype"], self._network.output["dtype"])
-        if said != found:
-            raise ValueError(
-                "`path` must be a LiteRT file whose sidecar says its format, scale, shape and types as they are, "
-                f"{found}. Received: path={str(path)!r} with {said}"
-            )
         if tile and self.shape:
             raise ValueError(
                 f"`tile` must be None for a file for {self.shape[1]} x {self.shape[0]} pixels. Received: tile={tile}"
             )
-        super().__init__(sidecar.traits, tile=tile, memory=memory)
+        super().__init__(sidecar, tile=tile, memory=memory)
+        if self.shape:
+            self.smallest_side = 1  # Less is filled up to the file's size.
         self._bytes_per_pixel = 0 if self.shape else math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(path))
-        self._input, self._output = sidecar.input, sidecar.output
-        self._takes_16_bits = "float32" == sidecar.input["dtype"] == sidecar.output["dtype"]
-
-    @property
-    def smallest_side(self) -> int:
-        """Pixels that a picture needs on each side; less is filled up to the file's size if it has one."""
-        return 1 if self.shape else super().smallest_side
+        self._input, self._output = self._network.input, self._network.output
+        self._takes_16_bits = "float32" == self._input["dtype"] == self._output["dtype"]
 
     def bands(self, image: Rows, progress: Progress | None = None) -> Iterator[np.ndarray]:
         """As `TiledUpscaler.bands`.
@@ -91,7 +81,7 @@ class LiteRTUpscaler(TiledUpscaler):
             )
         check_image(image, self.smallest_side)
         height, width, _ = image.shape
-        filled_up = self._filled_up(image)
+        filled_up = self._fill_up(image)
         bands = super().bands(filled_up, progress)
         if filled_up.shape == image.shape:
             return bands
@@ -102,8 +92,8 @@ class LiteRTUpscaler(TiledUpscaler):
         """Whether a picture of that size is smaller than the file's, so that its result is an approximation."""
         return self.shape is not None and (height < self.shape[0] or width < self.shape[1])
 
-    def _filled_up(self, image: Rows) -> Rows:
-        """The picture, continued by its reflection where it is smaller than the file's size."""
+    def _fill_up(self, image: Rows) -> Rows:
+        """Continues a picture by its reflection where it is smaller than the file's size."""
         height, width, channels = image.shape
         if not self.shape or not self.fills_up(height, width):
             return image

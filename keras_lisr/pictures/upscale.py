@@ -15,7 +15,7 @@ from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS, StripReader
 from keras_lisr.pictures.resize import resize
 from keras_lisr.pictures.size import NETWORK_SCALE, Size
 from keras_lisr.pictures.write import write_rows
-from keras_lisr.tiling.rows import Progress, Rows, Stream, bands_of, copies, mapped, whole
+from keras_lisr.tiling.rows import Progress, Rows, Stream, bands_of, join_bands, map_rows, tee_rows
 from keras_lisr.tiling.upscaler import TiledUpscaler
 
 Alpha = Literal["network", "bicubic"]
@@ -67,7 +67,7 @@ class PictureUpscaler:
             ValueError: If the result would be absurdly large, or the network cannot take the picture.
         """
         rows = self._upscale(picture.pixels, picture.has_alpha and is_opaque(picture.pixels), progress)
-        return Picture(whole(bands_of(rows), rows.shape, rows.dtype), picture.metadata)
+        return Picture(join_bands(bands_of(rows), rows.shape, rows.dtype), picture.metadata)
 
     def upscale_file(
         self,
@@ -145,13 +145,13 @@ class PictureUpscaler:
         elif has_alpha and passes:
             rows = bleed_rows(rows)
         # Whatever it is made of, the result keeps the colours of the picture: small drifts would add up.
-        rows, *originals = copies(rows, 1 + len(passes))
+        rows, *originals = tee_rows(rows, 1 + len(passes))
         for original in originals:
             rows = self._enlarge(rows, original, tell)
         if rows.shape[:2] != size:
             rows = resize(rows, *size)
         if has_alpha and hides_nothing:
-            rows = mapped(add_opaque_alpha, rows, channels)
+            rows = map_rows(add_opaque_alpha, rows, channels)
         return rows
 
     def _enlarge(self, rows: Rows, original: Rows, tell: Callable[[], Progress]) -> Rows:
@@ -160,9 +160,9 @@ class PictureUpscaler:
             return self._run_network(rows, original, tell())
         height, width, _ = rows.shape
         scale = self.network.scale
-        colours, *alphas = copies(rows, 3)
+        colours, *alphas = tee_rows(rows, 3)
         alpha, around = map(alpha_of, alphas)
-        original_colours, original_alpha = copies(original, 2)
+        original_colours, original_alpha = tee_rows(original, 2)
         enlarged = self._run_network(colours_of(colours), colours_of(original_colours), tell())
         if self.alpha == "bicubic":
             enlarged_alpha: Rows = resize(alpha, height * scale, width * scale, kernel="cubic")
@@ -175,14 +175,14 @@ class PictureUpscaler:
         height, width, channels = rows.shape
         scale = self.network.scale
         if channels == 1:
-            rows = mapped(lambda band: band.repeat(3, axis=2), rows, 3)
+            rows = map_rows(lambda band: band.repeat(3, axis=2), rows, 3)
         filled_height, filled_width = self._fill_up(height, width)
         if (filled_height, filled_width) != (height, width):
             missing = [(0, filled_height - height), (0, filled_width - width), (0, 0)]
             rows = np.pad(rows[0:height], missing, mode="edge")
         bands = (band[:, : width * scale] for band in self.network.bands(rows, progress))
         enlarged = Stream(bands, (height * scale, width * scale, 3), rows.dtype)
-        enlarged = mapped(average, enlarged, 1) if channels == 1 else enlarged
+        enlarged = map_rows(average, enlarged, 1) if channels == 1 else enlarged
         return keep_colours(enlarged, original, height * scale // original.shape[0])
 
     def _fill_up(self, height: int, width: int) -> tuple[int, int]:
@@ -202,12 +202,12 @@ class PictureUpscaler:
 
 def colours_of(rows: Rows) -> Stream:
     """A picture without its transparency."""
-    return mapped(lambda band: band[..., :-1], rows, rows.shape[2] - 1)
+    return map_rows(lambda band: band[..., :-1], rows, rows.shape[2] - 1)
 
 
 def alpha_of(rows: Rows) -> Stream:
     """The transparency of a picture."""
-    return mapped(lambda band: band[..., -1:], rows, 1)
+    return map_rows(lambda band: band[..., -1:], rows, 1)
 
 
 def join(colours: Rows, alpha: Rows) -> Stream:

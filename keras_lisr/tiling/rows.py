@@ -91,8 +91,8 @@ def bands_of(rows: Rows) -> Iterator[np.ndarray]:
         yield rows[start : start + BAND]
 
 
-def copies(rows: Rows, count: int) -> list[Stream]:
-    """A picture for so many that read it: what one of them has read is held until the others have, and no longer.
+def tee_rows(rows: Rows, count: int) -> list[Stream]:
+    """Gives a picture to so many that read it: what one of them has read is held until the others have, and no longer.
 
     `itertools.tee` would hold 57 bands, of which it lets go at once.
     """
@@ -113,13 +113,13 @@ def copies(rows: Rows, count: int) -> list[Stream]:
     return [Stream(unread(own), rows.shape, rows.dtype) for own in waiting]
 
 
-def mapped(function: Callable[[np.ndarray], np.ndarray], rows: Rows, channels: int) -> Stream:
-    """A picture with something done to each of its pixels, which then have so many channels."""
+def map_rows(function: Callable[[np.ndarray], np.ndarray], rows: Rows, channels: int) -> Stream:
+    """Does something to each pixel of a picture, which then has so many channels."""
     return Stream(map(function, bands_of(rows)), (*rows.shape[:2], channels), rows.dtype)
 
 
-def whole(bands: Iterable[np.ndarray], shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """The array `(height, width, channels)` that bands from top to bottom make."""
+def join_bands(bands: Iterable[np.ndarray], shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Puts bands from top to bottom together, to an array `(height, width, channels)`."""
     pixels = np.empty(shape, dtype)
     end = 0
     for band in bands:

@@ -109,7 +109,7 @@ def bands_in_tiles(
             window = upscale(strip[None, :, left : left + window_width])[0, first : first + len(band)]
             _join(band.swapaxes(0, 1), window.swapaxes(0, 1), left * scale, left_cut * scale, fade)
         if i and fade:
-            band[: 2 * fade] = _faded(unfinished, band[: 2 * fade])
+            band[: 2 * fade] = _fade(unfinished, band[: 2 * fade])
         if progress and i + 1 == len(rows):
             progress(total, total)
         yield band[: last - first]
@@ -123,13 +123,13 @@ def _join(target: np.ndarray, source: np.ndarray, start: int, cut: int, fade: in
     """
     if cut and fade:
         around = target[cut - fade : cut + fade]
-        around[:] = _faded(around, source[cut - fade - start : cut + fade - start])
+        around[:] = _fade(around, source[cut - fade - start : cut + fade - start])
         cut += fade
     target[cut : start + len(source)] = source[cut - start :]
 
 
-def _faded(before: np.ndarray, entering: np.ndarray) -> np.ndarray:
-    """Rows that go over linearly from what was there to what enters."""
+def _fade(before: np.ndarray, entering: np.ndarray) -> np.ndarray:
+    """Makes rows that go over linearly from what was there to what enters."""
     weights = (np.arange(len(entering), dtype=np.float32)[:, None, None] + 0.5) / len(entering)
     mixed = before * (1 - weights) + entering * weights
     return np.rint(mixed) if entering.dtype.kind == "u" else mixed
@@ -175,16 +175,6 @@ def tile_for_memory(memory: int, pixel_memory: int, row_memory: int, halo: int, 
 def row_memory(width: int, scale: int, dtype: Any) -> int:
     """Bytes of the bands of a result for each row of a window, in a picture so many pixels wide."""
     return BANDS_AT_ONCE * 3 * np.dtype(dtype).itemsize * width * scale**2
-
-
-def check_tile(tile: int | None) -> None:
-    """Checks the side of a tile that is asked for.
-
-    Raises:
-        ValueError: If it is no positive integer.
-    """
-    if tile is not None and (not isinstance(tile, int) or tile < 1):
-        raise ValueError(f"`tile` must be a positive integer or None. Received: tile={tile!r}")
 
 
 def check_image(image: Rows, smallest_side: int = 1) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import DTypeLike
 
-from keras_lisr.tiling.rows import Progress, Rows, whole
+from keras_lisr.tiling.rows import Progress, Rows, join_bands
 from keras_lisr.tiling.tiles import (
     bands_in_tiles,
     check_image,
-    check_tile,
     pixels_in_windows,
     row_memory,
     tile_for_memory,
@@ -22,6 +21,9 @@ from keras_lisr.tiling.traits import Traits
 
 class TiledUpscaler:
     """Enlarges RGB in tiles. Its subclasses run the network: `keras_lisr.inference.Upscaler` and `LiteRTUpscaler`.
+
+    Its `scale` is the upscaling factor, `halo` the pixels around each tile that only give context, `smallest_side` what
+    a picture needs on each side, and `exact` tells whether tiles make the picture that the network makes of the whole.
 
     Args:
         traits: What the network does to the grid of pixels.
@@ -38,31 +40,15 @@ class TiledUpscaler:
     """Height and width of the only windows that the network takes, None if it takes any."""
 
     def __init__(self, traits: Traits, *, tile: int | None, memory: int, most_pixels: float = math.inf):
-        check_tile(tile)
-        self.traits = traits
+        if tile is not None and (not isinstance(tile, int) or tile < 1):
+            raise ValueError(f"`tile` must be a positive integer or None. Received: tile={tile!r}")
+        self.scale = traits.scale
+        self.halo = traits.tile_halo
+        self.exact = traits.halo is not None
+        self.smallest_side = traits.smallest_side
         self.tile = tile
         self.memory = memory
         self._most_pixels = most_pixels
-
-    @property
-    def scale(self) -> int:
-        """Upscaling factor."""
-        return self.traits.scale
-
-    @property
-    def halo(self) -> int:
-        """Pixels around each tile that only give context."""
-        return self.traits.halo
-
-    @property
-    def exact(self) -> bool:
-        """Whether tiles make the picture that the network makes of the whole at once."""
-        return self.traits.exact
-
-    @property
-    def smallest_side(self) -> int:
-        """Pixels that a picture needs on each side."""
-        return self.traits.smallest_side
 
     def __call__(self, image: np.ndarray, progress: Progress | None = None) -> np.ndarray:
         """Upscales a picture.
@@ -78,7 +64,7 @@ class TiledUpscaler:
             ValueError: As `bands`.
         """
         bands = self.bands(image, progress)
-        return whole(bands, (image.shape[0] * self.scale, image.shape[1] * self.scale, 3), image.dtype)
+        return join_bands(bands, (image.shape[0] * self.scale, image.shape[1] * self.scale, 3), image.dtype)
 
     def bands(self, image: Rows, progress: Progress | None = None) -> Iterator[np.ndarray]:
         """Upscales a picture of which neither the rows nor the result's need be in memory at once.

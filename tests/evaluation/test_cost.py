@@ -35,7 +35,6 @@ def test_the_papers_numbers(build, options, giga):
     [
         (keras.layers.Conv2D(8, 3, padding="same"), 9 * 16 * 8),
         (keras.layers.Conv2D(8, 3, padding="same", groups=4), 9 * 16 * 8 // 4),
-        (keras.layers.Conv2D(8, 3, padding="same", dilation_rate=2), 9 * 16 * 8),
         (keras.layers.DepthwiseConv2D(5, padding="same"), 25 * 16),
         (keras.layers.ReLU(), 0),
     ],

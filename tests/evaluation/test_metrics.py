@@ -6,7 +6,7 @@ import pytest
 
 from keras_lisr.evaluation.metrics import PSNR, SSIM, psnr, ssim
 
-OPTIONS = [(shave, channels) for shave in (0, 4) for channels in ("luma", "rgb")]
+OPTIONS = [(0, "luma"), (4, "rgb")]
 
 
 def waves_and_noise(seed=0):
@@ -40,8 +40,8 @@ def test_equal_to_scikit_image(shave, channels, decibels, similarity):
     assert ssim(*pair, shave=shave, channels=channels) == pytest.approx(similarity, abs=1e-9)
 
 
-@pytest.mark.parametrize("difference", [1, 5, 100])
-def test_psnr_of_a_constant_difference(difference):
+def test_psnr_of_a_constant_difference():
+    difference = 5
     image = np.full((16, 16, 3), 50, np.uint8)
     in_rgb = 20 * math.log10(255 / difference)
     in_luma = 20 * math.log10(255 / (difference * 219 / 255))
@@ -60,12 +60,6 @@ def test_identical_images():
     image, _ = waves_and_noise()
     assert psnr(image, image, shave=0) == math.inf
     assert ssim(image, image, shave=0) == 1
-
-
-@pytest.mark.parametrize("metric", [psnr, ssim])
-def test_symmetric(metric):
-    x, y = waves_and_noise()
-    assert metric(x, y, shave=2) == pytest.approx(metric(y, x, shave=2), rel=1e-12)
 
 
 @pytest.mark.parametrize("metric", [psnr, ssim])
@@ -102,26 +96,28 @@ def test_nan_is_not_hidden():
     assert math.isnan(ssim(x, y, shave=0))
 
 
+BLACK = np.zeros((16, 16, 3))
+
+
 @pytest.mark.parametrize("metric", [psnr, ssim])
 @pytest.mark.parametrize(
-    ("x", "y", "options", "message"),
+    ("y", "options", "message"),
     [
-        (np.zeros((16, 16, 3)), np.zeros((16, 17, 3)), {}, r"shapes \(16, 16, 3\) and \(16, 17, 3\)"),
-        (np.zeros((16, 16)), np.zeros((16, 16)), {}, r"must have the same shape \(height, width, 3\)"),
-        (np.zeros((16, 16, 3), int), np.zeros((16, 16, 3), int), {}, "uint8, or floating-point in .* dtype=int64"),
-        (np.zeros((16, 16, 3)), np.zeros((16, 16, 3)), {"shave": 8}, "Received: shave=8"),
-        (np.zeros((16, 16, 3)), np.zeros((16, 16, 3)), {"shave": None}, "Received: shave=None"),
-        (np.zeros((16, 16, 3)), np.zeros((16, 16, 3)), {"channels": "y"}, "Received: channels='y'"),
+        (np.zeros((16, 17, 3)), {}, "`super_resolved`"),
+        (BLACK.astype(int), {}, "dtype=int64"),
+        (BLACK, {"shave": 8}, "`shave`"),
+        (BLACK, {"shave": None}, "`shave`"),
+        (BLACK, {"channels": "y"}, "`channels`"),
     ],
 )
-def test_refuses(metric, x, y, options, message):
+def test_refuses(metric, y, options, message):
     with pytest.raises(ValueError, match=message):
-        metric(x, y, **{"shave": 0, **options})
+        metric(BLACK, y, **{"shave": 0, **options})
 
 
 def test_ssim_needs_one_window():
-    with pytest.raises(ValueError, match=r"at least 11×11 inside the border. Received: shape=\(16, 16, 3\), shave=3"):
-        ssim(np.zeros((16, 16, 3)), np.zeros((16, 16, 3)), shave=3)
+    with pytest.raises(ValueError, match="11×11"):
+        ssim(BLACK, BLACK, shave=3)
 
 
 def batch():
@@ -174,13 +170,6 @@ def test_keras_metric_round_trip(metric):
     assert type(restored) is metric
     assert restored.get_config() == original.get_config()
     assert original.get_config() == {"name": "mine", "dtype": "float32", "shave": 3, "channels": "rgb"}
-
-
-@pytest.mark.parametrize("metric", [PSNR, SSIM])
-@pytest.mark.parametrize(("shave", "channels"), [(-1, "luma"), (None, "luma"), (0, "y")])
-def test_keras_metric_refuses(metric, shave, channels):
-    with pytest.raises(ValueError, match="Received: "):
-        metric(shave=shave, channels=channels)
 
 
 def test_grey_is_compared_in_its_own_values():

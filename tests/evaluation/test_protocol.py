@@ -1,5 +1,3 @@
-import dataclasses
-
 import pytest
 
 from keras_lisr.evaluation.protocol import EvaluationProtocol
@@ -20,19 +18,7 @@ def test_says_everything_in_one_line(protocol, text):
     assert str(protocol) == f"{text} SSIM: 11-tap Gaussian, sigma 1.5, valid region"
 
 
-def test_is_a_value():
-    assert EvaluationProtocol(shave=4) == dataclasses.replace(EvaluationProtocol(), shave=4)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        EvaluationProtocol().shave = 4
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"shave": -1}, "`shave` must be an integer of at least 0. Received: shave=-1"),
-        ({"shave": 1.5}, "Received: shave=1.5"),
-    ],
-)
-def test_refuses(options, message):
-    with pytest.raises(ValueError, match=message):
-        EvaluationProtocol(**options)
+@pytest.mark.parametrize("shave", [-1, 1.5])
+def test_refuses(shave):
+    with pytest.raises(ValueError, match="`shave`"):
+        EvaluationProtocol(shave=shave)

@@ -70,21 +70,19 @@ def test_a_layer_may_say_what_it_sees():
         keras.layers.Conv2D(4, 3, padding="valid"),
         keras.layers.Concatenate(axis=1),
         keras.layers.GlobalAveragePooling2D(keepdims=True),
-        keras.layers.Lambda(lambda features: features),
         lambda inputs: inputs[:, 1:],
-        lambda inputs: keras.ops.mean(inputs, axis=(1, 2), keepdims=True),
         lambda inputs: keras.ops.roll(inputs, 1, axis=1),
         lambda inputs: keras.Sequential([keras.layers.ReLU()])(inputs),
     ],
     ids=lambda make: type(make).__name__,
 )
 def test_what_is_not_known_is_not_guessed(make):
-    with pytest.raises(ValueError, match="whose receptive field is known, or a layer with the attribute"):
+    with pytest.raises(ValueError, match="`model`.*`receptive_field_radius`"):
         list(calls(model_of(lambda inputs: make([inputs, inputs]) if "Concat" in str(make) else make(inputs))))
 
 
 def test_only_functional_models_with_one_input_and_output_can_be_walked():
     inputs = keras.Input((None, None, 4)), keras.Input((None, None, 4))
     for model in (keras.Model(inputs, keras.layers.Add()(inputs)), keras.layers.ReLU()):
-        with pytest.raises(ValueError, match="`model` must be a functional model with one input and one output"):
+        with pytest.raises(ValueError, match="`model`"):
             list(calls(model))

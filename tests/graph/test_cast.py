@@ -43,13 +43,6 @@ def test_a_model_trained_in_bfloat16_can_run_in_float32():
     np.testing.assert_array_equal(*(network.get_layer("shallow").get_weights()[0] for network in (copy, model)))
 
 
-def test_layers_without_weights_are_cast_to_float32_too():
-    inputs = keras.Input((None, None, 3))
-    features = keras.layers.Conv2D(3, 1, dtype="float32")(inputs)
-    model = keras.Model(inputs, keras.layers.ReLU(dtype="mixed_bfloat16")(features))
-    assert in_precision(model, "float32").layers[-1].compute_dtype == "float32"
-
-
 def test_the_global_policy_is_restored():
     before = keras.config.dtype_policy()
     with pytest.raises(KeyError), layers_in("mixed_bfloat16"):

@@ -74,14 +74,6 @@ def test_dilation_and_even_kernels_count():
     assert receptive_field_radius(keras.Model(inputs, even)) == 2 + 2
 
 
-def test_a_shared_layer_counts_each_time_it_is_applied():
-    features = inputs = keras.Input((None, None, 4))
-    shared = keras.layers.Conv2D(4, 3, padding="same")
-    for _ in range(5):
-        features = shared(features)
-    assert receptive_field_radius(keras.Model(inputs, features)) == 5
-
-
 def test_fractions_add_up_before_they_are_rounded():
     features = inputs = keras.Input((None, None, 4))
     features = keras.ops.depth_to_space(keras.layers.Conv2D(64, 1)(features), 4)

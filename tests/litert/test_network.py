@@ -26,26 +26,16 @@ def test_a_file_for_one_size_takes_that_one(networks, litert_file):
     assert (network.shape, network.scale) == ((24, 32), 2)
     expected = keras.ops.convert_to_numpy(networks["exact"](floats(24, 32)))
     np.testing.assert_allclose(network(floats(24, 32)), expected, rtol=0, atol=1e-5)
-    with pytest.raises(ValueError, match=r"must be a float32 array \(1, 24, 32, 3\). .*shape=\(1, 32, 24, 3\)"):
+    with pytest.raises(ValueError, match="`low_resolution`"):
         network(floats(32, 24))
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [
-        np.zeros((1, 8, 8, 3), np.uint8),
-        np.zeros((1, 8, 8, 3)),
-        np.zeros((2, 8, 8, 3), np.float32),
-        np.zeros((1, 8, 8, 1), np.float32),
-        np.zeros((8, 8, 3), np.float32),
-        np.zeros((1, 0, 8, 3), np.float32),
-    ],
-    ids=["bytes", "doubles", "batch", "grey", "rank", "empty"],
+    "wrong", [np.zeros((1, 8, 8, 3), np.uint8), np.zeros((2, 8, 8, 3), np.float32), np.zeros((1, 0, 8, 3), np.float32)]
 )
 def test_other_arrays_are_refused(litert_file, wrong):
-    network = LiteRTNetwork(litert_file("any"))
-    with pytest.raises(ValueError, match=r"must be a float32 array \(1, height, width, 3\). Received: low"):
-        network(wrong)
+    with pytest.raises(ValueError, match="`low_resolution`"):
+        LiteRTNetwork(litert_file("any"))(wrong)
 
 
 @pytest.mark.parametrize(("io", "range_", "zero_point"), [("uint8", [0, 255], 0), ("int8", [0, 1], -128)])
@@ -65,14 +55,7 @@ def test_says_what_goes_in_and_comes_out(litert_file, io, range_, zero_point):
     assert set(network.output) == set(network.input)
 
 
-def test_floats_have_no_quantization(litert_file):
-    network = LiteRTNetwork(litert_file("any"))
-    assert network.output == {
-        "name": "super_resolved", "dtype": "float32", "layout": "NHWC", "colour": "RGB", "range": [0, 1],
-    }  # fmt: skip
-
-
-def convert(function, path, shape, dtype=tf.float32, output="super_resolved"):
+def convert(function, path, shape, dtype, output):
     class Module(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec(shape, dtype, name="low_resolution")])
         def call(self, low_resolution):
@@ -86,53 +69,37 @@ def convert(function, path, shape, dtype=tf.float32, output="super_resolved"):
 
 
 OTHERS = {
-    "another name": (lambda x: x + 1, (1, None, None, 3), tf.float32, "image", "serving_default has {'inputs': "),
-    "a vector": (lambda x: tf.reduce_mean(x, [1, 2]), (1, None, None, 3), tf.float32, None, "makes [1, 3] from"),
-    "wider only": (
-        lambda x: tf.repeat(x, 2, axis=2),
-        (1, 8, 9, 3),
-        tf.float32,
-        None,
-        "[1, 8, 18, 3] from [1, 8, 9, 3]",
-    ),
-    "grey": (lambda x: x + 1, (1, 8, 9, 1), tf.float32, None, "makes [1, 8, 9, 1] from"),
-    "any height": (lambda x: x + 1, (1, None, 9, 3), tf.float32, None, "other.tflite'"),
-    "no picture": (lambda x: x + 1, (4,), tf.float32, None, "other.tflite'"),
-    "int32": (lambda x: x + 1, (1, 8, 9, 3), tf.int32, None, "its low_resolution is of int32"),
+    "another name": (lambda x: x + 1, (1, None, None, 3), tf.float32, "image"),
+    "a vector": (lambda x: tf.reduce_mean(x, [1, 2]), (1, None, None, 3), tf.float32, "super_resolved"),
+    "wider only": (lambda x: tf.repeat(x, 2, axis=2), (1, 8, 9, 3), tf.float32, "super_resolved"),
+    "grey": (lambda x: x + 1, (1, 8, 9, 1), tf.float32, "super_resolved"),
+    "int32": (lambda x: x + 1, (1, 8, 9, 3), tf.int32, "super_resolved"),
 }
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_networks_are_refused(tmp_path, name):
-    function, shape, dtype, output, message = OTHERS[name]
-    file = convert(function, tmp_path, shape, dtype, output or "super_resolved")
-    with pytest.raises(ValueError) as caught:
-        LiteRTNetwork(file)
-    assert str(caught.value).startswith("`path` must be a LiteRT file that enlarges RGB pictures, from low_resolution ")
-    assert message in str(caught.value)
+    function, *options = OTHERS[name]
+    with pytest.raises(ValueError, match="`path`"):
+        LiteRTNetwork(convert(function, tmp_path, *options))
 
 
 def test_other_files_are_refused(tmp_path, litert_file):
-    (tmp_path / "empty").touch()
     (tmp_path / "text").write_text("no network" * 100)
     (tmp_path / "half").write_bytes(litert_file("any").read_bytes()[:2000])
-    for name in ("empty", "text", "half"):
-        with pytest.raises(ValueError, match=rf"must be a LiteRT file that enlarges .* Received: path='.*{name}' \("):
+    for name in ("text", "half", "missing"):
+        with pytest.raises(ValueError, match=f"`path`.*{name}"):
             LiteRTNetwork(tmp_path / name)
-    for path in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(ValueError, match="`path` must be an existing file. Received: path='/"):
-            LiteRTNetwork(path)
 
 
-@pytest.mark.parametrize("threads", [0, -1, 1.5, "2"])
-def test_wrong_threads_are_refused(litert_file, threads):
-    with pytest.raises(ValueError, match="`threads` must be a positive integer or None. Received: threads="):
-        LiteRTNetwork(litert_file("any"), threads=threads)
+def test_wrong_threads_are_refused(litert_file):
+    with pytest.raises(ValueError, match="`threads`"):
+        LiteRTNetwork(litert_file("any"), threads=0)
 
 
 def test_without_litert_the_extra_is_named(litert_file, monkeypatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[litert\]'. Received: path='.*any.tflite'"):
+    with pytest.raises(ValueError, match=r"keras_lisr\[litert\]"):
         LiteRTNetwork(litert_file("any"))
 
 

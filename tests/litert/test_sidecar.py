@@ -1,5 +1,4 @@
 import hashlib
-import json
 import os
 from dataclasses import replace
 
@@ -46,46 +45,29 @@ def test_comes_back(file, sidecar, changes):
     assert sorted(os.listdir(file.parent)) == ["größe.tflite", "größe.tflite.json"]
 
 
-def test_is_json_with_the_names_of_the_fields(file, sidecar):
-    content = json.loads(write_sidecar(sidecar, file).read_text(encoding="utf-8"))
-    assert content == json.loads(json.dumps(vars(sidecar)))
-
-
 def test_numbers_that_json_does_not_know_are_refused(file, sidecar):
     with pytest.raises(ValueError, match="JSON"):
         write_sidecar(replace(sidecar, verification={"psnr": float("inf")}), file)
     assert not sidecar_path(file).exists()
 
 
-def test_a_missing_file_is_told(tmp_path):
-    with pytest.raises(ValueError, match=r"`path` must be an existing file. Received: path='.*none.tflite'"):
-        read_sidecar(tmp_path / "none.tflite")
+def test_a_missing_file_or_sidecar_is_told(file):
+    for path in (file, file.with_name("none.tflite")):
+        with pytest.raises(ValueError, match=f"`path`.*{path.name}"):
+            read_sidecar(path)
 
 
-def test_a_missing_sidecar_is_told(file):
-    with pytest.raises(ValueError, match=r"must have a sidecar beside it, .*\(there is no größe.tflite.json\)"):
-        read_sidecar(file)
-
-
-@pytest.mark.parametrize("wrong", ["", "{", "[]", "{}", '"text"', '{"shape": null, "format": "litert"}'])
+@pytest.mark.parametrize("wrong", ["", "[]", '{"shape": null, "format": "litert"}', '{"shape": null, "colour": "BGR"}'])
 def test_another_json_is_refused(file, wrong):
     sidecar_path(file).write_text(wrong)
-    with pytest.raises(ValueError, match=r"that `keras-lisr export` of this version wrote. Received: path='.*json: "):
-        read_sidecar(file)
-
-
-def test_other_fields_are_refused(file, sidecar):
-    content = json.loads(write_sidecar(sidecar, file).read_text(encoding="utf-8"))
-    sidecar_path(file).write_text(json.dumps(content | {"colour": "BGR"}), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"größe.tflite.json: .*unexpected keyword argument 'colour'"):
+    with pytest.raises(ValueError, match="`path`.*größe.tflite.json"):
         read_sidecar(file)
 
 
 def test_another_file_is_refused(file, sidecar):
     write_sidecar(sidecar, file)
     file.write_bytes(b"networK")
-    other = hashlib.sha256(b"networK").hexdigest()
-    with pytest.raises(ValueError, match=rf"größe.tflite.json was written for, .*{sidecar.sha256}. .* with {other}"):
+    with pytest.raises(ValueError, match=f"`path`.*{sidecar.sha256}"):
         read_sidecar(file)
 
 
@@ -102,34 +84,6 @@ def test_a_folder_is_the_list_of_its_files(tmp_path):
     before = checksum(folder)
     (folder / "variables" / "data").rename(folder / "variables" / "other")
     assert checksum(folder) != before
-
-
-BYTES = {"dtype": "uint8", "scale": 1 / 255, "zero_point": 0}
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        *(("scale", value) for value in ("2", None, 0, -1, 2.0, True)),
-        *(("halo", value) for value in ("x", 1.5, -3, False)),
-        *(("smallest_side", value) for value in (None, 0, "1")),
-        *(("shape", value) for value in ([1], [1, "2"], "ab", {}, 0, [0, 4], [1, 2, 3])),
-        *(("input", value) for value in ({}, 5, None, {"dtype": "float64"}, {"dtype": []}, {"dtype": "int8"})),
-        *(("output", BYTES | value) for value in ({"scale": 0}, {"scale": float("nan")}, {"zero_point": 1.5})),
-        ("format", ["litert"]),
-    ],
-)
-def test_fields_of_another_kind_are_refused(file, sidecar, field, value):
-    content = json.loads(write_sidecar(sidecar, file).read_text(encoding="utf-8"))
-    sidecar_path(file).write_text(json.dumps(content | {field: value}), encoding="utf-8")
-    with pytest.raises(ValueError, match=rf"of this version wrote. Received: .*json: (its {field} is |'int' object)"):
-        read_sidecar(file)
-
-
-def test_endless_nesting_is_refused(file):
-    sidecar_path(file).write_text("[" * 200_000)
-    with pytest.raises(ValueError, match="of this version wrote. Received: "):
-        read_sidecar(file)
 
 
 def test_a_link_has_the_sidecar_of_what_it_points_to(file, sidecar, tmp_path):
@@ -149,8 +103,8 @@ def test_the_weights_of_openvino_belong_to_its_file(sidecar, tmp_path):
     write_sidecar(sidecar, graph)
     assert read_sidecar(graph) == sidecar
     weights.write_bytes(b"weighty")
-    with pytest.raises(ValueError, match=r"`path` must be the file that network.xml.json was written for"):
+    with pytest.raises(ValueError, match="`path`"):
         read_sidecar(graph)
     weights.unlink()
-    with pytest.raises(ValueError, match=r"`path` must be the file that network.xml.json was written for"):
+    with pytest.raises(ValueError, match="`path`"):
         read_sidecar(graph)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_lisr.pictures.drift import CELL, interpolate, keep_colours, mean_cells
-from keras_lisr.tiling.rows import Stream, bands_of, whole
+from keras_lisr.tiling.rows import Stream, bands_of, join_bands
 
 sides = st.integers(1, 70)
 
@@ -19,7 +19,7 @@ def enlarge(pixels, scale):
 
 def corrected(enlarged, pixels, scale):
     rows = keep_colours(enlarged, pixels, scale)
-    return whole(bands_of(rows), rows.shape, rows.dtype)
+    return join_bands(bands_of(rows), rows.shape, rows.dtype)
 
 
 @settings(deadline=None)

@@ -3,7 +3,7 @@ import weakref
 import numpy as np
 import pytest
 
-from keras_lisr.tiling.rows import BAND, Stream, bands_of, copies, mapped, whole
+from keras_lisr.tiling.rows import BAND, Stream, bands_of, join_bands, map_rows, tee_rows
 
 
 @pytest.fixture
@@ -38,15 +38,8 @@ def test_a_stream_asks_for_a_band_when_it_is_needed_and_lets_go_what_is_past(ima
     assert asked == [0, 10]
     rows[100:101]
     assert len(rows._held) == 1
-    with pytest.raises(IndexError, match="must not be above those let go. Received: 99, below 100"):
+    with pytest.raises(IndexError, match="`rows`"):
         rows[99:120]
-
-
-def test_a_stream_that_ends_too_soon_is_an_error(image):
-    rows = stream(image[:150], [150])
-    rows.shape = image.shape
-    with pytest.raises(IndexError, match="must end where the bands do, at 150. Received: 151"):
-        rows[0:151]
 
 
 def test_what_makes_the_bands_goes_as_soon_as_all_are_there(image):
@@ -69,17 +62,17 @@ def test_what_makes_the_bands_goes_as_soon_as_all_are_there(image):
 
 def test_bands_are_the_rows_in_order_and_make_the_picture(image):
     assert [len(band) for band in bands_of(image)] == [BAND, BAND, BAND, 200 - 3 * BAND]
-    np.testing.assert_array_equal(whole(bands_of(image), image.shape, image.dtype), image)
+    np.testing.assert_array_equal(join_bands(bands_of(image), image.shape, image.dtype), image)
 
 
 def test_something_is_done_to_every_pixel(image):
-    inverted = mapped(lambda band: 255 - band[..., :2], image, 2)
+    inverted = map_rows(lambda band: 255 - band[..., :2], image, 2)
     assert inverted.shape == (200, 5, 2)
     np.testing.assert_array_equal(inverted[10:190], 255 - image[10:190, :, :2])
 
 
 def test_copies_are_read_in_any_order(image):
-    first, second = copies(stream(image, [70, 130]), 2)
+    first, second = tee_rows(stream(image, [70, 130]), 2)
     assert (first.shape, first.dtype) == (second.shape, second.dtype) == (image.shape, image.dtype)
     np.testing.assert_array_equal(first[0:10], image[:10])
     np.testing.assert_array_equal(second[0:200], image)
@@ -99,7 +92,7 @@ def test_copies_hold_what_not_all_have_read_and_no_more():
     def held():
         return sum(band() is not None for band in made)
 
-    ahead, behind = copies(Stream(bands(), (20 * BAND, 5, 3), np.uint8), 2)
+    ahead, behind = tee_rows(Stream(bands(), (20 * BAND, 5, 3), np.uint8), 2)
     for start in range(0, 10 * BAND, BAND):
         ahead[start : start + BAND], behind[start : start + BAND]
         assert held() <= 2

@@ -8,9 +8,7 @@ from keras_lisr.tiling.rows import Stream
 from keras_lisr.tiling.tiles import (
     bands_in_tiles,
     check_image,
-    check_tile,
     pixels_in_windows,
-    row_memory,
     tile_for_memory,
     tile_for_pixels,
     windows,
@@ -26,34 +24,18 @@ def image():
     return np.random.default_rng(0).integers(0, 256, (37, 50, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("halo", [0, 1, 4, 9])
-@pytest.mark.parametrize("tile", [1, 2, 7, 16, 100])
-def test_windows_cover_a_side_with_a_halo_at_every_cut(tile, halo):
-    for side in range(1, 70):
-        length, parts = windows(side, tile, halo)
-        assert length <= min(side, tile + 2 * halo)
-        cuts = [part.cut for part in parts] + [side]
-        assert cuts[0] == 0
-        for part, cut, next_cut in zip(parts, cuts, cuts[1:], strict=False):
-            assert 0 <= part.start <= cut < next_cut <= part.start + length <= side
-            assert part.start == 0 or cut - part.start >= halo
-            assert part.start + length == side or part.start + length - next_cut >= halo
-
-
-@pytest.mark.parametrize("halo", [0, 1, 4, 9])
-@pytest.mark.parametrize("tile", [1, 2, 7, 16])
-def test_windows_of_one_length_cover_a_side_with_a_halo_at_every_cut(tile, halo):
+@given(st.integers(1, 90), st.integers(1, 100), st.integers(0, 9), st.booleans())
+def test_windows_cover_a_side_with_a_halo_at_every_cut(side, tile, halo, fixed):
     longest = tile + 2 * halo
-    for side in range(longest, longest + 70):
-        length, parts = windows(side, tile, halo, fixed=True)
-        assert length == longest
-        assert len(parts) == len(windows(side, tile, halo)[1])
-        cuts = [part.cut for part in parts] + [side]
-        assert cuts[0] == 0
-        for part, cut, next_cut in zip(parts, cuts, cuts[1:], strict=False):
-            assert 0 <= part.start <= cut < next_cut <= part.start + length <= side
-            assert part.start == 0 or cut - part.start >= halo
-            assert part.start + length == side or part.start + length - next_cut >= halo
+    side += longest if fixed else 0
+    length, parts = windows(side, tile, halo, fixed)
+    assert length == longest if fixed else length <= min(side, longest)
+    cuts = [part.cut for part in parts] + [side]
+    assert cuts[0] == 0
+    for part, cut, next_cut in zip(parts, cuts, cuts[1:], strict=False):
+        assert 0 <= part.start <= cut < next_cut <= part.start + length <= side
+        assert part.start == 0 or cut - part.start >= halo
+        assert part.start + length == side or part.start + length - next_cut >= halo
 
 
 def test_windows_are_as_few_as_possible():
@@ -130,17 +112,6 @@ def in_the_whole_result(upscale, image, *, scale, tile, halo, blend):
     return result
 
 
-def test_every_window_has_the_same_shape(image):
-    shapes = set()
-
-    def upscale(window):
-        shapes.add(window.shape)
-        return nearest(window)
-
-    upscale_in_tiles(upscale, image, scale=3, tile=11, halo=3)
-    assert len(shapes) == 1
-
-
 def test_blending_goes_over_linearly_and_leaves_no_seam():
     def window_mean(window):
         return np.broadcast_to(window.mean(axis=(1, 2), keepdims=True), window.shape)
@@ -178,12 +149,6 @@ def test_tile_is_the_largest_that_the_pixels_allow(height, width):
     assert tile_for_pixels(400, 10, height, width) < 1
 
 
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (100, 100), (10, 1000)])
-def test_a_picture_that_fits_is_one_tile(height, width):
-    tile = tile_for_pixels(100**2, 10, height, width)
-    assert all(len(windows(side, tile, 10)[1]) == 1 for side in (height, width))
-
-
 def test_the_tile_for_a_memory_is_that_for_its_pixels_and_never_less_than_the_halo():
     assert tile_for_memory(100**2 * 8, 8, 0, 10, 5000, 4000) == 80
     for memory in (30**2 * 8, 30**2 * 8 - 1, 1):
@@ -216,32 +181,12 @@ def test_pixels_in_windows_are_those_that_are_seen(image):
     assert pixels_in_windows(*image.shape[:2], (7, 9), 3) == sum(seen)
 
 
-def test_rows_take_memory_by_the_width_and_depth_of_the_result():
-    assert row_memory(100, 2, np.uint16) == 2 * row_memory(100, 2, np.uint8) == 4 * 2 * row_memory(50, 1, np.uint8) * 2
-
-
-@pytest.mark.parametrize("tile", [0, -1, 2.5, "8"])
-def test_wrong_tiles_are_refused(tile):
-    check_tile(None)
-    check_tile(1)
-    with pytest.raises(ValueError, match="`tile` must be a positive integer or None. Received: tile="):
-        check_tile(tile)
-
-
 @pytest.mark.parametrize(
-    "wrong",
-    [
-        np.zeros((4, 4, 3), np.float32),
-        np.zeros((4, 4), np.uint8),
-        np.zeros((4, 4, 4), np.uint8),
-        np.zeros((0, 4, 3), np.uint8),
-    ],
-    ids=["float", "grey", "alpha", "empty"],
+    "wrong", [np.zeros((4, 4, 3), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8)]
 )
 def test_wrong_images_are_refused(image, wrong):
-    check_image(image)
     check_image(image, 37)
-    with pytest.raises(ValueError, match=r"must be a uint8 or uint16 array \(height, width, 3\). Received: image."):
+    with pytest.raises(ValueError, match="`image`"):
         check_image(wrong)
-    with pytest.raises(ValueError, match=r"at least 38 pixels on each side .* Received: image.shape=\(37, 50, 3\)"):
+    with pytest.raises(ValueError, match="`image`.* 38 pixels"):
         check_image(image, 38)

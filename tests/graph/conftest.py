@@ -1,0 +1,1 @@
+from tileable_networks import network as network
