@@ -38,8 +38,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=flags.folder) as folder:
         on_disk = ImagePairs(
             in_memory.names,
-            stored(Path(folder) / "low", in_memory.low_resolution),
-            stored(Path(folder) / "high", in_memory.high_resolution),
+            store_images(Path(folder) / "low", in_memory.low_resolution),
+            store_images(Path(folder) / "high", in_memory.high_resolution),
         )
         forget(Path(folder))
         print(f"Patches of {PATCH_SIZE // SCALE} -> {PATCH_SIZE} pixels in batches of {BATCH_SIZE}")
@@ -53,8 +53,8 @@ def main() -> None:
             print(f"{source:30}{patches_a_second(batches, flags.batches):8.0f} patches/s")
 
 
-def stored(folder: Path, images: Sequence[np.ndarray]) -> HeldImages:
-    """Images read through maps of their files."""
+def store_images(folder: Path, images: Sequence[np.ndarray]) -> HeldImages:
+    """Stores images, to be read through maps of their files."""
     items = [Item(str(i), i, lambda image=image: image) for i, image in enumerate(images)]
     return HeldImages(list(hold_images(folder.name, items, folder.parent)[0].values()))
 

@@ -65,12 +65,12 @@ def main() -> None:
         settings = [setting for setting in SETTINGS if setting.startswith(tuple(flags.settings))]
     seconds: dict[str, list[float]] = {setting: [] for setting in settings}
     for _, setting in itertools.product(range(flags.rounds), settings):
-        seconds[setting] += measured(setting, flags.steps, flags.batch_size)
+        seconds[setting] += measure_steps(setting, flags.steps, flags.batch_size)
     print_table({setting: statistics.median(times) for setting, times in seconds.items() if times})
 
 
-def measured(setting: str, steps: int, batch_size: int) -> list[float]:
-    """Seconds of each timed step in a fresh process, none where the setting cannot run here."""
+def measure_steps(setting: str, steps: int, batch_size: int) -> list[float]:
+    """Measures the seconds of each timed step in a fresh process, none where the setting cannot run here."""
     command = [sys.executable, "-m", "benchmarks.training_step", "--child", setting]
     child = subprocess.run(
         [*command, "--steps", str(steps), "--batch-size", str(batch_size)],

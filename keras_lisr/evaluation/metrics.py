@@ -52,7 +52,7 @@ def psnr(
         >>> round(psnr(black, black + 1, shave=0, channels="rgb"), 2)
         48.13
     """
-    x, y = _compared_pixels(high_resolution, super_resolved, shave, channels, rounded_luma)
+    x, y = _comparable_pixels(high_resolution, super_resolved, shave, channels, rounded_luma)
     squared_error = float(np.mean((x - y) ** 2))
     return 10 * math.log10(PEAK**2 / squared_error) if squared_error else math.inf
 
@@ -88,7 +88,7 @@ def ssim(
         Wang et al., "Image quality assessment: from error visibility to structural similarity", 2004,
         https://doi.org/10.1109/TIP.2003.819861
     """
-    x, y = _compared_pixels(high_resolution, super_resolved, shave, channels, rounded_luma)
+    x, y = _comparable_pixels(high_resolution, super_resolved, shave, channels, rounded_luma)
     if min(x.shape[:2]) < len(WINDOW):
         raise ValueError(
             f"Images must be at least 11×11 inside the border. Received: shape={high_resolution.shape}, shave={shave}"
@@ -122,7 +122,7 @@ class _PerImageMetric(keras.metrics.Mean):
         images = ops.floor(ops.clip(ops.cast(images, "float32"), 0, 1) * PEAK + 0.5)
         if self.channels == "luma":
             images = LUMA_OFFSET + sum(weight * images[..., i : i + 1] for i, weight in enumerate(LUMA_WEIGHTS))
-        return _shaved(images, self.shave)
+        return _shave(images, self.shave)
 
 
 @keras.saving.register_keras_serializable(package="keras_lisr")
@@ -179,7 +179,7 @@ class SSIM(_PerImageMetric):
         return ops.mean(_ssim_map(x, y), axis=(1, 2, 3))
 
 
-def _compared_pixels(
+def _comparable_pixels(
     high_resolution: np.ndarray, super_resolved: np.ndarray, shave: int, channels: Channels, rounded_luma: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Checks the arguments and returns what is compared: two arrays `(height, width, channels)` in [0, 255]."""
@@ -201,7 +201,7 @@ def _compared_pixels(
             image = (image - LUMA_OFFSET) / sum(LUMA_WEIGHTS)
         if rounded_luma or channels == "grey":
             image = np.floor(image + 0.5)
-        return _shaved(image, shave)
+        return _shave(image, shave)
 
     return pixels(high_resolution), pixels(super_resolved)
 
@@ -218,7 +218,7 @@ def _eight_bits(image: np.ndarray) -> np.ndarray:
 # From here on `x`, `y` and `images` are NumPy arrays or tensors of any backend, (..., height, width, channels).
 
 
-def _shaved(images: Any, shave: int) -> Any:
+def _shave(images: Any, shave: int) -> Any:
     inside = slice(shave, -shave or None)
     return images[..., inside, inside, :]
 

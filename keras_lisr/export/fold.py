@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_lisr.export.channel_scales import Solution, solve
-from keras_lisr.graph.calls import positional
+from keras_lisr.graph.calls import make_first_positional
 from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
 from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
 
@@ -76,7 +76,7 @@ def rescaled(model: keras.Model, solution: Solution, sizes: Callable[[int], floa
         return type(operation).from_config(operation.get_config())
 
     def call(operation, *args, **kwargs):
-        args, kwargs = positional(args, kwargs)
+        args, kwargs = make_first_positional(args, kwargs)
         if vanishes(operation, solution):
             return args[0]
         if operation.name in solution.bridges:

@@ -11,7 +11,7 @@ from keras_lisr.export.concatenation import sum_of_convolutions
 from keras_lisr.export.dilated_depthwise import dilated_sum, is_large
 from keras_lisr.export.fold import affine
 from keras_lisr.export.transposed_convolution import is_upsampling, sub_pixel
-from keras_lisr.graph.calls import CHANNEL_AXES, is_tensor, kind, nodes, positional, readers
+from keras_lisr.graph.calls import CHANNEL_AXES, is_tensor, kind, make_first_positional, nodes, readers
 from keras_lisr.graph.cast import layers_in
 from keras_lisr.layers.approximate_self_attention import ApproximateSelfAttention
 from keras_lisr.layers.bicubic_upsample import RADIUS, BicubicUpsample, phase_kernel
@@ -74,7 +74,7 @@ def litert_graph(
 
     def call(operation, *args, **kwargs):
         original = originals[id(operation)]
-        args, kwargs = positional(args, kwargs)
+        args, kwargs = make_first_positional(args, kwargs)
         if is_upsampling(original):
             return rearrange(replaced[id(original)](args[0]), original.strides[0])
         if isinstance(original, BicubicUpsample):

@@ -122,8 +122,8 @@ def is_tensor(argument: Any) -> bool:
     return isinstance(argument, keras.KerasTensor)
 
 
-def positional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of a call, of which the first is positional, as it need not be."""
+def make_first_positional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Makes the first argument of a call positional, which it need not be."""
     if args or not kwargs:
         return args, kwargs
     first, *others = kwargs

@@ -50,7 +50,7 @@ def convolve(images, kernel):
                 features = tf.identity(images)
             return (
                 tf.nn.conv2d_transpose(upstream, kernel, tf.shape(images), strides=1, padding="SAME"),
-                kernel_gradient(features, upstream),
+                compute_kernel_gradient(features, upstream),
             )
 
         return tf.nn.conv2d(images, kernel, strides=1, padding="SAME"), gradients
@@ -58,8 +58,8 @@ def convolve(images, kernel):
     return convolution(tf.convert_to_tensor(images), tf.convert_to_tensor(kernel))
 
 
-def kernel_gradient(images, upstream):
-    """Gradient of a 3x3 convolution that keeps the size, with respect to its kernel.
+def compute_kernel_gradient(images, upstream):
+    """Computes the gradient of a 3x3 convolution that keeps the size, with respect to its kernel.
 
     The element (i, j) is the product of the images, shifted by (i, j), with the upstream gradient, summed over all
     pixels. With the pixels of the padded images in one long row, a shift is an offset.
@@ -75,7 +75,7 @@ def kernel_gradient(images, upstream):
 
     channels, filters = images.shape[-1], upstream.shape[-1]
     if filters < channels:  # Copies of the one with fewer channels are smaller.
-        return tf.transpose(kernel_gradient(upstream, images)[::-1, ::-1], (0, 1, 3, 2))
+        return tf.transpose(compute_kernel_gradient(upstream, images)[::-1, ::-1], (0, 1, 3, 2))
     row = tf.shape(images)[2] + 2
     images, upstream = (
         tf.reshape(tf.pad(tensor, ((0, 0), (1, 1), (1, 1), (0, 0))), (-1, tensor.shape[-1]))

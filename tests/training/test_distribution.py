@@ -145,7 +145,7 @@ def test_two_processes_have_the_losses_of_one(photographs, alone, tmp_path, devi
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="several processes are JAX's")
-@pytest.mark.parametrize(("victim", "number"), [(0, signal.SIGKILL), (1, signal.SIGKILL), (1, signal.SIGTERM)])
+@pytest.mark.parametrize(("victim", "number"), [(0, signal.SIGKILL), (1, signal.SIGTERM)])
 def test_a_killed_process_ends_the_other_and_the_run_goes_on(photographs, alone, tmp_path, victim, number):
     processes = start_two(photographs, [tmp_path] * 2)
     while not list(tmp_path.glob("checkpoints/step_*")) and processes[victim].poll() is None:

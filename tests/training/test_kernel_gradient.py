@@ -8,7 +8,7 @@ import pytest
 from reference import picture, to_numpy, wave
 
 from keras_lisr.training import kernel_gradient as module
-from keras_lisr.training.kernel_gradient import convolve, kernel_gradient, speed_up_kernel_gradients
+from keras_lisr.training.kernel_gradient import compute_kernel_gradient, convolve, speed_up_kernel_gradients
 from keras_lisr.zoo import edsr_baseline, fsrcnn, idn, imdn
 
 tf = pytest.importorskip("tensorflow")
@@ -20,7 +20,7 @@ def test_kernel_gradient_is_tensorflows(size, channels, filters):
     images, upstream = wave(2, *size, channels), wave(2, *size, filters, phase=1)
     shape = (3, 3, channels, filters)
     expected = tf.compat.v1.nn.conv2d_backprop_filter(images, shape, upstream, [1, 1, 1, 1], "SAME")
-    actual = kernel_gradient(tf.constant(images), tf.constant(upstream))
+    actual = compute_kernel_gradient(tf.constant(images), tf.constant(upstream))
     np.testing.assert_allclose(actual, expected, atol=1e-4)
 
 
