@@ -45,20 +45,6 @@ def not_written(path: Path, error: OSError) -> OSError:
     return OSError(f"`path` could not be written. Received: path={str(path)!r} ({reason(error)})")
 
 
-def set_aside(path: Path) -> Path:
-    """Gives a damaged file another name, under which it can be looked at.
-
-    Args:
-        path: The file; one of that other name is replaced.
-
-    Returns:
-        The other name.
-    """
-    aside = path.with_name(f"{path.stem}.damaged{path.suffix}")
-    path.replace(aside)
-    return aside
-
-
 def flush(path: Path) -> None:
     """Waits until a file or a folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

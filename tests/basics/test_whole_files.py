@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from keras_lisr.basics.whole_files import PARTIAL, set_aside, written_whole
+from keras_lisr.basics.whole_files import PARTIAL, written_whole
 
 
 def test_a_file_is_written_under_another_name_first(tmp_path):
@@ -21,12 +21,6 @@ def test_what_a_link_points_to_is_replaced(tmp_path):
     with written_whole(tmp_path / "link.txt") as partial:
         partial.write_text("new")
     assert (tmp_path / "link.txt").is_symlink() and (tmp_path / "target.txt").read_text() == "new"
-
-
-def test_a_damaged_file_is_set_aside(tmp_path):
-    (tmp_path / "log.csv").write_text("damaged")
-    assert set_aside(tmp_path / "log.csv") == tmp_path / "log.damaged.csv"
-    assert os.listdir(tmp_path) == ["log.damaged.csv"]
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), ValueError("mine")])
