@@ -25,6 +25,7 @@ from keras_lisr.training.distribution import Group, find_group, synchronize_batc
 from keras_lisr.training.kernel_gradient import speed_up_kernel_gradients
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
+from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import load_model, transplant
 from keras_lisr.zoo.transplant import find_difference
 
@@ -39,6 +40,8 @@ def fit(
     seed: int = 0,
     steps_per_epoch: int = 1000,
     start_from: str | Path | None = None,
+    teacher: keras.Model | str | Path | None = None,
+    self_ensemble: bool = False,
     hours: float | None = None,
     distribute: bool = False,
 ) -> keras.Model:
@@ -55,8 +58,7 @@ def fit(
 
     Args:
         recipe: What to train and how.
-        images: What to train on: uint8 `(height, width, 3)` of high resolution, or pairs, as `read_pairs` makes, with
-            the labels of a teacher if `keras_lisr.training.teacher.label_pairs` added them.
+        images: What to train on: uint8 `(height, width, 3)` of high resolution, or pairs, as `read_pairs` makes.
         output: Folder of the run; made where absent.
         validation: The same, kept out of training; the PSNR of the whole images (luma, shave = scale) is measured
             after every epoch; degraded, if the recipe degrades.
@@ -67,6 +69,10 @@ def fit(
             The recipe's steps are rounded up to whole epochs.
         start_from: Preset, or `.keras` file, whose weights a new run starts from; of the same network, for any scale,
             with the recipe's strategies or without them, see `keras_lisr.zoo.transplant`.
+        teacher: Preset, `.keras` file or model whose output for the low resolution takes the place of the originals, as
+            far as the recipe's `label_share` says; made in memory unless `keras_lisr.training.teacher.label_pairs` has
+            added labels to the pairs.
+        self_ensemble: Whether the teacher averages over the eight flips and quarter turns.
         hours: Wall time after which the run stops at the end of an epoch, to be gone on with later.
         distribute: Use all devices of this host, see `keras_lisr.training.distribution`. Several hosts are used
             whenever the environment variables of `keras.distribution.initialize` name them.
@@ -76,7 +82,8 @@ def fit(
 
     Raises:
         ValueError: If there are no validation images, `precision` is none of these or float16 on several devices of
-            TensorFlow, `output` holds the run of another network, `start_from` is another network, the batch cannot be
+            TensorFlow, `output` holds the run of another network, `start_from` is another network, `teacher` is one of another
+            scale, the batch cannot be
             divided among the devices, or as `PatchSampler` says.
         FloatingPointError: If the loss, the weights or the optimizer are no longer finite.
         OSError: If the folder cannot be written to.
@@ -95,6 +102,8 @@ def fit(
     network.jit_compile = model.jit_compile
     if first_step < recipe.steps:
         training, validation = as_pairs(images, recipe.scale), as_pairs(validation, recipe.scale)
+        if teacher is not None and training.labels is None:
+            training = label_pairs(training, teacher, recipe.scale, self_ensemble=self_ensemble)
         if recipe.degradation is not None:
             validation = degrade_pairs(validation, recipe.degradation, recipe.scale)
         group.require_same(
