@@ -86,12 +86,8 @@ def idn(
 
     trunk = conv3x3(features, num_filters, "trunk")
     residual = sub_pixel_upsample(trunk, 3, scale, "upsample", kernel_initializer=GLOROT)
-    super_resolved = keras.layers.Add(dtype="float32", name="skip")(
-        [
-            residual,
-            BicubicUpsample(scale, dtype="float32", name="bicubic")(low_resolution),
-        ]
-    )
+    bicubic = BicubicUpsample(scale, dtype="float32", name="bicubic")(low_resolution)
+    super_resolved = keras.layers.Add(dtype="float32", name="skip")([residual, bicubic])
     return super_resolution_model(low_resolution, super_resolved, name="idn")
 
 
