@@ -106,7 +106,7 @@ def test_printed_in_the_paper(architecture, strategy):
 @each_architecture
 def test_number_of_blocks(architecture):
     default = inspect.signature(getattr(zoo, architecture.name)).parameters["num_blocks"].default
-    assert default == architecture.num_blocks or architecture.name == "smfanet"  # SMFANet+ has more: its own test.
+    assert default == architecture.num_blocks
 
 
 def test_every_builder_has_a_row():
