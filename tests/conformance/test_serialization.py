@@ -7,7 +7,7 @@ import textwrap
 import keras
 import numpy as np
 import pytest
-from architectures import ARCHITECTURES, STRATEGIES, each_architecture
+from architectures import ARCHITECTURES
 from reference import assert_close, assign_waves, picture
 
 INPUT = picture(1, 15, 16, 3)
@@ -55,14 +55,3 @@ def round_trip(tmp_path_factory):
 def test_fresh_process(round_trip, name):
     folder, expected = round_trip
     assert_close(np.load(folder / f"{name}.npy"), expected[name])
-
-
-@each_architecture
-def test_model_config(architecture):
-    model = architecture.build_tiny(**STRATEGIES[architecture.strategies[-1]])
-    copy = keras.Model.from_config(model.get_config())
-    assert copy.get_config() == model.get_config()
-    assert copy.name == model.name == architecture.name
-    assert [weight.path for weight in copy.weights] == [weight.path for weight in model.weights]
-    copy.set_weights(model.get_weights())
-    assert_close(copy(INPUT, training=False), model(INPUT, training=False), atol=1e-6)
