@@ -79,7 +79,7 @@ def idn(
     guide = global_guide(shallow, ggas)
     features = shallow
     for i in range(1, num_blocks + 1):
-        inputs = channel_wise_scale(features, cwss, name=f"block_{i}")
+        inputs = channel_wise_scale(cwss, name=f"block_{i}")(features)
         enhanced = enhancement(inputs, name=f"block_{i}")
         compressed = leaky_relu(conv1x1(enhanced, num_filters, f"block_{i}_compression"))
         features = guide(compressed, name=f"block_{i}")

@@ -121,19 +121,18 @@ def global_guide(shallow, ggas: Strategy) -> Callable:
     return lambda features, name: keras.layers.Multiply(name=name)([features, attention_map])
 
 
-def channel_wise_scale(inputs, cwss: Strategy, name: str):
-    """CWSS: the input of a residual connection, each channel times its alpha (x_hat of Eq. 8); without it, the input.
+def channel_wise_scale(cwss: Strategy, name: str) -> Callable:
+    """CWSS: what multiplies each channel of a residual connection's input by its alpha (x_hat of Eq. 8).
 
     Args:
-        inputs: `(batch, height, width, channels)`.
         cwss: False, True (the paper's setting) or a factory of the scaling layer.
         name: Name of the residual connection.
+
+    Returns:
+        The layer; without CWSS, a function that returns the input as it is.
     """
-    return channel_wise_scale_layer(cwss, name)(inputs) if cwss else inputs
-
-
-def channel_wise_scale_layer(cwss: Strategy, name: str) -> keras.layers.Layer:
-    """The layer behind `channel_wise_scale`, for builders that apply it several times."""
+    if not cwss:
+        return lambda inputs: inputs
     return choose_factory(cwss, ChannelWiseScale, "cwss")(name=f"{name}_alpha")
 
 
@@ -159,7 +158,7 @@ def residual_connection(inputs, residual: Callable, *, cwss: Strategy, name: str
         cwss: As for `channel_wise_scale`.
         name: Name of the layer that adds.
     """
-    inputs = channel_wise_scale(inputs, cwss, name)
+    inputs = channel_wise_scale(cwss, name)(inputs)
     return keras.layers.Add(name=name)([inputs, residual(inputs)])
 
 

@@ -98,4 +98,4 @@ def test_what_is_no_strategy_is_refused(features, value):
     with pytest.raises(ValueError, match="`ggas`"):
         skeleton.global_guide(features, value)
     with pytest.raises(ValueError, match="`cwss`"):
-        skeleton.channel_wise_scale(features, value, "block_1_sum")
+        skeleton.channel_wise_scale(value, "block_1_sum")
