@@ -36,7 +36,6 @@ class Architecture:
         tiny: Arguments of a network that is quick to build and to run.
         strategies: Which keys of `STRATEGIES` the builder takes.
         variants: Further options to test, each a set of arguments that differs from the default.
-        num_blocks: N of Eq. 3.
         guided_filters: C of Eq. 5 and 6, the channels of the shallow features.
         parameters: Exact counts by scale.
         printed: Thousands of parameters that the paper prints for x4.
@@ -47,7 +46,6 @@ class Architecture:
     tiny: Mapping[str, int]
     strategies: tuple[str, ...] = tuple(STRATEGIES)
     variants: tuple[Mapping[str, Any], ...] = ()
-    num_blocks: int
     guided_filters: int = 64
     parameters: Mapping[int, Parameters]
     printed: Mapping[str, int] = field(default_factory=dict)
@@ -77,7 +75,6 @@ ARCHITECTURES = (
         tiny={"num_filters": 8, "num_shrunk_filters": 4, "num_blocks": 2},
         strategies=("plain", "ggas"),  # No residual connection.
         variants=({"head": "deconvolution"},),
-        num_blocks=4,
         guided_filters=12,
         parameters={
             2: Parameters(16_960, 17_716, 17_740),
@@ -90,7 +87,6 @@ ARCHITECTURES = (
     Architecture(
         name="memnet",
         tiny={"num_filters": 4, "num_blocks": 2, "num_recursions": 2},
-        num_blocks=6,
         parameters={
             2: Parameters(693_388, 700_748, 700_876, 693_772, 701_132),
             3: Parameters(702_043, 709_403, 709_531, 702_427, 709_787),
@@ -101,7 +97,6 @@ ARCHITECTURES = (
     Architecture(
         name="carn",
         tiny={"num_filters": 4, "num_blocks": 2, "num_residual_blocks": 2},
-        num_blocks=3,
         parameters={
             2: Parameters(964_163, 971_523, 971_651, 964_739, 972_099),
             3: Parameters(1_148_803, 1_156_163, 1_156_291, 1_149_379, 1_156_739),
@@ -112,7 +107,6 @@ ARCHITECTURES = (
     Architecture(
         name="idn",
         tiny={"num_filters": 16, "num_blocks": 2},
-        num_blocks=4,
         parameters={
             2: Parameters(579_276, 586_636, 586_764, 579_532, 586_892),
             3: Parameters(587_931, 595_291, 595_419, 588_187, 595_547),
@@ -123,7 +117,6 @@ ARCHITECTURES = (
     Architecture(
         name="edsr_baseline",
         tiny={"num_filters": 4, "num_blocks": 2},
-        num_blocks=16,
         parameters={
             2: Parameters(1_369_859, 1_377_219, 1_377_347, 1_370_883, 1_378_243),
             3: Parameters(1_554_499, 1_561_859, 1_561_987, 1_555_523, 1_562_883),
@@ -135,7 +128,6 @@ ARCHITECTURES = (
         name="imdn",
         tiny={"num_filters": 16, "num_blocks": 2},
         variants=tuple({"attention": attention} for attention in (None, "ca", "sa", "esa")),
-        num_blocks=6,
         parameters={
             2: Parameters(694_404, 701_764, 701_892, 694_788, 702_148),
             3: Parameters(703_059, 710_419, 710_547, 703_443, 710_803),
@@ -147,7 +139,6 @@ ARCHITECTURES = (
         name="rcan",
         tiny={"num_filters": 16, "num_blocks": 2, "num_residual_blocks": 1},
         variants=({"attention": None},),
-        num_blocks=10,
         parameters={
             2: Parameters(15_444_643, 15_452_003, 15_452_131, 15_458_083, 15_465_443),
             3: Parameters(15_629_283, 15_636_643, 15_636_771, 15_642_723, 15_650_083),
@@ -161,7 +152,6 @@ ARCHITECTURES = (
             *({"attention": attention} for attention in ("ca", "cca", "sa", "esa")),
             {"attention": "cca", "placement": "single"},
         ),
-        num_blocks=8,
         parameters={
             2: Parameters(599_564, 606_924, 607_052, 600_076, 607_436),
             3: Parameters(608_219, 615_579, 615_707, 608_731, 616_091),
@@ -174,7 +164,6 @@ ARCHITECTURES = (
         name="smfanet",
         tiny={"num_filters": 8, "num_blocks": 2},
         strategies=("plain", "ggas"),  # A block normalizes what it takes, so that there is nothing to scale.
-        num_blocks=8,
         guided_filters=36,
         parameters={
             2: Parameters(185_628, 188_760, 188_832),

@@ -59,7 +59,7 @@ def samples() -> dict[str, bytes]:
     }
 
 
-def mutated(content: bytes, edits) -> bytes:
+def mutate(content: bytes, edits) -> bytes:
     """A file with some of it changed, missing, twice there, or cut off.
 
     Args:

@@ -24,6 +24,7 @@ import os
 import platform
 import re
 import runpy
+import shutil
 import sys
 import tempfile
 import time
@@ -38,11 +39,12 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow" if importlib.util.find_spec(
 import keras
 import numpy as np
 
+from keras_lisr.basics import preset_index
 from keras_lisr.basics.parser import Parser
-from keras_lisr.basics.preset_index import presets
+from keras_lisr.basics.preset_index import Preset, presets, write_index
 from keras_lisr.data import BenchmarkSet, Degradation, ImagePairs, find_benchmark_set
 from keras_lisr.data.degradation import degrade_pairs
-from keras_lisr.evaluation import evaluate, multiply_accumulates
+from keras_lisr.evaluation import evaluate, multiply_accumulates, parameters
 from keras_lisr.inference import Upscaler
 from keras_lisr.inference.precision import read_cpuinfo
 from keras_lisr.training import Recipe, fit, warmup_cosine
@@ -50,7 +52,7 @@ from keras_lisr.training.callbacks import mean_psnr
 from keras_lisr.training.command import amount, progress_bar, read_data, run_program
 from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import from_preset, load_model
-from keras_lisr.zoo.presets import register_preset, save_preset
+from keras_lisr.zoo.presets import checksum, save_preset
 
 WARMUP = 200
 SETS = ("Set5", "Set14", "DIV2K_valid_part")
@@ -263,10 +265,14 @@ def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path |
         measured = {}
         for name in SETS:
             result = evaluate(upscale, BenchmarkSet(find_benchmark_set(name, benchmarks), plan.scale))
-            measured[name] = (round(result.psnr, 4), round(result.ssim, 4))
-        register_preset(
+            measured[name] = [round(result.psnr, 4), round(result.ssim, 4)]
+        preset = Preset(
             plan.name,
-            file,
+            builder=build.func.__name__,
+            arguments=arguments,
+            file=f"{plan.name}.npz",
+            sha256=checksum(file),
+            parameters=parameters(model),
             multiply_accumulates=multiply_accumulates(model),
             measured=measured,
             use=plan.use,
@@ -279,6 +285,8 @@ def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path |
                 "off_colours": count_off_colours(model),
             },
         )
+        shutil.copyfile(file, preset_index.FOLDER / preset.file)
+        write_index(list(({known.name: known for known in presets()} | {preset.name: preset}).values()))
 
 
 def processor() -> str:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_lisr.graph.cast import in_precision
+from keras_lisr.tiling.tiles import check_image
 
 BLOCK = re.compile(r"block_(\d+)")
 ATTENTION = "global_attention"
@@ -23,7 +24,7 @@ def block_outputs(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray
     Args:
         model: Functional model from RGB in [0, 1], `(batch, height, width, 3)`, with layers `block_1`, `block_2`, ...
             as the builders of `keras_lisr.zoo` name them. It runs in float32 whatever its precision.
-        image: Low-resolution picture, uint8 RGB `(height, width, 3)`.
+        image: Low-resolution picture, uint8 or uint16 RGB `(height, width, 3)`.
 
     Returns:
         float32 `(height, width, channels)` by the block's name, in the order of their numbers.
@@ -46,7 +47,7 @@ def block_outputs(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray
             "`model` must name its blocks block_1, block_2 and so on. "
             f"Received: model={model.name!r}, which has no layer block_1"
         )
-    return values(model, {f"block_{i}": model.get_layer(f"block_{i}").output for i in numbers}, image)
+    return compute(model, {f"block_{i}": model.get_layer(f"block_{i}").output for i in numbers}, image)
 
 
 def attention_map(model: keras.Model, image: np.ndarray) -> np.ndarray:
@@ -74,19 +75,11 @@ def attention_map(model: keras.Model, image: np.ndarray) -> np.ndarray:
             "`model` must be built with GGAS to have an attention map. "
             f"Received: model={model.name!r}, which has no layer {ATTENTION}"
         )
-    return values(model, {ATTENTION: model.get_layer(ATTENTION).output}, image)[ATTENTION]
+    return compute(model, {ATTENTION: model.get_layer(ATTENTION).output}, image)[ATTENTION]
 
 
-def values(model: keras.Model, tensors: Mapping[str, keras.KerasTensor], image: np.ndarray) -> dict[str, np.ndarray]:
-    """What a model computes inside for one image.
-
-    Args:
-        model: As for `block_outputs`.
-        tensors: Symbolic tensors of `model`, by names of one's own.
-        image: As for `block_outputs`.
-
-    Returns:
-        `(height, width, channels)` by the same names, in the same order.
+def compute(model: keras.Model, tensors: Mapping[str, keras.KerasTensor], image: np.ndarray) -> dict[str, np.ndarray]:
+    """The values of tensors inside a model for one image, `(height, width, channels)` each.
 
     Raises:
         ValueError: As `block_outputs`, of `image`.
@@ -102,19 +95,5 @@ def values(model: keras.Model, tensors: Mapping[str, keras.KerasTensor], image: 
     if keras.backend.backend() == "tensorflow":
         inner.jit_compile = False  # On processors XLA is slower.
     # As one function, which lets go of what nobody asked for; called layer by layer, a model keeps all of it.
-    outputs = inner.predict_on_batch(image[np.newaxis].astype(np.float32) / 255)
+    outputs = inner.predict_on_batch(image[np.newaxis].astype(np.float32) / np.iinfo(image.dtype).max)
     return {name: outputs[name][0] for name in tensors}
-
-
-def check_image(image: np.ndarray, smallest_side: int = 1) -> None:
-    """Raises ValueError unless an image is uint8 RGB with sides of at least so many pixels."""
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise ValueError(
-            "`image` must be a uint8 array (height, width, 3). "
-            f"Received: image.dtype={image.dtype}, image.shape={image.shape}"
-        )
-    if min(image.shape[:2]) < smallest_side:
-        raise ValueError(
-            f"`image` must have sides of at least {smallest_side} pixels for this network. "
-            f"Received: image.shape={image.shape}"
-        )

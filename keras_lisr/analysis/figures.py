@@ -4,21 +4,17 @@ Each function returns a figure of its own, which `figure.savefig(path, dpi=150)`
 belong to the whole process have no part in it.
 """
 
-import math
-import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_lisr.analysis.block_outputs import check_image
 from keras_lisr.analysis.power_spectrum import HALF_BAND, Spectrum, discontinuities
 from keras_lisr.analysis.residuals import above_reference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
 
 # Colours of Okabe and Ito, which colour-blind readers tell apart (https://jfly.uni-koeln.de/color/): vermilion for the
 # red points alone, and yellow left out because it is lost on white.
@@ -27,14 +23,7 @@ RED = "#D55E00"
 MARKERS = "os^Dvp"
 BAND = "0.93"
 PANEL_WIDTH = 4.6  # Inches, as all sizes of figures.
-PANEL_HEIGHT = 3.6
-LEGEND_COLUMNS = 4
-TITLE_LENGTH = 44  # Letters of a line above a panel, and of one in the legend below a wide one.
-NAME_LENGTH = 72
-SHORT_NAME = 26  # Letters of a name beside which there is room for another.
-LEGEND_LINE = 0.2
-ATTENTION_LABELS = 1.8
-TALLEST = 1.2  # Height by width of a picture that fills its panel.
+PANEL_HEIGHT = 4.6
 # Above this ratio of the largest to the smallest residual, a linear axis would press the small ones together.
 LARGEST_LINEAR_RATIO = 30
 
@@ -68,52 +57,36 @@ def draw_spectra(spectra: Mapping[str, Mapping[str, Spectrum]]) -> "Figure":
     if len(definitions) != 1:
         raise ValueError(f"`spectra` must be of one definition. Received: definitions={sorted(definitions)}")
     definition = definitions.pop()
-    titles = {model: textwrap.wrap(model, TITLE_LENGTH) for model in spectra}
-    lines = max(map(len, titles.values())) + math.ceil(max(map(len, spectra.values())) / LEGEND_COLUMNS)
-    figure = new_figure(PANEL_WIDTH * len(spectra), PANEL_HEIGHT + LEGEND_LINE * lines)
-    figure.suptitle("Power spectrum of each block's output")
+    figure = new_figure(PANEL_WIDTH * len(spectra), PANEL_HEIGHT)
+    figure.suptitle("Power spectrum of each block's output\ndashed: less in the shaded band than the block before")
     panels = figure.subplots(1, len(spectra), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (model, blocks) in zip(panels, spectra.items(), strict=True):
         draw_blocks(axes, blocks)
         lost = len(discontinuities(blocks))
-        title = [*titles[model], f"discontinuities: {lost} of {len(blocks) - 1}"]
-        axes.set_title("\n".join(title), fontsize="medium")
+        axes.set_title(f"{model}\ndiscontinuities: {lost} of {len(blocks) - 1}", fontsize="medium")
         axes.set_xlabel(AXES[definition][0])
         axes.axvspan(HALF_BAND[definition], 2 * HALF_BAND[definition], color=BAND, zorder=0)
     panels[0].set_xlim(0, 2 * HALF_BAND[definition])
     panels[0].set_ylabel(AXES[definition][1])
-    if definition == "radial" and any(line.get_ydata().any() for axes in panels for line in axes.lines):
-        panels[0].set_yscale("log")  # Not for a network that makes nothing of a black picture.
+    if definition == "radial":
+        panels[0].set_yscale("log")
     return figure
 
 
 def draw_blocks(axes: "Axes", blocks: Mapping[str, Spectrum]) -> None:
-    """One curve a block, from dark to light in their order, with its number on it, and a legend below them."""
+    """One curve a block, from dark to light in their order, with its number on it."""
     import matplotlib
 
     # The last tenth of the map is a yellow that is lost on white.
     colors = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(blocks)))
+    box = {"boxstyle": "circle,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
     dashed = discontinuities(blocks)
     for i, (name, spectrum) in enumerate(blocks.items()):
-        style = "--" if name in dashed else "-"
-        label = name.replace("_", " ")
-        axes.plot(spectrum.frequency, spectrum.power, style, color=colors[i], linewidth=1.4, label=label)
+        axes.plot(spectrum.frequency, spectrum.power, "--" if name in dashed else "-", color=colors[i], linewidth=1.4)
         # Each number at a place of its own: neighbours among sixteen blocks differ little in colour.
         place = round((i + 0.5) / len(blocks) * (len(spectrum.power) - 1))
-        point = spectrum.frequency[place], spectrum.power[place]
-        box = {"boxstyle": "circle,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
-        number = name.removeprefix("block_")
-        axes.annotate(
-            number, point, ha="center", va="center", fontsize="x-small", color=colors[i], bbox=box, annotation_clip=True
-        )
-    axes.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.17),  # Below the axis and its label, where it hides no curve.
-        ncols=LEGEND_COLUMNS,
-        fontsize="small",
-        title="dashed: less power in the shaded band than the block before",
-        title_fontsize="small",
-    )
+        point, number = (spectrum.frequency[place], spectrum.power[place]), name.removeprefix("block_")
+        axes.annotate(number, point, ha="center", va="center", fontsize="x-small", color=colors[i], bbox=box)
 
 
 def draw_residuals(magnitudes: Mapping[str, Mapping[str, float]], reference: str | None = None) -> "Figure":
@@ -139,15 +112,11 @@ def draw_residuals(magnitudes: Mapping[str, Mapping[str, float]], reference: str
             "`reference` must be None or one of the networks in `magnitudes`. "
             f"Received: reference={reference!r}, magnitudes of {list(magnitudes)}"
         )
-    labels = {model: textwrap.fill(model, NAME_LENGTH) for model in magnitudes}
-    columns = 2 if max(map(len, magnitudes)) <= SHORT_NAME else 1
-    lines = 2 + sum(label.count("\n") + 1 for label in labels.values())
-    figure = new_figure(1.4 * PANEL_WIDTH, PANEL_HEIGHT + LEGEND_LINE * (1 + lines / columns))
+    figure = new_figure(1.4 * PANEL_WIDTH, PANEL_HEIGHT)
     axes = figure.add_subplot(title="Mean residual of each residual connection")
     for i, (model, means) in enumerate(magnitudes.items()):
-        color, marker = COLORS[i % len(COLORS)], MARKERS[(i + i // len(COLORS)) % len(MARKERS)]
-        numbers = range(1, len(means) + 1)
-        axes.plot(numbers, list(means.values()), color=color, marker=marker, markersize=8, label=labels[model])
+        style: dict[str, Any] = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)], "markersize": 8}
+        axes.plot(range(1, len(means) + 1), list(means.values()), label=model, **style)
     if reference is not None:
         mark_above_reference(axes, magnitudes, reference)
 
@@ -160,14 +129,14 @@ def draw_residuals(magnitudes: Mapping[str, Mapping[str, float]], reference: str
     else:
         axes.set_ylim(0, 1.08 * max(drawn) or 1)
     axes.grid(color=BAND)
-    figure.legend(loc="outside lower center", ncols=columns, fontsize="small")
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     return figure
 
 
 def mark_above_reference(axes: "Axes", magnitudes: Mapping[str, Mapping[str, float]], reference: str) -> None:
     """The reference's largest residual as a dotted line, and the larger ones of the others as red points."""
     largest = max(magnitudes[reference].values())
-    axes.axhline(largest, color="black", linestyle=":", label=textwrap.fill(f"largest of {reference}", NAME_LENGTH))
+    axes.axhline(largest, color="black", linestyle=":", label=f"largest of {reference}")
     points = [
         (number, mean)
         for means in magnitudes.values()
@@ -196,24 +165,21 @@ def draw_attention(image: np.ndarray, attention_map: np.ndarray, model: str | No
         A figure that can be read without its caption.
 
     Raises:
-        ValueError: If `image` is not such a picture, `attention_map` is not as large, or matplotlib is not installed.
+        ValueError: If `attention_map` is not as large as `image`, or matplotlib is not installed.
 
     Example:
 
         draw_attention(image, attention_map(model, image)).savefig("attention.png", dpi=150)
     """
-    check_image(image)
     if attention_map.ndim != 3 or attention_map.shape[:2] != image.shape[:2]:
         raise ValueError(
             "`attention_map` must be an array (height, width, channels) of the height and width of `image`. "
             f"Received: attention_map.shape={attention_map.shape}, image.shape={image.shape}"
         )
     mean = attention_map.mean(axis=2)
-    aspect = image.shape[0] / image.shape[1]
-    height = PANEL_WIDTH * min(TALLEST, max(0.25, aspect)) + ATTENTION_LABELS
-    # Pictures that are narrower than their labels stay apart.
-    figure = new_figure(3 * PANEL_WIDTH, height, layout="compressed" if aspect <= TALLEST else "constrained")
-    figure.suptitle(textwrap.fill(f"Global attention map GA of {model}" if model else "Global attention map GA", 120))
+    aspect = min(1.2, max(0.25, image.shape[0] / image.shape[1]))
+    figure = new_figure(3 * PANEL_WIDTH, PANEL_WIDTH * aspect + 1.8)
+    figure.suptitle(f"Global attention map GA of {model}" if model else "Global attention map GA")
     picture, alone, over = panels = figure.subplots(1, 3, sharex=True, sharey=True, subplot_kw={"anchor": "N"})
 
     picture.set_title("low-resolution picture", fontsize="medium")
@@ -222,35 +188,28 @@ def draw_attention(image: np.ndarray, attention_map: np.ndarray, model: str | No
     alone.set_title(f"GA, mean of {attention_map.shape[2]} channels", fontsize="medium")
     largest = max(1.0, float(mean.max()))
     colors = alone.imshow(mean, cmap="viridis", vmin=0, vmax=largest)
-    add_color_bar(figure, colors, f"attention, from 0 to {largest:.3g}")
+    below: dict[str, Any] = {"location": "bottom", "panchor": False}  # The pictures stay where they are.
+    figure.colorbar(colors, ax=alone, label=f"attention, from 0 to {largest:.3g}", **below)
     over.set_title("GA over the picture", fontsize="medium")
     over.imshow(image.mean(axis=2), cmap="gray", vmin=0, vmax=255)
-    add_color_bar(figure, over.imshow(mean, cmap="viridis", alpha=0.6), "attention, its own range")
+    colors = over.imshow(mean, cmap="viridis", alpha=0.6)
+    figure.colorbar(colors, ax=over, label="attention, its own range", **below)
     for axes in panels:
         axes.set_xlabel("column (pixels)")
     return figure
 
 
-def add_color_bar(figure: "Figure", colors: "AxesImage", label: str) -> None:
-    """A scale of colours below the axes of a map."""
-    bar = figure.colorbar(colors, ax=colors.axes, location="bottom", label=label, shrink=0.9, panchor=False)
-    bar.ax.locator_params(nbins=3)
-
-
-def new_figure(width: float, height: float, layout: Literal["constrained", "compressed"] = "constrained") -> "Figure":
-    """An empty figure of so many inches, whose parts make room for one another; "compressed" is for pictures.
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure of so many inches, whose parts make room for one another.
 
     Raises:
         ValueError: If matplotlib is not installed.
     """
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ValueError(
             "Figures must have matplotlib: pip install 'keras_lisr[figures]'. "
             f"Received: {type(error).__name__} ({error})"
         ) from error
-    figure = Figure(figsize=(width, height), layout=layout)
-    FigureCanvasAgg(figure)  # It draws without a display.
-    return figure
+    return Figure(figsize=(width, height), layout="constrained")

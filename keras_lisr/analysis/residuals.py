@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from keras_lisr.analysis.block_outputs import values
+from keras_lisr.analysis.block_outputs import compute
 from keras_lisr.graph.cast import in_precision
 
 # What adds, as the builders name it: block_3_sum, block_3_1_sum (CARN), block_3_residual_1_sum (RCAN), block_3_sum_1
@@ -28,7 +28,7 @@ def residual_magnitude(model: keras.Model, image: np.ndarray, *, nested: bool = 
     Args:
         model: As for `block_outputs`; a residual connection is an `Add` layer named as `block_1_sum`, whose second
             input is H_RL(x).
-        image: Low-resolution picture, uint8 RGB `(height, width, 3)`.
+        image: As for `block_outputs`.
         nested: Whether the connections inside another one's H_RL count too: RCAN's residual blocks in its groups.
 
     Returns:
@@ -50,7 +50,7 @@ def residual_magnitude(model: keras.Model, image: np.ndarray, *, nested: bool = 
             "`model` must have residual connections, Add layers named as block_1_sum. "
             f"Received: model={model.name!r}, which has none"
         )
-    return {name: float(np.mean(np.abs(H), dtype=np.float64)) for name, H in values(model, residuals, image).items()}
+    return {name: float(np.mean(np.abs(H), dtype=np.float64)) for name, H in compute(model, residuals, image).items()}
 
 
 def residual_connections(model: keras.Model, nested: bool) -> list[keras.layers.Add]:
@@ -62,12 +62,12 @@ def residual_connections(model: keras.Model, nested: bool) -> list[keras.layers.
     }
     if nested:
         return list(stems)
-    return [layer for layer, stem in stems.items() if not any(is_within(stem, other) for other in stems.values())]
-
-
-def is_within(stem: str, other: str) -> bool:
-    """Whether a layer's name says that it is a part of another, as `block_1_residual_2_` of `block_1_`."""
-    return stem != other and stem.startswith(other)
+    # A part of another's H_RL is named as such: block_1_residual_2_ in block_1_.
+    return [
+        layer
+        for layer, stem in stems.items()
+        if not any(stem != other and stem.startswith(other) for other in stems.values())
+    ]
 
 
 def above_reference(magnitudes: Mapping[str, float], reference: Mapping[str, float]) -> list[str]:

@@ -40,11 +40,7 @@ class ApproximateSelfAttention(keras.layers.Layer):
     def __init__(self, pool_size: int = 8, **kwargs):
         super().__init__(**kwargs)
         self.pool_size = pool_size
-
-    @property
-    def smallest_side(self) -> int:
-        """Height and width below which pooling leaves nothing."""
-        return self.pool_size
+        self.smallest_side = pool_size  # Below, pooling leaves nothing.
 
     def build(self, input_shape):
         channels = input_shape[-1]
@@ -59,7 +55,7 @@ class ApproximateSelfAttention(keras.layers.Layer):
         sides = [side for side in features.shape[1:3] if side is not None]
         if min(sides, default=self.pool_size) < self.pool_size:
             raise ValueError(
-                f"Height and width of the features must be at least {self.pool_size}. Received: shape={features.shape}"
+                f"`features` must have sides of at least {self.pool_size} pixels. Received: shape={features.shape}"
             )
         coarse = self.depthwise(self.pool(features))
         modulation = self.pointwise(coarse * self.alpha + self.variance(features) * self.belt)

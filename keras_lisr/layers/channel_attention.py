@@ -1,6 +1,7 @@
 """Channel attention (CA), the "Baseline+CA" of Table 1 and the attention of RCAN."""
 
 import math
+from functools import partial
 
 import keras
 
@@ -44,23 +45,14 @@ class ChannelAttention(keras.layers.Layer):
 
     def build(self, input_shape):
         channels = input_shape[-1]
-        if channels < self.reduction:
-            raise ValueError(
-                f"`reduction` must be at most the number of channels. "
-                f"Received: reduction={self.reduction}, channels={channels}"
-            )
-        initializer = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")  # PyTorch's.
-        self.squeeze = keras.layers.Conv2D(
-            channels // self.reduction,
-            1,
-            activation="relu",
-            kernel_initializer=initializer,
+        convolution = partial(
+            keras.layers.Conv2D,
+            kernel_size=1,
+            kernel_initializer=keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform"),  # PyTorch's.
             dtype=self.dtype_policy,
-            name="squeeze",
         )
-        self.excite = keras.layers.Conv2D(
-            channels, 1, kernel_initializer=initializer, dtype=self.dtype_policy, name="excite"
-        )
+        self.squeeze = convolution(channels // self.reduction, activation="relu", name="squeeze")
+        self.excite = convolution(channels, name="excite")
         self.squeeze.build((None, 1, 1, channels))
         self.excite.build((None, 1, 1, channels // self.reduction))
 

@@ -44,11 +44,6 @@ class EnhancedSpatialAttention(keras.layers.Layer):
 
     def build(self, input_shape):
         channels = input_shape[-1]
-        if channels < self.reduction:
-            raise ValueError(
-                f"`reduction` must be at most the number of channels. "
-                f"Received: reduction={self.reduction}, channels={channels}"
-            )
         filters = channels // self.reduction
 
         def convolution(name, inputs, outputs, kernel_size, **options):
@@ -69,8 +64,7 @@ class EnhancedSpatialAttention(keras.layers.Layer):
         sides = [side for side in features.shape[1:3] if side is not None]
         if min(sides, default=self.smallest_side) < self.smallest_side:
             raise ValueError(
-                f"Height and width of the features must be at least {self.smallest_side}. "
-                f"Received: shape={features.shape}"
+                f"`features` must have sides of at least {self.smallest_side} pixels. Received: shape={features.shape}"
             )
         reduced = self.reduce(features)
         coarse = keras.ops.max_pool(self.stride(reduced), 7, strides=3)
@@ -80,26 +74,22 @@ class EnhancedSpatialAttention(keras.layers.Layer):
         return features * keras.ops.sigmoid(self.expand(self.resize(coarse, skip) + skip))
 
     def resize(self, coarse, skip):
-        """Resizes a coarse map to the height and width of another one: bilinear, between half-pixel centres."""
+        """Resizes a coarse map to the height and width of another one: bilinear, between half-pixel centres.
+
+        It is two products with interpolation matrices, because `keras.ops.image.resize` cannot be traced with sizes
+        that are known only at run time (Keras 3.15).
+        """
+        _, rows, columns, _ = keras.ops.shape(coarse)
         _, height, width, _ = keras.ops.shape(skip)
-        return resize_bilinear(coarse, height, width)
+        vertical = keras.ops.cast(interpolation_matrix(height, rows), coarse.dtype)
+        horizontal = keras.ops.cast(interpolation_matrix(width, columns), coarse.dtype)
+        return keras.ops.einsum("hr,brcf,wc->bhwf", vertical, coarse, horizontal)
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
         return {**super().get_config(), "reduction": self.reduction}
-
-
-def resize_bilinear(image, height, width):
-    """Bilinear resize with half-pixel centres, as two products with interpolation matrices.
-
-    `keras.ops.image.resize` cannot be traced with sizes that are known only at run time (Keras 3.15).
-    """
-    _, rows, columns, _ = keras.ops.shape(image)
-    vertical = keras.ops.cast(interpolation_matrix(height, rows), image.dtype)
-    horizontal = keras.ops.cast(interpolation_matrix(width, columns), image.dtype)
-    return keras.ops.einsum("hr,brcf,wc->bhwf", vertical, image, horizontal)
 
 
 def interpolation_matrix(size, from_size):

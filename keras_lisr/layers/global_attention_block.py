@@ -53,6 +53,7 @@ class GlobalAttentionBlock(keras.layers.Layer):
     def __init__(self, kernel_size: int = 7, initial_bias: float = 3.0, starts_at_one: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.kernel_size = kernel_size
+        self.receptive_field_radius = kernel_size // 2
         self.initial_bias = initial_bias
         self.starts_at_one = starts_at_one
         self.depthwise = keras.layers.DepthwiseConv2D(
@@ -86,12 +87,7 @@ class GlobalAttentionBlock(keras.layers.Layer):
     @property
     def divisor(self) -> float:
         """What the sigmoid is divided by, so that the map starts at 1 if it is to."""
-        return sigmoid(self.initial_bias) if self.starts_at_one else 1.0
-
-    @property
-    def receptive_field_radius(self) -> int:
-        """Pixels that an output pixel sees on each side of its own."""
-        return self.kernel_size // 2
+        return 1 / (1 + math.exp(-self.initial_bias)) if self.starts_at_one else 1.0
 
     def get_config(self):
         return {
@@ -100,8 +96,3 @@ class GlobalAttentionBlock(keras.layers.Layer):
             "initial_bias": self.initial_bias,
             "starts_at_one": self.starts_at_one,
         }
-
-
-def sigmoid(logit: float) -> float:
-    """What the sigmoid makes of one number."""
-    return 1 / (1 + math.exp(-logit))

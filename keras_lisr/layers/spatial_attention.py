@@ -30,6 +30,7 @@ class SpatialAttention(keras.layers.Layer):
     def __init__(self, kernel_size: int = 7, **kwargs):
         super().__init__(**kwargs)
         self.kernel_size = kernel_size
+        self.receptive_field_radius = kernel_size // 2
         self.convolution = keras.layers.Conv2D(
             1, kernel_size, padding="same", use_bias=False, dtype=self.dtype_policy, name="convolution"
         )
@@ -47,11 +48,6 @@ class SpatialAttention(keras.layers.Layer):
         )
         logits = self.normalization(self.convolution(statistics), training=training)
         return features * keras.ops.sigmoid(logits)
-
-    @property
-    def receptive_field_radius(self) -> int:
-        """Pixels that an output pixel sees on each side of its own."""
-        return self.kernel_size // 2
 
     def get_config(self):
         return {**super().get_config(), "kernel_size": self.kernel_size}

@@ -82,9 +82,8 @@ def fit(
 
     Raises:
         ValueError: If there are no validation images, `precision` is none of these or float16 on several devices of
-            TensorFlow, `output` holds the run of another network, `start_from` is another network, `teacher` is one of another
-            scale, the batch cannot be
-            divided among the devices, or as `PatchSampler` says.
+            TensorFlow, `output` holds the run of another network, `start_from` is another network, `teacher` is one of
+            another scale, the batch cannot be divided among the devices, or as `PatchSampler` says.
         FloatingPointError: If the loss, the weights or the optimizer are no longer finite.
         OSError: If the folder cannot be written to.
         ConnectionError: If another process of the run has died.

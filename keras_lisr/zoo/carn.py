@@ -13,10 +13,9 @@ from keras_lisr.zoo.skeleton import (
     global_guide,
     low_resolution_input,
     residual_connection,
-    sub_pixel_upsample,
     subtract_mean,
     super_resolution_model,
-    upsampling_stages,
+    upsample_in_stages,
 )
 
 
@@ -50,7 +49,7 @@ def carn(
         A model from `(batch, height, width, 3)` to `(batch, height x scale, width x scale, 3)`, RGB in [0, 1].
 
     Raises:
-        ValueError: If `scale` is not 2, 3 or 4, or `mean_colour` is not three numbers.
+        ValueError: If `scale` is not 2, 3 or 4.
 
     Example:
 
@@ -79,9 +78,8 @@ def carn(
 
     features = cascade(shallow, num_blocks, cascading_block, "block")
 
-    for i, stage in enumerate(upsampling_stages(scale), start=1):
-        features = sub_pixel_upsample(features, num_filters, stage, f"upsample_{i}", activation="relu")
-    super_resolved = add_mean(conv3x3(features, 3, "reconstruction"), mean_colour)
+    upsampled = upsample_in_stages(features, num_filters, scale, activation="relu")
+    super_resolved = add_mean(conv3x3(upsampled, 3, "reconstruction"), mean_colour)
     return super_resolution_model(low_resolution, super_resolved, name="carn")
 
 

@@ -14,10 +14,9 @@ from keras_lisr.zoo.skeleton import (
     local_attention,
     low_resolution_input,
     residual_connection,
-    sub_pixel_upsample,
     subtract_mean,
     super_resolution_model,
-    upsampling_stages,
+    upsample_in_stages,
 )
 
 
@@ -48,7 +47,7 @@ def edsr_baseline(
         A model from `(batch, height, width, 3)` to `(batch, height x scale, width x scale, 3)`, RGB in [0, 1].
 
     Raises:
-        ValueError: If `scale` is not 2, 3 or 4, or `mean_colour` is not three numbers.
+        ValueError: If `scale` is not 2, 3 or 4.
 
     Example:
 
@@ -75,10 +74,8 @@ def edsr_baseline(
         features = guide(residual_block(features, cwss, None, name=f"block_{i}"), name=f"block_{i}")
     trunk = keras.layers.Add(name="trunk")([conv3x3(features, num_filters, "trunk_conv"), shallow])
 
-    features = trunk
-    for i, stage in enumerate(upsampling_stages(scale), start=1):
-        features = sub_pixel_upsample(features, num_filters, stage, f"upsample_{i}")
-    super_resolved = add_mean(conv3x3(features, 3, "reconstruction"), mean_colour)
+    upsampled = upsample_in_stages(trunk, num_filters, scale)
+    super_resolved = add_mean(conv3x3(upsampled, 3, "reconstruction"), mean_colour)
     return super_resolution_model(low_resolution, super_resolved, name="edsr_baseline")
 
 

@@ -79,19 +79,15 @@ def idn(
     guide = global_guide(shallow, ggas)
     features = shallow
     for i in range(1, num_blocks + 1):
-        inputs = channel_wise_scale(features, cwss, name=f"block_{i}")
+        inputs = channel_wise_scale(cwss, name=f"block_{i}")(features)
         enhanced = enhancement(inputs, name=f"block_{i}")
         compressed = leaky_relu(conv1x1(enhanced, num_filters, f"block_{i}_compression"))
         features = guide(compressed, name=f"block_{i}")
 
     trunk = conv3x3(features, num_filters, "trunk")
     residual = sub_pixel_upsample(trunk, 3, scale, "upsample", kernel_initializer=GLOROT)
-    super_resolved = keras.layers.Add(dtype="float32", name="skip")(
-        [
-            residual,
-            BicubicUpsample(scale, dtype="float32", name="bicubic")(low_resolution),
-        ]
-    )
+    bicubic = BicubicUpsample(scale, dtype="float32", name="bicubic")(low_resolution)
+    super_resolved = keras.layers.Add(dtype="float32", name="skip")([residual, bicubic])
     return super_resolution_model(low_resolution, super_resolved, name="idn")
 
 

@@ -6,9 +6,8 @@ from collections.abc import Callable
 import keras
 
 from keras_lisr.zoo.skeleton import (
-    LayerFactory,
     Strategy,
-    channel_wise_scale_layer,
+    channel_wise_scale,
     conv3x3,
     convolution,
     global_guide,
@@ -75,10 +74,11 @@ def memnet(
     features, long_term = shallow, [shallow]
     for i in range(1, num_blocks + 1):
         residual = residual_unit(num_filters, name=f"block_{i}")
-        shared_cwss = cwss and shared(channel_wise_scale_layer(cwss, name=f"block_{i}"))
+        scale_channels = channel_wise_scale(cwss, name=f"block_{i}")
         short_term = []
         for recursion in range(1, num_recursions + 1):
-            features = residual_connection(features, residual, cwss=shared_cwss, name=f"block_{i}_sum_{recursion}")
+            scaled = scale_channels(features)
+            features = residual_connection(scaled, residual, cwss=False, name=f"block_{i}_sum_{recursion}")
             short_term.append(features)
         memory = keras.layers.Concatenate(name=f"block_{i}_memory")(short_term + long_term)
         features = preactivated_convolution(num_filters, 1, f"block_{i}_gate")(memory)
@@ -105,8 +105,3 @@ def residual_unit(filters: int, name: str) -> Callable:
     first = preactivated_convolution(filters, 3, f"{name}_unit_1")
     second = preactivated_convolution(filters, 3, f"{name}_unit_2")
     return lambda features: second(first(features))
-
-
-def shared(layer: keras.layers.Layer) -> LayerFactory:
-    """A factory that hands out this one layer whatever name it is asked for."""
-    return lambda name: layer

@@ -1,11 +1,9 @@
 """Presets: trained weights that come with the package, and files of the same kind made by others."""
 
 import hashlib
-import io
 import json
-import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +12,22 @@ import numpy as np
 
 from keras_lisr.basics import preset_index
 from keras_lisr.basics.preset_index import DEFAULT_PRESET as DEFAULT_PRESET
-from keras_lisr.basics.preset_index import Preset, choose_model, find_preset, presets, write_index
+from keras_lisr.basics.preset_index import choose_model, find_preset
 from keras_lisr.graph.weight_budget import at_most_weights
 
 SUFFIX = ".npz"
 ARCHITECTURE = "architecture"
 LONGEST_JSON = 2**24  # Bytes of what describes a model; that of RCAN takes one million.
 MOST_INFLATION = 10  # Weights hardly compress.
-MOST_UNSTORED = 4  # Weights that Keras makes for each that is stored: LoRA's matrices are merged when it saves.
+LARGEST_ARGUMENT = 256  # Of a builder: the channels of the full EDSR. MemNet's recursions share their weights.
 LONGEST_CAUSE = 300
-LARGEST_NUMBER = 4096  # In the description of a layer,
-NO_SIZES = {"seed", "shared_object_id"}  # but for these.
-LARGEST_ARGUMENT = 64  # Of a builder, whatever the weights: scales, kernel sizes, ratios.
 
 
-def from_preset(name_or_path: str | Path, folder: Path | None = None) -> keras.Model:
+def from_preset(name_or_path: str | Path) -> keras.Model:
     """Builds a network with trained weights.
 
     Args:
         name_or_path: Name of a preset, or path of a `.npz` file that `save_preset` wrote.
-        folder: Where the index and the weights lie, by default in the package.
 
     Returns:
         The model, in float32 or under the precision policy that is set.
@@ -47,8 +41,8 @@ def from_preset(name_or_path: str | Path, folder: Path | None = None) -> keras.M
     """
     if str(name_or_path).endswith(SUFFIX):
         return _load(Path(name_or_path))
-    preset = find_preset(str(name_or_path), folder=folder)
-    path = (folder or preset_index.FOLDER) / preset.file
+    preset = find_preset(str(name_or_path))
+    path = preset_index.FOLDER / preset.file
     if checksum(path) != preset.sha256:
         raise ValueError(
             f"`name_or_path` must be a preset whose file has SHA-256 {preset.sha256}. "
@@ -68,15 +62,15 @@ def load_model(name_or_path: str | Path) -> keras.Model:
 
     Raises:
         ValueError: If there is no such preset or file, Keras cannot load it, it inflates to far more than it is long,
-            describes a larger model than its weights are for or absurd sizes, or its weights are not finite.
+            describes a larger model than its weights are for, or its weights are not finite.
     """
     name = choose_model(str(name_or_path))
     if not name.endswith(".keras"):
         return from_preset(name)
     try:
-        check_inflated(Path(name))
-        check_numbers(Path(name))
-        with at_most_weights(MOST_UNSTORED * count_stored(Path(name))):
+        # A stored weight takes a byte or more. As a rule it takes four, which leaves room for the matrices of LoRA:
+        # Keras merges them when it saves, and makes them again when it loads.
+        with at_most_weights(inflated_length(Path(name))):
             model = keras.models.load_model(name, compile=False, safe_mode=True)
     except Exception as error:  # Whatever the file's layers and their configuration raise.
         raise ValueError(
@@ -90,8 +84,8 @@ def load_model(name_or_path: str | Path) -> keras.Model:
     return model
 
 
-def check_inflated(path: Path) -> None:
-    """Checks that a `.keras` or `.npz` file does not fill the memory before it is known what it holds.
+def inflated_length(path: Path) -> int:
+    """Bytes of all that a `.keras` or `.npz` file holds, before any of it is read.
 
     Raises:
         ValueError: If its description is too long, or it inflates to far more than it is long.
@@ -104,37 +98,7 @@ def check_inflated(path: Path) -> None:
     inflated, most = sum(lengths.values()), LONGEST_JSON + MOST_INFLATION * path.stat().st_size
     if inflated > most:
         raise ValueError(f"it inflates to {inflated} bytes; {most} at most can be read")
-
-
-def check_numbers(path: Path) -> None:
-    """Checks that no layer of a `.keras` file has a batch, a dilation or a padding that alone would fill the memory.
-
-    Raises:
-        ValueError: If one has.
-    """
-
-    def check(described: dict[str, Any]) -> None:  # Which leaves None in its place for those around it.
-        for name, value in described.items():
-            for number in keras.tree.flatten(value) if isinstance(value, list) else [value]:
-                if isinstance(number, int) and number > LARGEST_NUMBER and name not in NO_SIZES:
-                    raise ValueError(f"`{name}` must be at most {LARGEST_NUMBER}. Received: {name}={value}")
-
-    with zipfile.ZipFile(path) as archive:
-        json.loads(archive.read("config.json"), object_hook=check)
-
-
-def count_stored(path: Path) -> int:
-    """How many numbers the weights of a `.keras` file are, at most."""
-    import h5py  # Keras reads them with it; presets do not need it.
-
-    with zipfile.ZipFile(path) as archive:
-        stored = archive.read("model.weights.h5")
-    datasets = []
-    with h5py.File(io.BytesIO(stored)) as weights:
-        weights.visititems(lambda _, found: datasets.append(found) if isinstance(found, h5py.Dataset) else None)
-        numbers, length = (sum(getattr(dataset, name) for dataset in datasets) for name in ("size", "nbytes"))
-    # What no file of this length could hold was never written.
-    return min(numbers, numbers * MOST_INFLATION * len(stored) // max(length, 1))
+    return inflated
 
 
 def cause_of(error: Exception) -> str:
@@ -153,8 +117,8 @@ def save_preset(model: keras.Model, path: str | Path, *, builder: str, arguments
         arguments: What the builder was called with: values that JSON knows, `scale` among them.
 
     Raises:
-        ValueError: If `path` has another suffix, the builder makes other weights than those of `model`, or one of
-            them is beyond float16.
+        ValueError: If `path` has another suffix, an argument is beyond 256, the builder makes other weights than those
+            of `model`, or one of them is beyond float16.
 
     Example:
 
@@ -163,60 +127,11 @@ def save_preset(model: keras.Model, path: str | Path, *, builder: str, arguments
     if Path(path).suffix != SUFFIX:
         raise ValueError(f"`path` must end in {SUFFIX}. Received: path={str(path)!r}")
     architecture = json.dumps({"builder": builder, "arguments": dict(arguments)})
-    with np.errstate(over="ignore"):  # What becomes infinite is refused below, by its name.
+    with np.errstate(over="ignore"):  # What becomes infinite is refused where it is assigned.
         weights = {weight.path: keras.ops.convert_to_numpy(weight.value).astype(np.float16) for weight in model.weights}
-    for name, values in weights.items():
-        if not np.isfinite(values).all():
-            raise ValueError(f"`model` must have weights within float16. Received: {name!r} beyond ±65,504")
     _assign(_build(architecture), weights)
     arrays: dict[str, Any] = {ARCHITECTURE: np.array(architecture), **weights}
     np.savez_compressed(path, **arrays)
-
-
-def register_preset(
-    name: str,
-    path: str | Path,
-    *,
-    multiply_accumulates: int,
-    measured: Mapping[str, Sequence[float]],
-    use: str = "",
-    trained: Mapping[str, Any] | None = None,
-    folder: Path | None = None,
-) -> Preset:
-    """Copies a file of `save_preset` into the package and enters it into the index, in place of one of the same name.
-
-    Args:
-        name: Name of the preset.
-        path: The file.
-        multiply_accumulates: What a result of 1280x720 pixels takes, as `keras_lisr.evaluation` counts it.
-        measured: Mean PSNR in decibels and mean SSIM, on each benchmark set.
-        use: What it is for, in a few words.
-        trained: How it was trained, of what JSON can hold.
-        folder: As for `from_preset`.
-
-    Returns:
-        The entry.
-
-    Raises:
-        ValueError: If the file is not such a file.
-    """
-    folder = folder or preset_index.FOLDER
-    model = _load(Path(path))
-    file = folder / f"{name}{SUFFIX}"
-    file.write_bytes(Path(path).read_bytes())
-    preset = Preset(
-        name,
-        **json.loads(_read(file)[0]),
-        file=file.name,
-        sha256=checksum(file),
-        parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
-        multiply_accumulates=multiply_accumulates,
-        measured={name: list(values) for name, values in measured.items()},
-        use=use,
-        trained=dict(trained or {}),
-    )
-    write_index(list(({known.name: known for known in presets(folder)} | {name: preset}).values()), folder)
-    return preset
 
 
 def checksum(path: Path) -> str:
@@ -225,43 +140,18 @@ def checksum(path: Path) -> str:
 
 
 def _load(path: Path) -> keras.Model:
-    architecture, weights = _read(path)
+    """The network of a preset file."""
     try:
-        _check_arguments(architecture, weights)
+        inflated_length(path)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            weights = dict(stored)
+        architecture = str(weights.pop(ARCHITECTURE))
         with at_most_weights(sum(values.size for values in weights.values())):
             model = _build(architecture)
         _assign(model, weights)
-    # Whatever builders raise for arguments that they do not know, and what is no architecture at all.
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except Exception as error:  # NumPy, zipfile, json and the builders raise a dozen types for broken files.
         raise ValueError(f"`path` must be a preset file. Received: path={str(path)!r} ({error})") from error
     return model
-
-
-def _read(path: Path) -> tuple[str, dict[str, np.ndarray]]:
-    """Architecture and weights of a preset file."""
-    try:
-        check_inflated(path)
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = dict(stored)
-        return str(arrays.pop(ARCHITECTURE)), arrays
-    except Exception as error:  # NumPy and zipfile raise half a dozen types for broken files.
-        raise ValueError(f"`path` must be a preset file. Received: path={str(path)!r} ({error})") from error
-
-
-def _check_arguments(architecture: str, weights: Mapping[str, np.ndarray]) -> None:
-    """Checks that no argument asks for a network far beyond the weights, which would fill the memory first.
-
-    Raises:
-        ValueError: If one does, or the weights are not finite.
-    """
-    sides = [side for values in weights.values() if values.size for side in values.shape]  # Empty ones cost nothing.
-    most = max(LARGEST_ARGUMENT, len(weights), *sides)
-    for name, value in json.loads(architecture)["arguments"].items():
-        if isinstance(value, int) and value > most:
-            raise ValueError(f"`{name}` must be at most {most}, by its weights. Received: {name}={value}")
-    for name, values in weights.items():
-        if not np.isfinite(values).all():
-            raise ValueError(f"the weights must be finite, and {name!r} is not")
 
 
 def _build(architecture: str) -> keras.Model:
@@ -273,6 +163,9 @@ def _build(architecture: str) -> keras.Model:
     build: Any = getattr(zoo, builder, None)
     if getattr(build, "__module__", None) != f"keras_lisr.zoo.{builder}":
         raise ValueError(f"`builder` must be a network of keras_lisr.zoo. Received: builder={builder!r}")
+    for name, value in arguments.items():
+        if isinstance(value, int) and value > LARGEST_ARGUMENT:
+            raise ValueError(f"`{name}` must be at most {LARGEST_ARGUMENT}. Received: {name}={value}")
     return build(**arguments)
 
 
@@ -289,4 +182,6 @@ def _assign(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
                 f"The weights must be those of {model.name!r}. Received: {weight.path!r} of shape {values.shape} "
                 f"in place of {tuple(weight.shape)}"
             )
+        if not np.isfinite(values).all():
+            raise ValueError(f"The weights must be finite in float16. Received: {weight.path!r}, which is not")
         weight.assign(values.astype(np.float32))

@@ -14,10 +14,9 @@ from keras_lisr.zoo.skeleton import (
     global_guide,
     low_resolution_input,
     residual_connection,
-    sub_pixel_upsample,
     subtract_mean,
     super_resolution_model,
-    upsampling_stages,
+    upsample_in_stages,
 )
 
 
@@ -52,7 +51,7 @@ def rcan(
         A model from `(batch, height, width, 3)` to `(batch, height x scale, width x scale, 3)`, RGB in [0, 1].
 
     Raises:
-        ValueError: If `scale` or `attention` is none of those named, or `mean_colour` is not three numbers.
+        ValueError: If `scale` or `attention` is none of those named.
 
     Example:
 
@@ -87,8 +86,6 @@ def rcan(
         features = guide(group, name=f"block_{i}")
     trunk = keras.layers.Add(name="trunk")([conv3x3(features, num_filters, "trunk_conv"), shallow])
 
-    features = trunk
-    for i, stage in enumerate(upsampling_stages(scale), start=1):
-        features = sub_pixel_upsample(features, num_filters, stage, f"upsample_{i}")
-    super_resolved = add_mean(conv3x3(features, 3, "reconstruction"), mean_colour)
+    upsampled = upsample_in_stages(trunk, num_filters, scale)
+    super_resolved = add_mean(conv3x3(upsampled, 3, "reconstruction"), mean_colour)
     return super_resolution_model(low_resolution, super_resolved, name="rcan")

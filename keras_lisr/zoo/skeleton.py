@@ -7,7 +7,6 @@ its own wiring and takes from here only what is the same everywhere.
 from collections.abc import Callable, Sequence
 
 import keras
-import numpy as np
 
 from keras_lisr.layers.channel_attention import ChannelAttention
 from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
@@ -75,9 +74,9 @@ def convolution(filters: int, kernel_size: int, name: str, **options) -> keras.l
     return keras.layers.Conv2D(filters, kernel_size, padding="same", name=name, **options)
 
 
-def leaky_relu(features, name: str | None = None):
+def leaky_relu(features):
     """LeakyReLU with the slope 0.05 of IDN and IMDN."""
-    return keras.layers.LeakyReLU(0.05, name=name)(features)
+    return keras.layers.LeakyReLU(0.05)(features)
 
 
 def sub_pixel_upsample(features, filters: int, scale: int, name: str, **options):
@@ -89,19 +88,15 @@ def sub_pixel_upsample(features, filters: int, scale: int, name: str, **options)
     return keras.ops.depth_to_space(conv3x3(features, filters * scale**2, name, **options), scale)
 
 
-def upsampling_stages(scale: int) -> tuple[int, ...]:
-    """The factors in which EDSR, CARN and RCAN reach `scale`: x4 is x2 twice."""
-    return (2, 2) if scale == 4 else (scale,)
+def upsample_in_stages(features, filters: int, scale: int, **options):
+    """`sub_pixel_upsample` as EDSR, CARN and RCAN reach `scale`: x4 is x2 twice."""
+    for i, stage in enumerate((2, 2) if scale == 4 else (scale,), start=1):
+        features = sub_pixel_upsample(features, filters, stage, f"upsample_{i}", **options)
+    return features
 
 
 def subtract_mean(image, mean_colour: Sequence[float] = DIV2K_MEAN):
-    """RGB in [0, 1] less a mean colour, by default that of DIV2K.
-
-    Raises:
-        ValueError: If `mean_colour` is not three numbers.
-    """
-    if np.shape(mean_colour) != (3,):
-        raise ValueError(f"`mean_colour` must be three numbers. Received: mean_colour={mean_colour!r}")
+    """RGB in [0, 1] less a mean colour, by default that of DIV2K."""
     return keras.layers.Rescaling(1.0, offset=[-float(mean) for mean in mean_colour], name="subtract_mean")(image)
 
 
@@ -122,27 +117,26 @@ def global_guide(shallow, ggas: Strategy) -> Callable:
     """
     if not ggas:
         return lambda features, name: keras.layers.Identity(name=name)(features)
-    attention_map = factory(ggas, GlobalAttentionBlock, "ggas")(name="global_attention")(shallow)
+    attention_map = choose_factory(ggas, GlobalAttentionBlock, "ggas")(name="global_attention")(shallow)
     return lambda features, name: keras.layers.Multiply(name=name)([features, attention_map])
 
 
-def channel_wise_scale(inputs, cwss: Strategy, name: str):
-    """CWSS: the input of a residual connection, each channel times its alpha (x_hat of Eq. 8); without it, the input.
+def channel_wise_scale(cwss: Strategy, name: str) -> Callable:
+    """CWSS: what multiplies each channel of a residual connection's input by its alpha (x_hat of Eq. 8).
 
     Args:
-        inputs: `(batch, height, width, channels)`.
         cwss: False, True (the paper's setting) or a factory of the scaling layer.
         name: Name of the residual connection.
+
+    Returns:
+        The layer; without CWSS, a function that returns the input as it is.
     """
-    return channel_wise_scale_layer(cwss, name)(inputs) if cwss else inputs
+    if not cwss:
+        return lambda inputs: inputs
+    return choose_factory(cwss, ChannelWiseScale, "cwss")(name=f"{name}_alpha")
 
 
-def channel_wise_scale_layer(cwss: Strategy, name: str) -> keras.layers.Layer:
-    """The layer behind `channel_wise_scale`, for builders that apply it several times."""
-    return factory(cwss, ChannelWiseScale, "cwss")(name=f"{name}_alpha")
-
-
-def factory(strategy: Strategy, default: LayerFactory, name: str) -> LayerFactory:
+def choose_factory(strategy: Strategy, default: LayerFactory, name: str) -> LayerFactory:
     """What makes the layer of a strategy that is on.
 
     Raises:
@@ -164,7 +158,7 @@ def residual_connection(inputs, residual: Callable, *, cwss: Strategy, name: str
         cwss: As for `channel_wise_scale`.
         name: Name of the layer that adds.
     """
-    inputs = channel_wise_scale(inputs, cwss, name)
+    inputs = channel_wise_scale(cwss, name)(inputs)
     return keras.layers.Add(name=name)([inputs, residual(inputs)])
 
 

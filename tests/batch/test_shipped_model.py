@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from litert_files import write_litert
 
-from keras_lisr import preset_index, zoo
+from keras_lisr import zoo
+from keras_lisr.basics import preset_index
 from keras_lisr.basics.preset_index import DEFAULT_PRESET
 from keras_lisr.batch.network import load_network
 from keras_lisr.batch.shipped_model import ShippedModel

@@ -3,11 +3,13 @@ import numpy as np
 import pytest
 from litert_files import write_litert
 from picture_files import noise
+from preset_files import add_preset
 
-from keras_lisr import preset_index, zoo
+from keras_lisr import zoo
+from keras_lisr.basics import preset_index
 from keras_lisr.basics.preset_index import DEFAULT_PRESET
 from keras_lisr.pictures import Picture, write_picture
-from keras_lisr.zoo.presets import register_preset, save_preset
+from keras_lisr.zoo.presets import save_preset
 
 ARGUMENTS = {"scale": 2, "num_filters": 8, "num_blocks": 1, "attention": None}
 
@@ -28,12 +30,11 @@ def models(tmp_path_factory):
 def index(models, tmp_path_factory):
     """Folder of presets: the default one and one of another scale."""
     folder = tmp_path_factory.mktemp("presets")
-    preset_index.write_index([], folder)
     arguments = {**ARGUMENTS, "scale": 4}
     save_preset(zoo.imdn(**arguments), models / "x4.npz", builder="imdn", arguments=arguments)
     measured = {"Set5": (31.234, 0.88), "Set14": (28.0, 0.77)}
-    register_preset("tiny_x2", models / "tiny.npz", multiply_accumulates=1_230_000_000, measured={}, folder=folder)
-    register_preset(DEFAULT_PRESET, models / "x4.npz", multiply_accumulates=4 * 10**9, measured=measured, folder=folder)
+    add_preset(folder, "tiny_x2", models / "tiny.npz", multiply_accumulates=1_230_000_000)
+    add_preset(folder, DEFAULT_PRESET, models / "x4.npz", multiply_accumulates=4 * 10**9, measured=measured)
     return folder
 
 

@@ -8,7 +8,7 @@ import sys
 import keras
 import pytest
 from command_line import measured
-from hostile_files import mutated, samples
+from hostile_files import mutate, samples
 
 from keras_lisr import zoo
 from keras_lisr.pictures.read import picture_size
@@ -24,7 +24,7 @@ def damaged(seed, content):
     for _ in range(choice.randint(1, 3)):
         kinds, part = choice.choice([(EARLY, 0.3), (ANYWHERE, 1)])
         edits.append((choice.choice(kinds), part * choice.random(), choice.randrange(2**16)))
-    return mutated(content, edits)
+    return mutate(content, edits)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the largest resident size is read from /proc")

@@ -16,12 +16,9 @@ if importlib.util.find_spec("tensorflow"):
     pytest.skip("TensorFlow is installed here; `make test-backends` tests where it is not", allow_module_level=True)
 
 import keras_lisr
-from keras_lisr.data.patch_sequence import PatchSequence
-from keras_lisr.data.patches import PatchSampler, pack_images, unpack_images
+from keras_lisr.data.patches import pack_images, unpack_images
 from keras_lisr.training import Recipe, fit
-from keras_lisr.training.checkpoints import Steps, checkpoints
-from keras_lisr.training.distribution import Group
-from keras_lisr.training.fit import training_batches
+from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.schedules import warmup_cosine
 from keras_lisr.zoo import imdn
 
@@ -98,16 +95,6 @@ def test_modules_import(package):
     assert missing == (["keras_lisr.data.pipeline"] if package == "data" else [])
 
 
-def test_batches_come_from_memory(images):
-    sampler = PatchSampler(images, scale=2, patch_size=16, batch_size=4)
-    batches = training_batches(sampler, Steps(3, STEPS_PER_EPOCH), Group())
-    assert isinstance(batches, PatchSequence)
-    assert isinstance(batches, keras.utils.PyDataset)
-    low_resolution, high_resolution = batches[0]
-    np.testing.assert_array_equal((high_resolution * 255).round().astype(np.uint8), sampler.batch(3)[1])
-    assert low_resolution.shape == (4, 8, 8, 3)
-
-
 def test_trains(run):
     folder, model = run
     losses = [float(row["loss"]) for row in log(folder)]
@@ -137,10 +124,3 @@ def test_is_whole_after_predicting(run, tmp_path):
     again = keras.models.load_model(tmp_path / "model.keras")
     for mine, yours in zip(again.weights, model.weights, strict=True):
         np.testing.assert_array_equal(to_numpy(mine), to_numpy(yours))
-
-
-def test_answers(run):
-    _, model = run
-    output = model(picture(1, 5, 7, 3), training=False)
-    assert keras.backend.standardize_dtype(output.dtype) == "float32"
-    assert output.shape == (1, 10, 14, 3)

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from command_line import start
 from PIL import Image
+from preset_files import add_preset
 
-from keras_lisr import preset_index, zoo
+from keras_lisr import zoo
+from keras_lisr.basics import preset_index
 from keras_lisr.basics.preset_index import DEFAULT_PRESET
-from keras_lisr.zoo.presets import register_preset, save_preset
+from keras_lisr.zoo.presets import save_preset
 
 ARGUMENTS = {"num_filters": 8, "num_shrunk_filters": 4, "num_blocks": 1}
 
@@ -25,10 +27,11 @@ def own(tmp_path_factory):
 def index(own, tmp_path_factory):
     """Folder of presets: the default one, x4, and one of x2."""
     folder = tmp_path_factory.mktemp("presets")
-    preset_index.write_index([], folder)
-    save_preset(zoo.fsrcnn(4, **ARGUMENTS), folder / "x4.npz", builder="fsrcnn", arguments={"scale": 4, **ARGUMENTS})
-    register_preset(DEFAULT_PRESET, folder / "x4.npz", multiply_accumulates=1, measured={}, folder=folder)
-    register_preset("tiny_x2", own, multiply_accumulates=1, measured={}, folder=folder)
+    save_preset(
+        zoo.fsrcnn(4, **ARGUMENTS), own.parent / "x4.npz", builder="fsrcnn", arguments={"scale": 4, **ARGUMENTS}
+    )
+    add_preset(folder, DEFAULT_PRESET, own.parent / "x4.npz")
+    add_preset(folder, "tiny_x2", own)
     return folder
 
 

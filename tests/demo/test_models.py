@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 from litert_files import write_litert
 
 from keras_lisr.basics.preset_index import DEFAULT_PRESET
@@ -36,8 +35,3 @@ def test_each_is_loaded_once(presets, monkeypatch):
     monkeypatch.setattr("keras_lisr.demo.models.load", None)
     assert models.upscaler("tiny_x2") is upscaler
     assert models.upscaler(DEFAULT_PRESET).scale == 4
-
-
-def test_no_other_file_can_be_asked_for(presets, own):
-    with pytest.raises(ValueError, match=r"`model` must be one of imdn_x4, tiny_x2\. Received: model='/"):
-        Models().upscaler(str(own))

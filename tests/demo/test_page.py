@@ -168,22 +168,3 @@ def upscales_sample(browser, seconds=20):
     browser.press("upscale")
     browser.wait(lambda: browser.said().startswith("960 x 640 pixels"))
     assert time.monotonic() - start < seconds
-
-
-def test_bad_uploads_are_one_line(browser, tmp_path):
-    (tmp_path / "text.png").write_text("no picture")
-    browser.upload(tmp_path / "text.png")
-    browser.wait(lambda: "text.png" in browser.said() and "it is no picture of a known kind" in browser.said())
-    assert "\n" not in browser.said()
-
-
-def test_pictures_that_are_too_large_are_told(browser, tmp_path):
-    Image.new("L", (2000, 1300)).save(tmp_path / "wide.png")
-    browser.upload(tmp_path / "wide.png")
-    browser.wait(lambda: browser.said().startswith("The picture must have at most 2,500,000 pixels on this page; "))
-
-
-def test_files_that_are_too_large_are_told(browser, tmp_path):
-    (tmp_path / "long.png").write_bytes(bytes(45_000_000))
-    browser.upload(tmp_path / "long.png")
-    browser.wait_for_text("exceed the maximum allowed size of 39.1 Mb")

@@ -1,5 +1,3 @@
-import threading
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -108,23 +106,3 @@ def test_others_are_not_cancelled(sessions, picture):
     sessions.cancel("you")
     sessions.cancel("nobody")
     assert upscale(sessions, picture).summary
-
-
-def test_the_end_cancels_all(sessions, picture):
-    tiled(sessions)
-    cancelled = []
-
-    def run(session):
-        try:
-            sessions.upscale(session, str(picture), "tiny_x2", lambda done, total: sessions.cancel_all())
-        except CancelledError:
-            cancelled.append(session)
-
-    for session in "ab":
-        sessions.begin(session)
-    threads = [threading.Thread(target=run, args=(session,)) for session in "ab"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert sorted(cancelled) == ["a", "b"]

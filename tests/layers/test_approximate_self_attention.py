@@ -72,23 +72,6 @@ def test_sizes_known_at_run_time_only(shape):
         assert_close(model.predict(features, verbose=0), expected(layer, features))
 
 
-def test_other_neighbourhoods():
-    layer, features = built(pool_size=3), wave(1, 7, 9, 6)
-    assert_close(layer(features), expected(layer, features))
-
-
-def test_pictures_are_independent():
-    layer, features = built(), wave(2, 17, 16, 6)
-    assert_close(layer(features)[1:], layer(features[1:]))
-
-
-def test_starts_without_the_variance():
-    layer = ApproximateSelfAttention()
-    layer.build((None, None, None, 4))
-    np.testing.assert_array_equal(to_numpy(layer.alpha), np.ones(4))
-    np.testing.assert_array_equal(to_numpy(layer.belt), np.zeros(4))
-
-
 def test_parameters():
     layer = built(36)
     assert sum(math.prod(weight.shape) for weight in layer.trainable_weights) == 36 * (9 + 1) + 36 * (36 + 1) + 2 * 36
@@ -96,24 +79,13 @@ def test_parameters():
 
 @pytest.mark.parametrize(("height", "width"), [(7, 8), (20, 7), (1, 1)])
 def test_too_small(height, width):
-    with pytest.raises(ValueError, match=rf"must be at least 8\. Received: shape=.*1, {height}, {width}, 4"):
+    with pytest.raises(ValueError, match="`features` must have sides of at least 8"):
         ApproximateSelfAttention()(picture(1, height, width, 4))
 
 
 def test_the_variance_is_that_of_the_picture():
     assert ApproximateSelfAttention().receptive_field_radius == math.inf
     assert (ApproximateSelfAttention().smallest_side, ApproximateSelfAttention(4).smallest_side) == (8, 4)
-
-
-@pytest.mark.parametrize("size", [(16, 16), (17, 19)])
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
-def test_precision(policy, size):
-    layer, features = built(4, dtype=policy), wave(1, *size, 4)
-    output = layer(features)
-    assert keras.backend.standardize_dtype(output.dtype) == policy.removeprefix("mixed_")
-    assert {part.dtype_policy.name for part in (layer.depthwise, layer.pointwise)} == {policy}
-    rounding = {"float32": 1e-5, "mixed_float16": 3e-3, "mixed_bfloat16": 3e-2}[policy]
-    assert_close(output, expected(layer, features), atol=rounding)
 
 
 def test_the_variance_is_that_of_all_pixels_in_low_precision():
@@ -124,7 +96,3 @@ def test_the_variance_is_that_of_all_pixels_in_low_precision():
         features.var(axis=(1, 2), keepdims=True, ddof=1),
         rtol=0.01,
     )
-
-
-def test_shape():
-    assert ApproximateSelfAttention()(keras.Input((None, None, 12))).shape == (None, None, None, 12)

@@ -3,7 +3,7 @@ import math
 import keras
 import numpy as np
 import pytest
-from reference import assert_close, assign_waves, picture, relu, sigmoid, to_numpy, wave
+from reference import assert_close, assign_waves, relu, sigmoid, to_numpy, wave
 
 from keras_lisr.layers import ChannelAttention
 
@@ -41,11 +41,6 @@ def test_parameters(max_pooling):
     assert sum(math.prod(weight.shape) for weight in layer.trainable_weights) == 580
 
 
-def test_too_few_channels():
-    with pytest.raises(ValueError, match=r"`reduction` must be .* Received: reduction=16, channels=8"):
-        ChannelAttention()(picture(1, 4, 4, 8))
-
-
 def test_sees_the_whole_picture():
     assert ChannelAttention().receptive_field_radius == math.inf
 
@@ -62,16 +57,3 @@ def test_large_bright_picture_in_float16():
     [mean] = layer.statistics(keras.ops.convert_to_tensor(features))
     assert keras.backend.standardize_dtype(mean.dtype) == "float32"
     assert_close(mean, 1000)
-
-
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
-def test_precision(policy):
-    layer = ChannelAttention(2, max_pooling=True, dtype=policy)
-    output = layer(picture(1, 4, 4, 4))
-    assert keras.backend.standardize_dtype(output.dtype) == policy.removeprefix("mixed_")
-    assert {part.dtype_policy.name for part in (layer.squeeze, layer.excite)} == {policy}
-    assert layer(keras.Input((None, None, 4))).dtype == policy.removeprefix("mixed_")
-
-
-def test_shape():
-    assert ChannelAttention(2).compute_output_shape((None, None, 7, 4)) == (None, None, 7, 4)

@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 from reference import assert_close, picture, to_numpy, wave
@@ -31,18 +30,3 @@ def test_any_rank(shape):
     layer = ChannelWiseScale()
     assert layer(picture(*shape)).shape == shape
     assert layer.compute_output_shape((None, *shape[1:])) == (None, *shape[1:])
-
-
-def test_alpha_is_not_constrained():
-    layer = ChannelWiseScale()
-    layer.build((None, 4))
-    assert layer.alpha.constraint is None
-    assert layer.alpha.regularizer is None
-
-
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
-def test_precision(policy):
-    layer = ChannelWiseScale(dtype=policy)
-    output = layer(picture(1, 2, 2, 3))
-    assert keras.backend.standardize_dtype(output.dtype) == policy.removeprefix("mixed_")
-    assert layer.alpha.dtype == "float32"

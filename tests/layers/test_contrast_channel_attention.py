@@ -2,8 +2,7 @@ import math
 
 import keras
 import numpy as np
-import pytest
-from reference import assert_close, assign_waves, picture, relu, sigmoid, to_numpy, wave
+from reference import assert_close, assign_waves, relu, sigmoid, to_numpy, wave
 
 from keras_lisr.layers import ContrastChannelAttention
 
@@ -26,15 +25,6 @@ def test_parameters():
     assert sum(math.prod(weight.shape) for weight in layer.trainable_weights) == 580
 
 
-def test_too_few_channels():
-    with pytest.raises(ValueError, match=r"`reduction` must be .* Received: reduction=16, channels=8"):
-        ContrastChannelAttention()(picture(1, 4, 4, 8))
-
-
-def test_sees_the_whole_picture():
-    assert ContrastChannelAttention().receptive_field_radius == math.inf
-
-
 def test_flat_picture_has_a_gradient():
     """The root of a variance of zero has none without an epsilon."""
     scale = keras.layers.Rescaling(1.0)
@@ -55,14 +45,3 @@ def test_large_bright_picture_in_float16():
     [statistic] = layer.statistics(keras.ops.convert_to_tensor(features))
     assert keras.backend.standardize_dtype(statistic.dtype) == "float32"
     assert_close(statistic, 1000 + 500, atol=0.1)
-
-
-def test_config_does_not_promise_max_pooling():
-    assert "max_pooling" not in ContrastChannelAttention().get_config()
-
-
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
-def test_precision(policy):
-    layer = ContrastChannelAttention(2, dtype=policy)
-    output = layer(picture(1, 4, 4, 4))
-    assert keras.backend.standardize_dtype(output.dtype) == policy.removeprefix("mixed_")

@@ -1,9 +1,8 @@
 import math
 
-import keras
 import numpy as np
 import pytest
-from reference import assert_close, assign_waves, convolution, normalize, pad, picture, sigmoid, to_numpy, wave
+from reference import assert_close, assign_waves, convolution, normalize, pad, sigmoid, to_numpy, wave
 
 from keras_lisr.layers import SpatialAttention
 
@@ -39,19 +38,7 @@ def test_receptive_field_radius():
     assert SpatialAttention(5).receptive_field_radius == 2
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
-def test_precision(policy):
-    layer = SpatialAttention(dtype=policy)
-    output = layer(picture(1, 4, 4, 4))
-    assert keras.backend.standardize_dtype(output.dtype) == policy.removeprefix("mixed_")
-    assert {part.dtype_policy.name for part in (layer.convolution, layer.normalization)} == {policy}
-
-
 def test_bright_features_in_float16():
     """The mean over the channels is finite where their sum is not."""
     layer = SpatialAttention(dtype="mixed_float16")
     assert np.isfinite(to_numpy(layer(np.full((1, 4, 4, 128), 2000, np.float16)))).all()
-
-
-def test_shape():
-    assert SpatialAttention()(keras.Input((None, None, 12))).shape == (None, None, None, 12)

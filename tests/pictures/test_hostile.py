@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hostile_files import mutated, samples
+from hostile_files import mutate, samples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from picture_files import png_chunk
@@ -61,7 +61,7 @@ def test_cut_off_files(name):
 @settings(max_examples=2500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(SAMPLES)), st.lists(st.one_of(edit, early_edit), min_size=1, max_size=4))
 def test_damaged_files(name, edits):
-    assert_read_or_refused(mutated(SAMPLES[name], edits))
+    assert_read_or_refused(mutate(SAMPLES[name], edits))
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def passed_on(examples):
     )
     def test(tmp_path_factory, name, edits, suffix, strip_metadata):
         with TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as folder:
-            assert_passed_on_or_refused(Path(folder), mutated(SAMPLES[name], edits), suffix, strip_metadata)
+            assert_passed_on_or_refused(Path(folder), mutate(SAMPLES[name], edits), suffix, strip_metadata)
 
     return test
 
@@ -123,7 +123,7 @@ def test_damaged_metadata_costs_nobody_the_picture(tmp_path_factory, of_exif, of
     stream = io.BytesIO(SAMPLES["jpeg"])
     with Image.open(stream) as image:
         blocks = {"exif": of_exif, "icc_profile": of_profile, "xmp": of_xmp}
-        damaged = {name: mutated(image.info[name], edits) for name, edits in blocks.items()}
+        damaged = {name: mutate(image.info[name], edits) for name, edits in blocks.items()}
         stream = io.BytesIO()
         image.save(stream, "WEBP", **damaged)
     metadata = read_picture(io.BytesIO(stream.getvalue())).metadata

@@ -1,34 +1,22 @@
 """The numbers on the model cards in zoo/ are those of the networks."""
 
-import functools
 import importlib
-import inspect
 import math
 import re
 import shutil
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from architectures import ARCHITECTURES, each_architecture
 
-from keras_lisr import zoo
 from keras_lisr.evaluation import multiply_accumulates, parameters
 from keras_lisr.graph.receptive_field import receptive_field_radius
-from keras_lisr.layers import ChannelWiseScale, GlobalAttentionBlock
 from keras_lisr.zoo.skeleton import ATTENTIONS
 
 ROOT = Path(__file__).parents[2]
 CARDS = ROOT / "zoo"
-# What every builder of a network takes first.
-ARCHITECTURES = [
-    name
-    for name, builder in inspect.getmembers(zoo, inspect.isfunction)
-    if next(iter(inspect.signature(builder).parameters)) == "scale"
-]
-
-each_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
-each_scale = pytest.mark.parametrize("scale", [2, 3, 4])
+NAMES = {architecture.name for architecture in ARCHITECTURES}
 
 
 def tables(file):
@@ -52,128 +40,43 @@ def row(name, scale, column):
     return next(rows[f"×{scale}"] for rows in tables(CARDS / f"{name}.md") if column in rows.get(f"×{scale}", {}))
 
 
-class Measured(NamedTuple):
-    """Trainable parameters, those of them in parts; arithmetic for each low-resolution pixel; and the halo."""
-
-    parameters: int
-    attention: int
-    attention_normalization: int
-    alphas: int
-    multiply_accumulates: int
-    halo: float
-
-
-def build(name, scale, ggas, cwss, **options):
-    builder = getattr(zoo, name)
-    if "cwss" in inspect.signature(builder).parameters:
-        options["cwss"] = cwss
-    return builder(scale, ggas=ggas, **options)
-
-
-def measure(model, scale):
-    blocks = [layer for layer in model.layers if isinstance(layer, GlobalAttentionBlock)]
-    return Measured(
-        parameters=parameters(model),
-        attention=sum(map(parameters, blocks)),
-        attention_normalization=sum(parameters(block.normalization) for block in blocks),
-        alphas=sum(parameters(layer) for layer in model.layers if isinstance(layer, ChannelWiseScale)),
-        multiply_accumulates=multiply_accumulates(model, scale, scale),
-        halo=receptive_field_radius(model),
-    )
-
-
-@functools.cache
-def measured(name, scale, both=False):
-    """What the whole network costs, without building it where smaller ones tell: the slow test below does."""
-    if scale != 4:
-        # Scales differ in the upsampling only.
-        whole, there, here = measured(name, 4, both), small(name, 4), small(name, scale)
-        return Measured(*(a + c - b for a, b, c in zip(whole[:-1], there, here, strict=False)), whole.halo)
-    if name == "rcan":
-        # All groups cost the same, as do all residual blocks.
-        one, blocks, groups = (
-            small(name, 4, both, **more) for more in ({}, {"num_residual_blocks": 2}, {"num_blocks": 2})
-        )
-        more = (a + 10 * 19 * (b - a) + 9 * (c - a) for a, b, c in zip(one[:-1], blocks, groups, strict=False))
-        return Measured(*more, one.halo)
-    return measure(build(name, scale, both, both), scale)
-
-
-@functools.cache
-def small(name, scale, both=False, **options):
-    """The network with one of everything that it repeats."""
-    repeated = {"num_blocks", "num_residual_blocks", "num_recursions"}
-    single = dict.fromkeys(repeated & set(inspect.signature(getattr(zoo, name)).parameters), 1)
-    return measure(build(name, scale, both, both, **single | options), scale)
-
-
-def printed_parameters(plain, both):
-    """A row of parameters, `both` being the network with the strategies at any scale."""
-    return {
-        "plain": f"{plain.parameters:,}",
-        "GGAS": f"{plain.parameters + both.attention:,}",
-        "GGAS folded": f"{plain.parameters + both.attention - both.attention_normalization:,}",
-        "CWSS": f"{plain.parameters + both.alphas:,}" if both.alphas else "none",
-        "both": f"{plain.parameters + both.attention + both.alphas:,}" if both.alphas else "none",
-    }
-
-
-def printed_arithmetic(per_pixel, scale):
-    return f"{per_pixel * 1280 * 720 / scale**2 / 1e9:.1f} G"
-
-
-def printed_halo(halo):
-    return "whole picture" if math.isinf(halo) else str(halo)
-
-
 def test_every_architecture_has_a_card():
-    assert {file.stem for file in CARDS.glob("*.md")} - {"README"} >= set(ARCHITECTURES)
-    assert set(index()) == set(ARCHITECTURES)
+    assert {file.stem for file in CARDS.glob("*.md")} - {"README"} >= NAMES
+    assert set(index()) == NAMES
 
 
+@pytest.mark.parametrize("scale", [2, 3, 4])
 @each_architecture
-def test_strategies_add_nothing_else(name):
-    plain, both = measured(name, 4), measured(name, 4, both=True)
-    assert both.parameters == plain.parameters + both.attention + both.alphas
+def test_parameters(architecture, scale):
+    """They are those of tests/architectures.py, which tests/conformance counts."""
+    counts = architecture.parameters[scale]
+    expected = {"plain": counts.plain, "GGAS": counts.ggas, "GGAS folded": counts.ggas_folded}
+    expected |= {"CWSS": counts.cwss, "both": counts.cwss and counts.ggas + counts.cwss - counts.plain}
+    printed = {column: f"{count:,}" if count else "none" for column, count in expected.items()}
+    assert row(architecture.name, scale, "plain") == printed
 
 
-@each_scale
-@each_architecture
-def test_parameters(name, scale):
-    assert row(name, scale, "plain") == printed_parameters(measured(name, scale), measured(name, 4, both=True))
-
-
-@each_scale
-@each_architecture
-def test_multiply_accumulates(name, scale):
-    plain = measured(name, scale).multiply_accumulates
-    strategies = measured(name, 4, both=True).multiply_accumulates - measured(name, 4).multiply_accumulates
-    printed = row(name, scale, "multiply-accumulates (plain)")
-    assert printed["multiply-accumulates (plain)"] == printed_arithmetic(plain, scale)
-    assert printed["multiply-accumulates (GGAS)"] == printed_arithmetic(plain + strategies, scale)
-
-
-@each_scale
-@each_architecture
-def test_halo(name, scale):
-    printed = row(name, scale, "halo (plain)")
-    assert printed["halo (plain)"] == printed_halo(measured(name, scale).halo)
-    assert printed["halo (GGAS)"] == printed_halo(measured(name, 4, both=True).halo)
-
-
-@pytest.mark.slow
-@each_scale
-@each_architecture
-def test_full_networks(name, scale):
-    plain, ggas = (measure(build(name, scale, ggas, False), scale) for ggas in (False, True))
-    both = measure(build(name, scale, True, True), scale)
-    assert row(name, scale, "plain") == printed_parameters(plain, both)
-    assert row(name, scale, "halo (plain)") == {
-        "multiply-accumulates (plain)": printed_arithmetic(plain.multiply_accumulates, scale),
-        "multiply-accumulates (GGAS)": printed_arithmetic(ggas.multiply_accumulates, scale),
-        "halo (plain)": printed_halo(plain.halo),
-        "halo (GGAS)": printed_halo(ggas.halo),
-    }
+@pytest.mark.parametrize(
+    ("architecture", "scale"),
+    [
+        pytest.param(
+            architecture,
+            scale,
+            id=f"{architecture.name}-x{scale}",
+            marks=[pytest.mark.slow] if architecture.name == "rcan" or scale != 4 else [],
+        )
+        for architecture in ARCHITECTURES
+        for scale in architecture.parameters
+    ],
+)
+def test_arithmetic_and_halo(architecture, scale):
+    printed = row(architecture.name, scale, "halo (plain)")
+    for strategy, ggas in (("plain", False), ("GGAS", True)):
+        model = architecture.build(scale, ggas=ggas)
+        billions = multiply_accumulates(model, scale, scale) * 1280 * 720 / scale**2 / 1e9
+        assert printed[f"multiply-accumulates ({strategy})"] == f"{billions:.1f} G"
+        halo = receptive_field_radius(model)
+        assert printed[f"halo ({strategy})"] == ("whole picture" if math.isinf(halo) else str(halo))
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
@@ -181,15 +84,15 @@ def test_attention_of_table_1(attention):
     rows = next(rows for rows in tables(CARDS / "shallow_edsr.md") if set(rows) == set(ATTENTIONS))
     layer = ATTENTIONS[attention]()
     layer.build((None, None, None, 64))
-    plain = measured("shallow_edsr", 4).parameters
+    (plain,) = (one.parameters[4].plain for one in ARCHITECTURES if one.name == "shallow_edsr")
     assert rows[attention]["in every block"] == f"{plain + 8 * parameters(layer):,}"
     assert rows[attention]["single"] == f"{plain + parameters(layer):,}"
 
 
 @each_architecture
-def test_published_deltas(name):
+def test_published_deltas(architecture):
     """What the paper prints as a difference is added to what it prints as the base."""
-    for rows in tables(CARDS / f"{name}.md"):
+    for rows in tables(CARDS / f"{architecture.name}.md"):
         base, *others = rows.values()
         for cells in others:
             for column, cell in cells.items():
@@ -205,17 +108,17 @@ def test_measured_is_what_the_index_of_presets_says(monkeypatch, tmp_path):
     shutil.copytree(CARDS, tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr(measure_presets, "ZOO", tmp_path)
     monkeypatch.setattr(sys, "argv", ["measure.py"])
-    assert {file.stem for file in measure_presets.cards()} == set(ARCHITECTURES)
+    assert {file.stem for file in measure_presets.cards()} == NAMES
     measure_presets.main()
     for file in CARDS.glob("*.md"):
         assert (tmp_path / file.name).read_text(encoding="utf-8") == file.read_text(encoding="utf-8")
 
 
 @each_architecture
-def test_training_command(name):
-    text = (CARDS / f"{name}.md").read_text(encoding="utf-8")
-    assert re.search(rf"^    python training/{name}\.py --", text, re.MULTILINE)
-    assert (ROOT / "training" / f"{name}.py").is_file()
+def test_training_command(architecture):
+    text = (CARDS / f"{architecture.name}.md").read_text(encoding="utf-8")
+    assert re.search(rf"^    python training/{architecture.name}\.py --", text, re.MULTILINE)
+    assert (ROOT / "training" / f"{architecture.name}.py").is_file()
 
 
 def index():
@@ -227,9 +130,8 @@ def index():
 
 
 @each_architecture
-def test_index(name):
-    plain = measured(name, 4)
-    cells = index()[name]
-    assert cells["parameters"] == f"{plain.parameters:,}"
-    assert cells["multiply-accumulates"] == printed_arithmetic(plain.multiply_accumulates, 4)
-    assert cells["halo"] == printed_halo(plain.halo)
+def test_index(architecture):
+    cells, card = index()[architecture.name], row(architecture.name, 4, "halo (plain)")
+    assert cells["parameters"] == f"{architecture.parameters[4].plain:,}"
+    assert cells["multiply-accumulates"] == card["multiply-accumulates (plain)"]
+    assert cells["halo"] == card["halo (plain)"]

@@ -108,12 +108,6 @@ def test_a_preset_stays_where_nothing_better_came_out(queue, flags, monkeypatch,
     assert "tiny_x2 stays" in capsys.readouterr().err
 
 
-def test_other_words_for_its_use_train_nothing(queue, flags):
-    assert queue.main([*flags, "--only", "tiny_x2"]) == 0
-    assert queue.is_finished(dataclasses.replace(queue.PLANS[0], use="something else"))
-    assert not queue.is_finished(dataclasses.replace(queue.PLANS[0], steps=30))
-
-
 def test_the_table_trains_nothing(queue, flags, tmp_path, capsys):
     assert queue.main([*flags, "--table"]) == 0
     assert not (tmp_path / "runs").exists()

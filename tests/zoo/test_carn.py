@@ -1,6 +1,3 @@
-import keras
-from reference import to_numpy
-
 from keras_lisr.zoo import carn
 
 
@@ -12,19 +9,7 @@ def test_cascades():
         assert widths == [8, 12, 16]
 
 
-def test_relu_after_the_sum():
-    model = carn(num_filters=4)
-    assert isinstance(model.get_layer("block_1_1"), keras.layers.ReLU)
-    assert model.get_layer("block_1_1").input is model.get_layer("block_1_1_sum").output
-
-
 def test_guided_blocks_enter_the_cascade():
     model = carn(num_filters=4, ggas=True)
     assert model.get_layer("block_2_cascade").input[-1] is model.get_layer("block_2").output
     assert model.get_layer("block_2_cascade").input[0] is model.get_layer("shallow").output
-
-
-def test_no_global_skip():
-    model = carn(num_filters=4)
-    assert model.get_layer("upsample_1").input is model.get_layer("block_3_fusion").output
-    assert (to_numpy(model.get_layer("shallow").bias) == 0).all()

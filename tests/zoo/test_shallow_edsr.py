@@ -2,7 +2,6 @@ import math
 
 import pytest
 
-from keras_lisr import layers
 from keras_lisr.zoo import shallow_edsr
 from keras_lisr.zoo.skeleton import ATTENTIONS
 
@@ -37,24 +36,3 @@ def test_placement(attention):
     single = shallow_edsr(attention=attention, placement="single", **tiny)
     [layer] = [layer for layer in single.layers if isinstance(layer, ATTENTIONS[attention])]
     assert layer.input is single.get_layer("block_3").output
-
-
-def test_attention_closes_the_residual_branch():
-    model = shallow_edsr(attention="sa", num_filters=4, num_blocks=1)
-    identity, residual = model.get_layer("block_1_sum").input
-    assert identity is model.get_layer("shallow").output
-    assert residual is model.get_layer("block_1_attention").output
-
-
-def test_names_of_table_1():
-    assert set(ATTENTIONS.values()) == {
-        layers.ChannelAttention,
-        layers.ContrastChannelAttention,
-        layers.SpatialAttention,
-        layers.EnhancedSpatialAttention,
-    }
-
-
-def test_one_step_head_at_every_scale():
-    for scale in (2, 3, 4):
-        assert shallow_edsr(scale, num_filters=4, num_blocks=1).get_layer("upsample").output.shape[-1] == 3 * scale**2

@@ -4,7 +4,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
-from architectures import ARCHITECTURES
+from architectures import each_architecture
 from reference import assign_waves, picture, to_numpy
 
 from keras_lisr import zoo
@@ -17,8 +17,6 @@ AS_IDENTITY = {
 }
 SMALL = {"num_filters": 4, "num_blocks": 2}
 
-every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda architecture: architecture.name)
-
 
 def weights(model: keras.Model) -> dict[str, np.ndarray]:
     return {weight.path: to_numpy(weight) for weight in model.weights}
@@ -29,7 +27,7 @@ def strategies_of(architecture) -> dict:
     return {name: factory for name, factory in AS_IDENTITY.items() if name in parameters}
 
 
-@every_architecture
+@each_architecture
 def test_a_trained_network_with_new_strategies_computes_what_it_did(architecture):
     trained = architecture.build_tiny(2)
     assign_waves(trained)
@@ -45,7 +43,7 @@ def test_a_trained_network_with_new_strategies_computes_what_it_did(architecture
     np.testing.assert_allclose(to_numpy(target(image)), expected, rtol=0, atol=1e-5)
 
 
-@every_architecture
+@each_architecture
 def test_all_weights_of_the_same_network_are_set(architecture):
     trained, target = (architecture.build_tiny(3, **dict.fromkeys(strategies_of(architecture), True)) for _ in range(2))
     assign_waves(trained)
@@ -54,7 +52,7 @@ def test_all_weights_of_the_same_network_are_set(architecture):
         np.testing.assert_array_equal(values, weights(trained)[path])
 
 
-@every_architecture
+@each_architecture
 @pytest.mark.parametrize(("scale", "other"), [(2, 4), (4, 2), (2, 3), (3, 4)])
 def test_another_scale_keeps_what_of_its_upsampler_differs(architecture, scale, other):
     trained, target = architecture.build_tiny(scale), architecture.build_tiny(other, **strategies_of(architecture))

@@ -1,1 +1,0 @@
-from tileable_networks import network as network
