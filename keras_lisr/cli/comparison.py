@@ -3,31 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from keras_lisr.batch import Job
-from keras_lisr.batch.jobs import check_free, is_same
-from keras_lisr.pictures.formats import check_output, round_to_8_bits
+from keras_lisr.pictures import Picture, write_picture
+from keras_lisr.pictures.read import ANY_SIZE, read_strips
 
 LARGEST_SIDE = 256
 LABEL_HEIGHT = 28
-
-
-def check_comparison(comparison: Path, jobs: list[Job], overwrite: bool) -> None:
-    """Checks that the comparison can be written, and over nothing that is still needed.
-
-    Raises:
-        ValueError: If there are several pictures, or the file is one that is read or written, or exists and may not be
-            replaced.
-        OSError: If it cannot be written where it is wanted.
-    """
-    if len(jobs) > 1:
-        raise ValueError(f"`compare` must come with a single picture. Received: {len(jobs)} pictures")
-    check_output(comparison)
-    for name, path in (("IN", jobs[0].source), ("OUT", jobs[0].target)):
-        if is_same(comparison, path):
-            raise ValueError(f"FILE must be another file than {name}. Received: {str(comparison)!r}")
-    if not overwrite:
-        check_free([Job(jobs[0].source, comparison)])
 
 
 def write_comparison(job: Job, comparison: Path, label: str, max_pixels: int) -> None:
@@ -46,25 +29,22 @@ def write_comparison(job: Job, comparison: Path, label: str, max_pixels: int) ->
         ValueError: If one of the files cannot be read.
         OSError: If the comparison cannot be written.
     """
-    from keras_lisr.pictures import Picture, write_picture
-    from keras_lisr.pictures.read import ANY_SIZE, StripReader
-    from keras_lisr.tiling.rows import Stream, bands_of
-
-    with StripReader(job.source, max_pixels) as source, StripReader(job.target, ANY_SIZE) as target:
-        height, width, _ = source.shape
-        halves = []
-        for picture in (source, target):
-            rows, columns = middle(height, width, picture.shape[0] // height)
-            parts = (band[:, columns] for band in bands_of(picture))
-            shape = (picture.shape[0], columns.stop - columns.start, picture.shape[2])
-            halves.append(rgb(Stream(parts, shape, picture.dtype)[rows]))
+    source, _ = read_strips(job.source, max_pixels)
+    target, _ = read_strips(job.target, ANY_SIZE)
+    height, width, _ = source.shape
+    halves = []
+    for picture in (source, target):
+        rows, columns = middle(height, width, picture.shape[0] // height)
+        halves.append(rgb(picture[rows][:, columns]))
     write_picture(Picture(side_by_side(halves[0], halves[1], label)), comparison)
 
 
 def rgb(pixels: np.ndarray) -> np.ndarray:
     """The colours of a picture in 8 bits, without its transparency."""
     colours = pixels[..., : 1 if pixels.shape[2] <= 2 else 3]
-    return np.repeat(round_to_8_bits(colours), 3 // colours.shape[2], axis=2)
+    if colours.dtype == np.uint16:
+        colours = ((colours.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.repeat(colours, 3 // colours.shape[2], axis=2)
 
 
 def side_by_side(low_resolution: np.ndarray, super_resolved: np.ndarray, label: str) -> np.ndarray:
@@ -94,8 +74,6 @@ def middle(height: int, width: int, scale: int = 1) -> tuple[slice, slice]:
 
 def add_label(image: np.ndarray, text: str) -> np.ndarray:
     """The picture with a line of text above it."""
-    from PIL import Image, ImageDraw, ImageFont
-
     strip = Image.new("RGB", (image.shape[1], LABEL_HEIGHT), "white")
     ImageDraw.Draw(strip).text((6, 4), text, fill="black", font=ImageFont.load_default(16))
     return np.concatenate([np.array(strip), image])

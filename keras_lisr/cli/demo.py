@@ -13,7 +13,7 @@ MAX_PIXELS = 2_500_000  # Makes 40 megapixels at x4, more than which a browser i
 def add_to(commands) -> None:
     """Declares the command."""
     command = commands.add_parser("demo", help="open a page on this machine to see the networks at work")
-    command.set_defaults(run=demo)
+    command.set_defaults(run=run)
     command.add_argument(
         "-n",
         "--model",
@@ -33,7 +33,7 @@ def add_to(commands) -> None:
     )
 
 
-def demo(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Runs the command, until it is interrupted."""
     from keras_lisr.demo.server import check_address, check_gradio, serving
 

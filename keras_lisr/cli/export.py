@@ -15,7 +15,7 @@ from keras_lisr.cli.silent_start import silent_start
 def add_to(commands) -> None:
     """Declares the command."""
     command = commands.add_parser("export", help="write a model for devices: LiteRT, SavedModel, ONNX or OpenVINO")
-    command.set_defaults(run=export)
+    command.set_defaults(run=run)
     command.add_argument("model", metavar="MODEL", help="preset, .npz preset file or .keras file")
     command.add_argument(
         "-o",
@@ -53,7 +53,7 @@ def add_to(commands) -> None:
     )
 
 
-def export(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Runs the command."""
     from keras_lisr.data.benchmark_sets import find_benchmark_set
     from keras_lisr.data.image_folder import image_files

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from keras_lisr.cli.upscale_request import Request
 
 from keras_lisr.batch import Job, Task
 from keras_lisr.cli.standard_streams import Files
 from keras_lisr.cli.upscale_report import Report, encodable, printable
-from keras_lisr.cli.upscale_request import Request
 
 
 def report(count, lines, log=None, names=None, is_single=False):

@@ -1,7 +1,6 @@
 import dataclasses
 
 import pytest
-
 from keras_lisr.cli.upscale_request import Request
 
 

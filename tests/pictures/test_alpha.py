@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_lisr.pictures.alpha import bleed, bleed_rows, settle_alpha, sums_around
+from keras_lisr.pictures.alpha import bleed, bleed_rows, settle_alpha
 
 
 @pytest.fixture
@@ -73,12 +73,3 @@ def test_alpha_is_settled_where_it_was_so_all_around(random, dtype):
     opaque = np.arange(300)[:, None] < 196
     assert (result[~kept & opaque] == white).all()
     assert not result[~kept & ~opaque].any()
-
-
-@pytest.mark.parametrize("radius", [1, 2, 16])
-def test_sums_are_over_the_square_within_the_picture(random, radius):
-    values = random.integers(0, 2**32, (20, 9, 2))
-    sums = sums_around(values, radius)
-    for row, column in np.ndindex(20, 9):
-        around = values[max(0, row - radius) : row + radius + 1, max(0, column - radius) : column + radius + 1]
-        np.testing.assert_array_equal(sums[row, column], around.sum(axis=(0, 1)))
