@@ -193,8 +193,5 @@ def check_free(jobs: Sequence[Job]) -> None:
     """
     there = find_existing(job.target for job in jobs)
     if there:
-        first = next(job.target for job in jobs if job.target in there)
-        others = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        raise ValueError(
-            f"OUT must not exist yet, or --overwrite or --skip-existing be given. Received: {str(first)!r}{others}"
-        )
+        first = next(str(job.target) for job in jobs if job.target in there)
+        raise ValueError(f"OUT must not exist yet, or --overwrite or --skip-existing be given. Received: {first!r}")

@@ -93,7 +93,7 @@ def run_on_ray(
         What became of each job, as it is done.
 
     Raises:
-        ValueError: If the model cannot be loaded, or Ray is not connected.
+        ValueError: If the model cannot be loaded.
         OSError: If the cluster has no node for too long.
 
     Example:
@@ -103,8 +103,6 @@ def run_on_ray(
     """
     import ray
 
-    if not ray.is_initialized():
-        raise ValueError("Ray must be connected to a cluster, by `connect` or ray.init. Received: no connection")
     needs = choose_needs(find_nodes(), workers, uses_gpus=not model.name.endswith(LITERT))
     threads, gpus = needs["CPU"], needs.get("GPU", 0)
     upscale = ray.remote(upscale_one).options(num_cpus=threads, num_gpus=gpus, max_retries=MOST_TRIES - 1)
@@ -166,8 +164,6 @@ def choose_needs(nodes: Sequence[Mapping[str, float]], workers: int | None, *, u
 
     Example:
 
-    >>> choose_needs([{"CPU": 8.0}, {"CPU": 2.0}], None, uses_gpus=True)
-    {'CPU': 2}
     >>> choose_needs([{"CPU": 8.0}, {"CPU": 2.0}], workers=2, uses_gpus=True)
     {'CPU': 4}
     >>> choose_needs([{"CPU": 16.0, "GPU": 2.0}], None, uses_gpus=True)

@@ -32,15 +32,13 @@ class ShippedModel:
         """
         name = choose_model(name, exported=True)
         if name.endswith(LITERT):
-            from keras_lisr.litert.sidecar import read_sidecar, sidecar_path
+            from keras_lisr.litert.sidecar import sidecar_path
 
-            read_sidecar(name)  # A wrong one is told here rather than by all processes.
             path = Path(name).resolve()
             return cls(name, {file.name: file.read_bytes() for file in (path, sidecar_path(path))})
-        if name.endswith((".keras", ".npz")):
-            return cls(name, {Path(name).name: Path(name).read_bytes()})
-        preset = find_preset(name)
-        return cls(name, {Path(preset.file).name: (preset_index.FOLDER / preset.file).read_bytes()})
+        is_file = name.endswith((".keras", ".npz"))
+        path = Path(name) if is_file else preset_index.FOLDER / find_preset(name).file
+        return cls(name, {path.name: path.read_bytes()})
 
     def unpack(self, folder: Path) -> str:
         """Writes the files into a folder.

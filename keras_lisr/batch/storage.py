@@ -155,7 +155,7 @@ def walk(folder: Path, recursive: bool) -> Iterator[Path]:
     """
 
     def fail(error: OSError) -> None:
-        raise OSError(f"IN must be folders that can be read. Received: {error.filename!r} ({error.strerror})")
+        raise error
 
     for parent, folders, names in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]

@@ -40,8 +40,6 @@ def run(arguments: argparse.Namespace) -> None:
     name = choose_model(arguments.model, exported=True)
     if arguments.port is not None and not 0 < arguments.port < 2**16:
         raise ValueError(f"`port` must be from 1 to 65535. Received: port={arguments.port}")
-    if arguments.max_pixels < 1:
-        raise ValueError(f"`max_pixels` must be a positive integer. Received: max_pixels={arguments.max_pixels}")
     check_gradio()
     check_address(arguments.host, arguments.port)
     with silent_start():

@@ -25,8 +25,6 @@ def run(arguments: argparse.Namespace) -> None:
     if output.suffix != ".keras":
         raise ValueError(f"OUT must be a .keras file. Received: {str(output)!r}")
     check_targets(output, inputs=[arguments.file])
-    if not arguments.file.is_file():
-        raise ValueError(f"FILE must be an existing file. Received: {str(arguments.file)!r}")
     with silent_start():
         from keras_lisr import interop
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_lisr.basics.preset_index import DEFAULT_PRESET, LITERT, choose_model, find_preset, presets
+from keras_lisr.basics.preset_index import DEFAULT_PRESET, choose_model, find_preset, presets
 from keras_lisr.cli.memory_size import parse_memory
 from keras_lisr.cli.standard_streams import STREAM
 
@@ -19,7 +19,6 @@ def add_to(commands) -> None:
     command.add_argument(
         "pictures", nargs="*", metavar="IN", help="pictures, folders of some, or URLs; - is standard input"
     )
-    command.add_argument("-i", "--input", nargs="+", action="extend", default=[], metavar="IN", help="the same")
     command.add_argument(
         "-o",
         "--output",
@@ -81,7 +80,7 @@ def make_request(arguments: argparse.Namespace) -> "Request":
     """What the arguments ask for.
 
     Raises:
-        ValueError: If there is no such model, an option is out of its range, or does not go with another.
+        ValueError: If there is no such model, or an option is out of its range.
     """
     from keras_lisr.batch import Plan
     from keras_lisr.cli.upscale_pictures import Request
@@ -90,7 +89,10 @@ def make_request(arguments: argparse.Namespace) -> "Request":
     from keras_lisr.tiling.tiles import DEFAULT_MEMORY
 
     model_name, scale = choose(arguments.model, arguments.scale)
-    check_options(arguments, model_name)
+    if arguments.output == "":
+        raise ValueError("OUT must be a file or a folder. Received: ''")
+    if arguments.json == Path(STREAM) and goes_to_stdout(arguments):
+        raise ValueError("`json` must be a file where OUT is -, standard output. Received: json='-'")
     plan = Plan(
         tile=arguments.tile or None,  # 0 is automatic, as in Real-ESRGAN's command.
         precision=arguments.precision or "auto",
@@ -102,7 +104,7 @@ def make_request(arguments: argparse.Namespace) -> "Request":
         replaces=arguments.overwrite,
     )
     return Request(
-        inputs=[*arguments.input, *arguments.pictures],
+        inputs=arguments.pictures,
         output=arguments.output,
         model_name=model_name,
         plan=plan,
@@ -135,47 +137,9 @@ def choose(model: str | None, scale: float | None) -> tuple[str, int | None]:
     return name, scales.get(name)
 
 
-def check_options(arguments: argparse.Namespace, model_name: str) -> None:
-    """Checks what can be told from the arguments alone.
-
-    Raises:
-        ValueError: If an option is out of its range, or does not go with another.
-    """
-    if arguments.output == "":
-        raise ValueError("OUT must be a file or a folder. Received: ''")
-    for name, least in (("tile", 0), ("max_pixels", 1), ("workers", 1)):
-        value = getattr(arguments, name)
-        if value is not None and value < least:
-            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value}")
-    if arguments.workers and not arguments.ray:
-        raise ValueError(f"`workers` must come with --ray. Received: workers={arguments.workers}")
-    if arguments.quality is not None and not 1 <= arguments.quality <= 100:
-        raise ValueError(f"`quality` must be from 1 to 100. Received: quality={arguments.quality}")
-    if model_name.endswith(LITERT) and arguments.precision:
-        raise ValueError(
-            "`precision` must be absent for a .tflite file, which has its own. "
-            f"Received: precision={arguments.precision!r}"
-        )
-    if arguments.compare and (is_resized(arguments) or (arguments.scale or 1) % 1):
-        raise ValueError(
-            "`compare` must come with a whole `scale`, and with no other size of the result. "
-            f"Received: scale={arguments.scale}, width={arguments.width}, height={arguments.height}, "
-            f"max_megapixels={arguments.max_megapixels}"
-        )
-    if arguments.json == Path(STREAM) and goes_to_stdout(arguments):
-        raise ValueError("`json` must be a file where OUT is -, standard output. Received: json='-'")
-
-
-def is_resized(arguments: argparse.Namespace) -> bool:
-    """Whether the size of the results is asked for otherwise than by a scale."""
-    return any(value is not None for value in (arguments.width, arguments.height, arguments.max_megapixels))
-
-
 def goes_to_stdout(arguments: argparse.Namespace) -> bool:
     """Whether the result is sent to standard output."""
-    if arguments.output is not None:
-        return arguments.output == STREAM
-    return STREAM in [*arguments.input, *arguments.pictures]
+    return arguments.output == STREAM or (arguments.output is None and STREAM in arguments.pictures)
 
 
 def choose_suffix(arguments: argparse.Namespace, scale: int | None) -> str | None:
@@ -184,7 +148,7 @@ def choose_suffix(arguments: argparse.Namespace, scale: int | None) -> str | Non
         return arguments.suffix
     if arguments.output is not None or goes_to_stdout(arguments):
         return ""
-    if is_resized(arguments):
+    if arguments.width or arguments.height or arguments.max_megapixels:
         return "_resized"
     scale = arguments.scale or scale
     return f"_x{scale:g}" if scale else None

@@ -13,6 +13,7 @@ from keras_lisr.cli.files import check_targets
 from keras_lisr.cli.silent_start import silent_start
 from keras_lisr.cli.standard_streams import STREAM, streams_as_files
 from keras_lisr.cli.upscale_report import Report, tell_dry_run
+from keras_lisr.pictures import Size
 from keras_lisr.pictures.formats import format_of
 from keras_lisr.tiling.upscaler import TiledUpscaler
 
@@ -84,8 +85,7 @@ def upscale_pictures(request: Request) -> int:
             upscale_all(request, jobs, network, report)
             code = report.end()
         if request.comparison:
-            name = Path(request.model_name).name
-            write_comparison(jobs[0], request.comparison, name, request.plan.max_pixels)
+            write_comparison(jobs[0], request.comparison, request.plan.max_pixels)
             print(f"{request.comparison}: beside bicubic", file=files.lines)
         return code
 
@@ -119,7 +119,9 @@ def check_files(request: Request, jobs: list[Job]) -> None:
         ValueError: If something would, or there is no comparison or dry run of such files.
         OSError: If a storage cannot be reached.
     """
-    comparison, log = request.comparison, request.log
+    comparison, log, size = request.comparison, request.log, request.plan.size
+    if comparison and (size != Size(size.scale) or (size.scale or 1) % 1):
+        raise ValueError(f"`compare` must come with a whole `scale`, and no other size. Received: {size}")
     if comparison and len(jobs) > 1:
         raise ValueError(f"`compare` must come with a single picture. Received: {len(jobs)} pictures")
     files = [file for job in jobs for file in (job.source, job.target)]

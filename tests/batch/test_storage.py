@@ -5,6 +5,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFile
 
 from keras_lisr.basics.whole_files import PARTIAL
+from keras_lisr.batch import storage
 from keras_lisr.batch.storage import (
     Url,
     fetch,
@@ -88,6 +89,15 @@ def test_a_put_file_is_whole_or_absent(bucket, tmp_path, monkeypatch):
     assert Path(name).match(PARTIAL) and (partial, there) == (b"newer", b"new")
     assert system.cat("/bucket/x/a.png") == b"new"
     assert stored(bucket) == ["/bucket/x/a.png"]
+
+
+def test_object_stores_get_one_put(bucket, tmp_path, monkeypatch):
+    put_names = []
+    kind = type(filesystem(bucket)[0])
+    monkeypatch.setattr(kind, "put_file", lambda self, local, path: put_names.append(path))
+    monkeypatch.setattr(storage, "OBJECT_STORES", ("memory",))
+    put(tmp_path, bucket / "a.png")
+    assert put_names == ["/bucket/a.png"]
 
 
 def test_what_cannot_be_reached_is_one_error(bucket, tmp_path):

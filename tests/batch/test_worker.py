@@ -155,6 +155,12 @@ def test_transparency_is_refused_before_it_is_computed_and_dropped_where_it_hide
     assert whole.shape == read_picture(job.target).pixels.shape == (20, 40, 3)
 
 
+def test_quality_is_for_formats_that_have_one(album, tmp_path, upscaler):
+    worker = Worker(upscaler, quality=20)
+    for suffix in (".png", ".tif", ".jpg"):
+        assert worker(Job(album / "a.png", tmp_path / f"out{suffix}")).error == ""
+
+
 @pytest.fixture
 def copies(tmp_path, monkeypatch):
     """The folder for temporary files."""

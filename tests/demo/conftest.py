@@ -6,7 +6,8 @@ import pytest
 from command_line import start
 from PIL import Image
 
-from keras_lisr import preset_index, zoo
+from keras_lisr import zoo
+from keras_lisr.basics import preset_index
 from keras_lisr.basics.preset_index import DEFAULT_PRESET
 from keras_lisr.zoo.presets import register_preset, save_preset
 
