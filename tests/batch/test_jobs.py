@@ -189,16 +189,10 @@ def test_results_in_storage_are_not_pictures(bucket, tmp_path):
 
 
 def test_what_storage_cannot_take_is_refused(bucket, memory_storage, tmp_path):
-    for inputs, message in (
-        ([bucket / "missing.png"], r"IN .*missing\.png"),
-        ([bucket / "2024/.x"], None),
-        ([memory_storage / "bucket/.thumbnails"], None),
-    ):
-        if message:
-            with pytest.raises(ValueError, match=message):
-                find_jobs(inputs, tmp_path)
-        else:
-            assert len(find_jobs(inputs, tmp_path)) == 1  # It was named.
+    with pytest.raises(ValueError, match=r"IN .*missing\.png"):
+        find_jobs([bucket / "missing.png"], tmp_path)
+    for hidden in (bucket / "2024/.x", bucket / ".thumbnails"):
+        assert len(find_jobs([hidden], tmp_path)) == 1  # It was named.
     with pytest.raises(ValueError, match="`path`"):
         find_jobs([bucket / "b.jpg"], bucket / "b.doc")
     with pytest.raises(OSError, match="OUT"):

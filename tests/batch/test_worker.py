@@ -64,19 +64,6 @@ def test_options_reach_the_files(album, tmp_path, upscaler):
     assert "exif-data" not in read_picture(job.target).metadata.fields
 
 
-def test_a_picture_with_too_many_pixels_is_refused(job, upscaler):
-    task = Worker(upscaler, max_pixels=24 * 30 - 1)(job)
-    assert task.status == "failed"
-    assert "max" in task.error
-    assert Worker(upscaler, max_pixels=24 * 30)(job).status == "written"
-
-
-def test_what_a_format_cannot_hold_is_told_before_it_is_computed(tmp_path, upscaler):
-    Image.new("RGB", (8200, 2)).save(tmp_path / "wide.png")
-    task = Worker(upscaler).read(Job(tmp_path / "wide.png", tmp_path / "wide.webp"))
-    assert (task.status, task.picture) == ("failed", None)
-
-
 def test_every_frame_of_an_animation_is_upscaled(tmp_path, upscaler):
     random = np.random.default_rng(0)
     frames = [Image.fromarray(random.integers(0, 256, (16, 20, 3), dtype=np.uint8)) for _ in range(3)]
@@ -220,25 +207,6 @@ def test_what_cannot_be_put_fails(stored, memory_storage, upscaler, monkeypatch)
     assert task.status == "failed" and "Access denied" in task.error and "\n" not in task.error
 
 
-def test_a_large_picture_is_put_too(album, stored, memory_storage, network, monkeypatch, tmp_path):
-    monkeypatch.setattr("keras_lisr.pictures.upscale.MOST_PIXELS", 1)
-    job = Job(stored / "a.png", memory_storage / "large.png")
-    (task,) = run_jobs([job], Worker(PictureUpscaler(network)))
-    assert (task.status, task.is_alone) == ("written", True)
-    Worker(PictureUpscaler(network))(Job(album / "a.png", tmp_path / "a.png"))
-    assert content(job.target, tmp_path) == (tmp_path / "a.png").read_bytes()
-
-
-def test_existing_objects_are_skipped_if_asked(stored, memory_storage, upscaler, tmp_path):
-    job = Job(stored / "a.png", memory_storage / "large.png")
-    (tmp_path / "mine").write_text("mine")
-    put(tmp_path / "mine", job.target)
-    assert Worker(upscaler, skip_existing=True)(job).status == "skipped"
-    assert content(job.target, tmp_path) == b"mine"
-    assert Worker(upscaler)(job).status == "written"
-    assert content(job.target, tmp_path) != b"mine"
-
-
 def test_an_interrupted_worker_puts_nothing(stored, memory_storage, upscaler):
     def interrupt(job, done, total):
         raise KeyboardInterrupt
@@ -247,9 +215,3 @@ def test_an_interrupted_worker_puts_nothing(stored, memory_storage, upscaler):
     with pytest.raises(KeyboardInterrupt):
         list(run_jobs(jobs, Worker(upscaler), interrupt))
     assert not find_existing(job.target for job in jobs)
-
-
-def test_names_of_255_bytes_take_nothing_more(album, stored, memory_storage, upscaler):
-    name = "ä" * 125 + ".png"
-    put(album / "a.png", memory_storage / name)
-    assert Worker(upscaler)(Job(memory_storage / name, memory_storage / "large" / name)).error == ""

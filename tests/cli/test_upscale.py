@@ -12,7 +12,7 @@ from keras_lisr import zoo
 from keras_lisr.basics.preset_index import DEFAULT_PRESET
 from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.batch import Plan
-from keras_lisr.cli import main, make_parser
+from keras_lisr.cli import make_parser
 from keras_lisr.cli.upscale import make_request
 from keras_lisr.inference import Upscaler
 from keras_lisr.litert import LiteRTUpscaler
@@ -132,12 +132,6 @@ def test_a_picture_goes_through_pipes(picture, exported, ext, name):
     assert b"60 x 40 pixels by" in done.stderr
 
 
-def test_what_fails_sends_nothing(picture, exported):
-    done = in_own_process("upscale", "-", "-o", "-", "-n", exported / "any.tflite", input=b"no picture")
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr.startswith(b"keras-lisr: error: ") and done.stderr.count(b"\n") == 1
-
-
 def test_options_become_a_plan(picture):
     command = ["upscale", picture, "-n", "tiny_x2", "-t", 0, "--precision", "float32", "--quality", 10, "--width", 7]
     command += ["--strip-metadata", "--memory", "1KiB", "--max-pixels", 99, "--overwrite"]
@@ -226,16 +220,6 @@ def test_errors_are_one_line_and_exit_code_2(picture, models, exported, capsys):
     assert sorted(os.listdir(picture.parent)) == before
 
 
-def test_ctrl_c_is_exit_code_130(picture, monkeypatch, capsys):
-    def interrupt(*arguments, **options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("keras_lisr.pictures.PictureUpscaler.__call__", interrupt)
-    assert run("upscale", picture) == 130
-    assert capsys.readouterr().err == "\nkeras-lisr: interrupted\n"
-    assert os.listdir(picture.parent) == ["in.png"]
-
-
 def test_the_command_says_nothing_but_its_own(picture, models):
     process = start("upscale", picture, "-n", models / "tiny.npz")
     printed, errors = process.communicate(timeout=100)
@@ -259,12 +243,3 @@ def test_an_interruption_leaves_no_half_file(picture, exported, number, exit_cod
     assert not list(picture.parent.glob(PARTIAL))
     if output.exists():
         assert pixels(output).shape == (1400, 1400, 3)
-
-
-def test_too_little_memory_is_one_line(picture, monkeypatch, capsys):
-    def exhausted(*arguments, **options):
-        raise MemoryError("Unable to allocate 3.62 GiB")
-
-    monkeypatch.setattr("keras_lisr.batch.worker.read_animation", exhausted)
-    assert main(["upscale", str(picture)]) == 2
-    assert capsys.readouterr().err == "keras-lisr: error: out of memory; Unable to allocate 3.62 GiB\n"

@@ -101,17 +101,6 @@ def test_existing_results_are_refused_skipped_or_replaced(album, tmp_path, capsy
     assert "not allowed with argument" in capsys.readouterr().err
 
 
-def test_results_among_the_pictures_are_not_upscaled_again(album):
-    command = ["upscale", album, "-r", "-n", "tiny_x2", "--skip-existing"]
-    assert run(*command) == 0
-    before = sorted(album.rglob("*.*"))
-    assert len(before) == 10
-    assert run(*command) == 0
-    assert run(*command, "-o", album / "out") == 0
-    assert run(*command, "-o", album / "out") == 0
-    assert not list(album.rglob("*_x2_x2*"))
-
-
 def test_a_dry_run_tells_what_would_be_made(album, tmp_path, capsys):
     (album / "a.png").write_text("no picture")
     frames = [Image.new("RGB", (100, 90), colour) for colour in ("red", "green", "blue")]
@@ -156,11 +145,3 @@ def test_an_interrupted_folder_is_gone_on_with(picture, exported, number, exit_c
     expected = upscaled(LiteRTUpscaler(exported / "any.tflite"), pixels(folder / "00.png"))
     for i in range(12):
         np.testing.assert_array_equal(pixels(out / f"{i:02}.png"), expected)
-
-
-def test_what_was_done_before_is_skipped_even_if_its_source_is_gone_bad(models, tmp_path, capsys):
-    (tmp_path / "a.png").write_text("no picture")
-    (tmp_path / "a_large.png").write_text("done before")
-    options = ["--suffix", "_large", "-n", models / "tiny.npz", "--skip-existing"]
-    assert run("upscale", tmp_path / "a.png", *options) == 0
-    assert "exists, skipped" in capsys.readouterr().out

@@ -38,16 +38,6 @@ def test_what_is_hidden_gets_the_mean_of_what_is_seen_around_it(random, dtype, c
         np.testing.assert_array_equal(result[row, column], expected)
 
 
-def test_what_is_seen_stays_and_the_arguments_too(random):
-    colours, alpha = random.integers(0, 256, (40, 40, 3), np.uint8), spots(random, 40, 40)
-    before = colours.copy()
-    result = bleed(colours, alpha)
-    np.testing.assert_array_equal(colours, before)
-    np.testing.assert_array_equal(result[alpha[..., 0] > 8], colours[alpha[..., 0] > 8])
-    for value in (0, 1, 255):
-        np.testing.assert_array_equal(bleed(colours, np.full_like(alpha, value)), colours)
-
-
 @pytest.mark.parametrize(("height", "width"), [(300, 40), (40, 300), (200, 210), (1, 1)])
 def test_bands_bleed_as_the_whole_picture_does(random, height, width):
     colours, alpha = random.integers(0, 256, (height, width, 3), np.uint8), spots(random, height, width)

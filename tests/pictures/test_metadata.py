@@ -1,5 +1,3 @@
-import struct
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +7,6 @@ from PIL.PngImagePlugin import PngInfo
 from keras_lisr.pictures import Metadata, Picture, read_picture, write_picture
 from keras_lisr.pictures.formats import FORMATS
 from keras_lisr.pictures.metadata import TEXTS, XMP
-from keras_lisr.pictures.picture import PROFILE
 
 
 def written(tmp_path, suffix, metadata, dtype=np.uint8, **options):
@@ -73,10 +70,3 @@ def test_profiles_that_are_broken_or_for_other_channels_are_left_out(tmp_path, p
     for broken in (b"no profile" * 20, b"", b"\0" * 300, profiles["cmyk"]):
         Image.new("RGB", (4, 4)).save(tmp_path / "in.jpg", icc_profile=broken)
         assert read_picture(tmp_path / "in.jpg").metadata.icc_profile == b""
-
-
-def test_profiles_longer_than_a_segment_are_whole(tmp_path, profiles):
-    profile = struct.pack(">I", len(profiles["p3"]) + 200_000) + profiles["p3"][4:] + bytes(200_000)
-    for suffix in (".jpg", ".png", ".tif", ".webp"):
-        kept, _ = written(tmp_path, suffix, Metadata({PROFILE: profile}))
-        assert kept.icc_profile == profile

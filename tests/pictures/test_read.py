@@ -27,14 +27,6 @@ def test_paths_and_streams_give_the_same(tmp_path, colours):
         np.testing.assert_array_equal(read_strips(tmp_path / name)[0][0:24], colours)
 
 
-def test_pipes_are_read(tmp_path, colours):
-    Image.fromarray(colours).save(tmp_path / "a.webp", lossless=True)
-    command = [sys.executable, "-c", "import sys\nfrom keras_lisr.pictures import read_picture\n"]
-    command[2] += "print(read_picture(sys.stdin.buffer, max_pixels=1000).pixels.sum())"
-    done = subprocess.run(command, input=(tmp_path / "a.webp").read_bytes(), capture_output=True, check=True)
-    assert int(done.stdout) == colours.sum() and not done.stderr
-
-
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "16-bit PNG", "16-bit TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_are_turned_upright_once(tmp_path, colours, kind, orientation):
@@ -105,20 +97,6 @@ def test_pages_and_animations_are_refused_where_one_picture_is_read(tmp_path):
         for read in (read_picture, read_strips):
             with pytest.raises(ValueError, match="`file`.*2 frames"):
                 read(tmp_path / name)
-
-
-def test_frames_are_composed_as_they_are_seen(tmp_path):
-    base = Image.new("RGB", (20, 10), "red")
-    patch = base.copy()
-    patch.paste("blue", (5, 2, 9, 6))
-    for suffix in ("gif", "webp"):  # Files keep what differs from one frame to the next.
-        base.save(tmp_path / f"a.{suffix}", save_all=True, append_images=[patch, base], duration=[20, 30, 40], loop=0)
-        animation = read_animation(tmp_path / f"a.{suffix}")
-        assert (animation.durations, animation.loop) == ([20, 30, 40], 0)
-        for frame, image in zip(animation.frames, (base, patch, base), strict=True):
-            assert np.abs(frame.pixels[..., :3].astype(int) - np.array(image)).mean() < 8
-    with pytest.raises(ValueError, match="--max-pixels 600"):
-        read_animation(tmp_path / "a.gif", max_pixels=599)
 
 
 def test_rows_of_a_broken_file_end_where_it_does(tmp_path):

@@ -23,15 +23,6 @@ def test_any_size_is_exact_and_rows_are_enough(shape, height, width, dtype):
     np.testing.assert_array_equal(np.concatenate(list(bands_of(rows))), result_of(pixels, height, width))
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("size", [(50, 20), (333, 111)])
-def test_flat_pictures_stay_flat(size, dtype):
-    white = np.iinfo(dtype).max
-    pixels = np.full((101, 53, 4), white, dtype)
-    pixels[..., 1] = white // 5
-    assert (result_of(pixels, *size) == [white, white // 5, white, white]).all()
-
-
 def test_more_than_8_bits_are_kept():
     ramp = np.linspace(20_000, 21_000, 256).astype(np.uint16)[None, :, None].repeat(8, axis=0)
     assert len(np.unique(result_of(ramp, 8, 192))) > 180

@@ -254,11 +254,6 @@ def test_progress_counts_the_tiles_of_all_runs(tiny, photograph, size, mode):
     assert {done for done, _ in seen} == set(range(total + 1))
 
 
-def test_absurd_sizes_are_refused(tiny):
-    with pytest.raises(ValueError, match="256 times"):
-        PictureUpscaler(tiny, size=Size(width=100_000))(Picture(random_pixels((10, 10, 3))))
-
-
 def test_what_is_large_is_known_from_the_picture_or_the_result(tiny):
     upscaler = PictureUpscaler(tiny)
     assert not upscaler.is_large(2896, 2896) and upscaler.is_large(2897, 2897)
