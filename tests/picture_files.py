@@ -11,7 +11,7 @@ from PIL.ExifTags import Base
 
 from keras_lisr.pictures import Picture, read_picture, write_picture
 from keras_lisr.pictures.drift import keep_colours
-from keras_lisr.tiling.rows import bands_of, join_bands
+from keras_lisr.tiling.rows import Stream, bands_of, join_bands
 
 SRGB = ImageCms.createProfile("sRGB")
 
@@ -65,10 +65,19 @@ def png_chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+def random_pixels(shape, dtype=np.uint8):
+    """The same ones every time."""
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, shape, dtype)
+
+
+def one_by_one(pixels):
+    """Pixels of which each row comes alone."""
+    return Stream((row[None] for row in pixels), pixels.shape, pixels.dtype)
+
+
 def noise(path, height, width, channels=3):
     """Writes a picture of random bytes, the same ones every time."""
-    shape = (height, width, channels)
-    write_picture(Picture(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)), path)
+    write_picture(Picture(random_pixels((height, width, channels))), path)
 
 
 def pixels(path):

@@ -1,7 +1,6 @@
 """Ray's clusters: reaching one."""
 
 import contextlib
-import importlib.util
 import logging
 import os
 import signal
@@ -16,18 +15,6 @@ from keras_lisr.basics.whole_files import reason
 
 HERE, RUNNING, CLIENT = "local", "auto", "ray://"
 CONNECT_SECONDS = 10
-
-
-def check_ray() -> None:
-    """Checks, without importing it, that Ray is installed.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    if importlib.util.find_spec("ray") is None:
-        raise ValueError(
-            "Ray must be installed to use a cluster: pip install 'keras_lisr[ray]'. Received: no module 'ray'"
-        )
 
 
 def check_address(address: str) -> None:
@@ -60,7 +47,7 @@ def connect(address: str) -> Iterator[None]:
             this machine or that the environment variable RAY_ADDRESS names, `host:port`, or `ray://host:port`.
 
     Raises:
-        ValueError: If Ray is not installed, or the address is none of these.
+        ValueError: If the address is none of these.
         OSError: If there is no cluster.
 
     Example:
@@ -68,7 +55,6 @@ def connect(address: str) -> Iterator[None]:
             for task in run_on_ray(jobs, ShippedModel.of("imdn_x4"), Plan()):
                 print(task.job.target, task.status)
     """
-    check_ray()
     check_address(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # What nodes tell of workers that died goes to standard output otherwise, whatever `log_to_driver` says.

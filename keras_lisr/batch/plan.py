@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keras_lisr.batch.network import load_network
+from keras_lisr.basics.preset_index import LITERT
 from keras_lisr.batch.worker import Worker
 from keras_lisr.pictures import PictureUpscaler, Size
 from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS
 from keras_lisr.pictures.size import NETWORK_SCALE
-from keras_lisr.pictures.upscale import Alpha
+from keras_lisr.tiling.tiles import DEFAULT_MEMORY
 
 if TYPE_CHECKING:
     from keras_lisr.inference.engines import Precision
@@ -20,11 +20,10 @@ class Plan:
     """How pictures are to be upscaled: what a worker takes but for the model.
 
     Args:
-        tile: As for `load_network`.
-        precision: As for `load_network`.
+        tile: Side of a tile; by default, as large as fits.
+        precision: "float32", "bfloat16" or "auto"; an exported file has its own.
         size: As for `PictureUpscaler`.
-        alpha: As for `PictureUpscaler`.
-        memory: As for `load_network`: for each worker.
+        memory: Bytes that the tiles of each worker may take, approximately.
         max_pixels: As for `Worker`.
         quality: As for `Worker`.
         strip_metadata: As for `Worker`.
@@ -34,21 +33,36 @@ class Plan:
     tile: int | None = None
     precision: "Precision" = "auto"
     size: Size = NETWORK_SCALE
-    alpha: Alpha = "network"
-    memory: int | None = None
+    memory: int = DEFAULT_MEMORY
     max_pixels: int = DEFAULT_MAX_PIXELS
     quality: int | None = None
     strip_metadata: bool = False
     replaces: bool = False
 
     def load(self, model: str, threads: int | None = None) -> "TiledUpscaler":
-        """What `load_network` returns for the model, and raises."""
-        return load_network(model, tile=self.tile, memory=self.memory, precision=self.precision, threads=threads)
+        """What upscales with a model: without Keras if it is exported.
+
+        Args:
+            model: Name of a preset, or path of a `.keras`, `.npz` or `.tflite` file.
+            threads: How many LiteRT uses. Those of Keras's backends are set by the environment before it starts.
+
+        Raises:
+            ValueError: If the model cannot be loaded.
+            ModuleNotFoundError: If it needs Keras, and that is not installed.
+        """
+        if model.endswith(LITERT):
+            from keras_lisr.litert import LiteRTUpscaler
+
+            return LiteRTUpscaler(model, tile=self.tile, memory=self.memory, threads=threads)
+        from keras_lisr.inference.upscaler import Upscaler
+        from keras_lisr.zoo import load_model
+
+        return Upscaler(load_model(model), tile=self.tile, memory=self.memory, precision=self.precision)
 
     def worker(self, network: "TiledUpscaler", *, skip_existing: bool = False) -> Worker:
         """What does it with that network."""
         return Worker(
-            PictureUpscaler(network, size=self.size, alpha=self.alpha),
+            PictureUpscaler(network, size=self.size),
             max_pixels=self.max_pixels,
             quality=self.quality,
             strip_metadata=self.strip_metadata,

@@ -23,7 +23,7 @@ FAREWELL = 30.0  # Seconds for tasks to end when nothing more is to be done.
 
 
 @dataclass(frozen=True)
-class Request:
+class Setup:
     """What all tasks of a run have in common.
 
     Args:
@@ -53,21 +53,21 @@ class Request:
 
 
 @lru_cache(maxsize=1)
-def worker_of(request: Any) -> Worker:
-    """The one worker of this process, for a request in Ray's store."""
+def worker_of(setup: Any) -> Worker:
+    """The one worker of this process, for a setup in Ray's store."""
     import ray
 
-    return ray.get(request).make_worker()
+    return ray.get(setup).make_worker()
 
 
-def upscale_one(request: Sequence[Any], job: Job) -> Task:
+def upscale_one(setup: Sequence[Any], job: Job) -> Task:
     """Does a job in a process of a cluster.
 
     Args:
-        request: The reference of one; in a list, Ray does not fetch it each time.
+        setup: The reference of one; in a list, Ray does not fetch it each time.
         job: What is to be done.
     """
-    return worker_of(request[0])(job)
+    return worker_of(setup[0])(job)
 
 
 def run_on_ray(
@@ -93,7 +93,7 @@ def run_on_ray(
         What became of each job, as it is done.
 
     Raises:
-        ValueError: If the model cannot be loaded, or Ray is not connected.
+        ValueError: If the model cannot be loaded.
         OSError: If the cluster has no node for too long.
 
     Example:
@@ -103,12 +103,10 @@ def run_on_ray(
     """
     import ray
 
-    if not ray.is_initialized():
-        raise ValueError("Ray must be connected to a cluster, by `connect` or ray.init. Received: no connection")
     needs = choose_needs(find_nodes(), workers, uses_gpus=not model.name.endswith(LITERT))
     threads, gpus = needs["CPU"], needs.get("GPU", 0)
     upscale = ray.remote(upscale_one).options(num_cpus=threads, num_gpus=gpus, max_retries=MOST_TRIES - 1)
-    request = ray.put(Request(model, plan, threads, make_environment(threads)))
+    setup = ray.put(Setup(model, plan, threads, make_environment(threads)))
     waiting = iter(jobs)
     at_work: dict[Any, Job] = {}
     try:
@@ -116,7 +114,7 @@ def run_on_ray(
             slots = count_slots(find_nodes(), needs)
             # Some wait for their turn, so that Ray sees that more nodes would be of use.
             for job in islice(waiting, max(0, (workers or 2 * slots or 1) - len(at_work))):
-                at_work[upscale.remote([request], job)] = job
+                at_work[upscale.remote([setup], job)] = job
             if not at_work:
                 return
             done, _ = ray.wait(list(at_work), timeout=patience)
@@ -166,8 +164,6 @@ def choose_needs(nodes: Sequence[Mapping[str, float]], workers: int | None, *, u
 
     Example:
 
-    >>> choose_needs([{"CPU": 8.0}, {"CPU": 2.0}], None, uses_gpus=True)
-    {'CPU': 2}
     >>> choose_needs([{"CPU": 8.0}, {"CPU": 2.0}], workers=2, uses_gpus=True)
     {'CPU': 4}
     >>> choose_needs([{"CPU": 16.0, "GPU": 2.0}], None, uses_gpus=True)

@@ -1,6 +1,5 @@
 """A model on its way to other machines: its files' content, so that they need not see the files."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,31 +27,24 @@ class ShippedModel:
             name: Name of a preset, or path of a `.keras`, `.npz` or `.tflite` file, this one with its sidecar.
 
         Raises:
-            ValueError: If there is no such model, or a preset's file is not the one that the index says.
+            ValueError: If there is no such model.
             OSError: If a file cannot be read.
         """
         name = choose_model(name, exported=True)
         if name.endswith(LITERT):
-            from keras_lisr.litert.sidecar import read_sidecar, sidecar_path
+            from keras_lisr.litert.sidecar import sidecar_path
 
-            read_sidecar(name)  # A wrong one is told here rather than by all processes.
             path = Path(name).resolve()
             return cls(name, {file.name: file.read_bytes() for file in (path, sidecar_path(path))})
-        if name.endswith((".keras", ".npz")):
-            return cls(name, {Path(name).name: Path(name).read_bytes()})
-        preset = find_preset(name)
-        content = (preset_index.FOLDER / preset.file).read_bytes()
-        if (found := hashlib.sha256(content).hexdigest()) != preset.sha256:
-            raise ValueError(
-                f"`name` must be a preset whose file has SHA-256 {preset.sha256}. Received: name={name!r} ({found})"
-            )
-        return cls(name, {Path(preset.file).name: content})
+        is_file = name.endswith((".keras", ".npz"))
+        path = Path(name) if is_file else preset_index.FOLDER / find_preset(name).file
+        return cls(name, {path.name: path.read_bytes()})
 
     def unpack(self, folder: Path) -> str:
         """Writes the files into a folder.
 
         Returns:
-            Path of the model's own, for `load_network`.
+            Path of the model's own, for `Plan.load`.
 
         Raises:
             OSError: If a file cannot be written.

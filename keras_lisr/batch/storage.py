@@ -49,37 +49,32 @@ class Url(str):
 File = Path | Url
 
 
-def parse(text: str | Path) -> str | Url:
+def parse(text: str | Path) -> File:
     """What a user's name of a file means: a URL, or a path; file:// and local:// are paths, too.
-
-    A slash at the end is kept, because it says that a folder is meant.
 
     Example:
 
-    >>> parse("file:///photos/"), parse("photos"), type(parse("s3://bucket/photos")).__name__
-    ('/photos/', 'photos', 'Url')
+    >>> str(parse("file:///photos/")), str(parse("photos")), type(parse("s3://bucket/photos")).__name__
+    ('/photos', 'photos', 'Url')
     """
-    text = text if isinstance(text, Url) else str(text)
+    if isinstance(text, Path):
+        return text
     found = PROTOCOL.match(text)
     if not found:
-        return text
-    return text[found.end() :] if found[1] in LOCAL else Url(text)
+        return Path(text)
+    return Path(text[found.end() :]) if found[1] in LOCAL else Url(text)
 
 
 def filesystem(url: Url) -> tuple[Any, str]:
     """What fsspec reaches a URL by, and the path that the URL has there.
 
     Raises:
-        ValueError: If fsspec, or what it needs for this protocol, is not installed, or it knows no such protocol.
+        ValueError: If fsspec knows no such protocol, or what it needs for it is not installed.
         OSError: If the storage cannot be reached.
     """
-    try:
-        from fsspec import filesystem as make
-        from fsspec import get_filesystem_class
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"fsspec must be installed for URLs: pip install 'keras_lisr[ray]'. Received: {str(url)!r} ({error})"
-        ) from error
+    from fsspec import filesystem as make
+    from fsspec import get_filesystem_class
+
     protocol = url.partition("://")[0]
     try:
         kind = get_filesystem_class(protocol)
@@ -125,14 +120,16 @@ def kind_of(file: File) -> str:
     return ""
 
 
-def files_below(folder: Url, recursive: bool) -> list[str]:
-    """The files in a folder and, if asked, those below it: their paths from there on, sorted.
+def files_below(folder: File, recursive: bool) -> list[str]:
+    """The files in a folder and, if asked, those below it: their paths from there on, sorted. No links are followed.
 
     Raises:
         ValueError: As `filesystem`, or if a name leads elsewhere, as `../a.png` and `/a.png` do, which object stores
             allow.
-        OSError: If the folder cannot be listed.
+        OSError: If a folder cannot be listed.
     """
+    if isinstance(folder, Path):
+        return sorted(path.relative_to(folder).as_posix() for path in walk(folder, recursive))
     system, path = filesystem(folder)
     with name_errors(folder):
         system.invalidate_cache()
@@ -148,6 +145,21 @@ def files_below(folder: Url, recursive: bool) -> list[str]:
         if leads_elsewhere or filesystem(folder / name)[1] != start + name:
             raise ValueError(f"Files must have names that stay in their folder. Received: {name!r} in {str(folder)!r}")
     return names
+
+
+def walk(folder: Path, recursive: bool) -> Iterator[Path]:
+    """The files in a folder, but for those in hidden folders.
+
+    Raises:
+        OSError: If a folder cannot be listed.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        yield from (Path(parent, name) for name in names)
 
 
 def find_existing(files: Iterable[File]) -> set[File]:
@@ -205,19 +217,8 @@ def put(local: Path, url: Url) -> None:
         partial = f"{folder}/{PARTIAL[:-1]}{uuid.uuid4().hex}{Path(name).suffix}"
         try:
             system.put_file(str(local), partial)
-            move(system, partial, path)
+            system.mv(partial, path)
         except BaseException:
             with suppress(Exception):
                 system.rm_file(partial)
             raise
-
-
-def move(system: Any, path: str, target: str) -> None:
-    """Renames a file; a file system that cannot has a copy of it made."""
-    from fsspec import AbstractFileSystem
-
-    if type(system).mv is AbstractFileSystem.mv:  # It would take an asterisk in a folder's name for a pattern.
-        system.cp_file(path, target)
-        system.rm_file(path)
-    else:
-        system.mv(path, target)

@@ -13,28 +13,10 @@ from typing import Any
 from keras_lisr.basics.interruption import check_interruption
 from keras_lisr.batch.jobs import Job
 from keras_lisr.batch.storage import File, Url, fetch, find_existing, put
-from keras_lisr.pictures import Animation, Picture, PictureUpscaler
-from keras_lisr.pictures.formats import (
-    check_output,
-    check_output_animation,
-    check_output_channels,
-    check_output_size,
-    check_quality,
-    duration_losses,
-    format_of,
-    losses,
-    metadata_losses,
-)
-from keras_lisr.pictures.picture import Metadata, is_opaque
-from keras_lisr.pictures.read import (
-    DEFAULT_MAX_PIXELS,
-    Header,
-    StripReader,
-    picture_size,
-    read_animation,
-    read_picture,
-)
-from keras_lisr.pictures.write import write_animation, write_picture
+from keras_lisr.pictures import Animation, Picture, PictureUpscaler, read_animation, write_animation
+from keras_lisr.pictures.formats import check_fits, check_output, check_quality, check_transparency, format_of, losses
+from keras_lisr.pictures.picture import is_opaque
+from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS, Header, picture_size
 
 FOLDER = "keras-lisr-"  # What the names of temporary folders begin with.
 WRITTEN, SKIPPED, FAILED = "written", "skipped", "failed"
@@ -51,7 +33,7 @@ class Task:
         header: What the source's first bytes say of it.
         target_size: Height and width of the result.
         is_alone: Whether no other picture is to be at work, because this one or its result is too large for it.
-        picture: What was read, then what became of it; None where it was to be alone from the beginning.
+        picture: What was read, then what became of it; None where it goes from file to file.
         seconds: What upscaling took; reading and writing too, where the picture is alone.
         error: Why it failed, in one line.
         description: What happens besides one pass of the network, such as "resized to 300 x 200 pixels".
@@ -64,7 +46,7 @@ class Task:
     header: Header | None = None
     target_size: tuple[int, int] | None = None
     is_alone: bool = False
-    picture: Picture | Animation | None = field(default=None, repr=False)
+    picture: Animation | None = field(default=None, repr=False)
     seconds: float = 0.0
     error: str = ""
     description: str = ""
@@ -178,15 +160,24 @@ class Worker:
             if isinstance(job.source, Url):
                 fetch(job.source, task.source)
             task.header = header = picture_size(task.source, max_pixels=self.max_pixels)
-            if header.frames > 1:
-                check_output_animation(task.target)
             check_quality(task.target, self._options(task)["quality"])
             size, network = self.upscaler.size, self.upscaler.network
             sides = header.height, header.width
             task.target_size = size.of(*sides, network.scale)
-            check_output_size(task.target, *task.target_size)
+            check_fits(task.target, *task.target_size, header.frames)
             task.description = size.note(*sides, network.scale)
-            task.notes = (*self._notes(*sides, size.passes(*sides, network.scale)), *losses(task.target, header.depth))
+            task.notes = losses(task.target, header.depth)
+            passes = size.passes(*sides, network.scale)
+            if passes and not network.exact and network.count_tiles(*sides) > 1:
+                task.notes += (
+                    "this network pools over the whole picture; its tiles are blended and differ slightly from the "
+                    "picture computed at once",
+                )
+            if passes and network.shape and (sides[0] < network.shape[0] or sides[1] < network.shape[1]):
+                task.notes += (
+                    "the picture is smaller than the one size of this file and was filled up; its result is an "
+                    "approximation, at the right and lower edge above all",
+                )
             task.is_alone = self.upscaler.is_large(*sides, header.frames)
         return task
 
@@ -198,11 +189,11 @@ class Worker:
                 task.target.parent.mkdir(parents=True, exist_ok=True)
                 check_output(task.target)
                 if not task.is_alone:
-                    task.picture = self.load(task)
+                    self._load(task)
         return task
 
     def compute(self, task: Task, progress: Callable[[Job, int, int], Any] | None = None) -> None:
-        """The second step: upscales the picture; writes it to a local file, too, if it is alone."""
+        """The second step: upscales the picture; reads it first, or goes from file to file, if it is alone."""
 
         def tell(done: int, total: int) -> None:
             if progress:
@@ -212,17 +203,21 @@ class Worker:
         with task.step():
             if task.status:
                 return
-            if task.is_alone:
-                self._compute_alone(task, tell)
+            if task.is_alone and task.header and task.header.frames == 1:
+                self.upscaler.upscale_file(
+                    task.source, task.target, max_pixels=self.max_pixels, progress=tell, **self._options(task)
+                )
             else:
-                task.picture = enlarge(task.picture, self.upscaler, tell)
+                animation = task.picture or self._load(task)
+                task.picture = replace(animation, frames=list(self._enlarge(animation, tell)))
         task.seconds = time.monotonic() - start
 
     def write(self, task: Task) -> Task:
         """The last step: writes the result, whole or not at all."""
         with task.step():
             if not task.status:
-                self._save(task)
+                if task.picture:
+                    write_animation(task.picture, task.target, **self._options(task))
                 if isinstance(task.job.target, Url):
                     put(task.target, task.job.target)
                 task.status = WRITTEN
@@ -232,78 +227,24 @@ class Worker:
             task.folder = None
         return task
 
-    def _save(self, task: Task) -> None:
-        """Writes a result that is in memory to its local file."""
-        if isinstance(task.picture, Animation):
-            write_animation(task.picture, task.target, **self._options(task))
-        elif task.picture:
-            write_picture(task.picture, task.target, **self._options(task))
-        task.picture = None
+    def _load(self, task: Task) -> Animation:
+        """Reads what the source holds, if the target can hold it too."""
+        task.picture = read_animation(task.source, max_pixels=self.max_pixels)
+        if not all(is_opaque(frame.pixels) for frame in task.picture.frames):
+            check_transparency(task.target)
+        return task.picture
 
-    def _compute_alone(self, task: Task, tell: Callable[[int, int], Any]) -> None:
-        """From file to file: a picture in strips, an animation in memory."""
-        header = task.header
-        assert header is not None
-        if header.frames > 1:
-            task.picture = enlarge(self.load(task), self.upscaler, tell)
-            self._save(task)
-            return
-        with StripReader(task.source, self.max_pixels) as reader:
-            self._note_losses(task, reader.metadata)
-        self.upscaler.upscale_file(
-            task.source, task.target, max_pixels=self.max_pixels, progress=tell, **self._options(task)
-        )
+    def _enlarge(self, animation: Animation, tell: Callable[[int, int], Any]) -> Iterator[Picture]:
+        """Upscales every frame."""
+        count = len(animation.frames)
+        for i, frame in enumerate(animation.frames):
 
-    def load(self, task: Task) -> Picture | Animation:
-        """What the source holds, if the target can hold it too."""
-        load = read_animation if task.header and task.header.frames > 1 else read_picture
-        found = load(task.source, max_pixels=self.max_pixels)
-        frames = found.frames if isinstance(found, Animation) else [found]
-        if isinstance(found, Animation):
-            task.notes += duration_losses(task.target, found.durations)
-        if not all(is_opaque(frame.pixels) for frame in frames):
-            check_output_channels(task.target, frames[0].pixels.shape[2])
-        self._note_losses(task, frames[0].metadata)
-        return found
+            def tell_frame(done: int, total: int, i: int = i) -> None:
+                tell(i * total + done, count * total)
 
-    def _note_losses(self, task: Task, metadata: Metadata) -> None:
-        """Tells what the target cannot keep of what is known of a picture."""
-        task.notes += metadata_losses(task.target, metadata, strip_metadata=self.strip_metadata)
+            yield self.upscaler(frame, tell_frame)
 
     def _options(self, task: Task) -> dict[str, Any]:
         """How a result is to be written: with a quality, if its format has one."""
         quality = self.quality if format_of(task.target).quality else None
         return {"quality": quality, "strip_metadata": self.strip_metadata}
-
-    def _notes(self, height: int, width: int, passes: int) -> Iterator[str]:
-        """What is worth knowing of the result of a picture of that size."""
-        network = self.upscaler.network
-        if not passes:
-            return
-        if not network.exact and network.count_tiles(height, width) > 1:
-            yield (
-                "this network pools over the whole picture; its tiles are blended and differ slightly from the picture "
-                "computed at once"
-            )
-        fills_up = getattr(network, "fills_up", None)
-        if fills_up and fills_up(height, width):
-            yield (
-                "the picture is smaller than the one size of this file and was filled up; its result is an "
-                "approximation, at the right and lower edge above all"
-            )
-
-
-def enlarge(
-    picture: Picture | Animation | None, upscaler: PictureUpscaler, tell: Callable[[int, int], Any]
-) -> Picture | Animation:
-    """Upscales a picture, or every frame of an animation."""
-    if isinstance(picture, Animation):
-        count = len(picture.frames)
-
-        def tell_from(i: int) -> Callable[[int, int], Any]:
-            return lambda done, total: tell(i * total + done, count * total)
-
-        frames = [upscaler(frame, tell_from(i)) for i, frame in enumerate(picture.frames)]
-        return replace(picture, frames=frames)
-    assert picture is not None
-    return upscaler(picture, tell)

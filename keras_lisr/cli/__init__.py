@@ -24,9 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0; 1 if an image was skipped; 2 after an error, told in one line on standard error; 130 after Ctrl-C,
         143 after SIGTERM; that of a training run.
     """
-    for name in ("stdout", "stderr"):  # What is closed says nothing.
-        if getattr(sys, name) is None:
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # What is closed says nothing.
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        if hasattr(getattr(sys, name), "reconfigure"):  # Names may be no Unicode, or not of the terminal's.
+            getattr(sys, name).reconfigure(errors="backslashreplace")
     try:
         arguments = make_parser().parse_args(argv)
         with raising_on_signals():

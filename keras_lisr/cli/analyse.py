@@ -39,7 +39,7 @@ def add_to(commands) -> None:
 def add_figure(figures, name: str, draw, what: str) -> argparse.ArgumentParser:
     """Declares one figure and the arguments that all of them have."""
     command = figures.add_parser(name, help=what)
-    command.set_defaults(run=analyse, draw=draw)
+    command.set_defaults(run=run, draw=draw)
     command.add_argument("models", nargs="+", metavar="MODEL", help="presets, .npz preset files or .keras files")
     command.add_argument("picture", type=Path, metavar="IMAGE", help="low-resolution picture")
     command.add_argument(
@@ -49,7 +49,7 @@ def add_figure(figures, name: str, draw, what: str) -> argparse.ArgumentParser:
     return command
 
 
-def analyse(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Runs the command."""
     from keras_lisr.data.image_folder import read_rgb
 

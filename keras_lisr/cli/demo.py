@@ -13,7 +13,7 @@ MAX_PIXELS = 2_500_000  # Makes 40 megapixels at x4, more than which a browser i
 def add_to(commands) -> None:
     """Declares the command."""
     command = commands.add_parser("demo", help="open a page on this machine to see the networks at work")
-    command.set_defaults(run=demo)
+    command.set_defaults(run=run)
     command.add_argument(
         "-n",
         "--model",
@@ -33,15 +33,13 @@ def add_to(commands) -> None:
     )
 
 
-def demo(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Runs the command, until it is interrupted."""
     from keras_lisr.demo.server import check_address, check_gradio, serving
 
     name = choose_model(arguments.model, exported=True)
     if arguments.port is not None and not 0 < arguments.port < 2**16:
         raise ValueError(f"`port` must be from 1 to 65535. Received: port={arguments.port}")
-    if arguments.max_pixels < 1:
-        raise ValueError(f"`max_pixels` must be a positive integer. Received: max_pixels={arguments.max_pixels}")
     check_gradio()
     check_address(arguments.host, arguments.port)
     with silent_start():

@@ -17,7 +17,7 @@ WARM_UP = 16  # Pixels a side of the picture that comes first, whose time is tha
 def add_to(commands) -> None:
     """Declares the command."""
     command = commands.add_parser("evaluate", help="measure models on benchmark sets, beside bicubic")
-    command.set_defaults(run=evaluate)
+    command.set_defaults(run=run)
     command.add_argument("models", nargs="*", metavar="MODEL", help="presets, .npz preset files or .keras files")
     command.add_argument(
         "--data",
@@ -37,7 +37,7 @@ def add_to(commands) -> None:
         command.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write the results as {name}")
 
 
-def evaluate(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
     from tqdm import tqdm
 

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from tqdm import tqdm
 
@@ -15,7 +15,7 @@ from keras_lisr.cli.silent_start import silent_start
 def add_to(commands) -> None:
     """Declares the command."""
     command = commands.add_parser("export", help="write a model for devices: LiteRT, SavedModel, ONNX or OpenVINO")
-    command.set_defaults(run=export)
+    command.set_defaults(run=run)
     command.add_argument("model", metavar="MODEL", help="preset, .npz preset file or .keras file")
     command.add_argument(
         "-o",
@@ -53,7 +53,7 @@ def add_to(commands) -> None:
     )
 
 
-def export(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Runs the command."""
     from keras_lisr.data.benchmark_sets import find_benchmark_set
     from keras_lisr.data.image_folder import image_files
@@ -72,7 +72,8 @@ def export(arguments: argparse.Namespace) -> None:
         image_files(arguments.representative)
     sets = [find_benchmark_set(name) for name in arguments.evaluate]
     # The converter, too, writes to standard error.
-    with silent_start() as seen, fine_tuning_bar(arguments.fine_tune, seen) as bar:
+    bars: dict[str, Any] = {"total": arguments.fine_tune, "unit": " steps", "leave": False}
+    with silent_start() as seen, tqdm(file=seen, disable=None if arguments.fine_tune else True, **bars) as bar:
         from keras_lisr.export import export_model
         from keras_lisr.zoo import load_model
 
@@ -87,11 +88,6 @@ def export(arguments: argparse.Namespace) -> None:
     print("\n".join(summary(arguments.output, sidecar)))
 
 
-def fine_tuning_bar(steps: int, seen: TextIO) -> tqdm:
-    """A bar of the steps of fine-tuning, on terminals and if there are any."""
-    return tqdm(total=steps, unit=" steps", file=seen, disable=None if steps else True, leave=False)
-
-
 def summary(path: Path, sidecar: Any) -> Iterator[str]:
     """What is worth knowing of a file, in few lines."""
     size = f"{sidecar.shape[0]} x {sidecar.shape[1]} pixels" if sidecar.shape else "any size"
@@ -99,20 +95,10 @@ def summary(path: Path, sidecar: Any) -> Iterator[str]:
         f"{path}: {sidecar.network} x{sidecar.scale} for {sidecar.format}, {sidecar.bytes:,} bytes, {size}, "
         f"{sidecar.input['dtype']} in, {sidecar.output['dtype']} out"
     )
-    found = sidecar.verification
-    for name, reason in found["kept"].items():
-        yield f"  not folded: {name} ({reason})"
-    if found.get("operators"):
-        operators = ", ".join(f"{name} {count}" for name, count in found["operators"].items())
-        yield f"  operators: {operators}; at most {found['rank']} dimensions"
-    for picture in found.get("pictures", ()):
+    for picture in sidecar.verification.get("pictures", ()):
         yield (
             f"  {picture['height']} x {picture['width']}: differs from Keras by {picture['largest_difference']:.1e} at "
             f"most, {picture['psnr']:.1f} dB"
         )
-    if found.get("milliseconds"):
-        first = found["pictures"][0]
-        times = ", ".join(f"{time:.1f} ms with {threads}" for threads, time in found["milliseconds"].items())
-        yield f"  {first['height']} x {first['width']}: {times} threads"
     for name, psnr in sidecar.psnr.items():
         yield f"  {name}: {psnr['file']:.2f} dB, in Keras {psnr['float']:.2f} dB ({psnr['images']} images)"

@@ -1,7 +1,7 @@
 """What the commands ask of the files that they are to write, and what they call those that they read."""
 
-import os
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -28,23 +28,11 @@ def check_targets(*paths: Path | None, inputs: Iterable[str | Path] = ()) -> Non
 
 
 def titles(paths: Iterable[str | Path]) -> dict[str, str]:
-    """What to call each of several files or folders, each once: its name, or what tells paths apart that end alike.
+    """What to call each of several files or folders, each once: its name, or the whole path where two end alike.
 
-    >>> titles(["a.keras", "runs/imdn/best.keras", "runs/rcan/best.keras"])
-    {'a.keras': 'a.keras', 'runs/imdn/best.keras': 'imdn', 'runs/rcan/best.keras': 'rcan'}
+    >>> titles(["runs/a.keras", "imdn/best.keras", "rcan/best.keras"])
+    {'runs/a.keras': 'a.keras', 'imdn/best.keras': 'imdn/best.keras', 'rcan/best.keras': 'rcan/best.keras'}
     """
-    distinct = list(dict.fromkeys(map(str, paths)))
-    names = [Path(path).resolve().name for path in distinct]
-    alike = [path for path, name in zip(distinct, names, strict=True) if names.count(name) > 1]
-    told = dict(zip(distinct, names, strict=True)) | dict(zip(alike, apart(alike), strict=True))
-    if len(set(told.values())) < len(told):  # What is left of a path can be another's name.
-        told |= {path: path for path in alike}
-    return told
-
-
-def apart(paths: Sequence[str]) -> list[str]:
-    """Each path without the folders and the names with which all of them begin and end."""
-    parts = [list(Path(path).parts) for path in paths]
-    first = len(os.path.commonprefix(parts))
-    last = len(os.path.commonprefix([part[:first:-1] for part in parts]))
-    return ["/".join(part[first : len(part) - last]) for part in parts]
+    names = {path: Path(path).resolve().name for path in map(str, paths)}
+    alike = Counter(names.values())
+    return {path: name if alike[name] == 1 else path for path, name in names.items()}

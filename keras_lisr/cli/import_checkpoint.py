@@ -12,21 +12,19 @@ from keras_lisr.interop import ARCHITECTURES
 def add_to(commands) -> None:
     """Declares the command."""
     command = commands.add_parser("import", help="turn an official PyTorch checkpoint into a Keras model")
-    command.set_defaults(run=import_checkpoint)
+    command.set_defaults(run=run)
     command.add_argument("file", type=Path, metavar="FILE", help="checkpoint such as IMDN_x4.pth")
     command.add_argument("--architecture", required=True, choices=ARCHITECTURES)
     command.add_argument("-s", "--scale", type=int, required=True, choices=(2, 3, 4))
     command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=".keras file to write")
 
 
-def import_checkpoint(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Runs the command."""
     output = arguments.output
     if output.suffix != ".keras":
         raise ValueError(f"OUT must be a .keras file. Received: {str(output)!r}")
     check_targets(output, inputs=[arguments.file])
-    if not arguments.file.is_file():
-        raise ValueError(f"FILE must be an existing file. Received: {str(arguments.file)!r}")
     with silent_start():
         from keras_lisr import interop
 

@@ -26,19 +26,3 @@ def parse_memory(text: str) -> int:
     if not found or found[2] not in UNITS:
         raise argparse.ArgumentTypeError(f"must be a size such as 2GiB or 800MB. Received: {text!r}")
     return int(float(found[1]) * UNITS[found[2]])
-
-
-def format_memory(size: float) -> str:
-    """An amount of memory, short.
-
-    Example:
-
-    >>> format_memory(900), format_memory(2.5 * 1024**3)
-    ('900 B', '2.5 GiB')
-    """
-    units = ("B", "KiB", "MiB", "GiB", "TiB")
-    power = 0
-    while size >= 1024 and power < len(units) - 1:
-        size /= 1024
-        power += 1
-    return f"{size:.{0 if size >= 100 or not power else 1}f} {units[power]}"

@@ -8,10 +8,10 @@ from keras_lisr.basics.preset_index import DEFAULT_PRESET, presets
 def add_to(commands) -> None:
     """Declares the command."""
     command = commands.add_parser("models", help="list the presets")
-    command.set_defaults(run=list_models)
+    command.set_defaults(run=run)
 
 
-def list_models(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Runs the command."""
     known = presets()
     sets = list(dict.fromkeys(name for preset in known for name in preset.measured))

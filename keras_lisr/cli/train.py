@@ -12,14 +12,14 @@ def add_to(commands) -> None:
     command = commands.add_parser(
         "train", help="train a network by a recipe", usage="keras-lisr train RECIPE --data FOLDER --output RUN [...]"
     )
-    command.set_defaults(run=train)
+    command.set_defaults(run=run)
     command.add_argument("recipe", type=Path, metavar="RECIPE", help="file such as training/imdn.py")
     command.add_argument(
         "flags", nargs=argparse.REMAINDER, help="those of `python RECIPE`: see `keras-lisr train RECIPE --help`"
     )
 
 
-def train(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
     recipe = arguments.recipe
     if not recipe.is_file() or recipe.suffix != ".py":

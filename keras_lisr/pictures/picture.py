@@ -15,12 +15,10 @@ class Metadata:
     Args:
         fields: EXIF, XMP, IPTC, colour profile and texts, by libvips' names.
         dpi: Pixels to the inch, across and down; None if the file does not say it.
-        left_out: What else there was and is not kept, in words.
     """
 
     fields: Mapping[str, bytes | str] = field(default_factory=dict)
     dpi: tuple[float, float] | None = None
-    left_out: tuple[str, ...] = ()
 
     @property
     def icc_profile(self) -> bytes:
@@ -43,19 +41,9 @@ class Picture:
     metadata: Metadata = field(default_factory=Metadata)
 
     @property
-    def is_grey(self) -> bool:
-        """Whether it has no colour."""
-        return self.pixels.shape[2] <= 2
-
-    @property
     def has_alpha(self) -> bool:
         """Whether its last channel is transparency."""
         return self.pixels.shape[2] in (2, 4)
-
-    @property
-    def depth(self) -> int:
-        """Bits of each channel: 8 or 16."""
-        return 8 * self.pixels.itemsize
 
 
 @dataclass(frozen=True)

@@ -6,35 +6,33 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Self
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pyvips
 
-from keras_lisr.pictures.formats import FORMATS
 from keras_lisr.pictures.metadata import read_metadata
 from keras_lisr.pictures.picture import PROFILE, Animation, Metadata, Picture
 from keras_lisr.pictures.vips import DTYPES, TO_SRGB, interpret, one_line, to_array, to_rows
-from keras_lisr.tiling.rows import Stream
+from keras_lisr.tiling.rows import Stream, bands_of
 
 File = str | Path | BinaryIO
 
 DEFAULT_MAX_PIXELS = 200_000_000  # What the largest sensors of phones have.
 ANY_SIZE = 2**62
 MOST_FRAMES = 10_000  # Of an animation: each takes its time, even if it is a few bytes long.
-# A stream is copied: pixels in 16 bits without compression, and what stands beside.
-BYTES_PER_PIXEL, BYTES_BESIDE = 8, 2**26
-COPIED_AT_ONCE = 2**20
 HEAD = 64  # Bytes that tell what a file is.
-LOADERS = {"PNG": "pngload", "JPEG": "jpegload", "WEBP": "webpload", "TIFF": "tiffload", "GIF": "gifload"} | {
-    "AVIF": "heifload"
+LOADERS = {
+    "PNG": "pngload_source",
+    "JPEG": "jpegload_source",
+    "WEBP": "webpload_source",
+    "TIFF": "tiffload_source",
+    "GIF": "gifload_source",
+    "AVIF": "heifload_source",
 }
 ANIMATED = ("GIF", "WEBP")
 REORDERED = range(3, 9)  # Orientations whose rows come in another order, or as columns.
-LAB = ("lab", "labs", "labq")  # What libvips calls it.
-MOST_TAGS = 2**12
-COMPRESSION, PHOTOMETRIC = 259, 262  # Tags of TIFF,
-JPEG, YCBCR = 7, 6  # and what they may say.
+OTHER_COLOURS = ("lab", "labs", "labq", "multiband")  # What libvips calls those that are neither grey, RGB nor CMYK.
 
 
 class Header(NamedTuple):
@@ -57,7 +55,7 @@ class Header(NamedTuple):
     format: str
 
 
-class Opened(NamedTuple):
+class OpenPicture(NamedTuple):
     """A file of which the header was read.
 
     Args:
@@ -72,10 +70,6 @@ class Opened(NamedTuple):
     metadata: Metadata
 
 
-class TooLargeError(ValueError):
-    """A picture has more pixels than were allowed."""
-
-
 def picture_size(file: File, *, max_pixels: int = ANY_SIZE) -> Header:
     """Reads the header of a picture, or of an animation.
 
@@ -86,17 +80,8 @@ def picture_size(file: File, *, max_pixels: int = ANY_SIZE) -> Header:
     Raises:
         ValueError: If it cannot be read, is too large, has several pages, or holds values that are not of 8 or 16 bits.
     """
-    with opened(file, max_pixels) as found:
+    with open_picture(file, max_pixels) as found:
         return found.header
-
-
-def ending_of(file: File) -> str:
-    """The ending that a picture in a file should have; empty if it is none."""
-    try:
-        kind = picture_size(file).format
-    except ValueError:
-        return ""
-    return next(ending for ending, found in FORMATS.items() if found.name == kind)
 
 
 def read_picture(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
@@ -120,7 +105,7 @@ def read_picture(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture
         picture = read_picture("photo.jpg")
         picture.pixels.shape, picture.metadata.dpi
     """
-    with opened(file, max_pixels) as found:
+    with open_picture(file, max_pixels) as found:
         check_single(found.header)
         return Picture(to_array(found.image), found.metadata)
 
@@ -135,7 +120,7 @@ def read_animation(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Anima
     Raises:
         ValueError: As `read_picture`, but for frames.
     """
-    with opened(file, max_pixels, all_frames=True) as found:
+    with open_picture(file, max_pixels, all_frames=True) as found:
         count = found.header.frames
         pixels = to_array(found.image)
         frames = [Picture(frame, found.metadata) for frame in pixels.reshape(count, -1, *pixels.shape[1:])]
@@ -144,55 +129,41 @@ def read_animation(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Anima
         return Animation(frames, found.image.get("delay"), found.image.get("loop"))
 
 
-class StripReader:
-    """Rows of a picture in a file, decoded when they are asked for; a context manager.
+def read_strips(file: str | Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[Stream, Metadata]:
+    """Opens a picture whose rows are decoded when they are asked for.
 
     They are those of `read_picture`. WebP, AVIF, progressive JPEG and interlaced PNG are decoded as a whole in libvips,
     and pictures that have to be turned are unpacked to a temporary file.
 
     Args:
-        path: Any picture.
+        file: Path.
         max_pixels: Height times width, at most.
 
+    Returns:
+        The rows, and what the file says of the picture.
+
     Raises:
-        ValueError: As `read_picture`.
+        ValueError: As `read_picture`; where the file turns out to be broken further down, when that is read.
 
     Example:
-        with StripReader("large.tif") as rows:
-            top, below = rows[:64], rows[64:128]
+        rows, metadata = read_strips("large.tif")
+        top, below = rows[:64], rows[64:128]
     """
+    with open_picture(file, max_pixels) as found:
+        check_single(found.header)
+        rows = to_rows(found.image)
 
-    def __init__(self, path: str | Path, max_pixels: int = DEFAULT_MAX_PIXELS):
-        with opened(path, max_pixels) as found:
-            check_single(found.header)
-            self.metadata = found.metadata
-            self._rows: Stream | None = to_rows(found.image)
-        self.shape, self.dtype = self._rows.shape, self._rows.dtype
-        self._path = path
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._rows = None  # With it go libvips' own handles of the file.
-
-    def __getitem__(self, rows: slice, /) -> np.ndarray:
-        """Some rows, `(stop - start, width, channels)`; those above are let go.
-
-        Raises:
-            IndexError: If rows are asked for that were let go.
-            ValueError: If the file is broken there, or was closed.
-        """
-        if self._rows is None:
-            raise ValueError(f"`rows` must be asked for before the file is closed. Received: {str(self._path)!r}")
+    def bands() -> Iterator[np.ndarray]:
         try:
-            return self._rows[rows]
+            yield from bands_of(rows)
         except pyvips.Error as error:
-            raise unreadable(self._path, error) from error
+            raise not_readable(file, error) from error
+
+    return Stream(bands(), rows.shape, rows.dtype), found.metadata
 
 
 @contextmanager
-def opened(file: File, max_pixels: int, all_frames: bool = False) -> Iterator[Opened]:
+def open_picture(file: File, max_pixels: int, all_frames: bool = False) -> Iterator[OpenPicture]:
     """Opens a file as what its content says. Whatever goes wrong meanwhile is one error of one line.
 
     Args:
@@ -205,12 +176,10 @@ def opened(file: File, max_pixels: int, all_frames: bool = False) -> Iterator[Op
     """
     name = file if isinstance(file, str | Path) else getattr(file, "name", "stream")
     try:
-        with open_file(file) if isinstance(file, str | Path) else seekable(file, max_pixels) as stream:
+        with open_file(file) if isinstance(file, str | Path) else io.BytesIO(file.read()) as stream:
             kind = kind_of(stream.read(HEAD))
             if kind == "PNG":
                 check_png(stream)
-            if kind == "TIFF":
-                check_tiff(stream)
             stored = load(stream, kind)
             frames = stored.get("n-pages") if stored.get_typeof("n-pages") and kind != "AVIF" else 1
             if frames > 1 and kind not in ANIMATED:
@@ -219,9 +188,9 @@ def opened(file: File, max_pixels: int, all_frames: bool = False) -> Iterator[Op
                 raise ValueError(f"it has {frames} frames; {MOST_FRAMES} can be read")
             pixels = stored.height * stored.width * frames
             if pixels > max_pixels:
-                raise TooLargeError(
-                    f"`file` must be a picture of at most {max_pixels / 1e6:g} megapixels. Received: "
-                    f"file={str(name)!r}, {pixels / 1e6:g} megapixels; --max-pixels {pixels} lifts the limit"
+                raise ValueError(
+                    f"it has {pixels / 1e6:g} megapixels, more than {max_pixels / 1e6:g}; "
+                    f"--max-pixels {pixels} lifts the limit"
                 )
             if all_frames and frames > 1:
                 stored = load(stream, kind, n=-1)
@@ -229,14 +198,12 @@ def opened(file: File, max_pixels: int, all_frames: bool = False) -> Iterator[Op
             height = image.height // frames if all_frames else image.height
             depth = 8 * DTYPES[image.format].itemsize
             header = Header(height, image.width, image.bands, depth, frames, kind)
-            yield Opened(image, header, read_metadata(stored, image))
-    except TooLargeError:
-        raise
+            yield OpenPicture(image, header, read_metadata(image))
     except (pyvips.Error, ValueError, OSError, OverflowError) as error:
-        raise unreadable(name, error) from error
+        raise not_readable(name, error) from error
 
 
-def unreadable(name: object, error: Exception) -> ValueError:
+def not_readable(name: object, error: Exception) -> ValueError:
     """What to raise for a file that is no picture, or a broken one."""
     return ValueError(f"`file` must be a readable picture. Received: file={str(name)!r} ({one_line(error)})")
 
@@ -263,33 +230,6 @@ def open_file(path: str | Path) -> BinaryIO:
     if not os.path.getsize(path):
         raise ValueError("the file is empty")
     return open(path, "rb")
-
-
-@contextmanager
-def seekable(stream: BinaryIO, max_pixels: int) -> Iterator[BinaryIO]:
-    """What a stream holds, which stays open.
-
-    Raises:
-        ValueError: If it holds more than a picture could take.
-    """
-    content = io.BytesIO()
-    copy_picture(stream, content, max_pixels)
-    content.seek(0)
-    yield content
-
-
-def copy_picture(stream: BinaryIO, target: BinaryIO, max_pixels: int) -> None:
-    """Copies what a stream holds, if a picture can be that long.
-
-    Raises:
-        ValueError: If it holds more.
-    """
-    most = left = min(max_pixels, 2**40) * BYTES_PER_PIXEL + BYTES_BESIDE
-    while content := stream.read(min(COPIED_AT_ONCE, left + 1)):
-        left -= len(content)
-        if left < 0:
-            raise ValueError(f"it is longer than {most} bytes")
-        target.write(content)
 
 
 def kind_of(head: bytes) -> str:
@@ -323,13 +263,12 @@ def load(stream: BinaryIO, kind: str, access: str = "sequential", **options: int
         **options: Of the loader.
     """
     stream.seek(0)
-    try:
+    if isinstance(stream, io.BytesIO):
+        source = pyvips.Source.new_from_memory(stream.getvalue())
+    else:
         source = pyvips.Source.new_from_descriptor(stream.fileno())
-        loader = f"{LOADERS[kind]}_source"
-    except OSError:  # A stream in memory.
-        source, loader = stream.read(), f"{LOADERS[kind]}_buffer"
     # The loader by its name: libvips would also give files to others, which strangers' should not see.
-    return getattr(pyvips.Image, loader)(source, access=access, fail_on="error", **options)
+    return getattr(pyvips.Image, LOADERS[kind])(source, access=access, fail_on="error", **options)
 
 
 def upright(stored: pyvips.Image, stream: BinaryIO, kind: str) -> pyvips.Image:
@@ -346,17 +285,15 @@ def in_grey_or_rgb(image: pyvips.Image) -> pyvips.Image:
     Raises:
         ValueError: If it has other than 8 or 16 bits, or none of these colours.
     """
-    depth = 16 if image.format in ("ushort", "short") else 8
     if image.interpretation == "cmyk":
+        depth = 16 if image.format == "ushort" else 8
         image = image.icc_transform("srgb", input_profile="cmyk", depth=depth, **TO_SRGB)
         image = image.copy()
         image.remove(PROFILE)
-    elif image.interpretation in LAB:
-        image = image.colourspace("rgb16" if depth == 16 else "srgb")
     if image.format not in DTYPES:
         raise ValueError(f"its values are of type {image.format}; integers of 8 or 16 bits can be read")
-    if image.interpretation == "multiband":
-        raise ValueError(f"it has {image.bands} channels that are no colours")
+    if image.interpretation in OTHER_COLOURS:
+        raise ValueError(f"its colours are {image.interpretation}; grey, RGB and CMYK can be read")
     most = 2 if image.interpretation in ("b-w", "grey16") else 4
     return interpret(image[:most] if image.bands > most else image)
 
@@ -372,26 +309,3 @@ def check_png(stream: BinaryIO) -> None:
         if start[4:] == b"acTL":
             raise ValueError("it is an animated PNG; of animations, GIF and WebP can be read")
         stream.seek(struct.unpack(">I", start[:4])[0] + 4, io.SEEK_CUR)
-
-
-def check_tiff(stream: BinaryIO) -> None:
-    """Checks that a TIFF does not hold YCbCr beyond JPEG, which libvips would take for RGB.
-
-    Raises:
-        ValueError: If it does.
-    """
-    stream.seek(0)
-    order = "<" if stream.read(2) == b"II" else ">"
-    is_big = struct.unpack(f"{order}H", stream.read(2))[0] == 43
-    stream.seek(8 if is_big else 4)
-    wide, count_format, entry_format = ("Q", "Q", "HHQH6x") if is_big else ("I", "H", "HHIH2x")
-
-    def read(fields: str) -> tuple[int, ...]:
-        content = stream.read(struct.calcsize(f"={fields}"))
-        return struct.unpack(f"{order}{fields}", content.ljust(struct.calcsize(f"={fields}"), b"\0"))
-
-    stream.seek(read(wide)[0])
-    (count,) = read(count_format)
-    tags = {tag: value for tag, _, _, value in (read(entry_format) for _ in range(min(count, MOST_TAGS)))}
-    if tags.get(PHOTOMETRIC) == YCBCR and tags.get(COMPRESSION) != JPEG:
-        raise ValueError("it is a TIFF in YCbCr without JPEG")

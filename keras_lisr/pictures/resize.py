@@ -6,7 +6,7 @@ from keras_lisr.pictures.vips import FORMATS, from_rows, interpret, to_rows
 from keras_lisr.tiling.rows import Rows, Stream
 
 
-def resize(rows: Rows, height: int, width: int, kernel: str = "lanczos3") -> Stream:
+def resize_rows(rows: Rows, height: int, width: int) -> Stream:
     """A picture at another size, without aliasing.
 
     If the last channel is alpha, colours are multiplied by it meanwhile: those that cannot be seen do not count.
@@ -15,7 +15,6 @@ def resize(rows: Rows, height: int, width: int, kernel: str = "lanczos3") -> Str
         rows: uint8 or uint16, grey, RGB, or either with alpha.
         height: Pixels of the result.
         width: Pixels of the result.
-        kernel: The filter, by libvips' name.
 
     Returns:
         The result, of the same type, `(height, width, channels)`.
@@ -26,7 +25,7 @@ def resize(rows: Rows, height: int, width: int, kernel: str = "lanczos3") -> Str
     white = int(np.iinfo(rows.dtype).max)
     if has_alpha:
         image = image.premultiply(max_alpha=white)
-    image = image.resize(width / image.width, vscale=height / image.height, kernel=kernel)
+    image = image.resize(width / image.width, vscale=height / image.height)
     if has_alpha:
         image = image.unpremultiply(max_alpha=white)
     return to_rows(image.rint().cast(FORMATS[rows.dtype.itemsize]), feed)

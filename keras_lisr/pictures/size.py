@@ -59,12 +59,12 @@ class Size:
         if self.width and self.height:
             wanted = self.height, self.width
         elif self.width:
-            wanted = rounded(height * self.width / width), self.width
+            wanted = round_side(height * self.width / width), self.width
         elif self.height:
-            wanted = self.height, rounded(width * self.height / height)
+            wanted = self.height, round_side(width * self.height / height)
         else:
             scale = self.scale or network_scale
-            wanted = rounded(height * scale), rounded(width * scale)
+            wanted = round_side(height * scale), round_side(width * scale)
         if self.max_megapixels and math.prod(wanted) > (most := self.max_megapixels * 1e6):
             shrunk = [max(1, math.floor(side * math.sqrt(most / math.prod(wanted)) + 1e-9)) for side in wanted]
             wanted = min(shrunk[0], max(1, int(most / shrunk[1]))), min(shrunk[1], max(1, int(most / shrunk[0])))
@@ -112,6 +112,6 @@ class Size:
 NETWORK_SCALE = Size()
 
 
-def rounded(side: float) -> int:
+def round_side(side: float) -> int:
     """The nearest whole number of pixels, at least one."""
     return max(1, math.floor(side + 0.5))

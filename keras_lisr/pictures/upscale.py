@@ -2,8 +2,9 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +12,13 @@ from keras_lisr.pictures.alpha import bleed_rows, settle_alpha
 from keras_lisr.pictures.drift import keep_colours
 from keras_lisr.pictures.formats import format_of
 from keras_lisr.pictures.picture import Picture, is_opaque
-from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS, StripReader
-from keras_lisr.pictures.resize import resize
+from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS, read_strips
+from keras_lisr.pictures.resize import resize_rows
 from keras_lisr.pictures.size import NETWORK_SCALE, Size
 from keras_lisr.pictures.write import write_rows
 from keras_lisr.tiling.rows import Progress, Rows, Stream, bands_of, join_bands, map_rows, tee_rows
 from keras_lisr.tiling.upscaler import TiledUpscaler
 
-Alpha = Literal["network", "bicubic"]
 LEAST_SIDE = 8  # The default preset makes flat pictures of 1, 2, 4 and 8 pixels differ by up to 46, 7, 1 and 0.3.
 MOST_PIXELS = 2**25  # What is larger, or becomes larger, goes from file to file in strips.
 
@@ -40,18 +40,11 @@ class PictureUpscaler:
     Args:
         network: `keras_lisr.inference.Upscaler` or `keras_lisr.litert.LiteRTUpscaler`.
         size: Size of the result: the network is applied as often as it takes, and what comes out is made smaller.
-        alpha: What enlarges transparency: "network" or "bicubic", which is quicker.
-
-    Raises:
-        ValueError: If `alpha` is neither of those named.
     """
 
-    def __init__(self, network: TiledUpscaler, *, size: Size = NETWORK_SCALE, alpha: Alpha = "network"):
-        if alpha not in get_args(Alpha):
-            raise ValueError(f"`alpha` must be 'network' or 'bicubic'. Received: alpha={alpha!r}")
+    def __init__(self, network: TiledUpscaler, *, size: Size = NETWORK_SCALE):
         self.network = network
         self.size = size
-        self.alpha = alpha
 
     def __call__(self, picture: Picture, progress: Progress | None = None) -> Picture:
         """Upscales a picture that is in memory.
@@ -66,8 +59,12 @@ class PictureUpscaler:
         Raises:
             ValueError: If the result would be absurdly large, or the network cannot take the picture.
         """
-        rows = self._upscale(picture.pixels, picture.has_alpha and is_opaque(picture.pixels), progress)
-        return Picture(join_bands(bands_of(rows), rows.shape, rows.dtype), picture.metadata)
+        pixels = picture.pixels
+        if picture.has_alpha and is_opaque(pixels):
+            colours = self(replace(picture, pixels=pixels[..., :-1]), progress)
+            return replace(picture, pixels=add_opaque_alpha(colours.pixels))
+        rows = self._upscale(pixels, progress)
+        return replace(picture, pixels=join_bands(bands_of(rows), rows.shape, rows.dtype))
 
     def upscale_file(
         self,
@@ -96,79 +93,49 @@ class PictureUpscaler:
             ValueError: As `__call__`, or if the source cannot be read.
             OSError: If the target cannot be written.
         """
-        with StripReader(source, max_pixels) as reader:
-            hides_nothing = reader.shape[2] in (2, 4) and all(is_opaque(band) for band in bands_of(reader))
-        with StripReader(source, max_pixels) as reader:
-            rows: Rows = reader
-            if hides_nothing and not format_of(target).alpha:
-                rows, hides_nothing = colours_of(rows), False
-            rows = self._upscale(rows, hides_nothing, progress)
-            write_rows(rows, reader.metadata, target, quality=quality, strip_metadata=strip_metadata)
-            return rows.shape[0], rows.shape[1]
+        rows, metadata = read_strips(source, max_pixels)
+        hides_nothing = rows.shape[2] in (2, 4) and all(is_opaque(band) for band in bands_of(rows))
+        rows, _ = read_strips(source, max_pixels)
+        result = self._upscale(colours_of(rows) if hides_nothing else rows, progress)
+        if hides_nothing and format_of(target).alpha:
+            result = map_rows(add_opaque_alpha, result, rows.shape[2])
+        write_rows(result, metadata, target, quality=quality, strip_metadata=strip_metadata)
+        return result.shape[0], result.shape[1]
 
     def is_large(self, height: int, width: int, frames: int = 1) -> bool:
         """Whether so many frames of that size, or their results, are too large to be in memory beside others."""
         result_height, result_width = self.size.of(height, width, self.network.scale)
         return frames * max(height * width, result_height * result_width) > MOST_PIXELS
 
-    def count_pixels(self, height: int, width: int, channels: int = 3, depth: int = 8) -> int:
-        """Pixels that the network computes for a picture: in all passes, around tiles, and for its transparency.
-
-        Args:
-            height: Of the picture, in pixels.
-            width: Likewise.
-            channels: 1 to 4.
-            depth: Bits of each channel.
-        """
-        dtype = np.dtype(f"u{depth // 8}")
-        passes = (self._fill_up(*side) for side in self._passes(height, width))
-        return self._runs(channels, False) * sum(self.network.count_pixels(*side, dtype) for side in passes)
-
-    def _upscale(self, rows: Rows, hides_nothing: bool, progress: Progress | None) -> Rows:
-        """The whole way of a picture, as rows of the result that are made when they are asked for.
-
-        Args:
-            rows: The picture.
-            hides_nothing: Whether there is an alpha channel, which is opaque everywhere.
-            progress: As for `__call__`.
-        """
+    def _upscale(self, rows: Rows, progress: Progress | None) -> Rows:
+        """The whole way of a picture, as rows of the result that are made when they are asked for."""
         height, width, channels = rows.shape
         size = self.size.of(height, width, self.network.scale)
         passes = self._passes(height, width)
         has_alpha = channels in (2, 4)
         tiles = [self.network.count_tiles(*self._fill_up(*side), rows.dtype) for side in passes]
-        runs = self._runs(channels, hides_nothing)
-        tell = share_progress(progress, [count for count in tiles for _ in range(runs)])
+        tell = share_progress(progress, [count for count in tiles for _ in range(2 if has_alpha else 1)])
 
-        if has_alpha and hides_nothing:
-            rows = colours_of(rows)
-        elif has_alpha and passes:
+        if has_alpha and passes:
             rows = bleed_rows(rows)
         # Whatever it is made of, the result keeps the colours of the picture: small drifts would add up.
         rows, *originals = tee_rows(rows, 1 + len(passes))
         for original in originals:
             rows = self._enlarge(rows, original, tell)
         if rows.shape[:2] != size:
-            rows = resize(rows, *size)
-        if has_alpha and hides_nothing:
-            rows = map_rows(add_opaque_alpha, rows, channels)
+            rows = resize_rows(rows, *size)
         return rows
 
     def _enlarge(self, rows: Rows, original: Rows, tell: Callable[[], Progress]) -> Rows:
         """A picture enlarged once, with alpha if it has it, in the colours of the original."""
         if rows.shape[2] in (1, 3):
             return self._run_network(rows, original, tell())
-        height, width, _ = rows.shape
-        scale = self.network.scale
         colours, *alphas = tee_rows(rows, 3)
         alpha, around = map(alpha_of, alphas)
         original_colours, original_alpha = tee_rows(original, 2)
         enlarged = self._run_network(colours_of(colours), colours_of(original_colours), tell())
-        if self.alpha == "bicubic":
-            enlarged_alpha: Rows = resize(alpha, height * scale, width * scale, kernel="cubic")
-        else:
-            enlarged_alpha = self._run_network(alpha, alpha_of(original_alpha), tell())
-        return join(enlarged, settle_alpha(enlarged_alpha, around, scale))
+        enlarged_alpha = self._run_network(alpha, alpha_of(original_alpha), tell())
+        return join(enlarged, settle_alpha(enlarged_alpha, around, self.network.scale))
 
     def _run_network(self, rows: Rows, original: Rows, progress: Progress) -> Rows:
         """What the network makes of grey or RGB."""
@@ -194,10 +161,6 @@ class PictureUpscaler:
         """Sizes of the pictures that the network gets one after the other."""
         scale = self.network.scale
         return [(height * scale**i, width * scale**i) for i in range(self.size.passes(height, width, scale))]
-
-    def _runs(self, channels: int, hides_nothing: bool) -> int:
-        """How often the network gets each of them: once more for alpha."""
-        return 2 if channels in (2, 4) and not hides_nothing and self.alpha == "network" else 1
 
 
 def colours_of(rows: Rows) -> Stream:

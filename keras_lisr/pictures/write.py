@@ -11,18 +11,9 @@ import numpy as np
 import pyvips
 
 from keras_lisr.basics.whole_files import written_whole
-from keras_lisr.pictures.formats import (
-    Format,
-    check_output,
-    check_output_animation,
-    check_output_channels,
-    check_output_picture,
-    check_output_size,
-    check_quality,
-    format_of,
-)
+from keras_lisr.pictures.formats import Format, check_fits, check_quality, check_transparency, format_of
 from keras_lisr.pictures.metadata import add_metadata, flags_of
-from keras_lisr.pictures.picture import PROFILE, Animation, Metadata, Picture, is_opaque
+from keras_lisr.pictures.picture import Animation, Metadata, Picture, is_opaque
 from keras_lisr.pictures.vips import DTYPES, Feed, from_array, interpret, one_line, png_parts, to_srgb
 from keras_lisr.tiling.rows import Rows
 
@@ -32,26 +23,36 @@ READ_AT_ONCE = 2**16
 
 @dataclass(frozen=True)
 class Encoder:
-    """How pictures are written.
+    """How a picture is written to a file.
 
     Args:
-        format: What the file is.
+        path: The file, in the format of its suffix.
         quality: From 1 to 100, for formats that have one.
         strip_metadata: Whether to write nothing but the pixels.
+
+    Raises:
+        ValueError: If the suffix is unknown, or the format has no such quality.
     """
 
-    format: Format
+    path: Path
     quality: int | None = None
     strip_metadata: bool = False
 
+    def __post_init__(self):
+        check_quality(self.path, self.quality)
+
+    @property
+    def format(self) -> Format:
+        """What the file is."""
+        return format_of(self.path)
+
     def prepare(self, image: pyvips.Image, metadata: Metadata) -> pyvips.Image:
         """A picture as the file will hold it: its depth, the colours of its profile, and what is known of it."""
-        holds = () if self.strip_metadata else self.format.holds
-        if metadata.icc_profile and PROFILE not in holds:
+        if metadata.icc_profile and (self.strip_metadata or not self.format.profile):
             image = to_srgb(image, metadata.icc_profile)
         if self.format.depth == 8 and DTYPES[image.format].itemsize == 2:
             image = interpret(image.linear(1 / 257, 0.5, uchar=True))  # Rounded to the nearest.
-        return add_metadata(image, Metadata() if self.strip_metadata else metadata, holds)
+        return add_metadata(image, Metadata() if self.strip_metadata else metadata)
 
     def options(self, image: pyvips.Image) -> dict[str, Any]:
         """How libvips is to save a picture."""
@@ -87,8 +88,8 @@ def write_picture(
 
     An existing file is replaced. JPEG, WebP and AVIF have quality 95 if not asked otherwise, JPEG and AVIF without
     chroma subsampling. Colours whose profile is not written are converted to sRGB, and 16 bits are rounded where the
-    format has no more. What else a format cannot keep is left out: `losses` and `metadata_losses` of
-    `keras_lisr.pictures.formats` tell beforehand. So is an alpha channel that hides nothing, where there is none.
+    format has no more. Of metadata, libvips writes what the format has room for. An alpha channel that hides nothing is
+    left out where the format has none.
 
     Args:
         picture: Any.
@@ -100,31 +101,7 @@ def write_picture(
         ValueError: If the suffix is unknown, the format cannot hold the picture, or has no quality.
         OSError: If the file cannot be written.
     """
-    path = Path(file)
-    check_output(path)
-    check_output_picture(path, picture)
-    check_quality(path, quality)
-    encoder = Encoder(format_of(path), quality, strip_metadata)
-    with written_whole(path) as partial, partial.open("w+b") as stream:
-        encoder.save(image_of(picture, encoder), stream)
-
-
-def encode_picture(picture: Picture, format_suffix: str, *, quality: int | None = None) -> bytes:
-    """What a file would hold.
-
-    Args:
-        picture: Any.
-        format_suffix: Such as ".png".
-        quality: As for `write_picture`.
-
-    Raises:
-        ValueError: As `write_picture`.
-    """
-    check_output_picture(format_suffix, picture)
-    check_quality(format_suffix, quality)
-    encoder = Encoder(format_of(format_suffix), quality)
-    image = image_of(picture, encoder)
-    return image.write_to_buffer(format_suffix, **encoder.options(image))
+    write_animation(Animation([picture], [0]), file, quality=quality, strip_metadata=strip_metadata)
 
 
 def write_animation(
@@ -142,21 +119,21 @@ def write_animation(
         ValueError: As `write_picture`, or if the format cannot hold several frames.
         OSError: If the file cannot be written.
     """
-    first = animation.frames[0]
-    if len(animation.frames) == 1:
-        return write_picture(first, file, quality=quality, strip_metadata=strip_metadata)
-    path = Path(file)
-    check_output(path)
-    check_output_animation(path)
-    check_output_picture(path, first)
-    check_quality(path, quality)
-    encoder = Encoder(format_of(path), quality, strip_metadata)
-    frames = np.concatenate([frame.pixels for frame in animation.frames])
-    image = image_of(Picture(frames, first.metadata), encoder).copy()
-    image.set_type(pyvips.GValue.gint_type, "page-height", first.pixels.shape[0])
-    image.set_type(pyvips.GValue.gint_type, "loop", animation.loop)
-    image.set_type(pyvips.GValue.array_int_type, "delay", list(animation.durations))
-    with written_whole(path) as partial, partial.open("w+b") as stream:
+    encoder = Encoder(Path(file), quality, strip_metadata)
+    frames = animation.frames
+    height, width, channels = frames[0].pixels.shape
+    check_fits(encoder.path, height, width, len(frames))
+    pixels = np.concatenate([frame.pixels for frame in frames]) if len(frames) > 1 else frames[0].pixels
+    if channels in (2, 4) and not encoder.format.alpha:
+        if not is_opaque(pixels):
+            check_transparency(encoder.path)
+        pixels = pixels[..., :-1]
+    image = encoder.prepare(from_array(pixels), frames[0].metadata)
+    if len(frames) > 1:
+        image.set_type(pyvips.GValue.gint_type, "page-height", height)
+        image.set_type(pyvips.GValue.gint_type, "loop", animation.loop)
+        image.set_type(pyvips.GValue.array_int_type, "delay", list(animation.durations))
+    with written_whole(encoder.path) as partial, partial.open("w+b") as stream:
         encoder.save(image, stream)
 
 
@@ -178,13 +155,11 @@ def write_rows(
         ValueError: As `write_picture`; transparency is refused even if it hides nothing.
         OSError: If the file cannot be written.
     """
-    path = Path(file)
-    check_output(path)
-    check_output_size(path, *rows.shape[:2])
-    check_output_channels(path, rows.shape[2])
-    check_quality(path, quality)
-    encoder = Encoder(format_of(path), quality, strip_metadata)
-    with written_whole(path) as partial, partial.open("w+b") as stream, ThreadPoolExecutor(1) as thread:
+    encoder = Encoder(Path(file), quality, strip_metadata)
+    check_fits(encoder.path, *rows.shape[:2])
+    if rows.shape[2] in (2, 4):
+        check_transparency(encoder.path)
+    with written_whole(encoder.path) as partial, partial.open("w+b") as stream, ThreadPoolExecutor(1) as thread:
         read_end, write_end = os.pipe()
 
         def encode() -> None:
@@ -198,11 +173,3 @@ def write_rows(
             for part in png_parts(rows):
                 pipe.write(part)
         encoding.result()
-
-
-def image_of(picture: Picture, encoder: Encoder) -> pyvips.Image:
-    """A picture as libvips is to save it."""
-    pixels = picture.pixels
-    if not encoder.format.alpha and picture.has_alpha and is_opaque(pixels):
-        pixels = pixels[..., :-1]
-    return encoder.prepare(from_array(pixels), picture.metadata)

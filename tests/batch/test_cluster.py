@@ -1,10 +1,9 @@
 import socket
-import sys
 
 import pytest
 
 from keras_lisr.batch import connect
-from keras_lisr.batch.cluster import check_address, check_ray
+from keras_lisr.batch.cluster import check_address
 
 
 def test_what_answers_may_be_ray():
@@ -26,10 +25,3 @@ def test_where_nothing_answers_is_no_cluster():
 def test_addresses_are_of_these_kinds(address):
     with pytest.raises(ValueError, match="`ray`"):
         check_address(address)
-
-
-def test_ray_that_is_missing_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"keras_lisr\[ray\]"):
-        check_ray()

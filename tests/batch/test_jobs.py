@@ -33,10 +33,10 @@ def test_a_folder_is_searched_by_name_without_those_within(album, tmp_path):
 def test_the_tree_is_kept(album, tmp_path):
     out = tmp_path / "out"
     assert names(find_jobs([album], out, recursive=True, suffix="_x4", ext="auto"), album, out) == [
+        ("2024/Spätsommer/über\nall.webp", "2024/Spätsommer/über\nall_x4.webp"),
+        ("2024/c.tif", "2024/c_x4.tif"),
         ("a.PNG", "a_x4.PNG"),
         ("b.jpg", "b_x4.jpg"),
-        ("2024/c.tif", "2024/c_x4.tif"),
-        ("2024/Spätsommer/über\nall.webp", "2024/Spätsommer/über\nall_x4.webp"),
     ]
     assert not out.exists()  # Nothing is made by looking.
 
@@ -79,36 +79,15 @@ def test_the_output_folder_within_the_input_folder_is_left_out(album):
     assert find_jobs([album], album / "large", recursive=True) == before
 
 
-def test_linked_folders_are_searched_once(album, tmp_path):
+def test_links_to_files_are_pictures_and_linked_folders_are_left_out(album, tmp_path):
     (album / "2024" / "loop").symlink_to(album)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "d.png").touch()
-    (album / "first").symlink_to(elsewhere)
-    (album / "second").symlink_to(elsewhere)
-    found = [str(job.source.relative_to(album)) for job in find_jobs([album], tmp_path / "out", recursive=True)]
-    assert found == ["a.PNG", "b.jpg", "2024/c.tif", "2024/Spätsommer/über\nall.webp", "first/d.png"]
-
-
-def test_a_linked_file_keeps_its_own_name(album, tmp_path):
     (album / "link.png").symlink_to(album / "b.jpg")
     (album / "broken.png").symlink_to(tmp_path / "missing.png")
-    os.mkfifo(album / "pipe.png")
-    jobs = find_jobs([album], tmp_path / "out")
-    assert [job.target.name for job in jobs] == ["a.png", "b.png", "broken.png", "link.png"]  # The broken one, to tell.
+    jobs = find_jobs([album], tmp_path / "out", recursive=True)
+    assert [job.target.name for job in jobs] == ["über\nall.png", "c.png", "a.png", "b.png", "broken.png", "link.png"]
 
 
-def test_no_result_leaves_the_output_folder(album, tmp_path):
-    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
-    out.mkdir()
-    elsewhere.mkdir()
-    (out / "2024").symlink_to(elsewhere)
-    with pytest.raises(ValueError, match="out/2024/c.png"):
-        find_jobs([album], out, recursive=True)
-    (out / "2024").unlink()
-    (out / "b.png").symlink_to(elsewhere / "b.png")
-    with pytest.raises(ValueError, match="elsewhere/b.png"):
-        find_jobs([album], out)
+def test_suffixes_are_parts_of_names(album, tmp_path):
     for suffix in ("/../../b", "/b", "\0"):
         with pytest.raises(ValueError, match="`suffix`"):
             find_jobs([album], tmp_path / "new", suffix=suffix)
@@ -158,7 +137,7 @@ def test_existing_results_are_told(album, tmp_path):
     with pytest.raises(ValueError, match=r"OUT .*b\.png'$"):
         check_free(jobs)
     jobs[0].target.symlink_to("nowhere")
-    with pytest.raises(ValueError, match=r"a\.png' and 1 more$"):
+    with pytest.raises(ValueError, match=r"a\.png'$"):
         check_free(jobs)
 
 
@@ -199,7 +178,7 @@ def test_results_in_storage_are_not_pictures(bucket, tmp_path):
         for job in before:
             put(tmp_path / "empty", job.target)
         assert find_jobs([bucket], output, recursive=True, suffix=suffix) == before
-        with pytest.raises(ValueError, match="and 2 more$"):
+        with pytest.raises(ValueError, match="OUT"):
             check_free(before)
         for job in before:
             fsspec.filesystem("memory").rm(job.target)
@@ -210,16 +189,10 @@ def test_results_in_storage_are_not_pictures(bucket, tmp_path):
 
 
 def test_what_storage_cannot_take_is_refused(bucket, memory_storage, tmp_path):
-    for inputs, message in (
-        ([bucket / "missing.png"], r"IN .*missing\.png"),
-        ([bucket / "2024/.x"], None),
-        ([memory_storage / "bucket/.thumbnails"], None),
-    ):
-        if message:
-            with pytest.raises(ValueError, match=message):
-                find_jobs(inputs, tmp_path)
-        else:
-            assert len(find_jobs(inputs, tmp_path)) == 1  # It was named.
+    with pytest.raises(ValueError, match=r"IN .*missing\.png"):
+        find_jobs([bucket / "missing.png"], tmp_path)
+    for hidden in (bucket / "2024/.x", bucket / ".thumbnails"):
+        assert len(find_jobs([hidden], tmp_path)) == 1  # It was named.
     with pytest.raises(ValueError, match="`path`"):
         find_jobs([bucket / "b.jpg"], bucket / "b.doc")
     with pytest.raises(OSError, match="OUT"):
@@ -229,7 +202,7 @@ def test_what_storage_cannot_take_is_refused(bucket, memory_storage, tmp_path):
         find_jobs([bucket], memory_storage / "out")
 
 
-def test_a_folder_within_that_cannot_be_read_stands_for_a_picture_that_cannot(album, tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_read_is_refused(album, tmp_path, monkeypatch):
     scandir = os.scandir
 
     def refuse(folder):
@@ -238,14 +211,6 @@ def test_a_folder_within_that_cannot_be_read_stands_for_a_picture_that_cannot(al
         return scandir(folder)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    jobs = names(find_jobs([album], tmp_path / "out", recursive=True), album, tmp_path / "out")
-    assert ("2024/Spätsommer", "2024/Spätsommer.png") in jobs and len(jobs) == 4
-    with pytest.raises(OSError, match="IN .*Spätsommer"):
-        find_jobs([album / "2024" / "Spätsommer"], tmp_path / "out", recursive=True)
-
-
-def test_a_name_that_is_too_long_is_no_failure_of_all(album, tmp_path):
-    long = f"{'A' * 250}.jpg"
-    (album / long).touch()
-    jobs = find_jobs([album], tmp_path / "out", suffix="_large")
-    assert jobs[0].source == album / long and len(jobs) == 3
+    assert len(find_jobs([album], tmp_path / "out")) == 2
+    with pytest.raises(OSError, match="Spätsommer"):
+        find_jobs([album], tmp_path / "out", recursive=True)

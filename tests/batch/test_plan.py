@@ -1,8 +1,12 @@
 import pickle
 
 import numpy as np
+import pytest
+from litert_files import write_litert
 
+from keras_lisr import zoo
 from keras_lisr.batch import Plan
+from keras_lisr.litert import LiteRTUpscaler
 from keras_lisr.pictures import Size
 
 # One of which nothing is as by default.
@@ -10,7 +14,6 @@ PLAN = Plan(
     tile=16,
     precision="float32",
     size=Size(scale=1.5),
-    alpha="bicubic",
     memory=2**31,
     max_pixels=10**6,
     quality=80,
@@ -25,13 +28,16 @@ def test_a_plan_is_the_same_elsewhere():
 
 def test_a_worker_does_as_planned(network):
     worker = PLAN.worker(network, skip_existing=True)
-    found = worker.upscaler
-    assert (found.network, found.size, found.alpha) == (network, PLAN.size, PLAN.alpha)
+    assert (worker.upscaler.network, worker.upscaler.size) == (network, PLAN.size)
     assert (worker.max_pixels, worker.quality, worker.strip_metadata) == (10**6, 80, True)
     assert worker.skip_existing
 
 
-def test_the_network_is_loaded_as_planned():
+def test_each_kind_of_model_is_loaded_as_planned(tmp_path):
     network = PLAN.load("imdn_x2")
     assert (network.scale, network.tile, network.precision) == (2, 16, "float32")
     assert network(np.zeros((10, 12, 3), np.uint8)).shape == (20, 24, 3)
+    path = write_litert(zoo.fsrcnn(2, num_filters=4, num_shrunk_filters=2, num_blocks=1), tmp_path / "tiny.tflite")
+    assert isinstance(PLAN.load(str(path), threads=1), LiteRTUpscaler)
+    with pytest.raises(ValueError, match="`threads`"):
+        PLAN.load(str(path), threads=0)

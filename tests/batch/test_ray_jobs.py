@@ -14,7 +14,7 @@ from ray_clusters import TESTS
 
 from keras_lisr import zoo
 from keras_lisr.batch import Plan, ShippedModel, connect, find_jobs, run_on_ray
-from keras_lisr.batch.ray_jobs import Request, choose_needs, make_environment
+from keras_lisr.batch.ray_jobs import Setup, choose_needs, make_environment
 from keras_lisr.litert import LiteRTUpscaler
 from keras_lisr.pictures import PictureUpscaler, read_picture
 
@@ -114,10 +114,10 @@ def test_a_result_that_is_there_is_done_again_only_if_it_may_be_replaced(album, 
     """It may be that of a process that died when it had written it."""
     (job,) = find_jobs([album / "a.png"], tmp_path / "out.png")
     job.target.write_text("whole")
-    request = Request(ShippedModel.of(model), Plan(), 1, {})
-    assert request.make_worker()(job).status == "skipped" and job.target.read_text() == "whole"
-    request = Request(ShippedModel.of(model), Plan(replaces=True), 1, {})
-    assert request.make_worker()(job).status == "written" and read_picture(job.target).pixels.shape == (48, 60, 3)
+    setup = Setup(ShippedModel.of(model), Plan(), 1, {})
+    assert setup.make_worker()(job).status == "skipped" and job.target.read_text() == "whole"
+    setup = Setup(ShippedModel.of(model), Plan(replaces=True), 1, {})
+    assert setup.make_worker()(job).status == "written" and read_picture(job.target).pixels.shape == (48, 60, 3)
 
 
 @pytest.mark.parametrize(

@@ -48,12 +48,11 @@ def picture(tmp_path, index, monkeypatch):
 
 @pytest.fixture(scope="module")
 def exported(models, tmp_path_factory):
-    """Folder with the tiny network as LiteRT files: for any size, for one size, and without a sidecar."""
+    """Folder with the tiny network as LiteRT files: for any size, and for one size."""
     folder = tmp_path_factory.mktemp("exported")
     network = zoo.presets.from_preset(models / "tiny.npz")
     write_litert(network, folder / "any.tflite")
     write_litert(network, folder / "static.tflite", shape=(24, 28))
-    (folder / "alone.tflite").write_bytes((folder / "any.tflite").read_bytes())
     return folder
 
 

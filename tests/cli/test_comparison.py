@@ -1,20 +1,22 @@
 import numpy as np
+import pytest
 
-from keras_lisr.cli.comparison import LABEL_HEIGHT, middle, side_by_side
+from keras_lisr.batch import Job
+from keras_lisr.cli.comparison import write_comparison
 from keras_lisr.data import imresize
+from keras_lisr.pictures import Picture, read_picture, write_picture
 
 
-def test_bicubic_at_the_left_and_the_result_at_the_right():
-    low_resolution = np.random.default_rng(0).integers(0, 256, (20, 60, 3), dtype=np.uint8)
-    super_resolved = low_resolution.repeat(3, axis=0).repeat(3, axis=1)
-    picture = side_by_side(low_resolution, super_resolved, "nearest")
-    assert picture.shape == (LABEL_HEIGHT + 60, 2 * 180, 3)
-    np.testing.assert_array_equal(picture[LABEL_HEIGHT:, :180], imresize(low_resolution, 3))
-    np.testing.assert_array_equal(picture[LABEL_HEIGHT:, 180:], super_resolved)
-    for label in (picture[:LABEL_HEIGHT, :180], picture[:LABEL_HEIGHT, 180:]):
-        assert label.min() < 50
-        assert (label == 255).mean() > 0.7
-
-
-def test_the_middle_of_a_large_picture():
-    assert middle(20, 300, scale=2) == (slice(0, 40), slice(44, 556))
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [2, 3])
+def test_bicubic_at_the_left_and_the_result_at_the_right(tmp_path, channels, dtype):
+    colours = np.random.default_rng(0).integers(0, 256, (20, 300, channels), dtype=np.uint8)
+    job = Job(tmp_path / "in.png", tmp_path / "out.png")
+    pixels = colours.astype(dtype) * dtype(1 if dtype == np.uint8 else 257)
+    write_picture(Picture(pixels), job.source)
+    write_picture(Picture(pixels.repeat(3, axis=0).repeat(3, axis=1)), job.target)
+    write_comparison(job, tmp_path / "both.png", 10**6)
+    seen = (colours if channels == 3 else colours[..., [0, 0, 0]])[:, 22:278]  # The middle.
+    both = read_picture(tmp_path / "both.png").pixels
+    np.testing.assert_array_equal(both[:, :768], imresize(seen, 3))
+    np.testing.assert_array_equal(both[:, 768:], seen.repeat(3, axis=0).repeat(3, axis=1))

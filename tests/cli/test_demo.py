@@ -1,6 +1,5 @@
 """What the command says before the page is there; tests/demo runs it to the end."""
 
-import subprocess
 import sys
 
 import pytest
@@ -26,7 +25,6 @@ def test_without_gradio_one_line_says_what_to_install(monkeypatch, capsys):
     ("arguments", "message"),
     [
         (["--port", "0"], "`port` must be from 1 to 65535. Received: port=0"),
-        (["--max-pixels", "0"], "`max_pixels` must be a positive integer. Received: max_pixels=0"),
         (["--host", "192.0.2.1"], "must be an address of this machine that is free. Received: host='192.0.2.1'"),
         (["-n", "large"], "`name` must be a preset ("),
         (["-n", "missing.keras"], "`model` must be an existing file. Received: model='missing.keras'"),
@@ -38,8 +36,3 @@ def test_errors_are_one_line_before_anything_is_loaded(arguments, message, monke
     assert run("demo", *arguments) == 2
     printed, errors = capsys.readouterr()
     assert not printed and errors.count("\n") == 1 and message in errors
-
-
-def test_other_commands_do_not_start_gradio():
-    program = "import sys; from keras_lisr.cli import main; main(['models']); assert 'gradio' not in sys.modules"
-    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)

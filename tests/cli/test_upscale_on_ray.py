@@ -104,26 +104,3 @@ def test_an_interrupted_run_is_gone_on_with(many, cluster, started, number, exit
     for i in range(COUNT):
         assert (out / f"{i:03}.png").read_bytes() == (many / "alone" / f"{i:03}.png").read_bytes()
     assert {name: times(out)[name] for name in written} == written
-
-
-def test_two_runs_at_once_do_no_harm(many, cluster, tmp_path):
-    """Each picture is written by either or both; none is half, and none fails."""
-    command = [
-        "upscale",
-        *SAME,
-        many / "in",
-        "-o",
-        tmp_path / "out",
-        "--ray",
-        cluster.address,
-        "--workers",
-        1,
-        "--overwrite",
-    ]
-    runs = [start(*command) for _ in range(2)]
-    for process in runs:
-        _, errors = process.communicate(timeout=300)
-        assert (process.returncode, errors) == (0, "")
-    assert sorted(os.listdir(tmp_path / "out")) == [f"{i:03}.png" for i in range(COUNT)]
-    for i in range(COUNT):
-        assert (tmp_path / "out" / f"{i:03}.png").read_bytes() == (many / "alone" / f"{i:03}.png").read_bytes()

@@ -1,4 +1,3 @@
-import argparse
 import io
 import json
 import sys
@@ -7,28 +6,22 @@ from pathlib import Path
 import pytest
 
 from keras_lisr.batch import Job, Task
-from keras_lisr.cli.standard_streams import Files
-from keras_lisr.cli.upscale_report import Report, encodable, printable
-from keras_lisr.cli.upscale_request import Request
+from keras_lisr.cli.upscale_report import Report, printable
 
 
-def report(count, lines, log=None, names=None, is_single=False):
+def report(count, lines, log=None, is_single=False):
     """What tells there of so many pictures."""
-    arguments = argparse.Namespace(json=log, ray=None)
-    files = Files([], None, None, lines, names or {})
-    return Report(Request(arguments, [None] * count, None, "tiny", files, is_single))
+    return Report("tiny", count, is_single, log, lines)
 
 
 def done(name, status="written", **known):
     return Task(Job(Path(name), Path(f"out_{name}")), status, target_size=(20, 30), **known)
 
 
-def test_names_take_one_line_of_any_encoding():
+def test_names_take_one_line():
     assert printable(Path("Käse 1.png")) == "Käse 1.png"
     assert printable(Path("a\nb.png")) == "'a\\nb.png'"
     assert "\n" not in printable(Path("a\x1b[2K\u2028b.png")) and "\x1b" not in printable(Path("a\x1b[2Kb.png"))
-    ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    assert encodable("Käse \udcff", ascii_only) == "K\\xe4se \\udcff"
 
 
 def test_a_note_is_told_once(capsys):
@@ -61,9 +54,11 @@ def test_the_log_goes_on_where_it_was(tmp_path):
     assert len(log.read_text().splitlines()) == 4
 
 
-def test_the_log_may_be_standard_output_and_names_streams(capsys):
-    with report(1, sys.stderr, Path("-"), {"out_a.png": "-"}, is_single=True) as told:
+def test_the_log_may_be_standard_output(capsys):
+    with report(1, sys.stdout, Path("-"), is_single=True) as told:
         told.tell(done("a.png"))
         told.end()
-    record, summary = map(json.loads, capsys.readouterr().out.splitlines())
-    assert (record["source"], record["target"], summary["pictures"]) == ("a.png", "-", 1)
+    printed, lines = capsys.readouterr()
+    record, summary = map(json.loads, printed.splitlines())
+    assert (record["source"], record["target"], summary["pictures"]) == ("a.png", "out_a.png", 1)
+    assert lines.startswith("out_a.png: 30 x 20 pixels by tiny")

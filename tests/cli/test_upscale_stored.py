@@ -1,6 +1,5 @@
 import json
 import socket
-from pathlib import Path
 
 import fsspec
 import numpy as np
@@ -8,10 +7,8 @@ import pytest
 from command_line import run
 from picture_files import pixels
 
-from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.batch import Url
 from keras_lisr.batch.storage import fetch, put
-from keras_lisr.cli.upscale_report import Report
 
 
 @pytest.fixture
@@ -81,33 +78,10 @@ def test_existing_results_are_refused_skipped_or_replaced(bucket, tmp_path, caps
     assert pixels(tmp_path / "fetched.png").shape == (26, 32, 3)
 
 
-def test_a_bad_file_is_told_twice_and_the_rest_goes_on(bucket, tmp_path, capsys):
-    (tmp_path / "bad").write_text("no picture")
-    put(tmp_path / "bad", Url("memory://in/a.png"))
-    assert run("upscale", bucket, "-o", "memory://out", "-n", "tiny_x2") == 1
-    assert stored("out") == ["b.png", "in.png", "zz.png"]
-    printed, errors = capsys.readouterr()
-    assert printed.endswith(": 3 written, 1 failed\n")
-    assert errors.count("memory://in/a.png") == 4 and errors.count("\n") == 3
-    assert run("upscale", "memory://in/a.png", "-o", "memory://out/a.png", "-n", "tiny_x2") == 2
-    errors = capsys.readouterr().err
-    assert errors.startswith("keras-lisr: error: ") and "memory://in/a.png" in errors and errors.count("\n") == 1
-
-
 def test_a_file_url_is_a_path(picture, capsys):
     assert run("upscale", f"file://{picture}", "-o", f"file://{picture.parent}/large.png", "-n", "tiny_x2") == 0
     np.testing.assert_array_equal(pixels(picture.with_name("large.png")).shape, (40, 60, 3))
     assert capsys.readouterr().out.startswith(f"{picture.parent}/large.png: ")
-
-
-def test_ctrl_c_leaves_nothing_half(bucket, monkeypatch, capsys):
-    def interrupt(self, job, done, total):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Report, "progress", interrupt)
-    assert run("upscale", bucket, "-o", "memory://out", "-n", "tiny_x2") == 130
-    assert stored("out") == [] and not list(Path().glob(PARTIAL))
-    assert capsys.readouterr().err == "\nkeras-lisr: interrupted\n"
 
 
 def test_errors_are_one_line_and_exit_code_2(bucket, album, models, capsys):
@@ -121,21 +95,11 @@ def test_errors_are_one_line_and_exit_code_2(bucket, album, models, capsys):
         ([picture, "-o", "memory://out/a.doc"], "`path`"),
         (["memory://in/in.png", "-o", "memory://in/in.png"], "OUT must be another file"),
         ([bucket, "-o", "memory://out", "--dry-run"], "`dry_run`"),
-        ([bucket, "--compare", out], "`compare`"),
-        ([picture, "-o", out, "--workers", "2"], "`workers`"),
-        ([picture, "-o", out, "--ray", "local", "--workers", "0"], "`workers`"),
+        (["memory://in/in.png", "--compare", out], "`compare`"),
         ([picture, "-o", out, "--ray", "here"], "`ray`"),
         ([picture, "-o", out, "--ray", free], "`ray`"),
-        (["-", "--ray", "local"], "all nodes"),
-        ([bucket, "--ray", "local"], "all nodes"),
     ):
         assert run("upscale", *arguments, "-n", models / "tiny.npz") == 2, arguments
         printed, errors = capsys.readouterr()
         assert not printed and message in errors and errors.count("\n") == 1
     assert not out.exists()
-
-
-def test_what_is_not_installed_is_named(picture, monkeypatch, capsys):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert run("upscale", picture, "--ray", "auto") == 2
-    assert "pip install 'keras_lisr[ray]'" in capsys.readouterr().err

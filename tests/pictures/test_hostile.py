@@ -22,7 +22,7 @@ from process_memory import ON_LINUX, PEAK
 
 from keras_lisr.pictures import Picture, read_animation, read_picture, write_picture
 from keras_lisr.pictures.formats import FORMATS
-from keras_lisr.pictures.read import StripReader, picture_size
+from keras_lisr.pictures.read import picture_size, read_strips
 from keras_lisr.pictures.write import write_animation, write_rows
 
 SAMPLES = samples()
@@ -77,8 +77,9 @@ def assert_passed_on_or_refused(folder, content, suffix, strip_metadata):
     """Reads a file by rows, and as a whole, and writes what it was in another format: whole, or not at all."""
     source, target = folder / "in", folder / f"out{suffix}"
     source.write_bytes(content)
-    with one_line_if_refused(), StripReader(source, 2**20) as rows:
-        write_rows(rows, rows.metadata, target, strip_metadata=strip_metadata)
+    with one_line_if_refused():
+        rows, metadata = read_strips(source, 2**20)
+        write_rows(rows, metadata, target, strip_metadata=strip_metadata)
     if target.exists():
         assert picture_size(target)[:2] == rows.shape[:2]
         target.unlink()
@@ -91,25 +92,16 @@ def assert_passed_on_or_refused(folder, content, suffix, strip_metadata):
     assert [path.name for path in folder.iterdir()] == [source.name]
 
 
-def passed_on(examples):
-    """The test, with so many examples; none may take longer than ten seconds."""
-
-    @settings(max_examples=examples, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
-    @given(
-        st.sampled_from(sorted(SAMPLES)),
-        st.lists(st.one_of(edit, early_edit), min_size=1, max_size=3),
-        st.sampled_from(sorted(FORMATS)),
-        st.booleans(),
-    )
-    def test(tmp_path_factory, name, edits, suffix, strip_metadata):
-        with TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as folder:
-            assert_passed_on_or_refused(Path(folder), mutate(SAMPLES[name], edits), suffix, strip_metadata)
-
-    return test
-
-
-test_damaged_files_are_passed_on_or_refused = passed_on(700)
-test_many_damaged_files_are_passed_on_or_refused = pytest.mark.slow(passed_on(10_000))
+@settings(max_examples=700, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(sorted(SAMPLES)),
+    st.lists(st.one_of(edit, early_edit), min_size=1, max_size=3),
+    st.sampled_from(sorted(FORMATS)),
+    st.booleans(),
+)
+def test_damaged_files_are_passed_on_or_refused(tmp_path_factory, name, edits, suffix, strip_metadata):
+    with TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as folder:
+        assert_passed_on_or_refused(Path(folder), mutate(SAMPLES[name], edits), suffix, strip_metadata)
 
 
 MAGIC = [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", b"MM\0+", b"RIFF1234WEBP"]
@@ -170,8 +162,8 @@ def run_bounded(tmp_path, content, length=None):
     return json.loads(done.stdout)
 
 
-def png(width, height, *chunks, depth=8, colour=2):
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+def png(width, height, *chunks):
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         [png_chunk(b"IHDR", header), *chunks, png_chunk(b"IDAT", zlib.compress(bytes(100))), png_chunk(b"IEND", b"")]
     )
@@ -203,13 +195,10 @@ def many_scans(count):
 BOMBS = {
     "text of a PNG": lambda: png(4, 4, png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**28)))),
     "profile of a PNG": lambda: png(4, 4, png_chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(2**28)))),
-    "profile of a 16-bit PNG": lambda: png(4, 4, png_chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(2**28))), depth=16),
     "pixels of a PNG": lambda: png(2**31 - 1, 2**31 - 1),
-    "pixels of a 16-bit PNG": lambda: png(2**31 - 1, 2**31 - 1, depth=16),
     "fewer pixels than a PNG says": lambda: png(14_000, 14_000),
     "tags of a TIFF": lambda: overlapping_tags(60_000, 2**21),
     "frames of a GIF": lambda: endless_gif(20_000),
-    "small frames of a GIF": lambda: endless_gif(20_000, side=1),
     "size of a GIF": lambda: endless_gif(1).replace(struct.pack("<H", 2000), b"\xff\xff"),
     "scans of a JPEG": lambda: many_scans(600),
     "size of a WebP": lambda: b"RIFF\x1e\0\0\0WEBPVP8X" + struct.pack("<II", 10, 2) + b"\xff" * 6 + b"ANIM",

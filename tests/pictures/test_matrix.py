@@ -7,7 +7,7 @@ from picture_files import by_pillow, by_vips, exif_with, grey_of, rgba, to_cmyk
 from PIL import Image
 
 from keras_lisr.pictures import read_picture, write_picture
-from keras_lisr.pictures.read import StripReader, picture_size
+from keras_lisr.pictures.read import picture_size, read_strips
 from keras_lisr.tiling.rows import bands_of
 
 LOSSY = {"jpg", "webp", "avif"}
@@ -20,18 +20,12 @@ MATRIX = {
     "LA": {"png": (2, 8), "webp": (4, 8), "tif": (2, 8), "avif": (4, 8)},
     "RGB": {"png": (3, 8), "jpg": (3, 8), "webp": (3, 8), "tif": (3, 8), "avif": (3, 8)},
     "RGBA": {"png": (4, 8), "webp": (4, 8), "tif": (4, 8), "avif": (4, 8)},
-    "opaque RGBA": {"png": (4, 8), "tif": (4, 8)},
     "P": {"png": (3, 8), "tif": (3, 8), "gif": (3, 8)},
     "P with one transparent": {"png": (4, 8), "gif": (4, 8)},
     "P with transparency": {"png": (4, 8)},
-    "grey P": {"png": (3, 8), "gif": (3, 8)},
-    "L with one transparent": {"png": (2, 8)},
-    "RGB with one transparent": {"png": (4, 8)},
     "CMYK with profile": {"jpg": (3, 8), "tif": (3, 8)},
-    "YCbCr": {"jpg": (3, 8)},
     "RGB with P3 profile": {"png": (3, 8), "jpg": (3, 8), "webp": (3, 8), "tif": (3, 8), "avif": (3, 8)},
     "16-bit L": {"png": (1, 16), "tif": (1, 16)},
-    "16-bit L with one transparent": {"png": (2, 16)},
     "16-bit LA": {"png": (2, 16), "tif": (2, 16)},
     "16-bit RGB": {"png": (3, 16), "tif": (3, 16)},
     "16-bit RGBA": {"png": (4, 16), "tif": (4, 16)},
@@ -48,9 +42,8 @@ def make(colours, transparency, profiles):
     transparent = rgba(colours, transparency)
     shade = grey_of(colours)
     deep = (transparent * np.uint16(257)) ^ np.uint16(0x55)  # Low bytes of their own.
-    palette, grey_palette = image.quantize(32), image.convert("L").quantize(32)
+    palette = image.quantize(32)
     seen = np.array(palette.convert("RGB"))
-    one, two, three = int(shade[3, 4]), int(deep[3, 4, 0]), tuple(map(int, colours[3, 4]))
     muted = colours // 3 + 120  # Ink cannot show the others.
     by_mode = {
         "1": (image.convert("1"), {}, np.array(image.convert("1").convert("L"))),
@@ -58,7 +51,6 @@ def make(colours, transparency, profiles):
         "LA": (Image.fromarray(np.dstack([shade, transparency])), {}, np.dstack([shade, transparency])),
         "RGB": (image, {}, colours),
         "RGBA": (Image.fromarray(transparent), {}, transparent),
-        "opaque RGBA": (image.convert("RGBA"), {}, np.array(image.convert("RGBA"))),
         "P": (palette, {}, seen),
         "P with one transparent": (palette, {"transparency": 3}, np.dstack([seen, 255 * (np.array(palette) != 3)])),
         "P with transparency": (
@@ -66,22 +58,9 @@ def make(colours, transparency, profiles):
             {"transparency": bytes(range(0, 256, 8))},
             np.dstack([seen, np.array(palette) * 8]),
         ),
-        "grey P": (grey_palette, {}, np.array(grey_palette.convert("RGB"))),
-        "L with one transparent": (image.convert("L"), {"transparency": one}, np.dstack([shade, 255 * (shade != one)])),
-        "RGB with one transparent": (
-            image,
-            {"transparency": three},
-            np.dstack([colours, 255 * (colours != three).any(axis=2)]),
-        ),
         "CMYK with profile": (to_cmyk(muted, profiles["cmyk"]), {"icc_profile": profiles["cmyk"]}, muted),
-        "YCbCr": (image.convert("YCbCr"), {}, colours),
         "RGB with P3 profile": (image, {"icc_profile": profiles["p3"]}, colours),
         "16-bit L": (Image.fromarray(deep[..., 0]), {}, deep[..., 0]),
-        "16-bit L with one transparent": (
-            Image.fromarray(deep[..., 0]),
-            {"transparency": two},
-            np.dstack([deep[..., 0], 65535 * (deep[..., 0] != two)]),
-        ),
         "16-bit LA": (deep[..., [0, 3]], {}, deep[..., [0, 3]]),
         "16-bit RGB": (deep[..., :3], {}, deep[..., :3]),
         "16-bit RGBA": (deep, {}, deep),
@@ -109,10 +88,10 @@ def test_what_is_in_a_file_is_read_and_written(tmp_path, make, profiles, mode, s
     height, width = expected.shape[:2]
     assert picture_size(file)[:5] == (height, width, channels, depth, 1)
     assert picture.pixels.shape == (height, width, channels)
-    assert picture.depth == depth
-    with StripReader(file) as rows:
-        np.testing.assert_array_equal(np.concatenate(list(bands_of(rows))), picture.pixels)
-        assert rows.metadata == picture.metadata
+    assert 8 * picture.pixels.itemsize == depth
+    rows, metadata = read_strips(file)
+    np.testing.assert_array_equal(np.concatenate(list(bands_of(rows))), picture.pixels)
+    assert metadata == picture.metadata
 
     expected = expected.reshape(height, width, -1)
     if channels >= 3 > expected.shape[2]:  # WebP, AVIF and GIF have no grey.
@@ -141,7 +120,7 @@ def test_10_and_12_bits_of_avif_become_16(tmp_path, colours, depth):
     deep = pyvips.Image.new_from_array(colours.astype(np.uint16) * 257).copy(interpretation="rgb16")
     deep.heifsave(str(tmp_path / "a.avif"), compression="av1", bitdepth=depth, Q=95, subsample_mode="off")
     picture = read_picture(tmp_path / "a.avif")
-    assert picture.depth == 16
+    assert picture.pixels.dtype == np.uint16
     assert np.abs(picture.pixels / 257 - colours).mean() < 2
 
 
@@ -160,9 +139,3 @@ def test_floating_point_signed_values_and_32_bits_are_refused(tmp_path, colours,
     for read in (read_picture, picture_size):
         with pytest.raises(ValueError, match="`file`.*8 (and|or) 16 bits"):
             read(tmp_path / "a.tif")
-
-
-def test_ycbcr_that_libvips_would_take_for_rgb_is_refused(tmp_path, colours):
-    Image.fromarray(colours).convert("YCbCr").save(tmp_path / "a.tif", compression="tiff_lzw")
-    with pytest.raises(ValueError, match="`file`.*YCbCr"):
-        read_picture(tmp_path / "a.tif")

@@ -1,0 +1,134 @@
+"""What `keras-lisr upscale` does once its arguments are read: here or on a cluster, for files or URLs."""
+
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_lisr.batch import Job, Plan, ShippedModel, Task, Url, connect, find_jobs, run_jobs, run_on_ray
+from keras_lisr.batch.jobs import check_free
+from keras_lisr.batch.storage import find_existing, kind_of, parse
+from keras_lisr.batch.worker import SKIPPED
+from keras_lisr.cli.comparison import write_comparison
+from keras_lisr.cli.files import check_targets
+from keras_lisr.cli.silent_start import silent_start
+from keras_lisr.cli.standard_streams import STREAM, streams_as_files
+from keras_lisr.cli.upscale_report import Report, tell_dry_run
+from keras_lisr.pictures import Size
+from keras_lisr.pictures.formats import format_of
+from keras_lisr.tiling.upscaler import TiledUpscaler
+
+
+@dataclass(frozen=True)
+class Request:
+    """Pictures to be upscaled.
+
+    Args:
+        inputs: Files and folders.
+        output: File or folder for the results.
+        model_name: The model's name.
+        plan: How they are upscaled.
+        recursive: Whether folders within folders are searched, too.
+        suffix: What is added to names; None for the model's scale, which is not known before it is loaded.
+        ext: Format of the results, as for `find_jobs`.
+        skips_existing: Whether results that are there are left alone.
+        dry_run: Whether to say only what would be done.
+        log: File to which a line for each picture is appended.
+        comparison: File for the result beside bicubic's.
+        cluster: Address of a Ray cluster.
+        workers: How many pictures at a time there.
+    """
+
+    inputs: list[str]
+    output: str | None
+    model_name: str
+    plan: Plan
+    recursive: bool
+    suffix: str | None
+    ext: str | None
+    skips_existing: bool
+    dry_run: bool
+    log: Path | None
+    comparison: Path | None
+    cluster: str | None
+    workers: int | None
+
+    def load(self) -> TiledUpscaler:
+        """What upscales with the model, loaded without a word of TensorFlow.
+
+        Raises:
+            ValueError: If the model cannot be loaded.
+        """
+        with silent_start():
+            return self.plan.load(self.model_name)
+
+
+def upscale_pictures(request: Request) -> int:
+    """Does what is asked for, or says what it would do.
+
+    Returns:
+        Exit code: 1 if a picture failed that was one of several, or found in a folder.
+
+    Raises:
+        ValueError: If something asked for cannot be done, or the only picture failed.
+        OSError: If files, a storage or the cluster cannot be reached.
+    """
+    network = request.load() if request.suffix is None else None
+    suffix = f"_x{network.scale}" if network else request.suffix or ""
+    with streams_as_files(request.inputs, request.output, request.ext) as files:
+        jobs = find_jobs(files.inputs, files.output, recursive=request.recursive, suffix=suffix, ext=files.ext)
+        check_files(request, jobs)
+        if request.dry_run:
+            worker = request.plan.worker(network or request.load(), skip_existing=request.skips_existing)
+            return tell_dry_run(map(worker.examine, jobs), files.lines)
+        is_single = len(files.inputs) == 1 and kind_of(parse(files.inputs[0])) == "file"
+        with Report(request.model_name, len(jobs), is_single, request.log, files.lines) as report:
+            upscale_all(request, jobs, network, report)
+            code = report.end()
+        if request.comparison:
+            write_comparison(jobs[0], request.comparison, request.plan.max_pixels)
+            print(f"{request.comparison}: beside bicubic", file=files.lines)
+        return code
+
+
+def upscale_all(request: Request, jobs: list[Job], network: TiledUpscaler | None, report: Report) -> None:
+    """Upscales pictures, on the cluster if there is one, and tells of each."""
+    there = find_existing(job.target for job in jobs) if request.skips_existing else set()
+    for job in jobs:
+        if job.target in there:
+            report.tell(Task(job, SKIPPED))
+    left = [job for job in jobs if job.target not in there]
+    if not left:
+        return
+    with ExitStack() as stack:
+        if request.cluster:
+            model = ShippedModel.of(request.model_name)
+            with silent_start():  # A port that is another one of Ray's is told by C++, too.
+                stack.enter_context(connect(request.cluster))
+            tasks = run_on_ray(left, model, request.plan, workers=request.workers)
+        else:
+            worker = request.plan.worker(network or request.load())
+            tasks = run_jobs(left, worker, report.progress)
+        for task in stack.enter_context(closing(tasks)):
+            report.tell(task)
+
+
+def check_files(request: Request, jobs: list[Job]) -> None:
+    """Checks that nothing would be written over what is read, or was there before.
+
+    Raises:
+        ValueError: If something would, or there is no comparison or dry run of such files.
+        OSError: If a storage cannot be reached.
+    """
+    comparison, log, size = request.comparison, request.log, request.plan.size
+    if comparison and (size != Size(size.scale) or (size.scale or 1) % 1):
+        raise ValueError(f"`compare` must come with a whole `scale`, and no other size. Received: {size}")
+    if comparison and len(jobs) > 1:
+        raise ValueError(f"`compare` must come with a single picture. Received: {len(jobs)} pictures")
+    files = [file for job in jobs for file in (job.source, job.target)]
+    if (comparison or request.dry_run) and (urls := [file for file in files if isinstance(file, Url)]):
+        raise ValueError(f"`compare` and `dry_run` must be absent where files are URLs. Received: {str(urls[0])!r}")
+    if comparison:
+        format_of(comparison)
+    check_targets(comparison, None if log == Path(STREAM) else log, inputs=files)
+    if not (request.plan.replaces or request.skips_existing):
+        check_free([*jobs, Job(jobs[0].source, comparison)] if comparison else jobs)
