@@ -22,13 +22,11 @@ import keras
 from keras_lisr.training import Recipe, main
 from keras_lisr.zoo import smfanet
 
-PLUS = {"num_filters": 48, "num_blocks": 12}
-
 
 def recipe(scale: int = 4, *, ggas: bool = False, plus: bool = False) -> Recipe:
     """SMFANet for one scale; `plus` for SMFANet+."""
     return Recipe(
-        build=partial(smfanet, scale, ggas=ggas, **(PLUS if plus else {})),
+        build=partial(smfanet, scale, plus=plus, ggas=ggas),
         scale=scale,
         steps=1_000_000,
         learning_rate=2e-3 if ggas else 1e-3,

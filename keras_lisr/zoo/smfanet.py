@@ -17,9 +17,10 @@ from keras_lisr.zoo.skeleton import (
 def smfanet(
     scale: int = 4,
     *,
+    plus: bool = False,
     ggas: Strategy = False,
-    num_filters: int = 36,
-    num_blocks: int = 8,
+    num_filters: int | None = None,
+    num_blocks: int | None = None,
 ) -> keras.Model:
     """SMFANet and SMFANet+ (Zheng et al., ECCV 2024).
 
@@ -31,9 +32,10 @@ def smfanet(
 
     Args:
         scale: Upscaling factor: 2, 3 or 4.
+        plus: SMFANet+, with 48 channels in 12 blocks in place of 36 in 8.
         ggas: Multiply each block's output by one global attention map: False, True or a layer factory.
-        num_filters: Channels of the features, an even number; SMFANet+ has 48.
-        num_blocks: Number of blocks; SMFANet+ has 12.
+        num_filters: Channels of the features, an even number; those of SMFANet or SMFANet+ if not given.
+        num_blocks: Number of blocks, likewise.
 
     Returns:
         A model from `(batch, height, width, 3)` to `(batch, height x scale, width x scale, 3)`, RGB in [0, 1]; height
@@ -44,7 +46,7 @@ def smfanet(
 
     Example:
 
-    >>> smfanet(scale=4).count_params(), smfanet(scale=4, num_filters=48, num_blocks=12).count_params()
+    >>> smfanet(scale=4).count_params(), smfanet(scale=4, plus=True).count_params()
     (197328, 495888)
 
     Parameters (SMFANet / SMFANet+): 185,628 / 480,300 at x2, 190,503 / 486,795 at x3, 197,328 / 495,888 at x4.
@@ -56,6 +58,10 @@ def smfanet(
         - [SMFANet: A Lightweight Self-Modulation Feature Aggregation Network for Efficient Image Super-Resolution](https://www.ecva.net/papers/eccv_2024/papers_ECCV/papers/06713.pdf)
         - https://github.com/Zheng-MJ/SMFANet
     """
+    if num_filters is None:
+        num_filters = 48 if plus else 36
+    if num_blocks is None:
+        num_blocks = 12 if plus else 8
     if num_filters % 2:
         raise ValueError(f"`num_filters` must be even. Received: num_filters={num_filters}")
     low_resolution = low_resolution_input(scale)

@@ -8,7 +8,7 @@ from keras_lisr.zoo import smfanet
 
 @pytest.mark.parametrize(("scale", "parameters"), [(2, 480_300), (3, 486_795), (4, 495_888)])
 def test_smfanet_plus(scale, parameters):
-    assert smfanet(scale, num_filters=48, num_blocks=12).count_params() == parameters
+    assert smfanet(scale, plus=True).count_params() == parameters
 
 
 def test_small_features_have_a_length_in_float16():
