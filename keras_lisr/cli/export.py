@@ -110,9 +110,5 @@ def summary(path: Path, sidecar: Any) -> Iterator[str]:
             f"  {picture['height']} x {picture['width']}: differs from Keras by {picture['largest_difference']:.1e} at "
             f"most, {picture['psnr']:.1f} dB"
         )
-    if found.get("milliseconds"):
-        first = found["pictures"][0]
-        times = ", ".join(f"{time:.1f} ms with {threads}" for threads, time in found["milliseconds"].items())
-        yield f"  {first['height']} x {first['width']}: {times} threads"
     for name, psnr in sidecar.psnr.items():
         yield f"  {name}: {psnr['file']:.2f} dB, in Keras {psnr['float']:.2f} dB ({psnr['images']} images)"

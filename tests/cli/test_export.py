@@ -26,12 +26,11 @@ def test_a_file_is_written_and_described(models, tmp_path, capfd):
     printed, errors = capfd.readouterr()
     assert not errors
     size = path.stat().st_size
-    first, operators, *pictures, times = printed.splitlines()
+    first, operators, *pictures = printed.splitlines()
     assert first == f"{path}: imdn x2 for litert, {size:,} bytes, 24 x 32 pixels, float32 in, float32 out"
     assert operators.startswith("  operators: ") and "DEPTH_TO_SPACE 1" in operators and "4 dimensions" in operators
     assert len(pictures) == 3
     assert all(line.startswith("  24 x 32: differs from Keras by ") and line.endswith(" dB") for line in pictures)
-    assert times.startswith("  24 x 32: ") and " ms with 1, " in times and times.endswith(" ms with 2 threads")
     assert read_sidecar(path).quantize == "float16"
 
 
@@ -137,5 +136,5 @@ def test_a_file_that_fails_is_not_left_behind(models, tmp_path, monkeypatch, cap
     monkeypatch.setitem(sys.modules[verify.__module__].BOUNDS, "none", out_of_reach)
     assert run("export", models / "tiny.keras", "-o", tmp_path / "tiny.tflite") == 2
     printed, errors = capsys.readouterr()
-    assert not printed and errors.startswith("keras-lisr: error: The file must compute what the network does: at least")
+    assert not printed and errors.startswith("keras-lisr: error: The file must compute what the network does")
     assert errors.count("\n") == 1 and not os.listdir(tmp_path)

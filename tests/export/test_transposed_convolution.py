@@ -8,7 +8,7 @@ FEATURES = wave(2, 5, 7, 3)
 
 
 @pytest.mark.parametrize("stride", [2, 3, 4])
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8, 9, (3, 6)])
+@pytest.mark.parametrize("size", [1, 4, 8, 9, (3, 6)])
 def test_equals_the_transposed_convolution(size, stride):
     layer = keras.layers.Conv2DTranspose(2, size, strides=stride, padding="same", activation="relu")
     layer(FEATURES)
