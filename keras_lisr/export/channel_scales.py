@@ -9,7 +9,7 @@ Convolutions put no equation between what enters and what leaves them, and so le
 solved.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import keras
@@ -25,6 +25,7 @@ from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
 ONE = 0  # The unknown that is no unknown.
 # Scales beyond are not divided by: float32 would bear them, the weights of a float16 file would not.
 SMALLEST, LARGEST = 2.0**-16, 2.0**16
+PASSING = (None, keras.activations.linear, keras.activations.relu, keras.activations.leaky_relu)
 GATES = (ChannelAttention, ContrastChannelAttention, EnhancedSpatialAttention)
 TOLERANCE = 1e-6  # Relative, at which two scales are the same.
 
@@ -43,10 +44,6 @@ class Scales(NamedTuple):
 
     unknowns: np.ndarray
     factors: np.ndarray
-
-    def times(self, factors: np.ndarray | float) -> "Scales":
-        """The same unknowns with other factors."""
-        return Scales(self.unknowns, self.factors * factors)
 
 
 class Equations:
@@ -144,7 +141,7 @@ def solve(model: keras.Model) -> Solution:
             try:
                 system.enter(call)
                 if any(tensor is output for tensor in call.outputs):
-                    system.fix(output)
+                    system.fix(system.tensors[id(output)])
             except ContradictionError as contradiction:
                 kept[system.last_removed] = f"{contradiction} at {call.operation.name}"
                 break
@@ -158,10 +155,15 @@ def is_channel_by_channel(call: Call) -> bool:
     return len(call.inputs) > 1 and len(channels) == 1
 
 
+def takes_up_scales(layer: keras.layers.Layer) -> bool:
+    """Whether a convolution or normalization has a weight for what enters and for what leaves each channel."""
+    if kind(layer) == "BatchNormalization":
+        return layer.scale and layer.center
+    return getattr(layer, "groups", 1) == getattr(layer, "depth_multiplier", 1) == 1
+
+
 def passes_scales(rectifier: keras.layers.Layer) -> bool:
     """Whether a rectifier of a positive multiple is the same multiple of the rectifier."""
-    if kind(rectifier) == "PReLU":
-        return all(side == 1 for side in rectifier.alpha.shape[:-1])  # A slope per channel, not per pixel.
     return getattr(rectifier, "max_value", None) is None and not getattr(rectifier, "threshold", 0)
 
 
@@ -178,11 +180,6 @@ class _System:
         self.tensors: dict[int, Scales] = {}
         self.layers: dict[str, tuple[Scales, Scales]] = {}
         self.last_removed = ""
-
-    def fix(self, tensor: keras.KerasTensor) -> None:
-        """Has a tensor stay as it is."""
-        scales = self.tensors[id(tensor)]
-        self.equations.equate(scales, self.equations.known(np.ones(len(scales.factors))))
 
     def enter(self, call: Call) -> None:
         """Enters what a call demands of its tensors."""
@@ -201,16 +198,11 @@ class _System:
             # A gate of what it is given, which passes; the gate itself takes the scale into its first convolution.
             return [self._absorb(operation, inputs[0], inputs[0])]
         match kind(operation):
-            case "Conv2D" | "Conv2DTranspose" if getattr(operation, "groups", 1) == 1:
-                outputs = self._absorb(operation, inputs[0], equations.unknowns(operation.filters))
-                self._pass_activation(operation.activation, outputs)
+            case "Conv2D" | "Conv2DTranspose" | "DepthwiseConv2D" | "BatchNormalization" if takes_up_scales(operation):
+                outputs = self._absorb(operation, inputs[0], equations.unknowns(call.outputs[0].shape[-1]))
+                if getattr(operation, "activation", None) not in PASSING:
+                    self.fix(outputs)
                 return [outputs]
-            case "DepthwiseConv2D" if operation.depth_multiplier == 1:
-                outputs = self._absorb(operation, inputs[0], equations.unknowns(len(inputs[0].factors)))
-                self._pass_activation(operation.activation, outputs)
-                return [outputs]
-            case "BatchNormalization" if operation.scale and operation.center:
-                return [self._absorb(operation, inputs[0], equations.unknowns(len(inputs[0].factors)))]
             case "LeakyReLU" | "PReLU" | "ReLU" if passes_scales(operation):
                 return [inputs[0]]
             case "Identity" | "Dropout":
@@ -220,7 +212,10 @@ class _System:
                     equations.equate(inputs[0], other)
                 return [inputs[0]]
             case "Multiply" if is_channel_by_channel(call):
-                return [self._multiply(inputs)]
+                features, *others = sorted(inputs, key=self._is_known)  # All but one stay, such as an attention map.
+                for other in others:
+                    self.fix(other)
+                return [features]
             case "Concatenate":
                 return [Scales(*map(np.concatenate, zip(*inputs, strict=True)))]
             case "Split":
@@ -234,8 +229,8 @@ class _System:
                     equations.equate(phases[0], phase)
                 return [phases[0]]
         # Anything else is left as it is.
-        for tensor in call.inputs:
-            self.fix(tensor)
+        for scales in inputs:
+            self.fix(scales)
         return [equations.known(np.ones(tensor.shape[-1])) for tensor in call.outputs]
 
     def _scale(self, layer: ChannelWiseScale, inputs: Scales) -> Scales:
@@ -246,7 +241,7 @@ class _System:
         alpha = np.asarray(keras.ops.convert_to_numpy(layer.alpha), np.float64)
         if (alpha < SMALLEST).any():
             raise ContradictionError("a scale is negative or too near 0")
-        return inputs.times(alpha)
+        return Scales(inputs.unknowns, inputs.factors * alpha)
 
     def _absorb(self, layer: keras.layers.Layer, inputs: Scales, outputs: Scales) -> Scales:
         """What leaves a layer that takes up scales in its weights; at each call of a shared layer they are the same."""
@@ -257,22 +252,9 @@ class _System:
         self.layers[layer.name] = inputs, outputs
         return outputs
 
-    def _pass_activation(self, activation: Callable, scales: Scales) -> None:
-        """Has scales be such that they commute with a convolution's own activation."""
-        passing = keras.activations.linear, keras.activations.relu, keras.activations.leaky_relu
-        if activation not in passing:
-            self.equations.equate(scales, self.equations.known(np.ones(len(scales.factors))))
-
-    def _multiply(self, inputs: list[Scales]) -> Scales:
-        """Of the factors of a product all but one stay as they are, such as an attention map."""
-        product = inputs[0]
-        for factor in inputs[1:]:
-            if self._is_known(product):
-                product, factor = factor, product
-            elif not self._is_known(factor):
-                self.equations.equate(factor, self.equations.known(np.ones(len(factor.factors))))
-            product = product.times(self.equations.values(factor))
-        return product
+    def fix(self, scales: Scales) -> None:
+        """Has scales be 1."""
+        self.equations.equate(scales, self.equations.known(np.ones(len(scales.factors))))
 
     def _is_known(self, scales: Scales) -> bool:
         """Whether nothing about the scales of a tensor is free."""

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.export.channel_scales import ONE, Scales, Solution, solve
+from keras_lisr.export.channel_scales import ONE, Scales, solve
 from keras_lisr.export.fold import rescale_model
 from keras_lisr.export.quantization_noise import feature_noise, is_convolution, is_rounded, kernel_noise, measure
 from keras_lisr.graph.calls import calls
@@ -36,16 +36,11 @@ def equalize(model: keras.Model, patches: Sequence[np.ndarray]) -> keras.Model:
     Raises:
         ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
     """
-    model = in_precision(model, "float32")
-    solution = solve(model)
-    return rescale_model(model, solution, minimize_noise(model, solution, patches))
-
-
-def minimize_noise(model: keras.Model, solution: Solution, patches: Sequence[np.ndarray]) -> dict[int, float]:
-    """The sizes of the free scales that cost the least, by the number of their unknown."""
     import tensorflow as tf
 
-    statistics, equations = measure(model, patches), solution.equations
+    model = in_precision(model, "float32")
+    solution, statistics = solve(model), measure(model, patches)
+    equations = solution.equations
     places = {ONE: 0}  # Of the free unknowns in a row of their sizes.
     noises: list[Callable[[Any], Any]] = []  # From that row to what a tensor or a kernel adds.
 
@@ -73,4 +68,5 @@ def minimize_noise(model: keras.Model, solution: Solution, patches: Sequence[np.
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, ITERATIONS))
     for _ in range(ITERATIONS):
         optimizer.apply([gradient()], [logarithms])
-    return dict(zip(list(places)[1:], np.exp(logarithms.numpy()).tolist(), strict=True))
+    sizes = dict(zip(list(places)[1:], np.exp(logarithms.numpy()).tolist(), strict=True))
+    return rescale_model(model, solution, sizes)

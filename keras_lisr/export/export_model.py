@@ -22,7 +22,7 @@ from keras_lisr.export.litert import write_litert
 from keras_lisr.export.onnx import write_onnx
 from keras_lisr.export.openvino import check_weights, write_openvino
 from keras_lisr.export.saved_model import check_folder, write_saved_model
-from keras_lisr.export.verify import SIZES, Upscale, draw_picture, measure_sets, run
+from keras_lisr.export.verify import NETWORKS, SIZES, Upscale, draw_picture, measure_sets, run
 from keras_lisr.export.verify import verify as verify_file
 from keras_lisr.graph.cast import in_precision
 from keras_lisr.graph.receptive_field import traits_of
@@ -95,7 +95,15 @@ def export_model(
     }
     format = check_options(path, format=format, **options)
     path = Path(path).resolve()  # What a link points to is replaced, not the link.
-    check_target(path, format)
+    if format == "saved_model":
+        check_folder(path)
+    if format == "openvino":
+        check_weights(path)
+    beside = sidecar_path(path)
+    if beside.exists() and not is_sidecar(beside):
+        raise ValueError(
+            f"`path` must be a name beside which {beside.name} is no file of others. Received: path={str(path)!r}"
+        )
     folders = [find_benchmark_set(name) for name in evaluate]
     traits = traits_of(model)
     if (fixed := model.input_shape[1:3]) != (None, None) and format != "litert":
@@ -140,35 +148,17 @@ def export_model(
         )
         write_sidecar(sidecar, partial)
         if folders:
-            upscale: Upscale = LiteRTUpscaler(partial) if format == "litert" else run(partial, format)
+            upscale: Upscale = LiteRTUpscaler(partial) if format == "litert" else run(NETWORKS[format](partial))
             psnr, protocol = measure_sets(model, upscale, folders)
             sidecar = replace(sidecar, psnr=psnr, protocol=protocol)
             write_sidecar(sidecar, partial)
-        beside = sidecar_path(partial)
-        others = [file for file in Path(temporary).iterdir() if file != beside]
-        for new in (*others, beside):  # The sidecar comes last: it says by a checksum whether it is the file's.
+        # The sidecar comes last: its checksum says whether it is the file's.
+        for new in sorted(Path(temporary).iterdir(), key=lambda file: file.name == beside.name):
             target = path.with_name(new.name)
             if target.is_dir():
                 shutil.rmtree(target)
             new.replace(target)
     return sidecar
-
-
-def check_target(path: Path, format: str) -> None:
-    """Checks that nothing of others would be replaced.
-
-    Raises:
-        ValueError: If something would.
-    """
-    if format == "saved_model":
-        check_folder(path)
-    if format == "openvino":
-        check_weights(path)
-    beside = sidecar_path(path)
-    if beside.exists() and not is_sidecar(beside):
-        raise ValueError(
-            f"`path` must be a name beside which {beside.name} is no file of others. Received: path={str(path)!r}"
-        )
 
 
 def cut_others(representative: Pictures, shape: tuple[int, int] | None) -> list[np.ndarray]:

@@ -1,7 +1,6 @@
 """An equal network without what only training needs: the attention block's batch normalization, and CWSS."""
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -72,7 +71,7 @@ def rescale_model(model: keras.Model, solution: Solution, sizes: Mapping[int, fl
 
     def clone(operation):
         if type(operation) is GlobalAttentionBlock:
-            return FoldedAttention(operation)
+            return fold_attention(operation)
         return type(operation).from_config(operation.get_config())
 
     def call(operation, *args, **kwargs):
@@ -100,34 +99,24 @@ def vanishes(operation: keras.Operation, solution: Solution) -> bool:
     return type(operation) is ChannelWiseScale and operation.name not in solution.kept
 
 
-class FoldedAttention:
-    """What a `GlobalAttentionBlock` consists of when its batch normalization is folded: two convolutions.
+def fold_attention(block: GlobalAttentionBlock) -> Callable[[Any], Any]:
+    """Two convolutions in place of a block whose batch normalization is folded.
 
     A map that starts at one is divided by a layer of its own.
     """
-
-    def __init__(self, block: GlobalAttentionBlock):
-        self.name = block.name
-        depthwise = keras.layers.DepthwiseConv2D(
-            block.kernel_size,
-            padding="same",
-            activation="relu",
-            dtype=block.dtype_policy,
-            name=f"{block.name}_depthwise",
-        )
-        channels = block.pointwise.filters
-        pointwise = keras.layers.Conv2D(channels, 1, activation="sigmoid", dtype=block.dtype_policy, name=block.name)
-        self.layers: list[keras.layers.Layer] = [depthwise, pointwise]
-        if block.divisor != 1:
-            name = f"{block.name}_divided"
-            self.layers.append(keras.layers.Rescaling(1 / block.divisor, dtype=block.dtype_policy, name=name))
-
-    def __call__(self, shallow):
-        return functools.reduce(lambda features, layer: layer(features), self.layers, shallow)
+    depthwise = keras.layers.DepthwiseConv2D(
+        block.kernel_size, padding="same", activation="relu", dtype=block.dtype_policy, name=f"{block.name}_depthwise"
+    )
+    channels = block.pointwise.filters
+    pointwise = keras.layers.Conv2D(channels, 1, activation="sigmoid", dtype=block.dtype_policy, name=block.name)
+    if block.divisor == 1:
+        return lambda shallow: pointwise(depthwise(shallow))
+    divide = keras.layers.Rescaling(1 / block.divisor, dtype=block.dtype_policy, name=f"{block.name}_divided")
+    return lambda shallow: divide(pointwise(depthwise(shallow)))
 
 
 def set_attention(model: keras.Model, block: GlobalAttentionBlock, entering: np.ndarray) -> None:
-    """Sets the weights of the convolutions that `FoldedAttention` has made of a block.
+    """Sets the weights of the convolutions that `fold_attention` has made of a block.
 
     Args:
         model: The network of which they are a part.

@@ -113,17 +113,9 @@ def convert(
     patches: Sequence[np.ndarray] | None = None,
     io: str = "float32",
 ) -> bytes:
-    """Converts a network as it is, in Keras on TensorFlow.
+    """Converts what `litert_graph` returned, `bounded` for "int8", to the content of a file.
 
-    Args:
-        network: What `litert_graph` returned, `bounded` for "int8".
-        quantize: As for `write_litert`.
-        shape: As for `write_litert`.
-        patches: For "int8", what `calibration_patches` returned.
-        io: As for `write_litert`.
-
-    Returns:
-        Content of the file.
+    Options are those of `write_litert`; for "int8", patches those of `calibration_patches`.
 
     Raises:
         ValueError: If LiteRT has no operator for one of the network.

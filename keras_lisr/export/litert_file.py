@@ -56,16 +56,13 @@ def read_litert_file(path: str | Path) -> LiteRTFile:
     return LiteRTFile(dict(sorted(operators.items())), rank, sorted(floats))
 
 
-def check_litert_file(path: str | Path, *, static: bool, integer: bool) -> LiteRTFile:
+def check_litert_file(path: str | Path, *, static: bool, integer: bool) -> None:
     """Makes sure that delegates can run a file as a whole.
 
     Args:
         path: LiteRT file.
         static: Whether it is for one size, and so must compute no shapes.
         integer: Whether it must compute with integers alone.
-
-    Returns:
-        What it consists of.
 
     Raises:
         ValueError: If it cannot: it computes shapes or floats that it must not, or has a tensor with more than 4
@@ -80,7 +77,6 @@ def check_litert_file(path: str | Path, *, static: bool, integer: bool) -> LiteR
     ):
         if wrong:
             raise ValueError(f"The file must have {what}. Received: {', '.join(map(str, wrong))}")
-    return content
 
 
 def names(enumeration: type) -> dict[int, str]:

@@ -6,11 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.export.channel_scales import passes_scales
 from keras_lisr.export.concatenation import is_pointwise, sum_of_convolutions
 from keras_lisr.export.dilated_depthwise import dilated_sum, is_large
 from keras_lisr.export.fold import affine
-from keras_lisr.export.transposed_convolution import is_upsampling, sub_pixel
+from keras_lisr.export.transposed_convolution import sub_pixel
 from keras_lisr.graph.calls import CHANNEL_AXES, is_tensor, kind, nodes, positional
 from keras_lisr.graph.cast import layers_in
 from keras_lisr.layers.approximate_self_attention import ApproximateSelfAttention
@@ -30,7 +29,6 @@ def litert_graph(model: keras.Model, *, bounded: bool = False, uneven: Collectio
       RESIZE_BILINEAR (in place of products with matrices that are computed in floats).
     - A batch normalization that follows no convolution, which would take it in, becomes a depthwise one, which is one
       operator, not two: an int8 file rounds nothing between them, and no longer all gains by one step.
-    - Where integers are to come, PRELU becomes the difference of two rectifiers: XNNPACK has it for floats alone.
     - Depth to space moves behind what is added to its result, where the addition is a bias of the convolution before
       (the mean colour) or works on the smaller grid (the bicubic skip).
 
@@ -52,15 +50,13 @@ def litert_graph(model: keras.Model, *, bounded: bool = False, uneven: Collectio
     for layer in model.layers:
         if is_large(layer):
             replaced[id(layer)] = dilated_sum(layer)
-        elif is_upsampling(layer):
+        elif kind(layer) == "Conv2DTranspose":
             replaced[id(layer)] = sub_pixel(layer)
         elif is_apart(layer, model):
-            replaced[id(layer)] = depthwise(layer.name, *affine(layer))
-        elif bounded and kind(layer) == "PReLU" and passes_scales(layer):
-            replaced[id(layer)] = two_rectifiers(layer)
+            replaced[id(layer)] = depthwise(layer)
 
     def clone(operation):
-        copy = copy_class(operation, bounded).from_config(operation.get_config())
+        copy = REPLACED.get(type(operation), type(operation)).from_config(operation.get_config())
         originals[id(copy)] = operation
         return copy
 
@@ -72,7 +68,7 @@ def litert_graph(model: keras.Model, *, bounded: bool = False, uneven: Collectio
     def call(operation, *args, **kwargs):
         original = originals[id(operation)]
         args, kwargs = positional(args, kwargs)
-        if is_upsampling(original):
+        if kind(original) == "Conv2DTranspose":
             return rearrange(replaced[id(original)](args[0]), original.strides[0])
         if isinstance(original, BicubicUpsample):
             return rearrange(bicubic_phases(args[0], original.scale), original.scale)
@@ -121,39 +117,13 @@ def is_apart(layer: keras.layers.Layer, model: keras.Model) -> bool:
     return any(kind(tensor._keras_history.operation) != "Conv2D" for tensor in inputs)
 
 
-def depthwise(name: str, gain: np.ndarray, shift: Any = 0.0, *, rectifies: bool = False) -> keras.layers.Layer:
-    """A depthwise convolution of one pixel, which multiplies each channel and adds to it."""
-    layer = keras.layers.DepthwiseConv2D(1, activation="relu" if rectifies else None, name=name)
+def depthwise(normalization: keras.layers.BatchNormalization) -> keras.layers.Layer:
+    """A depthwise convolution of one pixel that computes what a trained batch normalization does."""
+    gain, shift = affine(normalization)
+    layer = keras.layers.DepthwiseConv2D(1, name=normalization.name)
     layer.build((None, None, None, len(gain)))
-    layer.set_weights([gain[None, None, :, None], np.broadcast_to(shift, gain.shape)])
+    layer.set_weights([gain[None, None, :, None], shift])
     return layer
-
-
-def two_rectifiers(rectifier: keras.layers.PReLU) -> Callable[[Any], Any]:
-    """What computes the same as a rectifier with a slope per channel, or one for all.
-
-    Above 0 it is the rectified features; below, -|slope| times the features, rectified, with the slope's sign. RELU
-    alone would not do: XNNPACK runs it in integers only with its input's own step.
-    """
-    channels = rectifier._inbound_nodes[0].input_tensors[0].shape[-1]
-    slopes = np.broadcast_to(np.ravel(rectifier.get_weights()[0]), channels)  # One for all, as PyTorch has it, too.
-    above = depthwise(f"{rectifier.name}_above", np.ones_like(slopes), rectifies=True)
-    below = depthwise(f"{rectifier.name}_below", -abs(slopes), rectifies=True)
-    if (slopes >= 0).all():
-        return lambda features: above(features) - below(features)
-    sign = depthwise(f"{rectifier.name}_sign", np.sign(slopes))
-    return lambda features: above(features) - sign(below(features))
-
-
-def copy_class(operation: keras.Operation, bounded: bool) -> Any:
-    """What takes the place of an operation."""
-    if type(operation) is ApproximateSelfAttention:
-        return ResizingSelfAttention
-    if type(operation) is EnhancedSpatialAttention:
-        return ResizingSpatialAttention
-    if type(operation) is ContrastChannelAttention and bounded:
-        return MultiplyingContrastAttention
-    return type(operation)
 
 
 class Bounded(keras.layers.Layer):
@@ -189,6 +159,13 @@ class MultiplyingContrastAttention(ContrastChannelAttention):
 
     def square(self, deviation):
         return deviation * deviation
+
+
+REPLACED: dict[type, Any] = {
+    ApproximateSelfAttention: ResizingSelfAttention,
+    EnhancedSpatialAttention: ResizingSpatialAttention,
+    ContrastChannelAttention: MultiplyingContrastAttention,
+}
 
 
 def bicubic_phases(image, scale: int):

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.basics.whole_files import PARTIAL, reason
+from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.graph.cast import in_precision
 from keras_lisr.litert.network import INPUT, OUTPUT, SIGNATURE
 
@@ -54,15 +54,12 @@ def write_saved_model(model: keras.Model, folder: str | Path) -> None:
     # Not keras.export.ExportArchive, which stores every weight twice.
     module = tf.Module()
     module.weights = list(network.get_concrete_function().variables)
-    try:
-        with tempfile.TemporaryDirectory(prefix=PARTIAL[:-1], dir=folder.parent) as temporary:
-            partial = Path(temporary) / folder.name
-            tf.saved_model.save(module, str(partial), {SIGNATURE: network, PICTURES: upscale})
-            if folder.exists():
-                shutil.rmtree(folder)
-            partial.rename(folder)
-    except (OSError, tf.errors.OpError) as error:
-        raise OSError(f"`folder` could not be written. Received: folder={str(folder)!r} ({reason(error)})") from error
+    with tempfile.TemporaryDirectory(prefix=PARTIAL[:-1], dir=folder.parent) as temporary:
+        partial = Path(temporary) / folder.name
+        tf.saved_model.save(module, str(partial), {SIGNATURE: network, PICTURES: upscale})
+        if folder.exists():
+            shutil.rmtree(folder)
+        partial.rename(folder)
 
 
 def check_folder(folder: str | Path) -> None:

@@ -4,17 +4,6 @@ import keras
 import numpy as np
 
 
-def is_upsampling(operation: keras.Operation) -> bool:
-    """Whether an operation is a transposed convolution that enlarges both sides by an integer: `sub_pixel` applies."""
-    return (
-        isinstance(operation, keras.layers.Conv2DTranspose)
-        and operation.padding == "same"
-        and operation.output_padding is None
-        and set(operation.dilation_rate) == {1}
-        and len(set(operation.strides)) == 1 < operation.strides[0]
-    )
-
-
 def sub_pixel(layer: keras.layers.Conv2DTranspose) -> keras.layers.Conv2D:
     """A convolution that computes what a transposed one does, before its pixels are rearranged.
 
@@ -22,7 +11,7 @@ def sub_pixel(layer: keras.layers.Conv2DTranspose) -> keras.layers.Conv2D:
     have the same weights: each place is a channel of an ordinary convolution.
 
     Args:
-        layer: One of which `is_upsampling` is true.
+        layer: One of padding "same" that enlarges both sides by an integer.
 
     Returns:
         A layer from `(batch, height, width, channels)` to `(batch, height, width, filters x stride^2)`, of which depth

@@ -24,6 +24,7 @@ SIZES = ((64, 64), (48, 80), (57, 33))
 MOST_DECIBELS = 200.0  # Of equal pictures; JSON knows no infinity.
 NETWORKS: dict[str, Callable[[Path], Callable[[np.ndarray], Any]]] = {
     "saved_model": saved_model_network,
+    "litert": LiteRTNetwork,
     "onnx": onnx_network,
     "openvino": openvino_network,
 }
@@ -109,25 +110,21 @@ def verify(
             floats and bytes come out, by more than 1 or below 60 dB. Of a SavedModel both signatures are run.
     """
     path = Path(path)
-    network = LiteRTNetwork(path) if format == "litert" else None
-    upscale = run_litert(network) if network else run(path, format)
+    network = NETWORKS[format](path)
+    upscale, shape = run(network), getattr(network, "shape", None)
     if pictures is None:
-        sizes = (network.shape,) * 3 if network and network.shape else SIZES
+        sizes = (shape,) * 3 if shape else SIZES
         pictures = [draw_picture(height, width, phase) for phase, (height, width) in enumerate(sizes)]
     comparisons = [compare(model, upscale, picture, clipped=quantize == "int8") for picture in pictures]
-    in_bytes = network is not None and network.dtype == np.uint8
-    check(comparisons, OF_BYTES if in_bytes and quantize in ("none", "float16") else BOUNDS[quantize], quantize)
+    rounds = is_of_bytes(network) and quantize in ("none", "float16")
+    check(comparisons, OF_BYTES if rounds else BOUNDS[quantize], quantize)
     if format == "saved_model":
         of_bytes = saved_model_network(path, PICTURES)
         found = [compare(model, lambda array: of_bytes(array[None])[0], picture, clipped=True) for picture in pictures]
         check(found, OF_BYTES, quantize)
-
-    content = read_litert_file(path) if network else None
-    return Verification(
-        operators=content.operators if content else {},
-        rank=content.rank if content else None,
-        pictures=comparisons,
-    )
+    content = read_litert_file(path) if format == "litert" else None
+    operators, rank = (content.operators, content.rank) if content else ({}, None)
+    return Verification(operators, rank, comparisons)
 
 
 def check(comparisons: Iterable[Comparison], bound: Bound, quantize: str) -> None:
@@ -143,15 +140,14 @@ def check(comparisons: Iterable[Comparison], bound: Bound, quantize: str) -> Non
             )
 
 
-def run(path: Path, format: str) -> Upscale:
-    """A file of another format than LiteRT's as a function on pictures."""
-    network = NETWORKS[format](path)
-    return lambda picture: np.asarray(network(to_floats(picture)))[0]
+def run(network: Callable[[np.ndarray], Any]) -> Upscale:
+    """The network of an exported file as a function on pictures."""
+    return lambda picture: np.asarray(network(picture[None] if is_of_bytes(network) else to_floats(picture)))[0]
 
 
-def run_litert(network: LiteRTNetwork) -> Upscale:
-    """A LiteRT file as a function on pictures."""
-    return lambda picture: network(picture[None] if network.dtype == np.uint8 else to_floats(picture))[0]
+def is_of_bytes(network: Any) -> bool:
+    """Whether a network takes bytes, as a LiteRT file may."""
+    return getattr(network, "dtype", None) == np.uint8
 
 
 def to_floats(picture: np.ndarray) -> np.ndarray:
@@ -197,21 +193,8 @@ def compare(model: keras.Model, upscale: Upscale, picture: np.ndarray, *, clippe
 def measure_sets(
     model: keras.Model, upscale: Upscale, folders: Iterable[str | Path]
 ) -> tuple[dict[str, dict[str, float]], str]:
-    """Measures a network and a file on benchmark sets.
-
-    Args:
-        model: The network, which is run in tiles: TensorFlow would not come back from the largest pictures.
-        upscale: The file.
-        folders: Of the sets.
-
-    Returns:
-        By the set's name, the PSNR in decibels of the network ("float") and of the file ("file") against the originals,
-        and the number of "images"; and how it was measured, in words.
-
-    Raises:
-        ValueError: If there is no such set, or a picture is broken.
-    """
-    network = Upscaler(model, precision="float32")
+    """PSNR of a network ("float") and of a file ("file") by the set's name, and how it was measured, in words."""
+    network = Upscaler(model, precision="float32")  # In tiles: TensorFlow would not come back from large pictures.
     measured, protocols = {}, []
     for folder in folders:
         benchmark_set = BenchmarkSet(folder, network.scale)

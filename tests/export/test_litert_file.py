@@ -39,8 +39,8 @@ def test_the_conversion_of_pictures_is_no_computation_in_floats(files):
 
 
 def test_checks(files):
-    assert check_litert_file(files / "floats.tflite", static=False, integer=False).rank == 4
-    assert check_litert_file(files / "integers.tflite", static=True, integer=True).rank == 4
+    check_litert_file(files / "floats.tflite", static=False, integer=False)
+    check_litert_file(files / "integers.tflite", static=True, integer=True)
     with pytest.raises(ValueError, match="no shapes to compute"):
         check_litert_file(files / "floats.tflite", static=True, integer=False)
     with pytest.raises(ValueError, match="integer operators only"):

@@ -113,21 +113,6 @@ def test_any_batch_normalization_is_one_operator(options):
     assert operations(assert_equal(model)) == ["InputLayer", "ReLU", "DepthwiseConv2D"]
 
 
-@pytest.mark.parametrize("lowest", [0.0, -1.5])
-def test_slopes_are_operators_that_run_in_integers(lowest):
-    inputs = keras.Input((None, None, 3))
-    slopes = keras.initializers.RandomUniform(lowest, 1.5, seed=0)
-    per_channel = keras.layers.PReLU(slopes, shared_axes=[1, 2])
-    enlarged = keras.layers.Rescaling(2.0, -1.0)(inputs)
-    model = keras.Model(inputs, per_channel(enlarged))
-    rewritten = litert_graph(model, bounded=True)
-    names = operations(rewritten)
-    assert "PReLU" not in names and names.count("DepthwiseConv2D") == (2 if lowest == 0 else 3)
-    expected = to_numpy(model(PICTURE)).clip(0, 1)
-    assert_close(rewritten(PICTURE), expected, atol=0.501 / 255)
-    assert operations(litert_graph(model)) == operations(model)  # In floats, XNNPACK runs it.
-
-
 def test_the_global_policy_does_not_matter():
     model = zoo.memnet(2, num_filters=4, num_blocks=1, ggas=True, cwss=True)
     prelu = zoo.fsrcnn(2, num_filters=4, num_blocks=1, ggas=True, head="deconvolution")
@@ -151,7 +136,6 @@ def test_layers_may_be_called_by_keyword():
         keras.layers.DepthwiseConv2D(7, padding="same"),
         keras.layers.Conv2DTranspose(3, 4, 2, padding="same"),
         keras.layers.BatchNormalization(),
-        keras.layers.PReLU("ones", shared_axes=[1, 2]),
         keras.layers.Rescaling(0.5, 0.1),
         BicubicUpsample(2),
     ],

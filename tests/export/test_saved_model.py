@@ -157,11 +157,11 @@ def test_what_is_no_saved_model_is_kept(model, precious, tmp_path):
 
 def test_a_failure_leaves_what_was_there(model, monkeypatch, tmp_path):
     def fail(module, folder, signatures):
-        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+        raise OSError("No space left on device")
 
     write_saved_model(model, tmp_path / "network")
     monkeypatch.setattr(tf.saved_model, "save", fail)
-    with pytest.raises(OSError, match="`folder`"):
+    with pytest.raises(OSError, match="No space left"):
         write_saved_model(model, tmp_path / "network")
     saved_model_network(tmp_path / "network")(picture(1, 4, 5, 3))
     assert [file.name for file in tmp_path.iterdir()] == ["network"]
