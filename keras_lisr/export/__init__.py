@@ -7,7 +7,6 @@ from keras_lisr.export.fold import folding as folding
 from keras_lisr.export.litert import write_litert as write_litert
 from keras_lisr.export.onnx import write_onnx as write_onnx
 from keras_lisr.export.openvino import write_openvino as write_openvino
-from keras_lisr.export.quantization_report import quantization_report as quantization_report
 from keras_lisr.export.saved_model import write_saved_model as write_saved_model
 from keras_lisr.export.verify import verify as verify
 
@@ -16,7 +15,6 @@ __all__ = [
     "export_model",
     "fold",
     "folding",
-    "quantization_report",
     "verify",
     "write_litert",
     "write_onnx",

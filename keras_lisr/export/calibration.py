@@ -56,10 +56,10 @@ def cut_patches(pictures: Pictures, shape: tuple[int, int], count: int, seed: in
     if not sources:
         raise ValueError("`pictures` must be a folder of images or a list of arrays. Received: an empty list")
     chosen = random.permutation(len(sources))
-    return [cut(as_picture(sources[chosen[i % len(chosen)]]), shape, random) for i in range(count)]
+    return [cut(to_picture(sources[chosen[i % len(chosen)]]), shape, random) for i in range(count)]
 
 
-def as_picture(source: Path | np.ndarray) -> np.ndarray:
+def to_picture(source: Path | np.ndarray) -> np.ndarray:
     """A picture of a file, or the array itself if it is one."""
     if isinstance(source, Path):
         return read_rgb(source)

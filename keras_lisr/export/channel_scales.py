@@ -2,13 +2,14 @@
 
 A convolution may return each of its channels times any factor if whatever reads them divides by it again. Products with
 an attention map, sums, concatenations and rectifiers between the two only have to be passed: a positive factor commutes
-with all of them. So every tensor T of a network can be replaced by T' with ``T = scale * T'``, one scale a channel, and
-what the scales must fulfil is a system of equations, each between two channels: those that are added are of one scale,
-those that leave a `ChannelWiseScale` are alpha times those that enter. Convolutions put no equation between what
-enters and what leaves them, and so leave the freedom in which the system is solved.
+with all of them, and there are no others here. So every tensor T of a network can be replaced by T' with
+``T = scale * T'``, one scale a channel, and what the scales must fulfil is a system of equations, each between two
+channels: those that are added are of one scale, those that leave a `ChannelWiseScale` are alpha times those that enter.
+Convolutions put no equation between what enters and what leaves them, and so leave the freedom in which the system is
+solved.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import keras
@@ -24,6 +25,7 @@ from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
 ONE = 0  # The unknown that is no unknown.
 # Scales beyond are not divided by: float32 would bear them, the weights of a float16 file would not.
 SMALLEST, LARGEST = 2.0**-16, 2.0**16
+PASSING = (None, keras.activations.linear, keras.activations.relu, keras.activations.leaky_relu)
 GATES = (ChannelAttention, ContrastChannelAttention, EnhancedSpatialAttention)
 TOLERANCE = 1e-6  # Relative, at which two scales are the same.
 
@@ -43,28 +45,22 @@ class Scales(NamedTuple):
     unknowns: np.ndarray
     factors: np.ndarray
 
-    def times(self, factors: np.ndarray | float) -> "Scales":
-        """The same unknowns with other factors."""
-        return Scales(self.unknowns, self.factors * factors)
-
 
 class Equations:
     """Unknown scales, of which some are known to be a factor times others.
 
-    A union-find structure: each unknown is a factor times its parent, and a root is free but for its sign.
+    A union-find structure: each unknown is a factor times its parent, and a root is free.
     """
 
     def __init__(self):
         self.parents = [ONE]
         self.factors = [1.0]  # Of the parent.
-        self.signs = [1]  # Of a root, 0 as long as it may have either.
 
     def unknowns(self, count: int) -> Scales:
         """So many new ones."""
         first = len(self.parents)
         self.parents += range(first, first + count)
         self.factors += [1.0] * count
-        self.signs += [0] * count
         return Scales(np.arange(first, first + count), np.ones(count))
 
     def known(self, factors: np.ndarray) -> Scales:
@@ -94,44 +90,20 @@ class Equations:
                 continue
             if other == ONE:  # It stays a root.
                 one, other, one_factor, other_factor = other, one, other_factor, one_factor
-            self._replace(other, one, one_factor / other_factor)
+            factor = one_factor / other_factor
+            if not SMALLEST <= factor <= LARGEST:
+                raise ContradictionError("a scale is too near 0")
+            self.parents[other], self.factors[other] = one, factor
 
-    def _replace(self, root: int, parent: int, factor: float) -> None:
-        """Makes one root a factor times another."""
-        if not SMALLEST <= abs(factor) <= LARGEST:
-            raise ContradictionError("a scale is too near 0")
-        sign = self.signs[root] * (1 if factor > 0 else -1)
-        if sign and self.signs[parent] == -sign:
-            raise ContradictionError("a negative scale meets a rectifier")
-        self.signs[parent] = self.signs[parent] or sign
-        self.parents[root], self.factors[root] = parent, factor
-
-    def make_positive(self, scales: Scales) -> None:
-        """Has every scale of a tensor be greater than zero.
-
-        Raises:
-            ContradictionError: If one cannot.
-        """
-        for unknown, own_factor in zip(*scales, strict=True):
-            root, factor = self.root(unknown)
-            sign = 1 if own_factor * factor > 0 else -1
-            if self.signs[root] == -sign:
-                raise ContradictionError("a negative scale meets a rectifier")
-            self.signs[root] = sign
-
-    def values(self, scales: Scales, of_roots: Callable[[int], float] | None = None) -> np.ndarray:
+    def values(self, scales: Scales, sizes: Mapping[int, float] | None = None) -> np.ndarray:
         """The scales of a tensor as numbers.
 
         Args:
             scales: The tensor's.
-            of_roots: Size of a free unknown, by its number; 1 by default.
+            sizes: Of the free unknowns, by their numbers; 1 by default.
         """
-        numbers = []
-        for unknown, own_factor in zip(*scales, strict=True):
-            root, factor = self.root(unknown)
-            size = of_roots(root) if of_roots and root != ONE else 1.0
-            numbers.append(own_factor * factor * (self.signs[root] or 1) * size)
-        return np.array(numbers)
+        roots = [self.root(unknown) for unknown in scales.unknowns]
+        return scales.factors * [factor * (sizes or {}).get(root, 1.0) for root, factor in roots]
 
 
 class Solution(NamedTuple):
@@ -141,21 +113,19 @@ class Solution(NamedTuple):
         equations: The system.
         tensors: Scales of each tensor, by its id.
         layers: Scales of what enters and what leaves each layer that takes up scales in its weights, by its name.
-        bridges: Scales of the two sides of each sum that needs one of them multiplied, by its name: of the first
-            summand, which is as the sum, and of the second.
-        kept: Why a `ChannelWiseScale` or the division of an attention map has to stay, or a sum needs a multiplication,
-            by the layer's name.
+        kept: Why a `ChannelWiseScale` has to stay, by its name.
     """
 
     equations: Equations
     tensors: dict[int, Scales]
     layers: dict[str, tuple[Scales, Scales]]
-    bridges: dict[str, tuple[Scales, Scales]]
     kept: dict[str, str]
 
 
 def solve(model: keras.Model) -> Solution:
-    """Finds scales with which as few multiplications as possible have to stay.
+    """Finds scales with which `ChannelWiseScale` layers can go.
+
+    Each is assumed to go until the equations contradict one another; the one that came last before then stays.
 
     Args:
         model: Functional model with one input and one output.
@@ -163,48 +133,20 @@ def solve(model: keras.Model) -> Solution:
     Raises:
         ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
     """
-    graph = list(calls(model))
-    solutions = [solve_by_trial(graph, model.outputs[0], bridging) for bridging in (False, True)]
-    return min(solutions, key=lambda solution: len(solution.kept))
-
-
-def solve_by_trial(graph: list[Call], output: keras.KerasTensor, bridging: bool) -> Solution:
-    """Finds scales with which `ChannelWiseScale` layers, and the division of an attention map, can go.
-
-    Each is assumed to go until the equations contradict one another; the one that came last before then stays.
-
-    Args:
-        graph: The calls of the model.
-        output: What the model returns.
-        bridging: Whether one side of a sum is multiplied instead where two scales meet there.
-    """
+    graph, output = list(calls(model)), model.outputs[0]
     kept: dict[str, str] = {}
-    bridged: set[str] = set()
     while True:
-        system = _System(kept, bridged)
+        system = _System(kept)
         for call in graph:
             try:
                 system.enter(call)
                 if any(tensor is output for tensor in call.outputs):
-                    system.fix(output)
+                    system.fix(system.tensors[id(output)])
             except ContradictionError as contradiction:
-                if bridging and can_be_bridged(call, graph):
-                    bridged.add(call.operation.name)
-                elif system.last_removed is not None:
-                    kept[system.last_removed] = f"{contradiction} at {call.operation.name}"
-                else:
-                    raise AssertionError(f"a network as it is contradicts itself at {call.operation.name}") from None
+                kept[system.last_removed] = f"{contradiction} at {call.operation.name}"
                 break
         else:
-            reasons = {f"{name}_scale": f"two different scales meet at {name}" for name in system.bridges}
-            return Solution(system.equations, system.tensors, system.layers, system.bridges, {**kept, **reasons})
-
-
-def can_be_bridged(call: Call, graph: list[Call]) -> bool:
-    """Whether a call is that of a layer which adds two tensors once, so that one of them can be multiplied before."""
-    layer = call.operation
-    alone = sum(layer is other.operation for other in graph) == 1
-    return kind(layer) == "Add" and isinstance(layer, keras.layers.Layer) and len(call.inputs) == 2 and alone
+            return Solution(system.equations, system.tensors, system.layers, kept)
 
 
 def is_channel_by_channel(call: Call) -> bool:
@@ -213,10 +155,15 @@ def is_channel_by_channel(call: Call) -> bool:
     return len(call.inputs) > 1 and len(channels) == 1
 
 
-def passes_positive_scales(rectifier: keras.layers.Layer) -> bool:
+def takes_up_scales(layer: keras.layers.Layer) -> bool:
+    """Whether a convolution or normalization has a weight for what enters and for what leaves each channel."""
+    if kind(layer) == "BatchNormalization":
+        return layer.scale and layer.center
+    return getattr(layer, "groups", 1) == getattr(layer, "depth_multiplier", 1) == 1
+
+
+def passes_scales(rectifier: keras.layers.Layer) -> bool:
     """Whether a rectifier of a positive multiple is the same multiple of the rectifier."""
-    if kind(rectifier) == "PReLU":
-        return all(side == 1 for side in rectifier.alpha.shape[:-1])  # A slope per channel, not per pixel.
     return getattr(rectifier, "max_value", None) is None and not getattr(rectifier, "threshold", 0)
 
 
@@ -224,23 +171,15 @@ class _System:
     """The equations of a network, entered call by call.
 
     Args:
-        kept: Names of the `ChannelWiseScale` layers that stay, and of attention blocks that divide their map.
-        bridged: Names of the sums of which one side may be multiplied.
+        kept: Names of the `ChannelWiseScale` layers that stay.
     """
 
-    def __init__(self, kept: Collection[str], bridged: Collection[str]):
+    def __init__(self, kept: Collection[str]):
         self.kept = kept
-        self.bridged = bridged
         self.equations = Equations()
         self.tensors: dict[int, Scales] = {}
         self.layers: dict[str, tuple[Scales, Scales]] = {}
-        self.bridges: dict[str, tuple[Scales, Scales]] = {}
-        self.last_removed: str | None = None
-
-    def fix(self, tensor: keras.KerasTensor) -> None:
-        """Has a tensor stay as it is."""
-        scales = self.tensors[id(tensor)]
-        self.equations.equate(scales, self.equations.known(np.ones(len(scales.factors))))
+        self.last_removed = ""
 
     def enter(self, call: Call) -> None:
         """Enters what a call demands of its tensors."""
@@ -252,39 +191,31 @@ class _System:
         """The scales of what a call returns."""
         operation, equations = call.operation, self.equations
         if type(operation) is ChannelWiseScale:  # A subclass may do anything.
-            return [self._scaled(operation, inputs[0])]
+            return [self._scale(operation, inputs[0])]
         if type(operation) is GlobalAttentionBlock:
-            return [self._attention(operation, inputs[0])]
+            return [self._absorb(operation, inputs[0], equations.known(np.ones(len(inputs[0].factors))))]
         if type(operation) in GATES:
             # A gate of what it is given, which passes; the gate itself takes the scale into its first convolution.
-            if type(operation) is ContrastChannelAttention or getattr(operation, "max_pooling", False):
-                equations.make_positive(inputs[0])  # Neither deviations nor maxima change their sign.
-            return [self._absorbing(operation, inputs[0], inputs[0])]
+            return [self._absorb(operation, inputs[0], inputs[0])]
         match kind(operation):
-            case "Conv2D" | "Conv2DTranspose" if getattr(operation, "groups", 1) == 1:
-                outputs = self._absorbing(operation, inputs[0], equations.unknowns(operation.filters))
-                self._pass_activation(operation.activation, outputs)
+            case "Conv2D" | "Conv2DTranspose" | "DepthwiseConv2D" | "BatchNormalization" if takes_up_scales(operation):
+                outputs = self._absorb(operation, inputs[0], equations.unknowns(call.outputs[0].shape[-1]))
+                if getattr(operation, "activation", None) not in PASSING:
+                    self.fix(outputs)
                 return [outputs]
-            case "DepthwiseConv2D" if operation.depth_multiplier == 1:
-                outputs = self._absorbing(operation, inputs[0], equations.unknowns(len(inputs[0].factors)))
-                self._pass_activation(operation.activation, outputs)
-                return [outputs]
-            case "BatchNormalization" if operation.scale and operation.center:
-                return [self._absorbing(operation, inputs[0], equations.unknowns(len(inputs[0].factors)))]
-            case "LeakyReLU" | "PReLU" | "ReLU" if passes_positive_scales(operation):
-                equations.make_positive(inputs[0])
+            case "LeakyReLU" | "PReLU" | "ReLU" if passes_scales(operation):
                 return [inputs[0]]
             case "Identity" | "Dropout":
                 return [inputs[0]]
-            case "Add" if operation.name in self.bridged:
-                self.bridges[operation.name] = inputs[0], inputs[1]
-                return [inputs[0]]
-            case "Add" | "Subtract" | "Average" if is_channel_by_channel(call):
+            case "Add" | "Subtract" if is_channel_by_channel(call):
                 for other in inputs[1:]:
                     equations.equate(inputs[0], other)
                 return [inputs[0]]
             case "Multiply" if is_channel_by_channel(call):
-                return [self._product(inputs)]
+                features, *others = sorted(inputs, key=self._is_known)  # All but one stay, such as an attention map.
+                for other in others:
+                    self.fix(other)
+                return [features]
             case "Concatenate":
                 return [Scales(*map(np.concatenate, zip(*inputs, strict=True)))]
             case "Split":
@@ -298,30 +229,21 @@ class _System:
                     equations.equate(phases[0], phase)
                 return [phases[0]]
         # Anything else is left as it is.
-        for tensor in call.inputs:
-            self.fix(tensor)
+        for scales in inputs:
+            self.fix(scales)
         return [equations.known(np.ones(tensor.shape[-1])) for tensor in call.outputs]
 
-    def _scaled(self, layer: ChannelWiseScale, inputs: Scales) -> Scales:
+    def _scale(self, layer: ChannelWiseScale, inputs: Scales) -> Scales:
         """What leaves a `ChannelWiseScale`: alpha, which goes into the scale unless the layer stays."""
         if layer.name in self.kept:
             return inputs
         self.last_removed = layer.name
         alpha = np.asarray(keras.ops.convert_to_numpy(layer.alpha), np.float64)
-        if (abs(alpha) < SMALLEST).any():
-            raise ContradictionError("a scale is too near 0")
-        return inputs.times(alpha)
+        if (alpha < SMALLEST).any():
+            raise ContradictionError("a scale is negative or too near 0")
+        return Scales(inputs.unknowns, inputs.factors * alpha)
 
-    def _attention(self, block: GlobalAttentionBlock, inputs: Scales) -> Scales:
-        """What leaves an attention block: a sigmoid, which the scale divides unless the block does so itself."""
-        ones = self.equations.known(np.ones(len(inputs.factors)))
-        outputs = self._absorbing(block, inputs, ones)
-        if block.divisor == 1 or block.name in self.kept:
-            return outputs
-        self.last_removed = block.name
-        return outputs.times(1 / block.divisor)
-
-    def _absorbing(self, layer: keras.layers.Layer, inputs: Scales, outputs: Scales) -> Scales:
+    def _absorb(self, layer: keras.layers.Layer, inputs: Scales, outputs: Scales) -> Scales:
         """What leaves a layer that takes up scales in its weights; at each call of a shared layer they are the same."""
         if layer.name in self.layers:
             first_inputs, first_outputs = self.layers[layer.name]
@@ -330,23 +252,9 @@ class _System:
         self.layers[layer.name] = inputs, outputs
         return outputs
 
-    def _pass_activation(self, activation: Callable, scales: Scales) -> None:
-        """Has scales be such that they commute with a convolution's own activation."""
-        if activation in (keras.activations.relu, keras.activations.leaky_relu):
-            self.equations.make_positive(scales)
-        elif activation is not keras.activations.linear:
-            self.equations.equate(scales, self.equations.known(np.ones(len(scales.factors))))
-
-    def _product(self, inputs: list[Scales]) -> Scales:
-        """Of the factors of a product all but one stay as they are, such as an attention map."""
-        product = inputs[0]
-        for factor in inputs[1:]:
-            if self._is_known(product):
-                product, factor = factor, product
-            elif not self._is_known(factor):
-                self.equations.equate(factor, self.equations.known(np.ones(len(factor.factors))))
-            product = product.times(self.equations.values(factor))
-        return product
+    def fix(self, scales: Scales) -> None:
+        """Has scales be 1."""
+        self.equations.equate(scales, self.equations.known(np.ones(len(scales.factors))))
 
     def _is_known(self, scales: Scales) -> bool:
         """Whether nothing about the scales of a tensor is free."""

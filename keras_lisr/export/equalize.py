@@ -6,13 +6,15 @@ width; which scales are best follows from how much each channel matters to the o
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
 
-from keras_lisr.export.channel_scales import ONE, Scales, Solution, solve
-from keras_lisr.export.fold import rescaled
-from keras_lisr.export.quantization_noise import features_of, is_rounded, kernels_of, measure
+from keras_lisr.export.channel_scales import ONE, Scales, solve
+from keras_lisr.export.fold import rescale_model
+from keras_lisr.export.quantization_noise import feature_noise, is_convolution, is_rounded, kernel_noise, measure
 from keras_lisr.graph.calls import calls
 from keras_lisr.graph.cast import in_precision
 
@@ -34,43 +36,37 @@ def equalize(model: keras.Model, patches: Sequence[np.ndarray]) -> keras.Model:
     Raises:
         ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
     """
-    model = in_precision(model, "float32")
-    solution = solve(model)
-    sizes = least_noise(model, solution, patches)
-    return rescaled(model, solution, sizes=lambda root: sizes.get(root, 1.0))
-
-
-def least_noise(model: keras.Model, solution: Solution, patches: Sequence[np.ndarray]) -> dict[int, float]:
-    """The sizes of the free scales that cost the least, by the number of their unknown."""
     import tensorflow as tf
 
+    model = in_precision(model, "float32")
+    solution, statistics = solve(model), measure(model, patches)
     equations = solution.equations
-    graph, statistics = list(calls(model)), measure(model, patches)
-    features, kernels = features_of(graph, statistics), kernels_of(graph, statistics)
-    of_features = [solution.tensors[id(tensor)] for call in graph if is_rounded(call) for tensor in call.outputs]
-    of_kernels = [solution.layers[name][0] for name in kernels.names]
-    unknowns = np.concatenate([scales.unknowns for scales in of_features + of_kernels])
-    roots = [ONE, *sorted({equations.root(unknown)[0] for unknown in unknowns} - {ONE})]
-    places = {root: place for place, root in enumerate(roots)}
-    logarithms = tf.Variable(np.zeros(len(roots) - 1, np.float32))
+    places = {ONE: 0}  # Of the free unknowns in a row of their sizes.
+    noises: list[Callable[[Any], Any]] = []  # From that row to what a tensor or a kernel adds.
 
-    def sized(tensors: Sequence[Scales]) -> Callable:
-        """A function from the sizes of all roots to the scales of some tensors in one row."""
-        factors = np.abs(np.concatenate([equations.values(scales) for scales in tensors])).astype(np.float32)
-        indices = [places[equations.root(unknown)[0]] for scales in tensors for unknown in scales.unknowns]
-        return lambda sizes: tf.gather(sizes, indices) * factors
+    def add(noise: Callable, scales: Scales) -> None:
+        indices = [places.setdefault(equations.root(unknown)[0], len(places)) for unknown in scales.unknowns]
+        factors = equations.values(scales).astype(np.float32)
+        noises.append(lambda sizes: noise(scales=tf.gather(sizes, indices) * factors))
 
-    scales_of_features, scales_of_kernels = sized(of_features), sized(of_kernels)
+    for call in calls(model):
+        for tensor in call.outputs if is_rounded(call) else ():
+            add(partial(feature_noise, statistics[id(tensor)]), solution.tensors[id(tensor)])
+        if is_convolution(call):
+            kernel, *_ = call.operation.get_weights()
+            entering, leaving = (statistics[id(tensor)] for tensor in (call.inputs[0], call.outputs[0]))
+            add(partial(kernel_noise, kernel, entering, leaving), solution.layers[call.operation.name][0])
+    logarithms = tf.Variable(np.zeros(len(places) - 1, np.float32))
 
     @tf.function
     def gradient():
         with tf.GradientTape() as tape:
             sizes = tf.concat([[1.0], tf.exp(logarithms)], 0)
-            noise = features.noise(scales_of_features(sizes)), kernels.noise(scales_of_kernels(sizes))
-            loss = tf.math.log(sum(map(tf.reduce_sum, noise)))
+            loss = tf.math.log(tf.add_n([noise(sizes) for noise in noises]))
         return tape.gradient(loss, logarithms)
 
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, ITERATIONS))
     for _ in range(ITERATIONS):
         optimizer.apply([gradient()], [logarithms])
-    return dict(zip(roots[1:], np.exp(logarithms.numpy()).tolist(), strict=True))
+    sizes = dict(zip(list(places)[1:], np.exp(logarithms.numpy()).tolist(), strict=True))
+    return rescale_model(model, solution, sizes)

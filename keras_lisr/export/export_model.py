@@ -14,7 +14,7 @@ import numpy as np
 
 import keras_lisr
 from keras_lisr.basics.export_options import check_options
-from keras_lisr.basics.whole_files import PARTIAL, reason
+from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.data.benchmark_sets import find_benchmark_set
 from keras_lisr.export.calibration import Pictures, cut_patches
 from keras_lisr.export.fold import folding
@@ -22,7 +22,7 @@ from keras_lisr.export.litert import write_litert
 from keras_lisr.export.onnx import write_onnx
 from keras_lisr.export.openvino import check_weights, write_openvino
 from keras_lisr.export.saved_model import check_folder, write_saved_model
-from keras_lisr.export.verify import SIZES, Upscale, drawn_picture, measure_sets, runner
+from keras_lisr.export.verify import NETWORKS, SIZES, Upscale, draw_picture, measure_sets, run
 from keras_lisr.export.verify import verify as verify_file
 from keras_lisr.graph.cast import in_precision
 from keras_lisr.graph.receptive_field import traits_of
@@ -30,7 +30,6 @@ from keras_lisr.litert import LiteRTNetwork, LiteRTUpscaler, Sidecar
 from keras_lisr.litert.network import INPUT, OUTPUT
 from keras_lisr.litert.sidecar import checksum, is_sidecar, sidecar_path, size, write_sidecar
 from keras_lisr.tiling.rows import Progress
-from keras_lisr.tiling.traits import Traits
 
 WRITERS = {"saved_model": write_saved_model, "onnx": write_onnx, "openvino": write_openvino}
 PACKAGES = {
@@ -57,8 +56,7 @@ def export_model(
 ) -> Sidecar:
     """Folds a network, writes it, runs what was written beside the network, and writes a sidecar.
 
-    Everything is written under other names first: a file that fails is not left behind, nor is one that stood there
-    before replaced by it.
+    Everything is written under other names first: a file that fails is not left behind, and does not replace another.
 
     Args:
         model: Functional model from RGB in [0, 1] to RGB.
@@ -97,29 +95,37 @@ def export_model(
     }
     format = check_options(path, format=format, **options)
     path = Path(path).resolve()  # What a link points to is replaced, not the link.
-    check_target(path, format)
+    if format == "saved_model":
+        check_folder(path)
+    if format == "openvino":
+        check_weights(path)
+    beside = sidecar_path(path)
+    if beside.exists() and not is_sidecar(beside):
+        raise ValueError(
+            f"`path` must be a name beside which {beside.name} is no file of others. Received: path={str(path)!r}"
+        )
     folders = [find_benchmark_set(name) for name in evaluate]
     traits = traits_of(model)
     if (fixed := model.input_shape[1:3]) != (None, None) and format != "litert":
         raise ValueError(f"`model` must take pictures of any size for {format!r}. Received: one that takes {fixed}")
     if fixed not in ((None, None), shape):
         raise ValueError(f"`shape` must be {fixed}, the size that this model takes. Received: shape={shape}")
-    if shape:
-        check_shape(shape, traits, is_measured=bool(folders))
+    if shape and min(shape) < traits.smallest_side:
+        raise ValueError(
+            f"`shape` must be at least {traits.smallest_side} pixels on each side for this network. "
+            f"Received: shape={shape}"
+        )
     model = in_precision(model, "float32")
     folded = folding(model)
-    with folder_beside(path) as temporary:
-        new, old = Path(temporary) / "new", Path(temporary) / "old"
-        new.mkdir()
-        old.mkdir()
-        partial = new / path.name
+    with tempfile.TemporaryDirectory(prefix=PARTIAL[:-1], dir=path.parent) as temporary:
+        partial = Path(temporary) / path.name
         if format == "litert":
             write_litert(folded.model, partial, progress=progress, **options)
         else:
             WRITERS[format](folded.model, partial)
         verification: dict[str, Any] = {"kept": folded.kept, "fine_tuned": fine_tune}
         if verify:
-            pictures = None if representative is None else held_out(representative, shape)
+            pictures = None if representative is None else cut_others(representative, shape)
             verification |= asdict(verify_file(model, partial, format=format, quantize=quantize, pictures=pictures))
         pictures_in, pictures_out = tensors(partial, format)
         sidecar = Sidecar(
@@ -140,94 +146,27 @@ def export_model(
         )
         write_sidecar(sidecar, partial)
         if folders:
-            upscale: Upscale = LiteRTUpscaler(partial) if format == "litert" else runner(partial, format)
+            upscale: Upscale = LiteRTUpscaler(partial) if format == "litert" else run(NETWORKS[format](partial))
             psnr, protocol = measure_sets(model, upscale, folders)
             sidecar = replace(sidecar, psnr=psnr, protocol=protocol)
             write_sidecar(sidecar, partial)
-        move(new, path, old)
+        # The sidecar comes last: its checksum says whether it is the file's.
+        for new in sorted(Path(temporary).iterdir(), key=lambda file: file.name == beside.name):
+            target = path.with_name(new.name)
+            if target.is_dir():
+                shutil.rmtree(target)
+            new.replace(target)
     return sidecar
 
 
-def check_target(path: Path, format: str) -> None:
-    """Checks that nothing of others would be replaced.
-
-    Raises:
-        ValueError: If something would.
-    """
-    if format == "saved_model":
-        check_folder(path)
-    if format == "openvino":
-        check_weights(path)
-    beside = sidecar_path(path)
-    if beside.exists() and not is_sidecar(beside):
-        raise ValueError(
-            f"`path` must be a name beside which {beside.name} is no file of others. Received: path={str(path)!r}"
-        )
-
-
-def check_shape(shape: tuple[int, int], traits: Traits, *, is_measured: bool) -> None:
-    """Checks that a file for one size is large enough for the network, and for tiles if it is measured.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    if min(shape) < traits.smallest_side:
-        raise ValueError(
-            f"`shape` must be at least {traits.smallest_side} pixels on each side for this network. "
-            f"Received: shape={shape}"
-        )
-    if is_measured and min(shape) <= 2 * traits.tile_halo:
-        raise ValueError(
-            f"`shape` must be more than {2 * traits.tile_halo} pixels on each side for tiles of this network, without "
-            f"which `evaluate` cannot measure larger pictures. Received: shape={shape}"
-        )
-
-
-def folder_beside(path: Path) -> tempfile.TemporaryDirectory:
-    """A folder on the same disk, for what is not known to be good yet."""
-    try:
-        return tempfile.TemporaryDirectory(prefix=PARTIAL[:-1], dir=path.parent)
-    except OSError as error:
-        raise OSError(f"`path` could not be written. Received: path={str(path)!r} ({reason(error)})") from error
-
-
-def move(new: Path, path: Path, old: Path) -> None:
-    """Gives everything that was written its own name, the sidecar last, or nothing if that fails or is interrupted.
-
-    Args:
-        new: Folder of what was written.
-        path: The file's own name, or a SavedModel's.
-        old: Empty folder, for what is replaced.
-    """
-    sidecar = sidecar_path(path).name
-    names = sorted((file.name for file in new.iterdir()), key=lambda name: name == sidecar)
-    try:
-        for name in names:
-            target = path.with_name(name)
-            if target.is_dir():
-                target.rename(old / name)
-            elif target.exists():
-                shutil.copy2(target, old / name)
-            (new / name).replace(target)
-    finally:
-        if (new / sidecar).exists():
-            for name in names:
-                target = path.with_name(name)
-                if not (new / name).exists():
-                    target.rename(new / name)
-                # What still stands there was not replaced, and its copy need not be whole.
-                if (old / name).exists() and not target.exists():
-                    (old / name).rename(target)
-
-
-def held_out(representative: Pictures, shape: tuple[int, int] | None) -> list[np.ndarray]:
+def cut_others(representative: Pictures, shape: tuple[int, int] | None) -> list[np.ndarray]:
     """What a calibrated file is verified with: other patches than those of the calibration, and a drawn picture.
 
     A file that was calibrated on pictures like no others, such as black ones, is good for these and nothing else.
     """
     *sizes, last = (shape,) * len(SIZES) if shape else SIZES
     patches = [cut_patches(representative, size, 1, seed)[0] for seed, size in enumerate(sizes, start=1)]
-    return [*patches, drawn_picture(*last, phase=0)]
+    return [*patches, draw_picture(*last, phase=0)]
 
 
 def tensors(path: Path, format: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,15 +9,15 @@ import numpy as np
 from keras_lisr.data.patches import dihedral
 from keras_lisr.export.calibration import Pictures, cut_patches
 from keras_lisr.export.quantization_noise import MOVES, WEIGHT_STEPS
-from keras_lisr.graph.calls import is_tensor, kind
+from keras_lisr.graph.calls import is_tensor
 from keras_lisr.tiling.rows import Progress
 
 BATCH = 4
 POOL = 256  # Patches that are cut once; each is seen in eight orientations.
 SEED = 1000  # Apart from those of calibration and verification.
 LEARNING_RATE = 5e-5
-FUSED = {"BatchNormalization", "ReLU"}  # They are computed with what comes before, which is not rounded for them.
-MOVED = MOVES | {"GetItem"}
+FUSED = {"BatchNormalization", "ReLU", "Bounded"}  # Computed with what comes before, which is not rounded for them.
+MOVED = MOVES | {"GetItem", "Bounded"}
 
 
 def fine_tune_quantized(
@@ -49,7 +49,7 @@ def fine_tune_quantized(
     import tensorflow as tf
 
     network.trainable = True  # Of the model itself, it need not be.
-    rounded = simulation(network)
+    rounded = simulate(network)
     roundings = [layer for layer in rounded.layers if isinstance(layer, Rounding)]
     for patch in patches:
         rounded(patch[None])
@@ -83,12 +83,12 @@ def fine_tune_quantized(
             progress(done, steps)
 
 
-def simulation(network: keras.Model) -> keras.Model:
+def simulate(network: keras.Model) -> keras.Model:
     """The network, with its own layers, whose features are rounded wherever an int8 file rounds them."""
     roundings: dict[int, Any] = {}  # Rounded tensors, by the id of what they were made of.
     exact: list[Any] = []  # Tensors that need no rounding, kept so that no other gets their id.
 
-    def rounded(tensor):
+    def round_once(tensor):
         if any(tensor is other for other in exact):
             return tensor
         if id(tensor) not in roundings:
@@ -97,11 +97,11 @@ def simulation(network: keras.Model) -> keras.Model:
         return roundings[id(tensor)][0]
 
     def call(operation, *args, **kwargs):
-        known = type(operation).__name__ if not kind(operation) else kind(operation)
-        if known not in FUSED | {"Bounded"}:
-            args = keras.tree.map_structure(lambda arg: rounded(arg) if is_tensor(arg) else arg, args)
+        name = type(operation).__name__
+        if name not in FUSED:
+            args = keras.tree.map_structure(lambda arg: round_once(arg) if is_tensor(arg) else arg, args)
         results = operation(*args, **kwargs)
-        if known in MOVED | {"Bounded"}:
+        if name in MOVED:
             exact.extend(keras.tree.flatten(results))
         return results
 

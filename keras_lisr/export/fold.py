@@ -1,7 +1,6 @@
 """An equal network without what only training needs: the attention block's batch normalization, and CWSS."""
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -39,8 +38,8 @@ def fold(model: keras.Model) -> keras.Model:
 
     Returns:
         A model of the same output, up to the rounding of the new weights (1e-6 of the range), with layers of the same
-        names. Where alphas cannot pass what follows them, as few multiplications stay as can be found: `folding` says
-        which and why.
+        names. Where alphas are negative or cannot pass what follows them, multiplications stay: `folding` says which
+        and why.
 
     Raises:
         ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
@@ -57,10 +56,10 @@ def fold(model: keras.Model) -> keras.Model:
 def folding(model: keras.Model) -> Folding:
     """Folds a network and says what had to stay; see `fold`."""
     solution = solve(model)
-    return Folding(rescaled(model, solution), solution.kept)
+    return Folding(rescale_model(model, solution), solution.kept)
 
 
-def rescaled(model: keras.Model, solution: Solution, sizes: Callable[[int], float] | None = None) -> keras.Model:
+def rescale_model(model: keras.Model, solution: Solution, sizes: Mapping[int, float] | None = None) -> keras.Model:
     """A network with scales in its weights and without the layers that they make superfluous.
 
     Args:
@@ -68,22 +67,16 @@ def rescaled(model: keras.Model, solution: Solution, sizes: Callable[[int], floa
         solution: Scales that it can have.
         sizes: Sizes of the free ones, as for `Equations.values`.
     """
-    values = partial(solution.equations.values, of_roots=sizes)
+    values = partial(solution.equations.values, sizes=sizes)
 
     def clone(operation):
         if type(operation) is GlobalAttentionBlock:
-            return FoldedAttention(operation, divides=operation.name in solution.kept)
+            return fold_attention(operation)
         return type(operation).from_config(operation.get_config())
 
     def call(operation, *args, **kwargs):
         args, kwargs = make_first_positional(args, kwargs)
-        if vanishes(operation, solution):
-            return args[0]
-        if operation.name in solution.bridges:
-            first, second = args[0]
-            scale = ChannelWiseScale(dtype=operation.dtype_policy, name=f"{operation.name}_scale")
-            return operation([first, scale(second)])
-        return operation(*args, **kwargs)
+        return args[0] if vanishes(operation, solution) else operation(*args, **kwargs)
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
     for layer in model.layers:
@@ -97,10 +90,7 @@ def rescaled(model: keras.Model, solution: Solution, sizes: Callable[[int], floa
         if type(layer) is GlobalAttentionBlock:
             set_attention(copy, layer, entering)
         else:
-            copy.get_layer(layer.name).set_weights(rescale(layer, entering, leaving))
-    for name, sides in solution.bridges.items():
-        first, second = map(values, sides)
-        copy.get_layer(f"{name}_scale").set_weights([second / first])
+            copy.get_layer(layer.name).set_weights(rescale_weights(layer, entering, leaving))
     return copy
 
 
@@ -109,36 +99,24 @@ def vanishes(operation: keras.Operation, solution: Solution) -> bool:
     return type(operation) is ChannelWiseScale and operation.name not in solution.kept
 
 
-class FoldedAttention:
-    """What a `GlobalAttentionBlock` consists of when its batch normalization is folded: two convolutions.
+def fold_attention(block: GlobalAttentionBlock) -> Callable[[Any], Any]:
+    """Two convolutions in place of a block whose batch normalization is folded.
 
-    Args:
-        block: The block.
-        divides: Whether the map is divided as the block does it, by a layer of its own.
+    A map that starts at one is divided by a layer of its own.
     """
-
-    def __init__(self, block: GlobalAttentionBlock, divides: bool):
-        self.name = block.name
-        depthwise = keras.layers.DepthwiseConv2D(
-            block.kernel_size,
-            padding="same",
-            activation="relu",
-            dtype=block.dtype_policy,
-            name=f"{block.name}_depthwise",
-        )
-        channels = block.pointwise.filters
-        pointwise = keras.layers.Conv2D(channels, 1, activation="sigmoid", dtype=block.dtype_policy, name=block.name)
-        self.layers: list[keras.layers.Layer] = [depthwise, pointwise]
-        if divides:
-            name = f"{block.name}_divided"
-            self.layers.append(keras.layers.Rescaling(1 / block.divisor, dtype=block.dtype_policy, name=name))
-
-    def __call__(self, shallow):
-        return functools.reduce(lambda features, layer: layer(features), self.layers, shallow)
+    depthwise = keras.layers.DepthwiseConv2D(
+        block.kernel_size, padding="same", activation="relu", dtype=block.dtype_policy, name=f"{block.name}_depthwise"
+    )
+    channels = block.pointwise.filters
+    pointwise = keras.layers.Conv2D(channels, 1, activation="sigmoid", dtype=block.dtype_policy, name=block.name)
+    if block.divisor == 1:
+        return lambda shallow: pointwise(depthwise(shallow))
+    divide = keras.layers.Rescaling(1 / block.divisor, dtype=block.dtype_policy, name=f"{block.name}_divided")
+    return lambda shallow: divide(pointwise(depthwise(shallow)))
 
 
 def set_attention(model: keras.Model, block: GlobalAttentionBlock, entering: np.ndarray) -> None:
-    """Sets the weights of the convolutions that `FoldedAttention` has made of a block.
+    """Sets the weights of the convolutions that `fold_attention` has made of a block.
 
     Args:
         model: The network of which they are a part.
@@ -146,21 +124,21 @@ def set_attention(model: keras.Model, block: GlobalAttentionBlock, entering: np.
         entering: Scales of the shallow features.
     """
     gain, shift = affine(block.normalization)
-    kernel, bias = map(doubles, block.depthwise.get_weights())
+    kernel, bias = map(to_float64, block.depthwise.get_weights())
     model.get_layer(f"{block.name}_depthwise").set_weights([kernel * (gain * entering)[:, None], bias * gain + shift])
     model.get_layer(block.name).set_weights(block.pointwise.get_weights())
 
 
 def affine(normalization: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
     """What a trained batch normalization multiplies a channel by, and what it then adds."""
-    mean, variance = map(doubles, (normalization.moving_mean, normalization.moving_variance))
-    gamma = doubles(normalization.gamma) if normalization.scale else 1.0
-    beta = doubles(normalization.beta) if normalization.center else 0.0
+    mean, variance = map(to_float64, (normalization.moving_mean, normalization.moving_variance))
+    gamma = to_float64(normalization.gamma) if normalization.scale else 1.0
+    beta = to_float64(normalization.beta) if normalization.center else 0.0
     gain = gamma / np.sqrt(variance + normalization.epsilon)
     return gain, beta - mean * gain
 
 
-def rescale(layer: keras.layers.Layer, entering: np.ndarray, leaving: np.ndarray) -> list[np.ndarray]:
+def rescale_weights(layer: keras.layers.Layer, entering: np.ndarray, leaving: np.ndarray) -> list[np.ndarray]:
     """The weights with which a layer takes T' and returns T' where it took and returned T.
 
     Args:
@@ -168,7 +146,7 @@ def rescale(layer: keras.layers.Layer, entering: np.ndarray, leaving: np.ndarray
         entering: Scales of its input.
         leaving: Scales of its output.
     """
-    first, *others = map(doubles, layer.get_weights())
+    first, *others = map(to_float64, layer.get_weights())
     match type(layer).__name__:
         case "Conv2D":
             return [first * entering[:, None] / leaving, *(bias / leaving for bias in others)]
@@ -182,6 +160,6 @@ def rescale(layer: keras.layers.Layer, entering: np.ndarray, leaving: np.ndarray
     return [first * entering[:, None], *others]  # The first convolution of a gate.
 
 
-def doubles(weight: Any) -> np.ndarray:
+def to_float64(weight: Any) -> np.ndarray:
     """A weight in float64, in which products of many factors are rounded but once."""
     return np.asarray(keras.ops.convert_to_numpy(weight), np.float64)

@@ -8,18 +8,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.basics.export_options import check_options, shown
+from keras_lisr.basics.export_options import check_options
 from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.export.calibration import SIDE, Pictures, calibration_patches
-from keras_lisr.export.concatenation import choices, uneven_groups
-from keras_lisr.export.dead_layers import bound_dead_layers
+from keras_lisr.export.concatenation import find_uneven
 from keras_lisr.export.equalize import equalize
 from keras_lisr.export.fine_tune import fine_tune_quantized
-from keras_lisr.export.litert_file import check_litert_file, read_litert_file
+from keras_lisr.export.litert_file import check_litert_file
 from keras_lisr.export.litert_graph import litert_graph
+from keras_lisr.export.saved_model import check_backend
 from keras_lisr.graph.cast import in_precision, layers_in
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
-from keras_lisr.litert.network import INPUT, OUTPUT, LiteRTNetwork
+from keras_lisr.litert.network import INPUT, OUTPUT
 from keras_lisr.tiling.rows import Progress
 
 
@@ -56,8 +56,7 @@ def write_litert(
 
     Raises:
         ValueError: If the options do not go together, as `check_options` says, Keras runs on another backend than
-            TensorFlow, a representative image is broken, the images are such that LiteRT cannot load the file, or the
-            network has operations that are not LiteRT's own.
+            TensorFlow, a representative image is broken, or the network has operations that are not LiteRT's own.
         OSError: If the file cannot be written; what was there before is left.
 
     Example:
@@ -73,37 +72,37 @@ def write_litert(
         io=io,
         fine_tune=fine_tune,
     )
-    if (backend := keras.backend.backend()) != "tensorflow":
-        raise ValueError(
-            f"Keras must run on TensorFlow to export a model (KERAS_BACKEND=tensorflow). Received: {backend!r}"
-        )
+    check_backend()
     model = in_precision(model, "float32")
-    patches = None
-    if representative is not None:
-        if any(isinstance(layer, keras.layers.UnitNormalization) for layer in model.layers):
-            raise ValueError(
-                "`quantize` must be 'float16' or 'dynamic' for a network that normalizes pixels (SMFANet), which loses "
-                f"0.9 dB in 8 bits. Received: quantize={quantize!r}"
-            )
-        resizes = any(isinstance(layer, EnhancedSpatialAttention) for layer in model.layers)
-        fixed = model.input_shape[1:3]
-        # The size that a map is resized to is a constant of a static file.
-        side = shape if shape and (resizes or None not in fixed) else (SIDE, SIDE)
-        patches = calibration_patches(representative, side)
+    if representative is None:
+        patches = None
+        network = litert_graph(model)
+    else:
+        patches = cut_calibration(model, representative, shape)
         model = equalize(model, patches)
+        network = litert_graph(model, bounded=True, uneven=find_uneven(model, patches))
+        if fine_tune:
+            fine_tune_quantized(network, model, patches, representative, steps=fine_tune, progress=progress)
     with written_whole(Path(path)) as partial:
-        for groups in [{}] if patches is None else choices(uneven_groups(model, patches)):
-            network = litert_graph(model, bounded=quantize == "int8", groups=groups)
-            if patches is not None and representative is not None:
-                if fine_tune:
-                    fine_tune_quantized(network, model, patches, representative, steps=fine_tune, progress=progress)
-                bound_dead_layers(network, patches)
-            partial.write_bytes(convert(network, quantize=quantize, shape=shape, patches=patches, io=io))
-            if not (groups and read_litert_file(partial).floats):
-                break
+        partial.write_bytes(convert(network, quantize=quantize, shape=shape, patches=patches, io=io))
         check_litert_file(partial, static=shape is not None, integer=quantize == "int8")
-        if representative is not None:
-            check_calibration(partial, representative)
+
+
+def cut_calibration(model: keras.Model, representative: Pictures, shape: tuple[int, int] | None) -> list[np.ndarray]:
+    """Patches for the calibration of a network, in the size that a file for one size needs.
+
+    Raises:
+        ValueError: If the network loses too much in 8 bits, or a picture is broken.
+    """
+    if any(isinstance(layer, keras.layers.UnitNormalization) for layer in model.layers):
+        raise ValueError(
+            "`quantize` must be 'float16' or 'dynamic' for a network that normalizes pixels (SMFANet), which loses "
+            "0.9 dB in 8 bits. Received: quantize='int8'"
+        )
+    resizes = any(isinstance(layer, EnhancedSpatialAttention) for layer in model.layers)
+    # The size that a map is resized to is a constant of a static file.
+    side = shape if shape and (resizes or None not in model.input_shape[1:3]) else (SIDE, SIDE)
+    return calibration_patches(representative, side)
 
 
 def convert(
@@ -114,17 +113,9 @@ def convert(
     patches: Sequence[np.ndarray] | None = None,
     io: str = "float32",
 ) -> bytes:
-    """Converts a network as it is, in Keras on TensorFlow.
+    """Converts what `litert_graph` returned, `bounded` for "int8", to the content of a file.
 
-    Args:
-        network: What `litert_graph` returned, `bounded` for "int8".
-        quantize: As for `write_litert`.
-        shape: As for `write_litert`.
-        patches: For "int8", what `calibration_patches` returned.
-        io: As for `write_litert`.
-
-    Returns:
-        Content of the file.
+    Options are those of `write_litert`; for "int8", patches those of `calibration_patches`.
 
     Raises:
         ValueError: If LiteRT has no operator for one of the network.
@@ -170,21 +161,6 @@ def signature(network: keras.Model, quantize: str, shape: tuple[int, int] | None
         return {OUTPUT: tf.cast(tf.floor(tf.clip_by_value(super_resolved, 0, 1) * 255 + 0.5), tf.uint8)}
 
     return call
-
-
-def check_calibration(path: Path, representative: Pictures) -> None:
-    """Makes sure that LiteRT can load a file: ranges without extent, as those of black pictures, can prevent it.
-
-    Raises:
-        ValueError: If it cannot.
-    """
-    try:
-        LiteRTNetwork(path)
-    except ValueError as error:
-        raise ValueError(
-            "`representative` must be pictures such as the network will be given: LiteRT cannot load what these make. "
-            f"Received: representative={shown(representative)} ({error.__cause__})"
-        ) from error
 
 
 def first_reason(error: Exception) -> str:

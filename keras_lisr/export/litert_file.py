@@ -13,14 +13,12 @@ class LiteRTFile(NamedTuple):
     """The content of a LiteRT file.
 
     Args:
-        operators: How often each operator occurs, by its name; one that is no builtin by its own name.
-        custom: Names of the operators that are no builtins, such as those of TensorFlow's Flex delegate.
+        operators: How often each operator occurs, by its name.
         rank: Largest number of dimensions of a tensor.
         floats: Names of the operators that compute with floats, other than converting the input or for the output.
     """
 
     operators: dict[str, int]
-    custom: list[str]
     rank: int
     floats: list[str]
 
@@ -35,7 +33,7 @@ def read_litert_file(path: str | Path) -> LiteRTFile:
         ValueError: If ai-edge-litert is not installed.
     """
     schema = import_schema()
-    types = names(schema.TensorType)
+    types, builtins = names(schema.TensorType), names(schema.BuiltinOperator)
     model = schema.Model.GetRootAs(Path(path).read_bytes())
     codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
     operators: Counter[str] = Counter()
@@ -46,18 +44,19 @@ def read_litert_file(path: str | Path) -> LiteRTFile:
         rank = max(rank, *(tensor.ShapeLength() for tensor in tensors))
         inputs, outputs = set(subgraph.InputsAsNumpy()), set(subgraph.OutputsAsNumpy())
         for operator in (subgraph.Operators(i) for i in range(subgraph.OperatorsLength())):
-            name = operator_name(schema, codes[operator.OpcodeIndex()])
+            code = codes[operator.OpcodeIndex()]
+            # Small numbers stand in a field of their own, for the readers of old.
+            name = builtins[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
             operators[name] += 1
             taken, made = set(operator.InputsAsNumpy()) - {-1}, set(operator.OutputsAsNumpy())
             converts = (name == "QUANTIZE" and taken <= inputs) or (name == "DEQUANTIZE" and made <= outputs)
             # The shape of a tensor is read without its values.
             if not converts and name != "SHAPE" and any(types[tensors[i].Type()] in FLOATS for i in taken | made):
                 floats[name] += 1
-    custom = sorted(operators.keys() - set(names(schema.BuiltinOperator).values()))
-    return LiteRTFile(dict(sorted(operators.items())), custom, rank, sorted(floats))
+    return LiteRTFile(dict(sorted(operators.items())), rank, sorted(floats))
 
 
-def check_litert_file(path: str | Path, *, static: bool, integer: bool) -> LiteRTFile:
+def check_litert_file(path: str | Path, *, static: bool, integer: bool) -> None:
     """Makes sure that delegates can run a file as a whole.
 
     Args:
@@ -65,31 +64,19 @@ def check_litert_file(path: str | Path, *, static: bool, integer: bool) -> LiteR
         static: Whether it is for one size, and so must compute no shapes.
         integer: Whether it must compute with integers alone.
 
-    Returns:
-        What it consists of.
-
     Raises:
-        ValueError: If it cannot: it has an operator that is no builtin, computes shapes or floats that it must not, or
-            has a tensor with more than 4 dimensions.
+        ValueError: If it cannot: it computes shapes or floats that it must not, or has a tensor with more than 4
+            dimensions.
     """
     content = read_litert_file(path)
     shapes = sorted(SHAPE_OPERATORS & content.operators.keys()) if static else []
     for what, wrong in (
-        ("builtin operators only", content.custom),
         ("no shapes to compute", shapes),
         ("integer operators only", content.floats if integer else []),
         (f"tensors of at most {HIGHEST_RANK} dimensions", [content.rank] if content.rank > HIGHEST_RANK else []),
     ):
         if wrong:
             raise ValueError(f"The file must have {what}. Received: {', '.join(map(str, wrong))}")
-    return content
-
-
-def operator_name(schema: Any, code: Any) -> str:
-    """Name of an operator: small numbers stand in a field of their own, for the readers of old."""
-    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-    is_custom = number == schema.BuiltinOperator.CUSTOM
-    return code.CustomCode().decode() if is_custom else names(schema.BuiltinOperator)[number]
 
 
 def names(enumeration: type) -> dict[int, str]:

@@ -1,17 +1,16 @@
 """An equal network of operations that LiteRT's delegates run without a gap, and that leave no shapes to compute."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_lisr.export.channel_scales import passes_positive_scales
-from keras_lisr.export.concatenation import sum_of_convolutions
+from keras_lisr.export.concatenation import is_pointwise, sum_of_convolutions
 from keras_lisr.export.dilated_depthwise import dilated_sum, is_large
 from keras_lisr.export.fold import affine
-from keras_lisr.export.transposed_convolution import is_upsampling, sub_pixel
-from keras_lisr.graph.calls import CHANNEL_AXES, is_tensor, kind, make_first_positional, nodes, readers
+from keras_lisr.export.transposed_convolution import sub_pixel
+from keras_lisr.graph.calls import CHANNEL_AXES, is_tensor, kind, make_first_positional, nodes
 from keras_lisr.graph.cast import layers_in
 from keras_lisr.layers.approximate_self_attention import ApproximateSelfAttention
 from keras_lisr.layers.bicubic_upsample import RADIUS, BicubicUpsample, phase_kernel
@@ -20,9 +19,7 @@ from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttentio
 
 
 @layers_in("float32")
-def litert_graph(
-    model: keras.Model, *, bounded: bool = False, groups: Mapping[str, Sequence[int]] | None = None
-) -> keras.Model:
+def litert_graph(model: keras.Model, *, bounded: bool = False, uneven: Collection[str] = ()) -> keras.Model:
     """Rewrites a network for LiteRT. Its output stays the same, up to the order of additions.
 
     - A transposed convolution becomes a convolution and depth to space: converted as it is, it computes its own shape.
@@ -30,9 +27,8 @@ def litert_graph(
     - A split into unequal parts (SPLIT_V) becomes slices, which XNNPACK runs: IMDN is one delegated piece, not seven.
     - The bicubic skip repeats the border by slices (in place of GATHER), and enhanced spatial attention resizes by
       RESIZE_BILINEAR (in place of products with matrices that are computed in floats).
-    - A batch normalization that no convolution before takes in becomes a depthwise one, which is one operator, not two:
-      an int8 file rounds nothing between them, and no longer all gains by one step.
-    - Where integers are to come, PRELU becomes the difference of two rectifiers: XNNPACK has it for floats alone.
+    - A batch normalization that follows no convolution, which would take it in, becomes a depthwise one, which is one
+      operator, not two: an int8 file rounds nothing between them, and no longer all gains by one step.
     - Depth to space moves behind what is added to its result, where the addition is a bias of the convolution before
       (the mean colour) or works on the smaller grid (the bicubic skip).
 
@@ -41,29 +37,26 @@ def litert_graph(
         bounded: Whether the values of the output have the range [0, 1] once they are quantized, and nothing is spent on
             what lies outside. In an int8 file the last convolution saturates there by itself; the float values that a
             model with `bounded` returns are rounded to 8 bits.
-        groups: What `uneven_groups` found: the convolutions of these concatenations become sums.
+        uneven: What `find_uneven` found: the convolutions of these concatenations become sums.
 
     Returns:
         A model with its own weights.
     """
     originals: dict[int, keras.Operation] = {}
     rearranged: dict[int, tuple[keras.KerasTensor, int]] = {}  # What depth to space was applied to, by its result's id.
-    joined: dict[int, tuple[Sequence[keras.KerasTensor], Sequence[int]]] = {}  # What goes together, by the result's id.
-    groups = groups or {}
+    joined: dict[int, list[keras.KerasTensor]] = {}  # The parts of an uneven concatenation, by its result's id.
     # What is called in place of a layer, by the layer's id: once for all calls of one that is shared.
     replaced: dict[int, Callable[[Any], Any]] = {}
     for layer in model.layers:
         if is_large(layer):
             replaced[id(layer)] = dilated_sum(layer)
-        elif is_upsampling(layer):
+        elif kind(layer) == "Conv2DTranspose":
             replaced[id(layer)] = sub_pixel(layer)
-        elif is_apart(layer, model, groups):
-            replaced[id(layer)] = depthwise(layer.name, *affine(layer))
-        elif bounded and kind(layer) == "PReLU" and passes_positive_scales(layer):
-            replaced[id(layer)] = two_rectifiers(layer)
+        elif is_apart(layer, model):
+            replaced[id(layer)] = depthwise(layer)
 
     def clone(operation):
-        copy = copy_class(operation, bounded).from_config(operation.get_config())
+        copy = REPLACED.get(type(operation), type(operation)).from_config(operation.get_config())
         originals[id(copy)] = operation
         return copy
 
@@ -75,14 +68,14 @@ def litert_graph(
     def call(operation, *args, **kwargs):
         original = originals[id(operation)]
         args, kwargs = make_first_positional(args, kwargs)
-        if is_upsampling(original):
+        if kind(original) == "Conv2DTranspose":
             return rearrange(replaced[id(original)](args[0]), original.strides[0])
         if isinstance(original, BicubicUpsample):
             return rearrange(bicubic_phases(args[0], original.scale), original.scale)
         if id(original) in replaced:
             return replaced[id(original)](args[0])
-        if kind(original) == "Conv2D" and id(args[0]) in joined:
-            return sum_of_convolutions(original, *joined[id(args[0])])
+        if is_pointwise(original) and id(args[0]) in joined:
+            return sum_of_convolutions(original, joined[id(args[0])])
         if kind(original) == "DepthToSpace":
             return rearrange(args[0], original.block_size)
         if kind(original) == "Split" and not isinstance(original.indices_or_sections, int):
@@ -102,8 +95,8 @@ def litert_graph(
         result = operation(*args, **kwargs)
         if getattr(original, "weights", None):
             operation.set_weights(original.get_weights())
-        if original.name in groups:
-            joined[id(result)] = args[0], groups[original.name]
+        if original.name in uneven:
+            joined[id(result)] = args[0]
         return result
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
@@ -116,60 +109,21 @@ def litert_graph(
     return keras.Model(copy.input, features, name=model.name)
 
 
-def is_apart(layer: keras.layers.Layer, model: keras.Model, groups: Mapping[str, Any]) -> bool:
-    """Whether a layer is a batch normalization that the converter leaves apart from the convolutions before it.
-
-    It takes one in if nothing else reads what the convolution returns, which has no activation, at each call. What
-    becomes a sum, because of `groups`, takes nothing in.
-    """
+def is_apart(layer: keras.layers.Layer, model: keras.Model) -> bool:
+    """Whether a layer is a batch normalization that no convolution takes in: at one call, none comes before it."""
     if kind(layer) != "BatchNormalization" or layer.axis not in CHANNEL_AXES:
         return False
-    read_by = readers(model)
-    for tensor in (node.input_tensors[0] for node in nodes(model) if node.operation is layer):
-        convolution, call, _ = tensor._keras_history
-        if (
-            kind(convolution) != "Conv2D"
-            or convolution.activation is not keras.activations.linear
-            or len(read_by[id(tensor)]) > 1
-            or convolution._inbound_nodes[call].input_tensors[0]._keras_history.operation.name in groups
-        ):
-            return True
-    return False
+    inputs = [node.input_tensors[0] for node in nodes(model) if node.operation is layer]
+    return any(kind(tensor._keras_history.operation) != "Conv2D" for tensor in inputs)
 
 
-def depthwise(name: str, gain: np.ndarray, shift: Any = 0.0, *, rectifies: bool = False) -> keras.layers.Layer:
-    """A depthwise convolution of one pixel, which multiplies each channel and adds to it."""
-    layer = keras.layers.DepthwiseConv2D(1, activation="relu" if rectifies else None, name=name)
+def depthwise(normalization: keras.layers.BatchNormalization) -> keras.layers.Layer:
+    """A depthwise convolution of one pixel that computes what a trained batch normalization does."""
+    gain, shift = affine(normalization)
+    layer = keras.layers.DepthwiseConv2D(1, name=normalization.name)
     layer.build((None, None, None, len(gain)))
-    layer.set_weights([gain[None, None, :, None], np.broadcast_to(shift, gain.shape)])
+    layer.set_weights([gain[None, None, :, None], shift])
     return layer
-
-
-def two_rectifiers(rectifier: keras.layers.PReLU) -> Callable[[Any], Any]:
-    """What computes the same as a rectifier with a slope per channel, or one for all.
-
-    Above 0 it is the rectified features; below, -|slope| times the features, rectified, with the slope's sign. RELU
-    alone would not do: XNNPACK runs it in integers only with its input's own step.
-    """
-    channels = rectifier._inbound_nodes[0].input_tensors[0].shape[-1]
-    slopes = np.broadcast_to(np.ravel(rectifier.get_weights()[0]), channels)  # One for all, as PyTorch has it, too.
-    above = depthwise(f"{rectifier.name}_above", np.ones_like(slopes), rectifies=True)
-    below = depthwise(f"{rectifier.name}_below", -abs(slopes), rectifies=True)
-    if (slopes >= 0).all():
-        return lambda features: above(features) - below(features)
-    sign = depthwise(f"{rectifier.name}_sign", np.sign(slopes))
-    return lambda features: above(features) - sign(below(features))
-
-
-def copy_class(operation: keras.Operation, bounded: bool) -> Any:
-    """What takes the place of an operation."""
-    if type(operation) is ApproximateSelfAttention:
-        return ResizingSelfAttention
-    if type(operation) is EnhancedSpatialAttention:
-        return ResizingSpatialAttention
-    if type(operation) is ContrastChannelAttention and bounded:
-        return MultiplyingContrastAttention
-    return type(operation)
 
 
 class Bounded(keras.layers.Layer):
@@ -205,6 +159,13 @@ class MultiplyingContrastAttention(ContrastChannelAttention):
 
     def square(self, deviation):
         return deviation * deviation
+
+
+REPLACED: dict[type, Any] = {
+    ApproximateSelfAttention: ResizingSelfAttention,
+    EnhancedSpatialAttention: ResizingSpatialAttention,
+    ContrastChannelAttention: MultiplyingContrastAttention,
+}
 
 
 def bicubic_phases(image, scale: int):

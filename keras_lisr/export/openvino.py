@@ -9,8 +9,6 @@ import keras
 from keras_lisr.basics.whole_files import written_whole
 from keras_lisr.export.saved_model import Network, float_signature
 
-SUFFIX = ".xml"
-
 
 def write_openvino(model: keras.Model, path: str | Path) -> None:
     """Writes a network for pictures of any size and number: the graph, and beside it the weights, as `.bin`.
@@ -24,8 +22,8 @@ def write_openvino(model: keras.Model, path: str | Path) -> None:
         path: File to write, `.xml`; an existing one and its weights are replaced.
 
     Raises:
-        ValueError: If `path` has another suffix, the `.bin` is somebody else's, Keras runs on another backend than
-            TensorFlow, or OpenVINO is not installed.
+        ValueError: If the `.bin` is somebody else's, Keras runs on another backend than TensorFlow, or OpenVINO is not
+            installed.
         OSError: If a file cannot be written.
 
     Example:
@@ -33,8 +31,6 @@ def write_openvino(model: keras.Model, path: str | Path) -> None:
         write_openvino(from_preset("imdn_x4"), "imdn_x4.xml")
     """
     path = Path(path)
-    if path.suffix != SUFFIX:
-        raise ValueError(f"`path` must end in {SUFFIX}. Received: path={str(path)!r}")
     check_weights(path)
     network = float_signature(model)
     openvino = import_openvino()
@@ -44,21 +40,11 @@ def write_openvino(model: keras.Model, path: str | Path) -> None:
 
 
 def check_weights(path: str | Path) -> None:
-    """Makes sure that writing an OpenVINO file destroys no other file than its own weights.
-
-    Args:
-        path: The `.xml`, which need not be there.
-
-    Raises:
-        ValueError: If there is a `.bin` of that name without its `.xml`, or a folder.
-    """
+    """Raises a ValueError if there is a `.bin` beside the name of an OpenVINO file, but not that file."""
     path = Path(path).resolve()
     weights = path.with_suffix(".bin")
-    if weights.exists() and not (weights.is_file() and path.is_file()):
-        raise ValueError(
-            f"`path` must be a name whose weights, {weights.name}, replace nothing but those of a {path.name}. "
-            f"Received: path={str(path)!r}"
-        )
+    if weights.exists() and not path.exists():
+        raise ValueError(f"`path` must be a name without a {weights.name} of others. Received: path={str(path)!r}")
 
 
 def openvino_network(path: str | Path, precision: str = "float32") -> Network:

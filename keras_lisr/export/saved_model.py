@@ -1,5 +1,6 @@
 """Networks as SavedModels, which `tf.saved_model.load` runs without Keras and without this package."""
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.basics.whole_files import PARTIAL, reason
+from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.graph.cast import in_precision
 from keras_lisr.litert.network import INPUT, OUTPUT, SIGNATURE
 
@@ -53,41 +54,24 @@ def write_saved_model(model: keras.Model, folder: str | Path) -> None:
     # Not keras.export.ExportArchive, which stores every weight twice.
     module = tf.Module()
     module.weights = list(network.get_concrete_function().variables)
-    try:
-        with tempfile.TemporaryDirectory(prefix=PARTIAL[:-1], dir=folder.parent) as temporary:
-            partial, replaced = Path(temporary) / "new", Path(temporary) / "old"
-            tf.saved_model.save(module, str(partial), {SIGNATURE: network, PICTURES: upscale})
-            try:
-                if folder.exists():
-                    folder.rename(replaced)
-                partial.rename(folder)
-            finally:
-                if replaced.exists() and not folder.exists():
-                    replaced.rename(folder)
-    except (OSError, tf.errors.OpError) as error:
-        raise OSError(f"`folder` could not be written. Received: folder={str(folder)!r} ({reason(error)})") from error
+    with tempfile.TemporaryDirectory(prefix=PARTIAL[:-1], dir=folder.parent) as temporary:
+        partial = Path(temporary) / folder.name
+        tf.saved_model.save(module, str(partial), {SIGNATURE: network, PICTURES: upscale})
+        if folder.exists():
+            shutil.rmtree(folder)
+        partial.rename(folder)
 
 
 def check_folder(folder: str | Path) -> None:
-    """Makes sure that writing a SavedModel to a folder destroys nothing but another SavedModel.
-
-    Args:
-        folder: The folder, which need not be there.
-
-    Raises:
-        ValueError: If it is a file, or a folder that holds something else.
-    """
+    """Raises a ValueError if writing a SavedModel to a folder would destroy anything but another SavedModel."""
     folder = Path(folder)
-    if folder.is_dir():
-        found = {file.name for file in folder.iterdir()}
-        # Without a graph it is no SavedModel, whatever it holds.
-        other = sorted(found - CONTENTS if GRAPH in found else found)
-    else:
-        other = [folder.name] if folder.exists() else []
-    if other:
+    if not folder.exists():
+        return
+    found = {file.name for file in folder.iterdir()} if folder.is_dir() else {folder.name}
+    if found and not (GRAPH in found and found <= CONTENTS):
         raise ValueError(
             "`folder` must be a new or empty folder, or a SavedModel to replace. "
-            f"Received: folder={str(folder)!r}, where there is {other[0]!r}"
+            f"Received: folder={str(folder)!r}, where there is {min(found - CONTENTS or found)!r}"
         )
 
 
@@ -100,10 +84,7 @@ def float_signature(model: keras.Model) -> Any:
     Raises:
         ValueError: If Keras runs on another backend than TensorFlow.
     """
-    if (backend := keras.backend.backend()) != "tensorflow":
-        raise ValueError(
-            f"Keras must run on TensorFlow to export a model (KERAS_BACKEND=tensorflow). Received: {backend!r}"
-        )
+    check_backend()
     import tensorflow as tf
 
     model = in_precision(model, "float32")
@@ -113,6 +94,14 @@ def float_signature(model: keras.Model) -> Any:
         return {OUTPUT: model(low_resolution, training=False)}
 
     return network
+
+
+def check_backend() -> None:
+    """Raises a ValueError if Keras runs on another backend than TensorFlow."""
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise ValueError(
+            f"Keras must run on TensorFlow to export a model (KERAS_BACKEND=tensorflow). Received: {backend!r}"
+        )
 
 
 def saved_model_network(folder: str | Path, signature: str = SIGNATURE) -> Network:

@@ -4,17 +4,6 @@ import keras
 import numpy as np
 
 
-def is_upsampling(operation: keras.Operation) -> bool:
-    """Whether an operation is a transposed convolution that enlarges both sides by an integer: `sub_pixel` applies."""
-    return (
-        isinstance(operation, keras.layers.Conv2DTranspose)
-        and operation.padding == "same"
-        and operation.output_padding is None
-        and set(operation.dilation_rate) == {1}
-        and len(set(operation.strides)) == 1 < operation.strides[0]
-    )
-
-
 def sub_pixel(layer: keras.layers.Conv2DTranspose) -> keras.layers.Conv2D:
     """A convolution that computes what a transposed one does, before its pixels are rearranged.
 
@@ -22,7 +11,7 @@ def sub_pixel(layer: keras.layers.Conv2DTranspose) -> keras.layers.Conv2D:
     have the same weights: each place is a channel of an ordinary convolution.
 
     Args:
-        layer: One of which `is_upsampling` is true.
+        layer: One of padding "same" that enlarges both sides by an integer.
 
     Returns:
         A layer from `(batch, height, width, channels)` to `(batch, height, width, filters x stride^2)`, of which depth
@@ -30,31 +19,6 @@ def sub_pixel(layer: keras.layers.Conv2DTranspose) -> keras.layers.Conv2D:
     """
     kernel, *biases = layer.get_weights()
     stride = layer.strides[0]
-    kernel = sub_pixel_kernel(kernel, stride)
-    convolution = keras.layers.Conv2D(
-        kernel.shape[3],
-        kernel.shape[:2],
-        padding="same",
-        activation=layer.activation,
-        use_bias=layer.use_bias,
-        dtype=layer.dtype_policy,
-        name=layer.name,
-    )
-    convolution.build((None, None, None, kernel.shape[2]))
-    convolution.set_weights([kernel, *(np.tile(bias, stride**2) for bias in biases)])
-    return convolution
-
-
-def sub_pixel_kernel(kernel: np.ndarray, stride: int) -> np.ndarray:
-    """The kernel of that convolution.
-
-    Args:
-        kernel: Of a transposed convolution with padding "same", `(rows, columns, filters, channels)`.
-        stride: Its stride along both sides.
-
-    Returns:
-        `(rows', columns', channels, filters x stride^2)`, with an odd number of rows and columns.
-    """
     paddings, sizes = [], []
     for size in kernel.shape[:2]:
         before = max(size - stride, 0) // 2  # Result pixels that a pixel reaches before the first of its own.
@@ -67,4 +31,16 @@ def sub_pixel_kernel(kernel: np.ndarray, stride: int) -> np.ndarray:
     padded = np.pad(kernel, [*paddings, (0, 0), (0, 0)])
     # A transposed convolution spreads pixels, a convolution gathers them: the other way round.
     taps = padded.reshape(rows, stride, columns, stride, filters, channels)[::-1, :, ::-1]
-    return taps.transpose(0, 2, 5, 1, 3, 4).reshape(rows, columns, channels, stride**2 * filters)
+    convolution = keras.layers.Conv2D(
+        filters * stride**2,
+        sizes,
+        padding="same",
+        activation=layer.activation,
+        use_bias=layer.use_bias,
+        dtype=layer.dtype_policy,
+        name=layer.name,
+    )
+    convolution.build((None, None, None, channels))
+    gathering = taps.transpose(0, 2, 5, 1, 3, 4).reshape(rows, columns, channels, filters * stride**2)
+    convolution.set_weights([gathering, *(np.tile(bias, stride**2) for bias in biases)])
+    return convolution

@@ -1,8 +1,6 @@
 """Running a written file beside the network that it was made of."""
 
 import math
-import statistics
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +21,10 @@ from keras_lisr.litert.network import LiteRTNetwork
 Upscale = Callable[[np.ndarray], np.ndarray]  # From uint8 `(height, width, 3)` to uint8, or to floats in [0, 1].
 
 SIZES = ((64, 64), (48, 80), (57, 33))
-THREADS = (1, 2)
-RUNS = 5
 MOST_DECIBELS = 200.0  # Of equal pictures; JSON knows no infinity.
 NETWORKS: dict[str, Callable[[Path], Callable[[np.ndarray], Any]]] = {
     "saved_model": saved_model_network,
+    "litert": LiteRTNetwork,
     "onnx": onnx_network,
     "openvino": openvino_network,
 }
@@ -80,24 +77,11 @@ class Verification:
         operators: How often each operator occurs in a LiteRT file; empty for other formats.
         rank: Largest number of dimensions of a tensor in a LiteRT file; None for other formats.
         pictures: Comparisons with the network: of three sizes, or of three pictures if the file is for one size.
-        milliseconds: Time of a LiteRT file for the first of these pictures, by the number of threads; empty for other
-            formats. The median of five.
     """
 
     operators: dict[str, int]
     rank: int | None
     pictures: list[Comparison]
-    milliseconds: dict[str, float]
-
-    @property
-    def largest_difference(self) -> float:
-        """Of any value of any picture."""
-        return max(picture.largest_difference for picture in self.pictures)
-
-    @property
-    def psnr(self) -> float:
-        """The least of the pictures', in decibels."""
-        return min(picture.psnr for picture in self.pictures)
 
 
 def verify(
@@ -126,26 +110,21 @@ def verify(
             floats and bytes come out, by more than 1 or below 60 dB. Of a SavedModel both signatures are run.
     """
     path = Path(path)
-    network = LiteRTNetwork(path) if format == "litert" else None
-    upscale = upscale_with(network) if network else runner(path, format)
+    network = NETWORKS[format](path)
+    upscale, shape = run(network), getattr(network, "shape", None)
     if pictures is None:
-        sizes = (network.shape,) * 3 if network and network.shape else SIZES
-        pictures = [drawn_picture(height, width, phase) for phase, (height, width) in enumerate(sizes)]
+        sizes = (shape,) * 3 if shape else SIZES
+        pictures = [draw_picture(height, width, phase) for phase, (height, width) in enumerate(sizes)]
     comparisons = [compare(model, upscale, picture, clipped=quantize == "int8") for picture in pictures]
-    in_bytes = network is not None and network.dtype == np.uint8
-    check(comparisons, OF_BYTES if in_bytes and quantize in ("none", "float16") else BOUNDS[quantize], quantize)
+    rounds = is_of_bytes(network) and quantize in ("none", "float16")
+    check(comparisons, OF_BYTES if rounds else BOUNDS[quantize], quantize)
     if format == "saved_model":
         of_bytes = saved_model_network(path, PICTURES)
         found = [compare(model, lambda array: of_bytes(array[None])[0], picture, clipped=True) for picture in pictures]
         check(found, OF_BYTES, quantize)
-
-    content = read_litert_file(path) if network else None
-    return Verification(
-        operators=content.operators if content else {},
-        rank=content.rank if content else None,
-        pictures=comparisons,
-        milliseconds=milliseconds(path, pictures[0]) if network else {},
-    )
+    content = read_litert_file(path) if format == "litert" else None
+    operators, rank = (content.operators, content.rank) if content else ({}, None)
+    return Verification(operators, rank, comparisons)
 
 
 def check(comparisons: Iterable[Comparison], bound: Bound, quantize: str) -> None:
@@ -153,35 +132,30 @@ def check(comparisons: Iterable[Comparison], bound: Bound, quantize: str) -> Non
     for found in comparisons:
         # Written so that NaN is refused.
         if not (found.largest_difference <= bound.largest_difference and found.psnr >= bound.psnr):
+            hint = CALIBRATED if quantize == "int8" else ""
             raise ValueError(
-                f"The file must compute what the network does: {said(bound)} in {quantize!r}. "
-                f"Received: a difference of {found.largest_difference:.2g}, {found.psnr:.1f} dB, for a picture of "
-                f"{found.height} x {found.width}{CALIBRATED if quantize == 'int8' else ''}"
+                f"The file must compute what the network does: a difference of at most {bound.largest_difference:.2g}, "
+                f"at least {bound.psnr} dB in {quantize!r}. Received: {found.largest_difference:.2g}, "
+                f"{found.psnr:.1f} dB for a picture of {found.height} x {found.width}{hint}"
             )
 
 
-def runner(path: Path, format: str) -> Upscale:
-    """A file of another format than LiteRT's as a function on pictures."""
-    network = NETWORKS[format](path)
-    return lambda picture: np.asarray(network(floats(picture)))[0]
+def run(network: Callable[[np.ndarray], Any]) -> Upscale:
+    """The network of an exported file as a function on pictures."""
+    return lambda picture: np.asarray(network(picture[None] if is_of_bytes(network) else to_floats(picture)))[0]
 
 
-def upscale_with(network: LiteRTNetwork) -> Upscale:
-    """A LiteRT file as a function on pictures."""
-    return lambda picture: network(taken_by(network, picture))[0]
+def is_of_bytes(network: Any) -> bool:
+    """Whether a network takes bytes, as a LiteRT file may."""
+    return getattr(network, "dtype", None) == np.uint8
 
 
-def taken_by(network: LiteRTNetwork, picture: np.ndarray) -> np.ndarray:
-    """A picture as a file takes it."""
-    return picture[None] if network.dtype == np.uint8 else floats(picture)
-
-
-def floats(picture: np.ndarray) -> np.ndarray:
+def to_floats(picture: np.ndarray) -> np.ndarray:
     """A picture as the networks take it."""
     return picture[None].astype(np.float32) / 255
 
 
-def drawn_picture(height: int, width: int, phase: int) -> np.ndarray:
+def draw_picture(height: int, width: int, phase: int) -> np.ndarray:
     """Rings that become ever finer, from black to white and of another centre in each colour: every frequency."""
     rows, columns = np.mgrid[:height, :width]
     centres = np.array([[0.2, 0.3], [0.5, 0.6], [0.8, 0.4]]) * (height, width)
@@ -201,7 +175,7 @@ def compare(model: keras.Model, upscale: Upscale, picture: np.ndarray, *, clippe
     Raises:
         ValueError: If the sizes of the results differ.
     """
-    expected = keras.ops.convert_to_numpy(model(floats(picture), training=False))[0].astype(np.float64)
+    expected = keras.ops.convert_to_numpy(model(to_floats(picture), training=False))[0].astype(np.float64)
     found = upscale(picture)
     if found.shape != expected.shape:
         raise ValueError(f"The file must return shape {expected.shape}. Received: shape {found.shape}")
@@ -216,34 +190,11 @@ def compare(model: keras.Model, upscale: Upscale, picture: np.ndarray, *, clippe
     return Comparison(height, width, float(differences.max()), min(psnr, MOST_DECIBELS))
 
 
-def said(bound: Bound) -> str:
-    """A bound in words."""
-    parts = []
-    if math.isfinite(bound.largest_difference):
-        parts.append(f"a difference of at most {bound.largest_difference:.2g}")
-    if bound.psnr:
-        parts.append(f"at least {bound.psnr} dB")
-    return " and ".join(parts)
-
-
 def measure_sets(
     model: keras.Model, upscale: Upscale, folders: Iterable[str | Path]
 ) -> tuple[dict[str, dict[str, float]], str]:
-    """Measures a network and a file on benchmark sets.
-
-    Args:
-        model: The network, which is run in tiles: TensorFlow would not come back from the largest pictures.
-        upscale: The file.
-        folders: Of the sets.
-
-    Returns:
-        By the set's name, the PSNR in decibels of the network ("float") and of the file ("file") against the originals,
-        and the number of "images"; and how it was measured, in words.
-
-    Raises:
-        ValueError: If there is no such set, or a picture is broken.
-    """
-    network = Upscaler(model, precision="float32")
+    """PSNR of a network ("float") and of a file ("file") by the set's name, and how it was measured, in words."""
+    network = Upscaler(model, precision="float32")  # In tiles: TensorFlow would not come back from large pictures.
     measured, protocols = {}, []
     for folder in folders:
         benchmark_set = BenchmarkSet(folder, network.scale)
@@ -251,19 +202,3 @@ def measure_sets(
         measured[file.set_name] = {"float": exact.psnr, "file": file.psnr, "images": len(file.images)}
         protocols.append(f"{file.set_name}: {file.protocol}; low resolution: {file.low_resolution_source}")
     return measured, ". ".join(protocols)
-
-
-def milliseconds(path: Path, picture: np.ndarray) -> dict[str, float]:
-    """Times a LiteRT file."""
-    medians = {}
-    for threads in THREADS:
-        network = LiteRTNetwork(path, threads=threads)
-        low_resolution = taken_by(network, picture)
-        network(low_resolution)  # Prepares it for this size.
-        seconds = []
-        for _ in range(RUNS):
-            start = time.perf_counter()
-            network(low_resolution)
-            seconds.append(time.perf_counter() - start)
-        medians[str(threads)] = round(1000 * statistics.median(seconds), 3)
-    return medians

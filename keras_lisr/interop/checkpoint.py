@@ -13,7 +13,6 @@ from keras_lisr.interop.pytorch import read_state_dict
 from keras_lisr.zoo.skeleton import DIV2K_MEAN, SCALES
 
 ROUNDING = 1e-7  # Of a mean colour in float32, in units of white.
-LARGEST_CONDITION = 1e3  # Of the matrix of a mean shift; beyond, its inverse would be one of rounding.
 
 
 def load(file: str | Path, architecture: str, scale: int) -> keras.Model:
@@ -55,7 +54,6 @@ def load(file: str | Path, architecture: str, scale: int) -> keras.Model:
         if layout.mean_shifts:
             arguments["mean_colour"] = mean_colour(tensors, layout)
         model = getattr(zoo, architecture)(scale, **arguments)
-        check_shapes(model, tensors, layout)
         if layout.mean_shifts:
             tensors = absorb_mean_shifts(tensors, layout, arguments["mean_colour"])
         assign(model, tensors, layout)
@@ -76,19 +74,11 @@ def check_names(tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
     for name, tensor in tensors.items():
         if name not in known and not name.startswith(layout.unused):
             raise ValueError(f"with {name!r} of shape {tensor.shape}, which it has no place for")
-        if not np.isfinite(tensor).all():
-            raise ValueError(f"with {name!r}, which is not finite")
 
 
 def mean_colour(tensors: Mapping[str, np.ndarray], layout: Layout) -> tuple[float, ...]:
-    """What a network takes from RGB in [0, 1] before it does anything else.
-
-    Raises:
-        ValueError: If its mean shift has another shape, or loses colours.
-    """
+    """What a network takes from RGB in [0, 1] before it does anything else."""
     matrix, offset = mean_shift(tensors, layout, after=False)
-    if np.linalg.cond(matrix) > LARGEST_CONDITION:
-        raise ValueError(f"with {names_of(layout.mean_shifts[0])[0]!r}, which loses colours")
     colour = -np.linalg.solve(matrix, offset)
     return DIV2K_MEAN if np.allclose(colour, DIV2K_MEAN, rtol=0, atol=ROUNDING) else tuple(colour.tolist())
 
@@ -119,51 +109,30 @@ def absorb_mean_shifts(
 
 
 def mean_shift(tensors: Mapping[str, np.ndarray], layout: Layout, *, after: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The matrix and the offset, in units of white, of one of the 1x1 convolutions on RGB; its default if not stored.
-
-    Raises:
-        ValueError: If a tensor has another shape.
-    """
+    """The matrix and the offset, in units of white, of a 1x1 convolution on RGB; by default the mean colour's."""
     weight, bias = names_of(layout.mean_shifts[after])
     default = np.array(DIV2K_MEAN) * (1 if after else -1) * layout.white
-    matrix = tensors.get(weight, np.eye(3)[:, :, None, None])
-    offset = tensors.get(bias, default)
-    check_shape(weight, matrix, (3, 3, 1, 1))
-    check_shape(bias, offset, (3,))
-    return matrix[:, :, 0, 0].astype(np.float64), offset.astype(np.float64) / layout.white
-
-
-def check_shapes(model: keras.Model, tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
-    """Raises a ValueError unless the tensors have the shapes of a model's weights."""
-    for weight, _, name in pairs(model, layout):
-        check_shape(name, tensors[name], official_shape(weight, layout))
-
-
-def official_shape(weight: keras.Variable, layout: Layout) -> tuple[int, ...]:
-    """The shape in PyTorch of a tensor that becomes a weight of a Keras model."""
-    if len(weight.shape) == 1:
-        return (1, *weight.shape, 1, 1) if weight.path in layout.vectors else tuple(weight.shape)
-    height, width, inputs, filters = weight.shape
-    if is_depthwise(weight):  # Its last axis counts the filters of each channel.
-        return inputs * filters, 1, height, width
-    return filters, inputs, height, width
-
-
-def is_depthwise(weight: keras.Variable) -> bool:
-    """Whether a kernel has its filters for each channel: the layers that do are called so."""
-    return weight.path.endswith("depthwise/kernel")
-
-
-def check_shape(name: str, tensor: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Raises a ValueError unless a tensor has this shape."""
-    if tensor.shape != shape:
-        raise ValueError(f"with {name!r} of shape {tensor.shape} in place of {shape}")
+    matrix = np.asarray(tensors.get(weight, np.eye(3)), np.float64)
+    offset = np.asarray(tensors.get(bias, default), np.float64)
+    return matrix.reshape(3, 3), offset / layout.white
 
 
 def assign(model: keras.Model, tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
-    """Sets every weight of a model from the convolutions of its layout."""
+    """Sets every weight of a model from the tensors of its layout.
+
+    Raises:
+        ValueError: If one has another shape.
+    """
     for weight, shuffle, name in pairs(model, layout):
-        weight.assign(from_official(tensors[name], shuffle).reshape(weight.shape))
+        value = from_official(tensors[name], shuffle)
+        # PyTorch has 1 in place of the channels that a depthwise kernel does not mix, and around a vector's.
+        if weight.path.endswith("depthwise/kernel") or weight.path in layout.vectors:
+            value = value.reshape(weight.shape)
+        if value.shape != weight.shape:
+            raise ValueError(
+                f"with {name!r} of shape {tensors[name].shape}, which does not fit {weight.shape} of {weight.path}"
+            )
+        weight.assign(value)
 
 
 def pairs(model: keras.Model, layout: Layout) -> Iterator[tuple[keras.Variable, int, str]]:

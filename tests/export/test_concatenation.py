@@ -4,7 +4,7 @@ import pytest
 from reference import assert_close, assign_waves, picture, to_numpy
 
 from keras_lisr import zoo
-from keras_lisr.export.concatenation import runs, uneven_groups
+from keras_lisr.export.concatenation import find_uneven
 from keras_lisr.export.litert import convert
 from keras_lisr.export.litert_graph import litert_graph
 from keras_lisr.litert import LiteRTNetwork
@@ -12,7 +12,7 @@ from keras_lisr.litert import LiteRTNetwork
 PATCHES = [picture(16, 18, 3, phase=phase) for phase in range(2)]
 
 
-def joined(widths, *, kernel_size=1, activation=None, readers=1, filters=4):
+def join(widths, *, kernel_size=1, activation=None, readers=1, filters=4):
     """A network that joins features of given widths, and convolves them."""
     inputs = keras.Input((None, None, 3))
     parts = [keras.layers.Rescaling(width)(keras.layers.Conv2D(filters, 1)(inputs)) for width in widths]
@@ -31,63 +31,29 @@ def joined(widths, *, kernel_size=1, activation=None, readers=1, filters=4):
 
 
 @pytest.mark.parametrize(
-    ("widths", "expected"),
+    ("model", "is_found"),
     [
-        ([1], [1]),
-        ([1, 2], [2]),
-        ([1, 2.1], [1, 1]),
-        ([2, 1, 4, 3], [2, 2]),
-        ([1, 1.5, 2, 2.5, 4], [3, 2]),
-        ([0, 0, 1], [3]),
-        ([1, 0, 5, 1e-9], [2, 2]),
-        ([0, 0], [2]),
-        ([8, 1, 1], [1, 2]),
+        (join([1, 1, 5]), True),
+        (join([1, 5], readers=2), True),
+        (join([1, -1.5, 1.2]), False),
+        (join([1, 0]), False),
+        (join([1, 5], kernel_size=3), False),
+        (join([1, 5], activation="relu"), False),
+        (zoo.edsr_baseline(2, num_filters=4, num_blocks=1), False),
     ],
 )
-def test_runs_are_alike_and_as_long_as_they_can_be(widths, expected):
-    assert runs(widths) == expected
-
-
-def test_unlike_parts_are_found():
-    assert uneven_groups(joined([1, 1, 5]), PATCHES) == {"together": [2, 1]}
-    assert uneven_groups(joined([1, -1.5, 1.2]), PATCHES) == {}
-    assert uneven_groups(joined([1, 5], readers=2), PATCHES) == {"together": [1, 1]}
-    assert uneven_groups(zoo.edsr_baseline(2, num_filters=4, num_blocks=1), PATCHES) == {}
-
-
-def test_what_cannot_be_a_sum_stays():
-    assert uneven_groups(joined([1, 5], kernel_size=3), PATCHES) == {}
-    assert uneven_groups(joined([1, 5], activation="relu"), PATCHES) == {}
-    inputs = keras.Input((None, None, 3))
-    together = keras.layers.Concatenate()([inputs, keras.layers.Rescaling(9.0)(inputs)])
-    rectified = keras.layers.Conv2D(3, 1)(keras.layers.ReLU()(together))
-    assert uneven_groups(keras.Model(inputs, rectified), PATCHES) == {}
-    shared = keras.layers.Conv2D(3, 1)
-    twice = keras.layers.Add()([shared(together), shared(keras.layers.Concatenate()([inputs, inputs]))])
-    assert uneven_groups(keras.Model(inputs, twice), PATCHES) == {}
-
-
-def test_a_concatenation_that_is_used_twice_stays():
-    """Its parts are unlike in one place and alike in the other, where they are more."""
-    inputs = keras.Input((None, None, 3))
-    join = keras.layers.Concatenate()
-    few = keras.layers.Conv2D(3, 1)(join([inputs, keras.layers.Rescaling(9.0)(inputs)]))
-    many = keras.layers.Conv2D(3, 1)(join([inputs, inputs, inputs]))
-    assert uneven_groups(keras.Model(inputs, keras.layers.Add()([few, many])), PATCHES) == {}
+def test_unlike_parts_are_found_where_they_can_be_a_sum(model, is_found):
+    assert find_uneven(model, PATCHES) == ({"together"} if is_found else set())
 
 
 @pytest.mark.parametrize("readers", [1, 2])
-@pytest.mark.parametrize("counts", [[1, 1, 1], [2, 1], [1, 2]])
-def test_the_sum_is_what_the_concatenation_was(readers, counts):
-    model = joined([1, 3, 9], readers=readers)
+def test_the_sum_is_what_the_concatenation_was(readers):
+    model = join([1, 3, 9], readers=readers)
     assign_waves(model)
     image = picture(1, 16, 18, 3)
-    rewritten = litert_graph(model, groups={"together": counts})
+    rewritten = litert_graph(model, uneven={"together"})
     assert_close(rewritten(image), model(image))
-    names = {layer.name for layer in rewritten.layers}
-    assert "together" not in names
-    assert len(names & {f"reader_{readers - 1}_group_{i}" for i in range(3)}) == len(counts)
-    assert sum(type(layer) is keras.layers.Concatenate for layer in rewritten.layers) == readers * (max(counts) > 1)
+    assert not any(isinstance(layer, keras.layers.Concatenate) for layer in rewritten.layers)
 
 
 def test_blocks_that_grow_lose_less_as_a_sum(tmp_path):
@@ -103,11 +69,10 @@ def test_blocks_that_grow_lose_less_as_a_sum(tmp_path):
     model = keras.Model(inputs, keras.layers.Rescaling(0.01, 0.5)(enlarged))
 
     image = PATCHES[0][None]
-    groups = uneven_groups(model, PATCHES)
-    assert groups["fusion"][-1] == 1
+    assert find_uneven(model, PATCHES) == {"fusion"}
     errors = []
-    for chosen in ({}, groups):
-        content = convert(litert_graph(model, bounded=True, groups=chosen), quantize="int8", patches=PATCHES)
+    for uneven in ((), ("fusion",)):
+        content = convert(litert_graph(model, bounded=True, uneven=uneven), quantize="int8", patches=PATCHES)
         (tmp_path / "file.tflite").write_bytes(content)
         found = LiteRTNetwork(tmp_path / "file.tflite")(image)
         errors.append(np.mean((found - to_numpy(model(image))) ** 2))

@@ -3,23 +3,22 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
-from architectures import ARCHITECTURES, each_architecture
+from architectures import ARCHITECTURES
 from reference import assert_close, picture
 
 from keras_lisr.export.fold import fold, folding
 from keras_lisr.layers import ChannelWiseScale, GlobalAttentionBlock
-from keras_lisr.zoo import edsr_baseline, from_preset, fsrcnn, imdn, shallow_edsr
+from keras_lisr.zoo import edsr_baseline, from_preset, fsrcnn, imdn
 
 IMAGE = picture(1, 18, 21, 3)
 
 
-def train(model: keras.Model, negative: bool = False) -> keras.Model:
+def train(model: keras.Model) -> keras.Model:
     """Gives a network statistics and alphas as after a training that went far."""
     random = np.random.default_rng(0)
     for weight in model.weights:
         if weight.path.endswith("_alpha/alpha"):
-            signs = random.choice([-1, 1], weight.shape) if negative else 1
-            weight.assign(random.uniform(0.3, 1.5, weight.shape) * signs)
+            weight.assign(random.uniform(0.3, 1.5, weight.shape))
         elif weight.name in ("gamma", "moving_variance"):
             weight.assign(random.uniform(0.5, 2, weight.shape))
         elif weight.name in ("beta", "moving_mean"):
@@ -47,11 +46,10 @@ EVERY_NETWORK = [
 ]
 
 
-@pytest.mark.parametrize("negative", [False, True], ids=["positive", "negative"])
 @pytest.mark.parametrize(("architecture", "options"), EVERY_NETWORK)
-def test_a_folded_network_is_equal(architecture, options, negative):
+def test_a_folded_network_is_equal(architecture, options):
     keras.utils.set_random_seed(0)
-    model = train(architecture.build_tiny(**options), negative)
+    model = train(architecture.build_tiny(**options))
     folded, kept = folding(model)
     assert_equal(folded, model)
     assert multiplications(folded) == len(kept) <= multiplications(model)
@@ -66,7 +64,9 @@ def test_what_remains_is_the_count_of_equation_6(architecture):
     strategies = [name for name in ("ggas", "cwss") if name in architecture.strategies]
     folded, kept = folding(architecture.build(4, **dict.fromkeys(strategies, True)))
     expected = architecture.parameters[4].ggas_folded
-    if kept:  # MemNet's recursions share their weights; the trunk of the shallow EDSR is added to its own input.
+    if (
+        kept
+    ):  # MemNet's recursions share their weights; the shallow EDSR's trunk is added to what its blocks begin with.
         assert architecture.name in ("memnet", "shallow_edsr")
         expected += architecture.guided_filters * len(kept)
     assert sum(weight.shape.num_elements() for weight in folded.trainable_weights) == expected
@@ -96,40 +96,18 @@ def test_a_plain_network_is_only_copied():
         np.testing.assert_array_equal(mine, yours)
 
 
-def test_blocks_keep_their_names():
-    folded = fold(edsr_baseline(ggas=True, cwss=True, num_filters=8, num_blocks=2))
-    assert {"block_1", "block_2", "global_attention"} <= {layer.name for layer in folded.layers}
-
-
-def test_a_map_that_starts_at_one_is_divided_in_the_weights():
-    ggas = partial(GlobalAttentionBlock, starts_at_one=True, initial_bias=0.0)
-    model = train(edsr_baseline(2, ggas=ggas, cwss=True, num_filters=8, num_blocks=2))
-    assert_equal(fold(model), model)
-
-
 def test_the_kernel_size_of_an_ablation_stays():
     model = train(fsrcnn(ggas=partial(GlobalAttentionBlock, kernel_size=5)))
     assert_equal(fold(model), model)
     assert fold(model).get_layer("global_attention_depthwise").kernel_size == (5, 5)
 
 
-def test_any_layer_may_make_the_map():
-    model = train(edsr_baseline(2, ggas=keras.layers.Identity, cwss=True, num_filters=8, num_blocks=2))
-    assert_equal(fold(model), model)
-
-
-def test_alphas_next_to_zero_stay():
+@pytest.mark.parametrize("alpha", [0, 1e-9, -1])
+def test_alphas_that_are_not_positive_stay(alpha):
     model = edsr_baseline(2, cwss=True, num_filters=4, num_blocks=2)
-    model.get_layer("block_2_sum_alpha").set_weights([np.array([0.5, 1e-9, 0, 1])])
+    model.get_layer("block_2_sum_alpha").set_weights([np.array([0.5, alpha, 2, 1])])
     folded, kept = folding(model)
-    assert kept == {"block_2_sum_alpha": "a scale is too near 0 at block_2_sum_alpha"}
-    assert_equal(folded, model)
-
-
-def test_one_multiplication_takes_the_place_of_all_where_the_trunk_has_no_convolution():
-    model = train(shallow_edsr(2, cwss=True, num_filters=8, num_blocks=5))
-    folded, kept = folding(model)
-    assert kept == {"trunk_scale": "two different scales meet at trunk"}
+    assert kept.keys() == {"block_2_sum_alpha"}
     assert_equal(folded, model)
 
 
@@ -163,44 +141,15 @@ def alphas(channels: int, seed: int = 0, layer=ChannelWiseScale) -> keras.layers
 IMAGES = keras.Input((None, None, 3))
 
 
-@pytest.mark.parametrize("cwss", [False, True])
-@each_architecture
-def test_a_map_that_starts_at_one_folds_everywhere(architecture, cwss):
-    if cwss and "cwss" not in architecture.strategies:
-        return
+def test_a_map_that_starts_at_one_is_divided_by_a_layer_of_its_own():
     ggas = partial(GlobalAttentionBlock, starts_at_one=True, initial_bias=1.0)
-    model = train(architecture.build_tiny(ggas=ggas, **({"cwss": True} if cwss else {})))
+    model = train(edsr_baseline(2, ggas=ggas, cwss=True, num_filters=8, num_blocks=2))
     assert_equal(fold(model), model)
 
 
-@pytest.mark.parametrize(
-    "use",
-    [
-        lambda features, attention: features + features * attention,
-        lambda features, attention: plain(3)(keras.ops.relu(attention)),
-        lambda features, attention: attention,
-    ],
-    ids=["sum", "function", "output"],
-)
-def test_a_division_that_nothing_takes_up_stays(use):
-    features = plain(4)(IMAGES)
-    block = GlobalAttentionBlock(starts_at_one=True, initial_bias=0.0, name="attention")
-    model = train(keras.Model(IMAGES, use(features, block(features))))
-    folded, kept = folding(model)
-    assert_equal(folded, model)
-    assert "attention" in kept
-
-
-@pytest.mark.parametrize(
-    "add", [lambda features: features + 0.5, lambda features: 1.0 - features, lambda features: features + np.ones(4)]
-)
-def test_constants_are_not_scaled(add):
-    model = keras.Model(IMAGES, plain(3)(add(alphas(4)(plain(4)(IMAGES)))))
-    assert_equal(fold(model), model)
-
-
-def test_the_output_need_not_be_the_last_operations_first():
-    model = keras.Model(IMAGES, keras.ops.split(alphas(6)(plain(6)(IMAGES)), 2, axis=-1)[1])
+def test_constants_are_not_scaled():
+    features = alphas(4)(plain(4)(IMAGES))
+    model = keras.Model(IMAGES, plain(3)((features + np.ones(4)) * 0.5))
     assert_equal(fold(model), model)
 
 
@@ -219,20 +168,6 @@ def test_subclasses_are_layers_of_ones_own():
     folded = fold(model)
     assert_equal(folded, model)
     assert {Shifted, Squashed} <= {type(layer) for layer in folded.layers}
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [
-        keras.layers.BatchNormalization(scale=False),
-        keras.layers.BatchNormalization(center=False),
-        lambda features: features + plain(1)(IMAGES),
-        lambda features: keras.layers.Multiply()([plain(1)(IMAGES), features]),
-    ],
-)
-def test_what_takes_up_no_scales_is_left_alone(layer):
-    model = train(keras.Model(IMAGES, plain(3)(layer(alphas(4)(plain(4)(IMAGES))))))
-    assert_equal(fold(model), model)
 
 
 def test_operators_may_add():
@@ -257,15 +192,6 @@ def test_a_block_may_be_called_twice():
     further = plain(4)(features * block(features))
     model = train(keras.Model(IMAGES, plain(3)(further * block(further))))
     assert_equal(fold(model), model)
-
-
-def test_a_multiplication_that_stays_has_the_precision_of_its_sum():
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        folded = fold(train(shallow_edsr(2, cwss=True, num_filters=4, num_blocks=2)))
-    finally:
-        keras.config.set_dtype_policy("float32")
-    assert folded.get_layer("trunk_scale").compute_dtype == "bfloat16"
 
 
 def test_layers_may_be_called_by_keyword():

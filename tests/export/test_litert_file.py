@@ -2,7 +2,6 @@ import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from exported_networks import build
 
 from keras_lisr.export.calibration import calibration_patches
@@ -29,7 +28,7 @@ def test_content(files):
         "CONV_2D": 5, "MUL": 2, "PACK": 1, "PRELU": 5, "SHAPE": 1, "STRIDED_SLICE": 2, "TRANSPOSE_CONV": 1,
     }  # fmt: skip
     assert list(content.operators) == sorted(content.operators)
-    assert content.rank == 4 and not content.custom
+    assert content.rank == 4
     assert content.floats == ["CONV_2D", "PRELU", "TRANSPOSE_CONV"]  # Sizes are integers.
 
 
@@ -40,25 +39,12 @@ def test_the_conversion_of_pictures_is_no_computation_in_floats(files):
 
 
 def test_checks(files):
-    assert check_litert_file(files / "floats.tflite", static=False, integer=False).rank == 4
-    assert check_litert_file(files / "integers.tflite", static=True, integer=True).rank == 4
-    with pytest.raises(ValueError, match="must have no shapes to compute. Received: PACK, SHAPE"):
+    check_litert_file(files / "floats.tflite", static=False, integer=False)
+    check_litert_file(files / "integers.tflite", static=True, integer=True)
+    with pytest.raises(ValueError, match="no shapes to compute"):
         check_litert_file(files / "floats.tflite", static=True, integer=False)
-    with pytest.raises(ValueError, match="must have integer operators only. Received: CONV_2D, PRELU, TRANSPOSE_CONV"):
+    with pytest.raises(ValueError, match="integer operators only"):
         check_litert_file(files / "floats.tflite", static=False, integer=True)
-
-
-def test_custom_operators_are_found(tmp_path):
-    @tf.function(input_signature=[tf.TensorSpec((1, 4, 4, 3))], autograph=False)
-    def function(inputs):
-        return tf.math.digamma(inputs)
-
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], tf.Module())
-    converter.allow_custom_ops = True
-    (tmp_path / "custom.tflite").write_bytes(converter.convert())
-    assert read_litert_file(tmp_path / "custom.tflite").custom == ["Digamma"]
-    with pytest.raises(ValueError, match="must have builtin operators only. Received: Digamma"):
-        check_litert_file(tmp_path / "custom.tflite", static=False, integer=False)
 
 
 def test_missing_library_is_named(files, monkeypatch):

@@ -1,14 +1,12 @@
 import os
 import sys
 
-import keras
 import onnx
 import pytest
 from architectures import STRATEGIES, each_architecture
 from exported_networks import EXPORTED, LOW_RESOLUTION, build
 from reference import assert_close, assign_waves
 
-from keras_lisr.export import export_model
 from keras_lisr.export.onnx import onnx_network, write_onnx
 
 # tf2onnx takes ten seconds to rewrite the two Einsum of ESA.
@@ -66,14 +64,3 @@ def test_missing_libraries_are_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[onnx\]'. Received: ModuleNotFoundError"):
         onnx_network(tmp_path / "network.onnx")
-
-
-def test_what_onnx_runtime_cannot_run_is_one_line(tmp_path):
-    """Keras compiles convolutions in groups on TensorFlow: what is left of them is a call of nothing."""
-    inputs = keras.Input((None, None, 3))
-    features = keras.layers.Conv2D(8, 3, padding="same", groups=2)(keras.layers.Conv2D(8, 1)(inputs))
-    model = keras.Model(inputs, keras.layers.Conv2D(3, 1)(features))
-    with pytest.raises(ValueError, match="`path` must be a file that ONNX Runtime can run") as caught:
-        export_model(model, tmp_path / "grouped.onnx")
-    assert "\n" not in str(caught.value)
-    assert os.listdir(tmp_path) == []

@@ -69,28 +69,11 @@ def test_the_runner_asks_for_a_precision(monkeypatch, tmp_path, precision, hint)
     assert asked == [{"INFERENCE_PRECISION_HINT": hint}]
 
 
-def test_the_name_must_be_that_of_a_graph(tmp_path):
-    with pytest.raises(ValueError, match=r"`path` must end in .xml. Received: path='.*network.bin'"):
-        write_openvino(build("fsrcnn-plain"), tmp_path / "network.bin")
-
-
 def test_other_weights_are_kept(tmp_path):
     (tmp_path / "network.bin").write_text("mine")
-    with pytest.raises(ValueError, match=r"network.bin, replace nothing but those of a network.xml. Received: path="):
+    with pytest.raises(ValueError, match="`path`.*network.bin"):
         write_openvino(build("fsrcnn-plain"), tmp_path / "network.xml")
     assert (tmp_path / "network.bin").read_text() == "mine"
-
-
-def test_nothing_is_left_of_a_failure(monkeypatch, tmp_path):
-    def fail(converted, graph, weights):
-        graph.write_text("<half")
-        raise OSError(28, "No space left on device")
-
-    (tmp_path / "network.xml").write_text("old")
-    monkeypatch.setattr(import_openvino(), "serialize", fail)
-    with pytest.raises(OSError, match="could not be written.*No space left on device"):
-        write_openvino(build("fsrcnn-plain"), tmp_path / "network.xml")
-    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("network.xml", "old")]
 
 
 def test_the_missing_library_is_named(monkeypatch, tmp_path):

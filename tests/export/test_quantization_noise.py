@@ -4,11 +4,10 @@ import pytest
 from reference import picture
 
 from keras_lisr.export.quantization_noise import (
-    Features,
     Statistics,
-    features_of,
+    feature_noise,
     is_rounded,
-    kernels_of,
+    kernel_noise,
     measure,
 )
 from keras_lisr.graph.calls import calls
@@ -41,18 +40,18 @@ def with_rounded(model: keras.Model, name: str, low: float, high: float) -> kera
     return rounded
 
 
-def noise_of(model: keras.Model, name: str) -> tuple[float, Statistics]:
-    """What rounding a tensor is said to cost, and what is known of its channels."""
-    features = features_of(list(calls(model)), measure(model, PATCHES))
-    index = features.names.index(name)
-    noises = np.asarray(features.noise(np.ones_like(features.channels.gain)))
-    return float(noises[index]), Statistics(*(of[features.tensors == index] for of in features.channels))
+def statistics_of(model: keras.Model, name: str) -> tuple[Statistics, Statistics]:
+    """What is known of the channels that a layer takes and returns."""
+    statistics = measure(model, PATCHES)
+    (call,) = (call for call in calls(model) if call.operation.name == name)
+    return statistics[id(call.inputs[0])], statistics[id(call.outputs[0])]
 
 
 @pytest.mark.parametrize("name", ["shallow", "block_1", "block_2_conv_2", "trunk", "upsample_1"])
 def test_it_is_the_noise_that_rounding_a_tensor_adds(name):
     model = trained()
-    expected, known = noise_of(model, name)
+    _, known = statistics_of(model, name)
+    expected = float(feature_noise(known, np.ones_like(known.gain)))
     rounded = with_rounded(model, name, float(known.low.min()), float(known.high.max()))
     assert error(rounded, model) == pytest.approx(expected, rel=0.3)
 
@@ -60,10 +59,10 @@ def test_it_is_the_noise_that_rounding_a_tensor_adds(name):
 @pytest.mark.parametrize("name", ["shallow", "block_1_conv_1", "trunk_conv"])
 def test_it_is_the_noise_that_rounding_a_kernel_adds(name):
     model = trained()
-    kernels = kernels_of(list(calls(model)), measure(model, PATCHES))
-    expected = float(np.asarray(kernels.noise(np.ones_like(kernels.power)))[kernels.names.index(name)])
     # One rounding is but one case of those that are meant: an average over random ones of their size.
     weights, biases = model.get_layer(name).get_weights()
+    entering, leaving = statistics_of(model, name)
+    expected = float(kernel_noise(weights, entering, leaving, np.ones_like(entering.gain)))
     steps = np.abs(weights).max((0, 1, 2)) / 127
     random, found = np.random.default_rng(0), []
     for _ in range(16):
@@ -76,13 +75,11 @@ def test_it_is_the_noise_that_rounding_a_kernel_adds(name):
 
 
 def test_scales_make_wide_and_narrow_channels_of_one_width():
-    ones = np.ones(3, np.float32)
-    low, high = np.array([-1, -0.1, 0], np.float32), np.array([2, 0.2, 1], np.float32)
-    features = Features(["first", "second"], np.array([0, 0, 1]), Statistics(low, high, ones, ones))
+    ones = np.ones(2, np.float32)
+    channels = Statistics(np.array([-1, -0.1], np.float32), np.array([2, 0.2], np.float32), ones, ones)
     step = 3 / 255
-    np.testing.assert_allclose(features.noise(ones), [2 * step**2 / 12, (1 / 255) ** 2 / 12], rtol=1e-5)
-    scaled = features.noise(np.array([1, 0.1, 4], np.float32))
-    np.testing.assert_allclose(scaled, [1.01 * step**2 / 12, (1 / 255) ** 2 / 12], rtol=1e-5)
+    assert float(feature_noise(channels, ones)) == pytest.approx(2 * step**2 / 12)
+    assert float(feature_noise(channels, np.array([1, 0.1], np.float32))) == pytest.approx(1.01 * step**2 / 12)
 
 
 def test_what_only_moves_is_not_rounded_again():

@@ -2,18 +2,17 @@ import keras
 import pytest
 from reference import assert_close, assign_waves, wave
 
-from keras_lisr.export.transposed_convolution import is_upsampling, sub_pixel
+from keras_lisr.export.transposed_convolution import sub_pixel
 
 FEATURES = wave(2, 5, 7, 3)
 
 
 @pytest.mark.parametrize("stride", [2, 3, 4])
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8, 9, (3, 6)])
+@pytest.mark.parametrize("size", [1, 4, 8, 9, (3, 6)])
 def test_equals_the_transposed_convolution(size, stride):
     layer = keras.layers.Conv2DTranspose(2, size, strides=stride, padding="same", activation="relu")
     layer(FEATURES)
     assign_waves(layer)
-    assert is_upsampling(layer)
     phases = sub_pixel(layer)(FEATURES)
     assert phases.shape == (2, 5, 7, 2 * stride**2)
     assert_close(keras.ops.depth_to_space(phases, stride), layer(FEATURES))
@@ -23,12 +22,3 @@ def test_without_bias():
     layer = keras.layers.Conv2DTranspose(1, 3, strides=2, padding="same", use_bias=False)
     expected = layer(FEATURES)
     assert_close(keras.ops.depth_to_space(sub_pixel(layer)(FEATURES), 2), expected)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"padding": "valid"}, {"strides": (1, 2)}, {"output_padding": 1}, {"strides": 1, "dilation_rate": 2}],
-)
-def test_others_are_left_alone(options):
-    assert not is_upsampling(keras.layers.Conv2DTranspose(1, 3, **{"strides": 2, "padding": "same"} | options))
-    assert not is_upsampling(keras.layers.Conv2D(1, 3))

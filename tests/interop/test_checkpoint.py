@@ -59,23 +59,18 @@ def assert_equal_networks(network: torch.nn.Module, model: keras.Model, atol: fl
     np.testing.assert_allclose(actual, expected, rtol=0, atol=atol)
 
 
-def published_file(benchmarks, name: str):
-    file = benchmarks.parent.parent / "weights" / name
-    if not file.is_file():
-        pytest.skip(f"weights/{name} does not lie beside the folder KERAS_LISR_DATA")
-    return file
-
-
 @pytest.fixture(scope="module")
 def published(benchmarks):
-    """The file of IMDN's authors."""
-    return published_file(benchmarks, "IMDN_x4.pth")
+    """A file of the authors, by the name of the architecture and the scale."""
 
+    def find(architecture: str, scale: int):
+        name = {"imdn": "IMDN", "smfanet": "SMFANet_plus_DF2K"}[architecture]
+        file = benchmarks.parent.parent / "weights" / f"{name}_x{scale}.pth"
+        if not file.is_file():
+            pytest.skip(f"weights/{file.name} does not lie beside the folder KERAS_LISR_DATA")
+        return file
 
-@pytest.fixture(scope="module")
-def published_smfanet(benchmarks):
-    """The files of SMFANet's authors, by the scale."""
-    return lambda scale: published_file(benchmarks, f"SMFANet_plus_DF2K_x{scale}.pth")
+    return find
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -128,131 +123,84 @@ def test_the_mean_colour_is_the_builders_where_it_differs_by_rounding(name, tmp_
     assert_equal_networks(network, guided, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", SIZES)
-def test_half_precision(name, tmp_path):
-    network = randomize(OFFICIAL[name](2)).half().float()
-    halves = {key: tensor.half() for key, tensor in network.state_dict().items()}
-    assert_equal_networks(network, load(write(network, tmp_path / "a.pth", **halves), name, 2), atol=1e-5)
-
-
-@pytest.mark.parametrize("name", SIZES)
-def test_mean_shifts_that_make_no_sense_are_refused(name, tmp_path):
-    network = OFFICIAL[name](2)
-    weight, bias = [key for key in network.state_dict() if key.startswith("sub_mean")]
-    grey = torch.ones(3, 3, 1, 1)
-    with pytest.raises(ValueError, match=rf"with '{weight}', which loses colours\)$"):
-        load(write(network, tmp_path / "a.pth", **{weight: grey}), name, 2)
-    with pytest.raises(ValueError, match=rf"with '{weight}' of shape \(3, 3\) in place of \(3, 3, 1, 1\)\)$"):
-        load(write(network, tmp_path / "a.pth", **{weight: torch.eye(3)}), name, 2)
-    with pytest.raises(ValueError, match=rf"with '{bias}' of shape \(1,\) in place of \(3,\)\)$"):
-        load(write(network, tmp_path / "a.pth", **{bias: torch.zeros(1)}), name, 2)
-
-
 @pytest.mark.parametrize("name", OFFICIAL)
-def test_every_weight_must_be_there(name, tmp_path):
+def test_every_weight_must_be_there_and_every_tensor_used(name, tmp_path):
     network, architecture = OFFICIAL[name](4), architecture_of(name)
     needed = [key for key in network.state_dict() if "_mean." not in key and ".up2." not in key and ".up3." not in key]
-    for key in needed:
-        file = write(network, tmp_path / "a.pth", **{key: None})
-        with pytest.raises(ValueError, match=f"must hold the official '{architecture}' for x4. Received: .*without '"):
-            load(file, architecture, 4)
-
-
-@pytest.mark.parametrize("name", OFFICIAL)
-def test_every_tensor_must_be_used(name, tmp_path):
-    file = write(OFFICIAL[name](3), tmp_path / "a.pth", **{"extra.weight": torch.zeros(2, 5)})
-    with pytest.raises(
-        ValueError, match=r"a.pth' \(with 'extra.weight' of shape \(2, 5\), which it has no place for\)"
-    ):
-        load(file, architecture_of(name), 3)
+    for key in (needed[0], needed[len(needed) // 2], needed[-1]):
+        with pytest.raises(ValueError, match=f"`file`.*without '{key}'"):
+            load(write(network, tmp_path / "a.pth", **{key: None}), architecture, 4)
+    with pytest.raises(ValueError, match="`file`.*with 'extra.weight'"):
+        load(write(network, tmp_path / "a.pth", **{"extra.weight": torch.zeros(2, 5)}), architecture, 4)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_shapes_must_agree(architecture, tmp_path):
-    network = OFFICIAL[architecture](2)
-    file = write(network, tmp_path / "a.pth", **{f"{PREFIXES[architecture]}.bias": torch.zeros(5)})
-    shapes = rf"\(5,\) in place of \({len(network.get_submodule(PREFIXES[architecture]).bias)},\)\)$"
-    with pytest.raises(ValueError, match=rf"with '{PREFIXES[architecture]}.bias' of shape {shapes}"):
-        load(file, architecture, 2)
-
-
-@pytest.mark.parametrize("values", [torch.tensor(1.0), torch.zeros(0, 3, 3, 3), torch.zeros(17, 3, 3, 3)])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_sizes_that_make_no_sense_are_refused_in_one_line(architecture, values, tmp_path):
-    file = write(OFFICIAL[architecture](2), tmp_path / "a.pth", **{f"{PREFIXES[architecture]}.weight": values})
-    with pytest.raises(ValueError, match=f"must hold the official '{architecture}' for x2. Received: ") as error:
-        load(file, architecture, 2)
-    assert len(str(error.value).splitlines()) == 1
+    prefix = PREFIXES[architecture]
+    wrong = {f"{prefix}.bias": torch.zeros(5)}, {f"{prefix}.weight": torch.zeros(17, 3, 3, 3)}
+    for tensors in wrong:
+        with pytest.raises(ValueError, match=f"`file` must hold the official '{architecture}'") as error:
+            load(write(OFFICIAL[architecture](2), tmp_path / "a.pth", **tensors), architecture, 2)
+        assert len(str(error.value).splitlines()) == 1
 
 
 def test_the_large_edsr_is_refused(tmp_path):
     """Its tensors have the same names; what its residuals are multiplied with is not among them."""
     file = write(OFFICIAL["edsr_baseline"](2, filters=256, blocks=32), tmp_path / "a.pth")
-    with pytest.raises(ValueError, match=r"\(of the large EDSR, whose residuals are scaled by a number that is not in"):
+    with pytest.raises(ValueError, match="`file`.*of the large EDSR"):
         load(file, "edsr_baseline", 2)
 
 
-@pytest.mark.parametrize("stored", OFFICIAL)
+@pytest.mark.parametrize("stored", ARCHITECTURES)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_another_architecture_is_refused(stored, architecture, tmp_path):
-    if architecture_of(stored) == architecture:
-        return
+def test_another_architecture_or_scale_is_refused(stored, architecture, tmp_path):
     file = write(OFFICIAL[stored](2), tmp_path / "a.pth")
-    with pytest.raises(ValueError, match=f"must hold the official '{architecture}' for x2. .*without '.*'"):
-        load(file, architecture, 2)
+    for scale in (2,) if stored != architecture else (3, 4):
+        with pytest.raises(ValueError, match=f"`file` must hold the official '{architecture}' for x{scale}"):
+            load(file, architecture, scale)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("stored", [2, 3, 4])
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_another_scale_is_refused(architecture, stored, scale, tmp_path):
-    if stored == scale:
-        return
-    file = write(OFFICIAL[architecture](stored), tmp_path / "a.pth")
-    offending = "'(upsampler|tail|upsample|to_img).*'"
-    with pytest.raises(ValueError, match=rf"\((without {offending}|with {offending} of shape .*)\)$"):
-        load(file, architecture, scale)
+@pytest.mark.parametrize(("architecture", "scale", "name"), [("idn", 4, "architecture"), ("imdn", 5, "scale")])
+def test_what_is_not_known_is_refused(architecture, scale, name):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        load("gone.pth", architecture, scale)
 
 
-def test_the_network_of_one_scale_may_hold_no_other(tmp_path):
-    tensors = {"upsample.up3.body.0.weight": torch.zeros(72, 8, 3, 3)}
-    with pytest.raises(ValueError, match=r"with 'upsample.up3.body.0.weight' of shape \(72, 8, 3, 3\), which"):
-        load(write(Carn(2), tmp_path / "a.pth", **tensors), "carn", 2)
-
-
-@pytest.mark.parametrize("scale", [1, 5, 2.0, "4", None])
-def test_scales(scale):
-    with pytest.raises(ValueError, match="`scale` must be 2, 3 or 4. Received: scale="):
-        load("gone.pth", "imdn", scale)
-
-
-@pytest.mark.parametrize("architecture", ["idn", "IMDN", "load", ""])
-def test_architectures(architecture):
-    known = "'imdn', 'edsr_baseline', 'carn', 'rcan' or 'smfanet'"
-    with pytest.raises(ValueError, match=f"`architecture` must be {known}. Received: architecture='{architecture}'"):
-        load("gone.pth", architecture, 4)
-
-
-def test_the_published_imdn_computes_what_it_does_in_pytorch(published):
-    network = Imdn(4, filters=64, blocks=6)
-    tensors = torch.load(published, weights_only=True, map_location="cpu")
-    network.load_state_dict({name.removeprefix("module."): tensor for name, tensor in tensors.items()})
-    model = load(published, "imdn", 4)
-    assert model.count_params() == 715_176
+@pytest.mark.parametrize(
+    ("architecture", "network", "parameters"),
+    [("imdn", Imdn(4, filters=64, blocks=6), 715_176), ("smfanet", Smfanet(4, filters=48, blocks=12), 495_888)],
+)
+def test_a_published_file_computes_what_it_does_in_pytorch(architecture, network, parameters, published):
+    file = published(architecture, 4)
+    stored = torch.load(file, weights_only=True, map_location="cpu")
+    network.load_state_dict({name.removeprefix("module."): each for name, each in stored.get("params", stored).items()})
+    model = load(file, architecture, 4)
+    assert model.count_params() == parameters
     image = picture(1, 24, 31, 3)
     np.testing.assert_allclose(to_numpy(model(image)), official_result(network, image), rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "psnr"), [("Set5", 32.21), pytest.param("Set14", 28.58, marks=pytest.mark.slow)])
-def test_the_published_imdn_measures_what_was_published(published, benchmarks, name, psnr):
-    upscale = Upscaler(load(published, "imdn", 4), precision="float32", memory=2**33)
-    images = BenchmarkSet(benchmarks / name, scale=4)
+# IMDN as published. SMFANet as measured here: the paper prints a table, the authors' code a picture of it.
+@pytest.mark.parametrize(
+    ("architecture", "scale", "name", "psnr"),
+    [
+        ("imdn", 4, "Set5", 32.21),
+        pytest.param("imdn", 4, "Set14", 28.58, marks=pytest.mark.slow),
+        ("smfanet", 2, "Set5", 38.185),
+        ("smfanet", 3, "Set5", 34.665),
+        ("smfanet", 4, "Set5", 32.511),
+    ],
+)
+def test_a_published_file_measures_what_it_did(architecture, scale, name, psnr, published, benchmarks):
+    model = load(published(architecture, scale), architecture, scale)
+    upscale = Upscaler(model, precision="float32", memory=2**33)
+    images = BenchmarkSet(benchmarks / name, scale=scale)
     assert {upscale.count_tiles(*image.low_resolution.shape[:2]) for image in images} == {1}
     assert evaluate(upscale, images).psnr == pytest.approx(psnr, abs=0.01)
 
 
 def test_the_published_imdn_takes_the_papers_strategies(published):
-    model = load(published, "imdn", 4)
+    model = load(published("imdn", 4), "imdn", 4)
     strategies = {
         "ggas": partial(GlobalAttentionBlock, starts_at_one=True),
         "cwss": partial(ChannelWiseScale, initial_alpha=1.0),
@@ -260,42 +208,3 @@ def test_the_published_imdn_takes_the_papers_strategies(published):
     image = picture(1, 24, 31, 3)
     guided = zoo.transplant(model, zoo.imdn(4, **strategies))
     np.testing.assert_allclose(to_numpy(guided(image)), to_numpy(model(image)), rtol=0, atol=1e-5)
-
-
-def test_the_published_smfanet_computes_what_it_does_in_pytorch(published_smfanet):
-    network = Smfanet(4, filters=48, blocks=12)
-    network.load_state_dict(torch.load(published_smfanet(4), weights_only=True, map_location="cpu")["params"])
-    model = load(published_smfanet(4), "smfanet", 4)
-    assert model.count_params() == 495_888
-    image = picture(1, 24, 31, 3)
-    np.testing.assert_allclose(to_numpy(model(image)), official_result(network, image), rtol=0, atol=1e-4)
-
-
-# As measured here: the paper prints a table, the authors' code a picture of it.
-@pytest.mark.parametrize(("scale", "psnr"), [(2, 38.185), (3, 34.665), (4, 32.511)])
-def test_the_published_smfanet_measures_what_it_did(published_smfanet, benchmarks, scale, psnr):
-    upscale = Upscaler(load(published_smfanet(scale), "smfanet", scale), precision="float32", memory=2**33)
-    images = BenchmarkSet(benchmarks / "Set5", scale=scale)
-    assert {upscale.count_tiles(*image.low_resolution.shape[:2]) for image in images} == {1}
-    assert evaluate(upscale, images).psnr == pytest.approx(psnr, abs=0.01)
-
-
-def test_the_vectors_have_the_shape_of_the_file(tmp_path):
-    file = write(Smfanet(2), tmp_path / "a.pth", **{"feats.0.smfa.belt": torch.zeros(8)})
-    with pytest.raises(ValueError, match=r"with 'feats.0.smfa.belt' of shape \(8,\) in place of \(1, 8, 1, 1\)"):
-        load(file, "smfanet", 2)
-
-
-def test_numbers_that_are_not_finite_are_refused(tmp_path):
-    file = write(
-        Imdn(2), tmp_path / "a.pth", **{"fea_conv.bias": torch.full((Imdn(2).fea_conv.bias.numel(),), torch.nan)}
-    )
-    with pytest.raises(ValueError, match="with 'fea_conv.bias', which is not finite"):
-        load(file, "imdn", 2)
-
-
-@pytest.mark.parametrize("dtype", [torch.complex64, torch.int64])
-def test_numbers_of_another_kind_are_refused(tmp_path, dtype):
-    file = write(Imdn(2), tmp_path / "a.pth", **{"fea_conv.bias": torch.zeros(3, dtype=dtype)})
-    with pytest.raises(ValueError, match="tensors of floating-point numbers"):
-        load(file, "imdn", 2)

