@@ -38,7 +38,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow" if importlib.util.find_spec(
 import keras
 import numpy as np
 
-from keras_lisr.basics.interruption import exit_code_of, raising_on_signals
+from keras_lisr.basics.interruption import exit_code_of, raise_on_signals
 from keras_lisr.basics.parser import Parser
 from keras_lisr.basics.preset_index import presets
 from keras_lisr.data import BenchmarkSet, Degradation, ImagePairs, find_benchmark_set
@@ -170,7 +170,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argument_parser()
     try:
-        with raising_on_signals():
+        with raise_on_signals():
             flags = parser.parse_args(argv)
             plans = chosen(flags.only)
             if not flags.table:

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import keras
 
-from keras_lisr.basics.interruption import exit_code_of, raising_on_signals
+from keras_lisr.basics.interruption import exit_code_of, raise_on_signals
 from keras_lisr.basics.parser import Parser
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.data import BenchmarkSet, ImagePairs, find_benchmark_set
 from keras_lisr.evaluation import evaluate, parameters
 from keras_lisr.inference import Upscaler
@@ -74,7 +74,7 @@ def main(title: str, cells: Sequence[Cell], argv: Sequence[str] | None = None) -
     """
     parser = argument_parser(title)
     try:
-        with raising_on_signals():
+        with raise_on_signals():
             flags = parser.parse_args(argv)
             chosen = [cell for cell in cells if any(text in cell.name for text in flags.cells or [""])]
             table = run(title, chosen, flags)
@@ -128,7 +128,7 @@ def run(title: str, cells: Sequence[Cell], flags: argparse.Namespace) -> str:
         sys.stderr.write(f"[{number} of {len(missing)}] {cell.name}, seed {seed}\n")
         keras.utils.clear_session()
         train(cell, seed, images, validation, flags)
-        with written_whole(result_file(flags, cell, seed)) as partial:
+        with write_whole(result_file(flags, cell, seed)) as partial:
             partial.write_text("{}")
         keep_measurements(result_file(flags, cell, seed), sets)
     for seed, cell in runs:
@@ -143,7 +143,7 @@ def require_same_settings(output: Path, settings: dict) -> None:
     file = output / "settings.json"
     if file.exists() and (before := json.loads(file.read_text())) != settings:
         raise ValueError(f"`output` must be a new folder or one of these settings: {before}. Received: {settings}")
-    with written_whole(file) as partial:
+    with write_whole(file) as partial:
         partial.write_text(json.dumps(settings))
 
 
@@ -185,7 +185,7 @@ def keep_measurements(file: Path, sets: Sequence[BenchmarkSet]) -> None:
     for a_set in missing:
         means = evaluate(upscale, a_set)
         measured[a_set.name] = {"psnr": means.psnr, "ssim": means.ssim}
-    with written_whole(file) as partial:
+    with write_whole(file) as partial:
         partial.write_text(json.dumps({"parameters": parameters(model), "measured": measured}))
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_lisr.basics.export_options import check_options, shown
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.export.calibration import SIDE, Pictures, calibration_patches
 from keras_lisr.export.concatenation import choices, uneven_groups
 from keras_lisr.export.dead_layers import bound_dead_layers
@@ -91,7 +91,7 @@ def write_litert(
         side = shape if shape and (resizes or None not in fixed) else (SIDE, SIDE)
         patches = calibration_patches(representative, side)
         model = equalize(model, patches)
-    with written_whole(Path(path)) as partial:
+    with write_whole(Path(path)) as partial:
         for groups in [{}] if patches is None else choices(uneven_groups(model, patches)):
             network = litert_graph(model, bounded=quantize == "int8", groups=groups)
             if patches is not None and representative is not None:

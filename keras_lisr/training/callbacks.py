@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.data.imresize import imresize
 from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.evaluation.metrics import psnr
@@ -123,11 +123,11 @@ class AveragedModel(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         averaged = self.folder / "averaged.keras"
-        with written_whole(averaged) as partial:
+        with write_whole(averaged) as partial:
             self.network.save(partial)
         if logs["val_psnr"] > self.best_psnr:
             self.best_psnr = logs["val_psnr"]
-            with written_whole(self.folder / "best.keras") as partial:
+            with write_whole(self.folder / "best.keras") as partial:
                 shutil.copyfile(averaged, partial)
 
 

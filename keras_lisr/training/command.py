@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from keras_lisr.basics.interruption import exit_code_of, raising_on_signals
+from keras_lisr.basics.interruption import exit_code_of, raise_on_signals
 from keras_lisr.basics.parser import Parser
 from keras_lisr.basics.preset_index import choose_model
 from keras_lisr.data.degradation import Degradation
@@ -48,7 +48,7 @@ def main(recipe: Callable[..., Recipe], argv: Sequence[str] | None = None, prog:
     parser = argument_parser(recipe, prog)
     exit_code, message = 0, ""
     try:
-        with raising_on_signals():
+        with raise_on_signals():
             run(recipe, parser.parse_args(argv))
     except (ConnectionError, FloatingPointError) as error:
         exit_code, message = 1, f"error: {error}"

@@ -15,7 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_lisr.basics.whole_files import PARTIAL, set_aside, written_whole
+from keras_lisr.basics.whole_files import PARTIAL, set_aside, write_whole
 from keras_lisr.data.degradation import degrade_pairs
 from keras_lisr.data.image_pairs import ImagePairs, pair_images
 from keras_lisr.data.patch_sequence import PatchSequence
@@ -346,7 +346,7 @@ def cut_log(log: Path, first_step: int) -> float:
     except (KeyError, ValueError, csv.Error):
         logging.getLogger(__name__).warning("%s was damaged and is now %s", log, set_aside(log).name)
         return -math.inf
-    with written_whole(log) as partial, partial.open("w", newline="") as file:
+    with write_whole(log) as partial, partial.open("w", newline="") as file:
         if names:  # None if the run was killed in its first epoch.
             writer = csv.DictWriter(file, names)
             writer.writeheader()

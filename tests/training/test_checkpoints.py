@@ -11,16 +11,16 @@ from keras_lisr.zoo import fsrcnn
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.zoo import fsrcnn
 
 file = Path(sys.argv[1])
-with written_whole(file) as partial:
+with write_whole(file) as partial:
     fsrcnn(2, num_filters=4, num_shrunk_filters=2, num_blocks=1).save(partial)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))  # As on a disk that is all but full.
 try:
-    with written_whole(file) as partial:
+    with write_whole(file) as partial:
         fsrcnn(2).save(partial)
 except OSError as error:
     print(error)
