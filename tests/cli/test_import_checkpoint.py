@@ -45,7 +45,7 @@ def test_a_checkpoint_becomes_a_model_that_the_other_commands_take(checkpoint, t
         (["FILE", "--architecture", "imdn", "--scale", "2", "-o", "OUT"], "the official 'imdn' for x2"),
         (["FILE", "--architecture", "idn", "--scale", "2", "-o", "OUT"], "'idn'"),
         (["FILE", "--architecture", "carn", "--scale", "2", "-o", "out.h5"], "OUT"),
-        (["missing.pth", "--architecture", "carn", "--scale", "2", "-o", "OUT"], "FILE"),
+        (["missing.pth", "--architecture", "carn", "--scale", "2", "-o", "OUT"], "`file`"),
     ],
 )
 def test_errors_are_one_line_exit_code_2_and_no_file(checkpoint, tmp_path, capsys, arguments, message):
