@@ -21,7 +21,7 @@ from pathlib import Path
 import keras
 
 from keras_lisr.basics.parser import Parser
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.data import BenchmarkSet, ImagePairs, find_benchmark_set
 from keras_lisr.evaluation import evaluate, parameters
 from keras_lisr.inference import Upscaler
@@ -126,7 +126,7 @@ def require_same_settings(output: Path, settings: dict) -> None:
     file = output / "settings.json"
     if file.exists() and (before := json.loads(file.read_text())) != settings:
         raise ValueError(f"`output` must be a new folder or one of these settings: {before}. Received: {settings}")
-    with written_whole(file) as partial:
+    with write_whole(file) as partial:
         partial.write_text(json.dumps(settings))
 
 
@@ -159,7 +159,7 @@ def keep_measurements(file: Path, sets: Sequence[BenchmarkSet]) -> None:
     for a_set in missing:
         means = evaluate(upscale, a_set)
         measured[a_set.name] = {"psnr": means.psnr, "ssim": means.ssim}
-    with written_whole(file) as partial:
+    with write_whole(file) as partial:
         partial.write_text(json.dumps({"parameters": parameters(model), "measured": measured}))
 
 

@@ -15,7 +15,7 @@ _raised: list[KeyboardInterrupt] = []
 
 
 @contextmanager
-def raising_on_signals() -> Iterator[None]:
+def raise_on_signals() -> Iterator[None]:
     """Lets SIGTERM raise, as Ctrl-C does, and either end what is within, whatever else was raised because of it."""
 
     def handle(number, frame):

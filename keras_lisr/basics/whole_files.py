@@ -10,7 +10,7 @@ PARTIAL = ".partial_*"  # What a process that was killed leaves behind.
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def write_whole(path: Path) -> Iterator[Path]:
     """Gives a new name beside `path` to write to; what was written there then takes the name `path`, or is removed.
 
     It is on the disk before it is renamed, and so is the name afterwards: a machine that loses its power has the old
@@ -23,7 +23,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         OSError: If it cannot be written; what was there before is left.
 
     Example:
-        with written_whole(Path("run.json")) as partial:
+        with write_whole(Path("run.json")) as partial:
             partial.write_text("{}")
     """
     path = path.resolve()  # What a link points to is replaced, not the link.

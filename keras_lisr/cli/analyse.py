@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_lisr.basics.parser import IntermixedParser
 from keras_lisr.basics.preset_index import choose_model
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.cli.files import check_targets, titles
 from keras_lisr.cli.silent_start import silent_start
 
@@ -67,10 +67,10 @@ def run(arguments: argparse.Namespace) -> None:
 
         models = {title: load_model(name) for name, title in known.items()}
     figure, numbers = arguments.draw(models, image, arguments)
-    with written_whole(arguments.output) as partial:
+    with write_whole(arguments.output) as partial:
         figure.savefig(partial, dpi=DOTS_PER_INCH)
     if arguments.json:
-        with written_whole(arguments.json) as partial:
+        with write_whole(arguments.json) as partial:
             partial.write_text(json.dumps({"picture": str(arguments.picture), **numbers}, indent=2) + "\n")
     print(arguments.output)
 

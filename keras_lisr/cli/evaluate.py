@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from keras_lisr.basics.preset_index import choose_model
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.cli.files import check_targets, titles
 from keras_lisr.cli.silent_start import silent_start
 
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         (arguments.markdown, report.markdown),
     ):
         if path:
-            with written_whole(path) as partial:
+            with write_whole(path) as partial:
                 partial.write_text(write(entries), encoding="utf-8")
     skipped = {
         (entry.result.set_name, name): reason for entry in entries for name, reason in entry.result.skipped.items()

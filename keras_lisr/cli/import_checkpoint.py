@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.cli.files import check_targets
 from keras_lisr.cli.silent_start import silent_start
 from keras_lisr.interop import ARCHITECTURES
@@ -29,6 +29,6 @@ def run(arguments: argparse.Namespace) -> None:
         from keras_lisr import interop
 
         model = interop.load(arguments.file, arguments.architecture, arguments.scale)
-    with written_whole(output) as partial:
+    with write_whole(output) as partial:
         model.save(partial)
     print(f"{output}: {model.name} x{arguments.scale}, {model.count_params():,} parameters from {arguments.file}")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 
 
 class ImageFile(NamedTuple):
@@ -116,7 +116,7 @@ def make(item: Item, folder: Path | None) -> Held | Exception:
         return error
     if file is None:
         return image
-    with written_whole(file) as partial_file:
+    with write_whole(file) as partial_file:
         np.save(partial_file, image)
     return read_header(file)
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from keras_lisr.basics.cubic_kernel import cubic_kernel
+from keras_lisr.basics.bicubic import cubic_kernel
 
 # Output rows made by one matrix product. Few keep the product small: a band of weights is mostly zeros beyond its taps.
 BAND_ROWS = 8

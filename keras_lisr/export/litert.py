@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_lisr.basics.export_options import check_options
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.export.calibration import SIDE, Pictures, calibration_patches
 from keras_lisr.export.concatenation import find_uneven
 from keras_lisr.export.equalize import equalize
@@ -83,7 +83,7 @@ def write_litert(
         network = litert_graph(model, bounded=True, uneven=find_uneven(model, patches))
         if fine_tune:
             fine_tune_quantized(network, model, patches, representative, steps=fine_tune, progress=progress)
-    with written_whole(Path(path)) as partial:
+    with write_whole(Path(path)) as partial:
         partial.write_bytes(convert(network, quantize=quantize, shape=shape, patches=patches, io=io))
         check_litert_file(partial, static=shape is not None, integer=quantize == "int8")
 

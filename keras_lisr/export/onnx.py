@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.export.saved_model import Network, float_signature
 from keras_lisr.litert.network import INPUT
 
@@ -41,7 +41,7 @@ def write_onnx(model: keras.Model, path: str | Path) -> None:
     converted, _ = tf2onnx.convert.from_function(
         network, network.input_signature, custom_op_handlers={"Erfc": (write_erfc, [])}
     )
-    with written_whole(Path(path)) as partial:
+    with write_whole(Path(path)) as partial:
         partial.write_bytes(converted.SerializeToString())
 
 

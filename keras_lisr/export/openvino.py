@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.export.saved_model import Network, float_signature
 
 
@@ -35,7 +35,7 @@ def write_openvino(model: keras.Model, path: str | Path) -> None:
     network = float_signature(model)
     openvino = import_openvino()
     converted = openvino.convert_model(network.get_concrete_function())
-    with written_whole(path.resolve().with_suffix(".bin")) as weights, written_whole(path) as graph:
+    with write_whole(path.resolve().with_suffix(".bin")) as weights, write_whole(path) as graph:
         openvino.serialize(converted, graph, weights)
 
 

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_lisr.basics.cubic_kernel import cubic_kernel
+from keras_lisr.basics.bicubic import cubic_kernel
 
 RADIUS = 2
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_lisr.basics.whole_files import reason, written_whole
+from keras_lisr.basics.whole_files import reason, write_whole
 from keras_lisr.tiling.traits import Traits
 
 
@@ -68,7 +68,7 @@ def write_sidecar(sidecar: Sidecar, path: str | Path) -> Path:
         OSError: If it cannot be written.
     """
     content = json.dumps(asdict(sidecar), indent=2, allow_nan=False) + "\n"
-    with written_whole(sidecar_path(path)) as partial:
+    with write_whole(sidecar_path(path)) as partial:
         partial.write_text(content, encoding="utf-8")
     return sidecar_path(path)
 

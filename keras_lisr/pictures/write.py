@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyvips
 
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.pictures.formats import Format, check_fits, check_quality, check_transparency, format_of
 from keras_lisr.pictures.metadata import add_metadata, flags_of
 from keras_lisr.pictures.picture import Animation, Metadata, Picture, is_opaque
@@ -133,7 +133,7 @@ def write_animation(
         image.set_type(pyvips.GValue.gint_type, "page-height", height)
         image.set_type(pyvips.GValue.gint_type, "loop", animation.loop)
         image.set_type(pyvips.GValue.array_int_type, "delay", list(animation.durations))
-    with written_whole(encoder.path) as partial, partial.open("w+b") as stream:
+    with write_whole(encoder.path) as partial, partial.open("w+b") as stream:
         encoder.save(image, stream)
 
 
@@ -159,7 +159,7 @@ def write_rows(
     check_fits(encoder.path, *rows.shape[:2])
     if rows.shape[2] in (2, 4):
         check_transparency(encoder.path)
-    with written_whole(encoder.path) as partial, partial.open("w+b") as stream, ThreadPoolExecutor(1) as thread:
+    with write_whole(encoder.path) as partial, partial.open("w+b") as stream, ThreadPoolExecutor(1) as thread:
         read_end, write_end = os.pipe()
 
         def encode() -> None:

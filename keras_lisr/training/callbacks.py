@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.evaluation.metrics import psnr
 from keras_lisr.training.checkpoints import Steps
@@ -74,11 +74,11 @@ class AveragedModel(keras.callbacks.Callback):
         logs["val_psnr"] = mean_psnr(self.network, self.pairs, self.scale)
         logs["step"] = self.steps.until(epoch + 1)
         averaged = self.folder / "averaged.keras"
-        with written_whole(averaged) as partial:
+        with write_whole(averaged) as partial:
             self.network.save(partial)
         if logs["val_psnr"] > self.best_psnr:
             self.best_psnr = logs["val_psnr"]
-            with written_whole(self.folder / "best.keras") as partial:
+            with write_whole(self.folder / "best.keras") as partial:
                 shutil.copyfile(averaged, partial)
 
 

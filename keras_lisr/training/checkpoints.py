@@ -14,7 +14,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.training.distribution import alone
 
 KEPT = 2
@@ -58,7 +58,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         file = self.folder / f"step_{self.steps.until(epoch + 1):08d}.keras"
-        with written_whole(file) as partial, alone():
+        with write_whole(file) as partial, alone():
             self.model.save(partial)
         for step in sorted(checkpoints(self.folder))[:-KEPT]:
             checkpoints(self.folder)[step].unlink()

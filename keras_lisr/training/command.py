@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from keras_lisr.basics.interruption import exit_code_of, raising_on_signals
+from keras_lisr.basics.interruption import exit_code_of, raise_on_signals
 from keras_lisr.basics.parser import Parser
 from keras_lisr.basics.preset_index import choose_model
 from keras_lisr.data.degradation import Degradation
@@ -63,7 +63,7 @@ def run_program(parser: Parser, run: Callable[[argparse.Namespace], None], argv:
     """
     exit_code, message = 0, ""
     try:
-        with raising_on_signals():
+        with raise_on_signals():
             run(parser.parse_args(argv))
     except (ConnectionError, FloatingPointError) as error:
         exit_code, message = 1, f"error: {error}"

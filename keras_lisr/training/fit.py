@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_lisr.basics.whole_files import PARTIAL, written_whole
+from keras_lisr.basics.whole_files import PARTIAL, write_whole
 from keras_lisr.data.degradation import degrade_pairs
 from keras_lisr.data.image_pairs import ImagePairs, pair_images
 from keras_lisr.data.patch_sequence import PatchSequence
@@ -271,7 +271,7 @@ def cut_log(log: Path, first_step: int) -> float:
         rows = csv.DictReader(file)
         whole = [row for row in rows if None not in row.values()]  # The last may be torn.
     kept = [row for row in whole if int(row["step"]) <= first_step]
-    with written_whole(log) as partial, partial.open("w", newline="") as file:
+    with write_whole(log) as partial, partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows.fieldnames or ())
         writer.writeheader()
         writer.writerows(kept)

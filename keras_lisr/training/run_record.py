@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from keras_lisr.basics.whole_files import written_whole
+from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.data.image_pairs import ImagePairs
 from keras_lisr.training.recipe import Recipe
 
@@ -52,7 +52,7 @@ def record_start(file: Path, recipe: Recipe, images: dict[str, ImagePairs], **ot
             },
         }
     )
-    with written_whole(file) as partial:
+    with write_whole(file) as partial:
         partial.write_text(json.dumps(started, indent=2) + "\n")
 
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from keras_lisr.basics.interruption import Terminated, check_interruption, exit_code_of, raising_on_signals
+from keras_lisr.basics.interruption import Terminated, check_interruption, exit_code_of, raise_on_signals
 from keras_lisr.batch import Job, Task
 
 SIGNALS = {signal.SIGINT: (KeyboardInterrupt, 130), signal.SIGTERM: (Terminated, 143)}
@@ -31,7 +31,7 @@ def handlers():
 @pytest.mark.parametrize("number", SIGNALS)
 def test_signals_end_what_is_within(handlers, number):
     kind, exit_code = SIGNALS[number]
-    with pytest.raises(kind) as raised, raising_on_signals():
+    with pytest.raises(kind) as raised, raise_on_signals():
         os.kill(os.getpid(), number)
         signal.pause()
     assert exit_code_of(raised.value) == exit_code
@@ -40,34 +40,34 @@ def test_signals_end_what_is_within(handlers, number):
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_is_not_taken_for_a_broken_file(handlers, number):
     kind, _ = SIGNALS[number]
-    with pytest.raises(kind), raising_on_signals():
+    with pytest.raises(kind), raise_on_signals():
         interrupted_in_c(number)
     task = Task(Job("a.png", "b.png"))
-    with pytest.raises(kind), raising_on_signals(), task.step():
+    with pytest.raises(kind), raise_on_signals(), task.step():
         interrupted_in_c(number)
     assert not task.status
 
 
 def test_a_signal_in_a_finalizer_is_not_forgotten(handlers):
     # Python prints it and goes on.
-    with pytest.raises(KeyboardInterrupt), raising_on_signals(), contextlib.suppress(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), raise_on_signals(), contextlib.suppress(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
         signal.pause()
 
 
 def test_a_signal_from_before_is_kept_in_mind_within(handlers):
-    with pytest.raises(KeyboardInterrupt), raising_on_signals():
+    with pytest.raises(KeyboardInterrupt), raise_on_signals():
         with contextlib.suppress(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
             signal.pause()
-        with contextlib.suppress(KeyboardInterrupt), raising_on_signals():
+        with contextlib.suppress(KeyboardInterrupt), raise_on_signals():
             pass
         raise ValueError("the file is broken")
 
 
 def test_errors_without_a_signal_stay_what_they_are(handlers):
     task = Task(Job("a.png", "b.png"))
-    with pytest.raises(ValueError, match="^it is broken$"), raising_on_signals():
+    with pytest.raises(ValueError, match="^it is broken$"), raise_on_signals():
         with task.step():
             raise ValueError("the file is broken")
         raise ValueError("it is broken")
@@ -83,7 +83,7 @@ def test_what_fails_in_other_threads_meanwhile_is_told(handlers):
             asked.wait()
             raise ValueError("the file is broken")
 
-    with pytest.raises(KeyboardInterrupt), raising_on_signals():
+    with pytest.raises(KeyboardInterrupt), raise_on_signals():
         thread = threading.Thread(target=fail)
         thread.start()
         try:
@@ -98,7 +98,7 @@ def test_what_fails_in_other_threads_meanwhile_is_told(handlers):
 def test_ctrl_c_that_is_ignored_stays_so(handlers):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with raising_on_signals():
+        with raise_on_signals():
             os.kill(os.getpid(), signal.SIGINT)
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         check_interruption()

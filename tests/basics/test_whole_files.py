@@ -2,12 +2,12 @@ import os
 
 import pytest
 
-from keras_lisr.basics.whole_files import PARTIAL, written_whole
+from keras_lisr.basics.whole_files import PARTIAL, write_whole
 
 
 def test_a_file_is_written_under_another_name_first(tmp_path):
     file = tmp_path / "a.txt"
-    with written_whole(file) as partial:
+    with write_whole(file) as partial:
         partial.write_text("new")
         assert not file.exists()
         assert list(tmp_path.glob(PARTIAL)) == [partial] and partial.suffix == ".txt"
@@ -18,7 +18,7 @@ def test_a_file_is_written_under_another_name_first(tmp_path):
 def test_what_a_link_points_to_is_replaced(tmp_path):
     (tmp_path / "target.txt").write_text("old")
     (tmp_path / "link.txt").symlink_to("target.txt")
-    with written_whole(tmp_path / "link.txt") as partial:
+    with write_whole(tmp_path / "link.txt") as partial:
         partial.write_text("new")
     assert (tmp_path / "link.txt").is_symlink() and (tmp_path / "target.txt").read_text() == "new"
 
@@ -27,7 +27,7 @@ def test_what_a_link_points_to_is_replaced(tmp_path):
 def test_what_fails_leaves_what_was_there(tmp_path, error):
     file = tmp_path / "a.txt"
     file.write_text("old")
-    with pytest.raises(type(error)) as raised, written_whole(file) as partial:
+    with pytest.raises(type(error)) as raised, write_whole(file) as partial:
         partial.write_text("half")
         raise error
     assert file.read_text() == "old"
@@ -40,5 +40,5 @@ def test_what_fails_leaves_what_was_there(tmp_path, error):
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     missing = pytest.raises(OSError, match=r"`path` could not be written.*a.txt' \(No such file")
-    with missing, written_whole(tmp_path / "gone" / "a.txt") as partial:
+    with missing, write_whole(tmp_path / "gone" / "a.txt") as partial:
         partial.write_text("new")

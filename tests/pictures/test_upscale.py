@@ -151,7 +151,7 @@ def test_flat_colours_do_not_drift(name, colour, passes):
     network = Upscaler(zoo.from_preset(name), precision="float32")
     pixels = np.full((16, 18, 3), colour, np.uint8)
     upscaler = PictureUpscaler(network, size=Size(scale=network.scale**passes))
-    assert_no_drift(upscaler(Picture(pixels)).pixels, pixels, most=1.3 * passes)
+    assert_no_drift(upscaler(Picture(pixels)).pixels, pixels, most=1.5 * passes)
 
 
 def assert_no_drift(result, pixels, most=0.6):

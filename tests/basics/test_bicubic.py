@@ -1,6 +1,6 @@
 import numpy as np
 
-from keras_lisr.basics.cubic_kernel import cubic_kernel
+from keras_lisr.basics.bicubic import cubic_kernel
 
 
 def test_interpolates():
