@@ -10,19 +10,3 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Called by argparse with what is wrong."""
         raise ValueError(f"{message} (see `{self.prog} --help`)")
-
-
-class IntermixedParser(Parser):
-    """A parser whose options may stand between its positional arguments: `MODEL --reference MODEL IMAGE`."""
-
-    _is_intermixing = False
-
-    def parse_known_args(self, args=None, namespace=None):  # type: ignore[override]
-        """Called by argparse, by way of `parse_known_intermixed_args` too."""
-        if self._is_intermixing:
-            return super().parse_known_args(args, namespace)
-        self._is_intermixing = True
-        try:
-            return self.parse_known_intermixed_args(args, namespace)
-        finally:
-            self._is_intermixing = False

@@ -16,7 +16,7 @@ from keras_lisr.batch.storage import File, Url, fetch, find_existing, put
 from keras_lisr.pictures import Animation, Picture, PictureUpscaler, read_animation, write_animation
 from keras_lisr.pictures.formats import check_fits, check_output, check_quality, check_transparency, format_of, losses
 from keras_lisr.pictures.picture import is_opaque
-from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS, Header, picture_size
+from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS, Header, open_picture
 
 FOLDER = "keras-lisr-"  # What the names of temporary folders begin with.
 WRITTEN, SKIPPED, FAILED = "written", "skipped", "failed"
@@ -159,14 +159,15 @@ class Worker:
                 task.folder = Path(mkdtemp(dir=folder))
             if isinstance(job.source, Url):
                 fetch(job.source, task.source)
-            task.header = header = picture_size(task.source, max_pixels=self.max_pixels)
+            with open_picture(task.source, self.max_pixels) as found:
+                task.header = header = found.header
             check_quality(task.target, self._options(task)["quality"])
             size, network = self.upscaler.size, self.upscaler.network
             sides = header.height, header.width
             task.target_size = size.of(*sides, network.scale)
             check_fits(task.target, *task.target_size, header.frames)
             task.description = size.note(*sides, network.scale)
-            task.notes = losses(task.target, header.depth)
+            task.notes = losses(task.target, header.depth, () if self.strip_metadata else found.metadata.fields)
             passes = size.passes(*sides, network.scale)
             if passes and not network.exact and network.count_tiles(*sides) > 1:
                 task.notes += (

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_lisr.basics.parser import IntermixedParser
 from keras_lisr.basics.preset_index import choose_model
 from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.cli.files import check_targets, titles
@@ -19,7 +18,7 @@ DOTS_PER_INCH = 150
 def add_to(commands) -> None:
     """Declares the command and what it can draw."""
     command = commands.add_parser("analyse", help="draw what happens inside models, as the paper's figures")
-    figures = command.add_subparsers(required=True, metavar="FIGURE", parser_class=IntermixedParser)
+    figures = command.add_subparsers(required=True, metavar="FIGURE")
 
     spectrum = add_figure(figures, "spectrum", draw_spectrum, "power spectrum of each block's output (Fig. 1 and 5)")
     spectrum.add_argument(

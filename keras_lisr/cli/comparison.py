@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_lisr.batch import Job
 from keras_lisr.pictures import Picture, write_picture
+from keras_lisr.pictures.picture import round_to_8_bits
 from keras_lisr.pictures.read import ANY_SIZE, read_strips
 
 LARGEST_SIDE = 256
@@ -51,7 +52,5 @@ def enlarge(part: slice, scale: int) -> slice:
 
 def rgb(pixels: np.ndarray) -> np.ndarray:
     """The colours of a picture in 8 bits, without its transparency."""
-    colours = pixels[..., : 1 if pixels.shape[2] <= 2 else 3]
-    if colours.dtype == np.uint16:
-        colours = ((colours.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    colours = round_to_8_bits(pixels[..., : 1 if pixels.shape[2] <= 2 else 3])
     return np.repeat(colours, 3 // colours.shape[2], axis=2)

@@ -46,7 +46,7 @@ def streams_as_files(inputs: Sequence[str], output: str | None, ext: str | None)
 
     if STREAM in inputs and len(inputs) > 1:
         raise ValueError(f"IN must be - alone, for standard input, or files. Received: {', '.join(inputs)}")
-    to_stdout = output == STREAM or (output is None and STREAM in inputs)
+    to_stdout = goes_to_stdout(inputs, output)
     if to_stdout and (len(inputs) != 1 or (inputs[0] != STREAM and kind_of(parse(inputs[0])) == "directory")):
         received = ", ".join(inputs) or "nothing"
         raise ValueError(f"IN must be one file where OUT is -, standard output. Received: {received}")
@@ -66,3 +66,8 @@ def streams_as_files(inputs: Sequence[str], output: str | None, ext: str | None)
             with sent.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.buffer.flush()
+
+
+def goes_to_stdout(inputs: Sequence[str], output: str | None) -> bool:
+    """Whether the result is sent to standard output."""
+    return output == STREAM or (output is None and STREAM in inputs)

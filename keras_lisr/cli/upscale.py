@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_lisr.basics.preset_index import DEFAULT_PRESET, choose_model, find_preset, presets
+from keras_lisr.basics.preset_index import DEFAULT_PRESET, LITERT, choose_model, find_preset, presets
 from keras_lisr.cli.memory_size import parse_memory
-from keras_lisr.cli.standard_streams import STREAM
+from keras_lisr.cli.standard_streams import STREAM, goes_to_stdout
 
 if TYPE_CHECKING:
     from keras_lisr.cli.upscale_pictures import Request
@@ -80,7 +80,7 @@ def make_request(arguments: argparse.Namespace) -> "Request":
     """What the arguments ask for.
 
     Raises:
-        ValueError: If there is no such model, or an option is out of its range.
+        ValueError: If there is no such model, or an option is out of its range or would change nothing.
     """
     from keras_lisr.batch import Plan
     from keras_lisr.cli.upscale_pictures import Request
@@ -91,7 +91,14 @@ def make_request(arguments: argparse.Namespace) -> "Request":
     model_name, scale = choose(arguments.model, arguments.scale)
     if arguments.output == "":
         raise ValueError("OUT must be a file or a folder. Received: ''")
-    if arguments.json == Path(STREAM) and goes_to_stdout(arguments):
+    useless = {
+        "precision": "for a .tflite file, which has its own" if model_name.endswith(LITERT) else "",
+        "workers": "" if arguments.ray else "without --ray",
+    }
+    for name, why in useless.items():
+        if why and getattr(arguments, name) is not None:
+            raise ValueError(f"`{name}` must be absent {why}. Received: {name}={getattr(arguments, name)!r}")
+    if arguments.json == Path(STREAM) and goes_to_stdout(arguments.pictures, arguments.output):
         raise ValueError("`json` must be a file where OUT is -, standard output. Received: json='-'")
     plan = Plan(
         tile=arguments.tile or None,  # 0 is automatic, as in Real-ESRGAN's command.
@@ -137,16 +144,11 @@ def choose(model: str | None, scale: float | None) -> tuple[str, int | None]:
     return name, scales.get(name)
 
 
-def goes_to_stdout(arguments: argparse.Namespace) -> bool:
-    """Whether the result is sent to standard output."""
-    return arguments.output == STREAM or (arguments.output is None and STREAM in arguments.pictures)
-
-
 def choose_suffix(arguments: argparse.Namespace, scale: int | None) -> str | None:
     """What is added to names; None if the model's scale is, and is not known yet."""
     if arguments.suffix is not None:
         return arguments.suffix
-    if arguments.output is not None or goes_to_stdout(arguments):
+    if arguments.output is not None or goes_to_stdout(arguments.pictures, arguments.output):
         return ""
     if arguments.width or arguments.height or arguments.max_megapixels:
         return "_resized"

@@ -129,6 +129,12 @@ def check_files(request: Request, jobs: list[Job]) -> None:
         raise ValueError(f"`compare` and `dry_run` must be absent where files are URLs. Received: {str(urls[0])!r}")
     if comparison:
         format_of(comparison)
-    check_targets(comparison, None if log == Path(STREAM) else log, inputs=files)
+    quality = request.plan.quality
+    if quality is not None and not any(format_of(job.target).quality for job in jobs):
+        raise ValueError(f"`quality` must be absent where no result is JPEG, WebP or AVIF. Received: quality={quality}")
+    log = None if log == Path(STREAM) else log
+    check_targets(comparison, log, inputs=files)
+    if log and log.exists() and log.read_bytes()[:1] not in (b"", b"{"):  # A picture, named by mistake.
+        raise ValueError(f"`json` must be a new file or a log. Received: json={str(log)!r}")
     if not (request.plan.replaces or request.skips_existing):
         check_free([*jobs, Job(jobs[0].source, comparison)] if comparison else jobs)

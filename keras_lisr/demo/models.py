@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from keras_lisr.basics.preset_index import LITERT, choose_model, presets
+from keras_lisr.batch import Plan
+from keras_lisr.litert import read_sidecar
 
 # Tiles are steps of the progress and where a computation can be cancelled: small enough to be done in a second or so,
 # and large enough that their halo costs little.
@@ -53,11 +55,5 @@ def load(name: str) -> Any:
     Raises:
         ValueError: If it cannot be loaded, or what it needs is not installed.
     """
-    if name.endswith(LITERT):
-        from keras_lisr.litert import LiteRTUpscaler, read_sidecar
-
-        return LiteRTUpscaler(name, tile=None if read_sidecar(name).shape else TILE)
-    from keras_lisr.inference import Upscaler
-    from keras_lisr.zoo import load_model
-
-    return Upscaler(load_model(name), tile=TILE)
+    has_one_size = name.endswith(LITERT) and read_sidecar(name).shape is not None
+    return Plan(tile=None if has_one_size else TILE).load(name)

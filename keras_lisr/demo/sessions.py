@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image
 
 from keras_lisr.demo.models import Models
 from keras_lisr.pictures import Picture, PictureUpscaler, read_picture, write_picture
+from keras_lisr.pictures.picture import round_to_8_bits
 from keras_lisr.pictures.read import picture_size
 from keras_lisr.tiling.rows import Progress
 
@@ -129,9 +129,7 @@ class Sessions:
 
 def visible(picture: Picture) -> Image.Image:
     """A picture in 8 bits, to be looked at."""
-    pixels = picture.pixels
-    if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    pixels = round_to_8_bits(picture.pixels)
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 

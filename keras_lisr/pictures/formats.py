@@ -1,10 +1,15 @@
 """The formats that pictures are written in, and what each of them can hold."""
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from keras_lisr.basics.whole_files import reason
+from keras_lisr.pictures.metadata import EXIF, IPTC, TEXTS, XMP
+from keras_lisr.pictures.picture import PROFILE
+
+NAMES = {EXIF: "EXIF", XMP: "XMP", IPTC: "IPTC", TEXTS: "texts"}
 
 
 class Format(NamedTuple):
@@ -13,8 +18,8 @@ class Format(NamedTuple):
     Args:
         name: What it is called.
         largest_side: Height and width, at most, in pixels.
+        holds: What of metadata, by the beginnings of libvips' names.
         alpha: Whether it holds transparency.
-        profile: Whether it holds a colour profile.
         depth: Bits of each channel, at most.
         quality: From 1 to 100 if not asked otherwise; None if nothing is lost.
         animation: Whether it holds several frames.
@@ -23,19 +28,20 @@ class Format(NamedTuple):
 
     name: str
     largest_side: int
+    holds: tuple[str, ...]
     alpha: bool = True
-    profile: bool = True
     depth: int = 8
     quality: int | None = None
     animation: bool = False
     options: dict[str, Any] = {}
 
 
-PNG = Format("PNG", 2**31 - 1, depth=16)
-JPEG = Format("JPEG", 65_500, alpha=False, quality=95, options={"subsample_mode": "off"})
+PNG = Format("PNG", 2**31 - 1, (PROFILE, EXIF, XMP, TEXTS), depth=16)
+JPEG = Format("JPEG", 65_500, (PROFILE, EXIF, XMP, IPTC), alpha=False, quality=95, options={"subsample_mode": "off"})
 TIFF = Format(
     "TIFF",
     2**31 - 1,
+    (PROFILE, XMP, IPTC),
     depth=16,
     options={"compression": "deflate", "predictor": "horizontal", "resunit": "inch"},
 )
@@ -43,17 +49,18 @@ FORMATS = {
     ".png": PNG,
     ".jpg": JPEG,
     ".jpeg": JPEG,
-    ".webp": Format("WEBP", 16_383, quality=95, animation=True),
+    ".webp": Format("WEBP", 16_383, (PROFILE, EXIF, XMP), quality=95, animation=True),
     ".tif": TIFF,
     ".tiff": TIFF,
     ".avif": Format(
         "AVIF",
         16_384,
+        (PROFILE, EXIF, XMP),
         depth=12,
         quality=95,
         options={"compression": "av1", "subsample_mode": "off", "effort": 2},  # Of 4, 22 times the time for 0.5 dB.
     ),
-    ".gif": Format("GIF", 65_535, profile=False, animation=True, options={"effort": 1}),
+    ".gif": Format("GIF", 65_535, (), animation=True, options={"effort": 1}),
 }
 READABLE = (*FORMATS, ".jfif")  # Suffixes that files with pictures usually have; what a file is, its content tells.
 
@@ -131,25 +138,29 @@ def check_quality(path: str | Path, quality: int | None) -> None:
         )
 
 
-def losses(path: str | Path, depth: int) -> tuple[str, ...]:
-    """What a file in that format cannot keep of the pixels of a picture that it can hold, one sentence each.
+def losses(path: str | Path, depth: int, fields: Iterable[str] = ()) -> tuple[str, ...]:
+    """What a file in that format cannot keep of a picture that it can hold, one sentence each.
 
     Args:
         path: File to write.
         depth: Bits of each channel.
+        fields: Names of the metadata that are to be kept.
 
     Raises:
         ValueError: If the suffix is unknown.
 
     Example:
 
-    >>> losses("large.jpg", depth=16)
-    ('JPEG holds 8 bits per channel: 16 were rounded',)
+    >>> losses("large.gif", 8, ["xmp-data"])
+    ('GIF holds 256 colours a frame, and pixels that are either opaque or transparent', 'GIF does not hold XMP')
     """
     picture_format = format_of(path)
-    found = []
+    name, found = picture_format.name, []
     if depth > picture_format.depth:
-        found.append(f"{picture_format.name} holds {picture_format.depth} bits per channel: {depth} were rounded")
-    if picture_format.name == "GIF":
+        found.append(f"{name} holds {picture_format.depth} bits per channel: {depth} were rounded")
+    if name == "GIF":
         found.append("GIF holds 256 colours a frame, and pixels that are either opaque or transparent")
+    left_out = {start for start in NAMES for field in fields if field.startswith(start)} - set(picture_format.holds)
+    if left_out:
+        found.append(f"{name} does not hold {', '.join(NAMES[start] for start in sorted(left_out))}")
     return tuple(found)

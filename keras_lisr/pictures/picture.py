@@ -64,3 +64,8 @@ class Animation:
 def is_opaque(pixels: np.ndarray) -> bool:
     """Whether nothing of a picture is transparent."""
     return pixels.shape[2] in (1, 3) or bool((pixels[..., -1] == np.iinfo(pixels.dtype).max).all())
+
+
+def round_to_8_bits(pixels: np.ndarray) -> np.ndarray:
+    """The nearest values in 8 bits; 8 bits stay as they are."""
+    return pixels if pixels.dtype == np.uint8 else ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import pyvips
@@ -33,6 +33,9 @@ LOADERS = {
 ANIMATED = ("GIF", "WEBP")
 REORDERED = range(3, 9)  # Orientations whose rows come in another order, or as columns.
 OTHER_COLOURS = ("lab", "labs", "labq", "multiband")  # What libvips calls those that are neither grey, RGB nor CMYK.
+TAG_BYTES = 12  # Of TIFF, but for files beyond 4 GiB.
+COMPRESSION, PHOTOMETRIC = 259, 262  # Tags,
+JPEG, YCBCR = 7, 6  # and what they may say.
 
 
 class Header(NamedTuple):
@@ -180,6 +183,8 @@ def open_picture(file: File, max_pixels: int, all_frames: bool = False) -> Itera
             kind = kind_of(stream.read(HEAD))
             if kind == "PNG":
                 check_png(stream)
+            if kind == "TIFF":
+                check_tiff(stream)
             stored = load(stream, kind)
             frames = stored.get("n-pages") if stored.get_typeof("n-pages") and kind != "AVIF" else 1
             if frames > 1 and kind not in ANIMATED:
@@ -309,3 +314,20 @@ def check_png(stream: BinaryIO) -> None:
         if start[4:] == b"acTL":
             raise ValueError("it is an animated PNG; of animations, GIF and WebP can be read")
         stream.seek(struct.unpack(">I", start[:4])[0] + 4, io.SEEK_CUR)
+
+
+def check_tiff(stream: BinaryIO) -> None:
+    """Checks that a TIFF does not hold YCbCr beyond JPEG, which libvips would take for RGB.
+
+    Raises:
+        ValueError: If it does.
+    """
+    stream.seek(0)
+    order: Literal["little", "big"] = "little" if stream.read(4).startswith(b"II") else "big"
+    stream.seek(int.from_bytes(stream.read(4), order))
+    entries = stream.read(TAG_BYTES * int.from_bytes(stream.read(2), order))
+    entries = entries[: len(entries) // TAG_BYTES * TAG_BYTES]
+    layout = f"{'<' if order == 'little' else '>'}HHIH2x"
+    tags = {tag: value for tag, _, _, value in struct.iter_unpack(layout, entries)}
+    if tags.get(PHOTOMETRIC) == YCBCR and tags.get(COMPRESSION) != JPEG:
+        raise ValueError("it is a TIFF in YCbCr without JPEG")

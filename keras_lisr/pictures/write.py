@@ -13,7 +13,7 @@ import pyvips
 from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.pictures.formats import Format, check_fits, check_quality, check_transparency, format_of
 from keras_lisr.pictures.metadata import add_metadata, flags_of
-from keras_lisr.pictures.picture import Animation, Metadata, Picture, is_opaque
+from keras_lisr.pictures.picture import PROFILE, Animation, Metadata, Picture, is_opaque
 from keras_lisr.pictures.vips import DTYPES, Feed, from_array, interpret, one_line, png_parts, to_srgb
 from keras_lisr.tiling.rows import Rows
 
@@ -48,7 +48,7 @@ class Encoder:
 
     def prepare(self, image: pyvips.Image, metadata: Metadata) -> pyvips.Image:
         """A picture as the file will hold it: its depth, the colours of its profile, and what is known of it."""
-        if metadata.icc_profile and (self.strip_metadata or not self.format.profile):
+        if metadata.icc_profile and (self.strip_metadata or PROFILE not in self.format.holds):
             image = to_srgb(image, metadata.icc_profile)
         if self.format.depth == 8 and DTYPES[image.format].itemsize == 2:
             image = interpret(image.linear(1 / 257, 0.5, uchar=True))  # Rounded to the nearest.

@@ -56,12 +56,6 @@ def windows(side: int, tile: int, halo: int, fixed: bool = False) -> tuple[int, 
     return length, [Window(min(i * stride, side - length), i * stride + halo if i else 0) for i in range(count)]
 
 
-def pixels_in_windows(height: int, width: int, tile: tuple[int, int], halo: int, fixed: bool = False) -> int:
-    """Pixels of all windows of a picture together, which a network computes; the arguments are those of `windows`."""
-    divided = (windows(side, length, halo, fixed) for side, length in zip((height, width), tile, strict=True))
-    return math.prod(length * len(found) for length, found in divided)
-
-
 def bands_in_tiles(
     upscale: Callable[[np.ndarray], np.ndarray],
     image: Rows,

@@ -10,7 +10,6 @@ from keras_lisr.tiling.rows import Progress, Rows, join_bands
 from keras_lisr.tiling.tiles import (
     bands_in_tiles,
     check_image,
-    pixels_in_windows,
     row_memory,
     tile_for_memory,
     tile_for_pixels,
@@ -98,12 +97,6 @@ class TiledUpscaler:
         """Number of tiles in which a picture of that size is upscaled; a single one is the whole picture."""
         sides = zip((height, width), self._tile(height, width, dtype), strict=True)
         return math.prod(len(windows(side, tile, self.halo)[1]) for side, tile in sides)
-
-    def count_pixels(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
-        """Number of pixels that are computed for a picture of that size, with those around each tile."""
-        return pixels_in_windows(
-            height, width, self._tile(height, width, dtype), self.halo, fixed=self.shape is not None
-        )
 
     def _run(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
         """A window, `(1, height, width, 3)`, `scale` times as large, of one type."""

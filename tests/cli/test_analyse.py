@@ -43,7 +43,7 @@ def test_spectra_are_drawn_and_their_discontinuities_counted(networks, picture, 
 def test_residuals_are_drawn_beside_a_reference(networks, picture, tmp_path, capsys):
     files = ["-o", tmp_path / "figure.png", "--json", tmp_path / "f.json"]
     reference = ["--reference", networks / "plain.keras"]
-    assert run("analyse", "residuals", networks / "both.keras", *reference, picture, *files) == 0
+    assert run("analyse", "residuals", networks / "both.keras", picture, *reference, *files) == 0
     stored = json.loads((tmp_path / "f.json").read_text())
     assert list(stored["models"]) == ["both.keras", "plain.keras"] and stored["reference"] == "plain.keras"
     largest = max(stored["models"]["plain.keras"].values())

@@ -55,3 +55,10 @@ def test_losses_are_told():
     assert losses("a.png", 16) == losses("a.tif", 16) == losses("a.jpg", 8) == losses("a.webp", 8) == ()
     assert len(losses("a.webp", 16)) == len(losses("a.avif", 16)) == 1
     assert len(losses("a.gif", 16)) == 2
+
+
+@pytest.mark.parametrize(("file", "lost"), [("a.jpg", ["texts"]), ("a.tif", ["EXIF", "texts"]), ("a.png", [])])
+def test_metadata_that_a_format_does_not_hold_are_told(file, lost):
+    known = ["exif-data", "exif-ifd0-Make", "xmp-data", "png-comment-0-Title"]
+    told = losses(file, 8, known)
+    assert len(told) == bool(lost) and all(name in told[0] for name in lost)

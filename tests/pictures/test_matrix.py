@@ -139,3 +139,9 @@ def test_floating_point_signed_values_and_32_bits_are_refused(tmp_path, colours,
     for read in (read_picture, picture_size):
         with pytest.raises(ValueError, match="`file`.*8 (and|or) 16 bits"):
             read(tmp_path / "a.tif")
+
+
+def test_ycbcr_that_libvips_would_take_for_rgb_is_refused(tmp_path, colours):
+    Image.fromarray(colours).convert("YCbCr").save(tmp_path / "a.tif", compression="tiff_lzw")
+    with pytest.raises(ValueError, match="`file`.*YCbCr"):
+        read_picture(tmp_path / "a.tif")

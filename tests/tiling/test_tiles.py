@@ -8,7 +8,6 @@ from keras_lisr.tiling.rows import Stream
 from keras_lisr.tiling.tiles import (
     bands_in_tiles,
     check_image,
-    pixels_in_windows,
     tile_for_memory,
     tile_for_pixels,
     windows,
@@ -162,23 +161,6 @@ def test_windows_and_bands_stay_within_a_memory(height, width, a_row, memory):
     tile = tile_for_memory(memory, 8, a_row, 10, height, width)
     window_height, window_width = (windows(side, tile, 10)[0] for side in (height, width))
     assert tile == 10 or window_height * (8 * window_width + a_row) <= memory
-
-
-@pytest.mark.parametrize("halo", [1, 10, 27])
-def test_the_smallest_tiles_compute_no_pixel_more_than_nine_times(halo):
-    computed = pixels_in_windows(5000, 4000, (halo, halo), halo)
-    assert 0.95 * 9 < computed / (5000 * 4000) <= 9 * 1.02
-
-
-def test_pixels_in_windows_are_those_that_are_seen(image):
-    seen = []
-
-    def watching(window):
-        seen.append(window[0, ..., 0].size)
-        return window
-
-    list(bands_in_tiles(watching, image, scale=1, tile=(7, 9), halo=3))
-    assert pixels_in_windows(*image.shape[:2], (7, 9), 3) == sum(seen)
 
 
 @pytest.mark.parametrize(
