@@ -6,8 +6,6 @@ width; which scales are best follows from how much each channel matters to the o
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
 
 import keras
 import numpy as np
@@ -42,27 +40,32 @@ def equalize(model: keras.Model, patches: Sequence[np.ndarray]) -> keras.Model:
     solution, statistics = solve(model), measure(model, patches)
     equations = solution.equations
     places = {ONE: 0}  # Of the free unknowns in a row of their sizes.
-    noises: list[Callable[[Any], Any]] = []  # From that row to what a tensor or a kernel adds.
+    groups: dict[tuple, list[tuple]] = {}  # Tensors and kernels of one shape, which are computed at once.
 
-    def add(noise: Callable, scales: Scales) -> None:
+    def add(noise: Callable, scales: Scales, *known: np.ndarray) -> None:
         indices = [places.setdefault(equations.root(unknown)[0], len(places)) for unknown in scales.unknowns]
-        factors = equations.values(scales).astype(np.float32)
-        noises.append(lambda sizes: noise(scales=tf.gather(sizes, indices) * factors))
+        row = np.array(indices), equations.values(scales).astype(np.float32), *known
+        groups.setdefault((noise, *(array.shape for array in known)), []).append(row)
 
     for call in calls(model):
         for tensor in call.outputs if is_rounded(call) else ():
-            add(partial(feature_noise, statistics[id(tensor)]), solution.tensors[id(tensor)])
+            low, high, _, gain = statistics[id(tensor)]
+            add(feature_noise, solution.tensors[id(tensor)], low, high, gain)
         if is_convolution(call):
-            kernel, *_ = call.operation.get_weights()
+            kernel = np.abs(call.operation.get_weights()[0])
             entering, leaving = (statistics[id(tensor)] for tensor in (call.inputs[0], call.outputs[0]))
-            add(partial(kernel_noise, kernel, entering, leaving), solution.layers[call.operation.name][0])
+            area = kernel.shape[0] * kernel.shape[1]
+            scales = solution.layers[call.operation.name][0]
+            add(kernel_noise, scales, kernel.max((0, 1)), area * entering.power, leaving.gain)
+    terms = [(noise, *map(np.stack, zip(*rows, strict=True))) for (noise, *_), rows in groups.items()]
     logarithms = tf.Variable(np.zeros(len(places) - 1, np.float32))
 
     @tf.function
     def gradient():
         with tf.GradientTape() as tape:
             sizes = tf.concat([[1.0], tf.exp(logarithms)], 0)
-            loss = tf.math.log(tf.add_n([noise(sizes) for noise in noises]))
+            parts = [noise(tf.gather(sizes, indices) * own, *known) for noise, indices, own, *known in terms]
+            loss = tf.math.log(tf.add_n(parts))
         return tape.gradient(loss, logarithms)
 
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, ITERATIONS))

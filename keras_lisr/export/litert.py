@@ -138,10 +138,11 @@ def convert(
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(io)
     try:
         return converter.convert()
-    except Exception as error:  # The converter's own, which it keeps private.
+    except Exception as error:  # The converter's own, which it keeps private, with the places in the code.
+        operations = sorted(set(re.findall(r"'(tf\.\w+)' op", str(error))))
+        reason = ", ".join(operations) or str(error).partition("\n")[0]
         raise ValueError(
-            "`model` must be a network that LiteRT has operators for. "
-            f"Received: model={network.name!r} ({first_reason(error)})"
+            f"`model` must be a network that LiteRT has operators for. Received: model={network.name!r} ({reason})"
         ) from error
 
 
@@ -161,9 +162,3 @@ def signature(network: keras.Model, quantize: str, shape: tuple[int, int] | None
         return {OUTPUT: tf.cast(tf.floor(tf.clip_by_value(super_resolved, 0, 1) * 255 + 0.5), tf.uint8)}
 
     return call
-
-
-def first_reason(error: Exception) -> str:
-    """What the converter complains of, without the places in the code that it lists."""
-    operations = sorted(set(re.findall(r"'(tf\.\w+)' op", str(error))))
-    return ", ".join(operations) or str(error).partition("\n")[0]

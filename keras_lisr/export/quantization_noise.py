@@ -34,30 +34,31 @@ class Statistics(NamedTuple):
     gain: np.ndarray
 
 
-def feature_noise(channels: Statistics, scales: Any) -> Any:
-    """Mean square of the output's error that comes from rounding a tensor.
+def feature_noise(scales: Any, low: Any, high: Any, gain: Any) -> Any:
+    """Mean square of the output's error that comes from rounding tensors of as many channels, `(tensors, channels)`.
 
     Args:
-        channels: The tensor's.
-        scales: By what they are divided in the file, `(channels,)`.
+        scales: By what the channels are divided in the file.
+        low: As in `Statistics`.
+        high: Likewise.
+        gain: Likewise.
     """
-    step = (keras.ops.max(channels.high / scales) - keras.ops.min(channels.low / scales)) / STEPS
-    return step**2 / 12 * keras.ops.sum(channels.gain * scales**2)
+    steps = (keras.ops.max(high / scales, -1) - keras.ops.min(low / scales, -1)) / STEPS
+    return keras.ops.sum(steps**2 / 12 * keras.ops.sum(gain * scales**2, -1))
 
 
-def kernel_noise(kernel: np.ndarray, entering: Statistics, leaving: Statistics, scales: Any) -> Any:
-    """Mean square of the output's error that comes from rounding a convolution's weights, once an output channel.
+def kernel_noise(scales: Any, largest: Any, power: Any, gain: Any) -> Any:
+    """Mean square of the output's error that comes from rounding kernels of one shape, once an output channel.
 
     Args:
-        kernel: `(rows, columns, channels, filters)`.
-        entering: Input channels.
-        leaving: Output channels, whose scales do not matter.
-        scales: By what the input channels are divided in the file, `(channels,)`.
+        scales: By what the input channels are divided in the file, `(kernels, channels)`; those of the outputs do not
+            matter.
+        largest: Largest weights between two channels, `(kernels, channels, filters)`.
+        power: Mean squares of the input channels, times the number of weights between two channels.
+        gain: As in `Statistics`, of the output channels, `(kernels, filters)`.
     """
-    rows, columns, _, _ = kernel.shape
-    steps = keras.ops.max(np.abs(kernel).max((0, 1)) * scales[:, None], axis=0) / WEIGHT_STEPS
-    power = keras.ops.sum(entering.power / scales**2)
-    return rows * columns * power / 12 * keras.ops.sum(leaving.gain * steps**2)
+    steps = keras.ops.max(largest * scales[..., None], -2) / WEIGHT_STEPS
+    return keras.ops.sum(keras.ops.sum(power / scales**2, -1) / 12 * keras.ops.sum(gain * steps**2, -1))
 
 
 def measure(model: keras.Model, patches: Sequence[np.ndarray]) -> dict[int, Statistics]:

