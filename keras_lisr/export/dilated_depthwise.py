@@ -16,8 +16,7 @@ def is_large(operation: keras.Operation) -> bool:
     return (
         type(operation) is keras.layers.DepthwiseConv2D
         and set(operation.kernel_size) == {7}
-        and operation.padding == "same"
-        and set(operation.strides) == set(operation.dilation_rate) == {1}
+        and set(operation.dilation_rate) == {1}
     )
 
 

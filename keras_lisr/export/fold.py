@@ -116,13 +116,7 @@ def fold_attention(block: GlobalAttentionBlock) -> Callable[[Any], Any]:
 
 
 def set_attention(model: keras.Model, block: GlobalAttentionBlock, entering: np.ndarray) -> None:
-    """Sets the weights of the convolutions that `fold_attention` has made of a block.
-
-    Args:
-        model: The network of which they are a part.
-        block: The block.
-        entering: Scales of the shallow features.
-    """
+    """Sets the weights of what `fold_attention` has made of a block, by the scales of the features that enter."""
     gain, shift = affine(block.normalization)
     kernel, bias = map(to_float64, block.depthwise.get_weights())
     model.get_layer(f"{block.name}_depthwise").set_weights([kernel * (gain * entering)[:, None], bias * gain + shift])

@@ -89,11 +89,7 @@ def write_litert(
 
 
 def cut_calibration(model: keras.Model, representative: Pictures, shape: tuple[int, int] | None) -> list[np.ndarray]:
-    """Patches for the calibration of a network, in the size that a file for one size needs.
-
-    Raises:
-        ValueError: If the network loses too much in 8 bits, or a picture is broken.
-    """
+    """Patches for the calibration of a network, in the size that a file for one size needs."""
     if any(isinstance(layer, keras.layers.UnitNormalization) for layer in model.layers):
         raise ValueError(
             "`quantize` must be 'float16' or 'dynamic' for a network that normalizes pixels (SMFANet), which loses "

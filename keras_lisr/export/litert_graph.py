@@ -1,6 +1,6 @@
 """An equal network of operations that LiteRT's delegates run without a gap, and that leave no shapes to compute."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,7 +19,9 @@ from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttentio
 
 
 @layers_in("float32")
-def litert_graph(model: keras.Model, *, bounded: bool = False, uneven: Collection[str] = ()) -> keras.Model:
+def litert_graph(
+    model: keras.Model, *, bounded: bool = False, uneven: Mapping[str, Sequence[int]] | None = None
+) -> keras.Model:
     """Rewrites a network for LiteRT. Its output stays the same, up to the order of additions.
 
     - A transposed convolution becomes a convolution and depth to space: converted as it is, it computes its own shape.
@@ -44,7 +46,8 @@ def litert_graph(model: keras.Model, *, bounded: bool = False, uneven: Collectio
     """
     originals: dict[int, keras.Operation] = {}
     rearranged: dict[int, tuple[keras.KerasTensor, int]] = {}  # What depth to space was applied to, by its result's id.
-    joined: dict[int, list[keras.KerasTensor]] = {}  # The parts of an uneven concatenation, by its result's id.
+    joined: dict[int, tuple] = {}  # The parts and groups of an uneven concatenation, by its result's id.
+    uneven = uneven or {}
     # What is called in place of a layer, by the layer's id: once for all calls of one that is shared.
     replaced: dict[int, Callable[[Any], Any]] = {}
     for layer in model.layers:
@@ -75,7 +78,7 @@ def litert_graph(model: keras.Model, *, bounded: bool = False, uneven: Collectio
         if id(original) in replaced:
             return replaced[id(original)](args[0])
         if is_pointwise(original) and id(args[0]) in joined:
-            return sum_of_convolutions(original, joined[id(args[0])])
+            return sum_of_convolutions(original, *joined[id(args[0])])
         if kind(original) == "DepthToSpace":
             return rearrange(args[0], original.block_size)
         if kind(original) == "Split" and not isinstance(original.indices_or_sections, int):
@@ -96,7 +99,7 @@ def litert_graph(model: keras.Model, *, bounded: bool = False, uneven: Collectio
         if getattr(original, "weights", None):
             operation.set_weights(original.get_weights())
         if original.name in uneven:
-            joined[id(result)] = args[0]
+            joined[id(result)] = args[0], uneven[original.name]
         return result
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)

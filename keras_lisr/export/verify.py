@@ -116,7 +116,7 @@ def verify(
         sizes = (shape,) * 3 if shape else SIZES
         pictures = [draw_picture(height, width, phase) for phase, (height, width) in enumerate(sizes)]
     comparisons = [compare(model, upscale, picture, clipped=quantize == "int8") for picture in pictures]
-    rounds = is_of_bytes(network) and quantize in ("none", "float16")
+    rounds = getattr(network, "dtype", None) == np.uint8 and quantize in ("none", "float16")
     check(comparisons, OF_BYTES if rounds else BOUNDS[quantize], quantize)
     if format == "saved_model":
         of_bytes = saved_model_network(path, PICTURES)
@@ -141,13 +141,9 @@ def check(comparisons: Iterable[Comparison], bound: Bound, quantize: str) -> Non
 
 
 def run(network: Callable[[np.ndarray], Any]) -> Upscale:
-    """The network of an exported file as a function on pictures."""
-    return lambda picture: np.asarray(network(picture[None] if is_of_bytes(network) else to_floats(picture)))[0]
-
-
-def is_of_bytes(network: Any) -> bool:
-    """Whether a network takes bytes, as a LiteRT file may."""
-    return getattr(network, "dtype", None) == np.uint8
+    """The network of an exported file, which may be one of bytes, as a function on pictures."""
+    in_bytes = getattr(network, "dtype", None) == np.uint8
+    return lambda picture: np.asarray(network(picture[None] if in_bytes else to_floats(picture)))[0]
 
 
 def to_floats(picture: np.ndarray) -> np.ndarray:

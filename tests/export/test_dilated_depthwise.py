@@ -17,8 +17,6 @@ def test_equals_the_convolution(options):
     assert_close(dilated_sum(layer)(FEATURES), expected)
 
 
-@pytest.mark.parametrize(
-    "options", [{"kernel_size": 5}, {"padding": "valid"}, {"strides": 2}, {"dilation_rate": 2}, {"kernel_size": (7, 1)}]
-)
+@pytest.mark.parametrize("options", [{"kernel_size": 5}, {"dilation_rate": 2}, {"kernel_size": (7, 1)}])
 def test_others_are_left_alone(options):
     assert not is_large(keras.layers.DepthwiseConv2D(**{"kernel_size": 7, "padding": "same"} | options))
