@@ -55,5 +55,4 @@ def load(name: str) -> Any:
     Raises:
         ValueError: If it cannot be loaded, or what it needs is not installed.
     """
-    has_one_size = name.endswith(LITERT) and read_sidecar(name).shape is not None
-    return Plan(tile=None if has_one_size else TILE).load(name)
+    return Plan(tile=None if name.endswith(LITERT) and read_sidecar(name).shape else TILE).load(name)

@@ -34,8 +34,7 @@ ANIMATED = ("GIF", "WEBP")
 REORDERED = range(3, 9)  # Orientations whose rows come in another order, or as columns.
 OTHER_COLOURS = ("lab", "labs", "labq", "multiband")  # What libvips calls those that are neither grey, RGB nor CMYK.
 TAG_BYTES = 12  # Of TIFF, but for files beyond 4 GiB.
-COMPRESSION, PHOTOMETRIC = 259, 262  # Tags,
-JPEG, YCBCR = 7, 6  # and what they may say.
+COMPRESSION, JPEG, PHOTOMETRIC, YCBCR = 259, 7, 262, 6  # Two of its tags, each with something that it may say.
 
 
 class Header(NamedTuple):
@@ -228,12 +227,10 @@ def open_file(path: str | Path) -> BinaryIO:
 
     Raises:
         OSError: If it cannot be opened.
-        ValueError: If it is none, or empty.
+        ValueError: If it is none.
     """
     if os.path.exists(path) and not os.path.isfile(path):
         raise ValueError("it is a folder" if os.path.isdir(path) else "it is no file")
-    if not os.path.getsize(path):
-        raise ValueError("the file is empty")
     return open(path, "rb")
 
 

@@ -47,7 +47,7 @@ def bad(folder):
     return [
         (None, "Choose a picture first."),
         (folder / "text.png", "text.png' (it is none of PNG"),
-        (folder / "empty.png", "empty.png' (the file is empty)"),
+        (folder / "empty.png", "empty.png' (it is none of"),
         (folder / "large.png", "at most 600 pixels on this page; `keras-lisr upscale` takes larger ones. "),
         (folder / "missing.png", "missing.png' (No such file or directory)"),
     ]

@@ -99,7 +99,7 @@ def test_a_folder_is_upscaled_without_them(environment, litert_file, picture, im
     write_picture(Picture(image), album / "a.png")
     write_picture(Picture(image[..., :1]), album / "within" / "grey.png")
     folder = ["upscale", album, "-r", "-o", out, "-n", litert_file("any")]
-    assert "2 of 2 pictures, " in call(environment / "keras-lisr", *folder, "--dry-run")
+    assert "2 of 2 pictures\n" in call(environment / "keras-lisr", *folder, "--dry-run")
     assert ": 2 written\n" in call(environment / "keras-lisr", *folder)
     expected = upscaled(LiteRTUpscaler(litert_file("any")), image)
     np.testing.assert_array_equal(read_picture(out / "a.png").pixels, expected)
@@ -116,7 +116,4 @@ def test_a_preset_without_keras_is_an_error_of_one_line(environment, picture):
     command = [environment / "keras-lisr", "upscale", picture]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        "keras-lisr: error: Keras and its backend must be installed for this model, or an exported .tflite file be "
-        "given by -n. Received: model='imdn_x4' (No module named 'keras')\n"
-    )
+    assert done.stderr.startswith("keras-lisr: error: keras must be installed") and done.stderr.count("\n") == 1
