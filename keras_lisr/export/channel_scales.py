@@ -162,9 +162,9 @@ def takes_up_scales(layer: keras.layers.Layer) -> bool:
     return getattr(layer, "groups", 1) == getattr(layer, "depth_multiplier", 1) == 1
 
 
-def passes_scales(rectifier: keras.layers.Layer) -> bool:
-    """Whether a rectifier of a positive multiple is the same multiple of the rectifier."""
-    return getattr(rectifier, "max_value", None) is None and not getattr(rectifier, "threshold", 0)
+def passes_scales(layer: keras.layers.Layer) -> bool:
+    """Whether a rectifier, or what does nothing, makes of a positive multiple the same multiple."""
+    return getattr(layer, "max_value", None) is None and not getattr(layer, "threshold", 0)
 
 
 class _System:
@@ -203,9 +203,7 @@ class _System:
                 if getattr(operation, "activation", None) not in PASSING:
                     self.fix(outputs)
                 return [outputs]
-            case "LeakyReLU" | "PReLU" | "ReLU" if passes_scales(operation):
-                return [inputs[0]]
-            case "Identity" | "Dropout":
+            case "LeakyReLU" | "PReLU" | "ReLU" | "Identity" | "Dropout" if passes_scales(operation):
                 return [inputs[0]]
             case "Add" | "Subtract" if is_channel_by_channel(call):
                 for other in inputs[1:]:

@@ -45,7 +45,7 @@ def group(widths: np.ndarray) -> list[int]:
 
     Two alone are not joined: TensorFlow 2.21's converter can leave the convolution of a pair in floats, as in IMDN.
 
-    >>> group(np.array([1.0, 1.5, 1.2, 8.0, 5.0]))
+    >>> group(np.array([1.0, 1.5, 1.2, 7.5, 5.0]))
     [2, 2, 2, -4, -5]
     """
     octaves = np.floor(np.log2(widths.max() / widths)).astype(int).tolist()

@@ -80,17 +80,14 @@ def rescale_model(model: keras.Model, solution: Solution, sizes: Mapping[int, fl
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
     for layer in model.layers:
-        if vanishes(layer, solution):
-            continue
-        if layer.name not in solution.layers:
-            if layer.weights:
-                copy.get_layer(layer.name).set_weights(layer.get_weights())
-            continue
-        entering, leaving = map(values, solution.layers[layer.name])
-        if type(layer) is GlobalAttentionBlock:
-            set_attention(copy, layer, entering)
-        else:
-            copy.get_layer(layer.name).set_weights(rescale_weights(layer, entering, leaving))
+        if layer.name in solution.layers:
+            entering, leaving = map(values, solution.layers[layer.name])
+            if type(layer) is GlobalAttentionBlock:
+                set_attention(copy, layer, entering)
+            else:
+                copy.get_layer(layer.name).set_weights(rescale_weights(layer, entering, leaving))
+        elif layer.weights and not vanishes(layer, solution):
+            copy.get_layer(layer.name).set_weights(layer.get_weights())
     return copy
 
 
