@@ -12,6 +12,8 @@ validated and kept is the moving average of the weights (momentum 0.999), as in 
 The authors' SMFANet+ for DIV2K and Flickr2K measures 32.51 dB on Set5 at x4. Not yet run to the end by this project.
 
     python training/smfanet.py --scale 4 --plus --data DIV2K_train_HR --output runs/smfanet_plus
+
+With Muon, untried: `--optimizer muon --learning-rate 1e-3 --patch-size 128 --batch-size 8 --steps 8000`.
 """
 
 import sys
