@@ -12,7 +12,7 @@ project.
 
     python training/edsr_baseline.py --scale 4 --ggas --cwss --data DIV2K_train_HR --output runs/edsr_baseline
 
-With Muon, as edsr_baseline_x4 was: `--optimizer muon --learning-rate 1e-3 --patch-size 128 --batch-size 8 --steps 8000`.
+With Muon, as its preset was: `--optimizer muon --learning-rate 1e-3 --patch-size 128 --batch-size 8 --steps 8000`.
 """
 
 import sys
