@@ -51,3 +51,10 @@ def test_a_network_that_tints_one_side_leaves_no_seams():
     result = corrected(enlarge(pixels, 2) + ramp, pixels, 2).astype(float)
     inner = slice(2 * CELL, -2 * CELL)  # Beyond the centre of the last cell nothing is known.
     assert np.abs(result[inner] - 100).max() <= 1
+
+
+def test_what_is_clipped_is_made_up_for():
+    pixels = np.full((24, 32, 3), (0, 130, 252), np.uint8)
+    tinted = (enlarge(pixels, 2) + np.random.default_rng(0).choice([-6, 0, 0, 1, 9], (48, 64, 3))).clip(0, 255)
+    result = corrected(tinted.astype(np.uint8), pixels, 2).reshape(3, 16, 4, 16, 3).mean(axis=(1, 3))
+    assert np.abs(result - pixels[0, 0]).max() < 1 < np.abs(tinted.mean((0, 1)) - pixels[0, 0]).max()
