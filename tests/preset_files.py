@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 
 from keras_lisr.basics.preset_index import Preset, presets, write_index
-from keras_lisr.zoo.presets import checksum
+from keras_lisr.zoo.storage import checksum
 
 
 def add_preset(folder, name, file, *, multiply_accumulates=1, measured=None):

@@ -16,7 +16,6 @@ import argparse
 import csv
 import dataclasses
 import importlib.util
-import inspect
 import itertools
 import json
 import math
@@ -52,7 +51,7 @@ from keras_lisr.training.callbacks import mean_psnr
 from keras_lisr.training.command import amount, progress_bar, read_data, run_program
 from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import from_preset, load_model
-from keras_lisr.zoo.presets import checksum, save_preset
+from keras_lisr.zoo.storage import checksum, save_preset
 
 WARMUP = 200
 SETS = ("Set5", "Set14", "DIV2K_valid_part")
@@ -276,11 +275,9 @@ def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path |
     """Measures a finished network and makes it the preset of its name, unless that is better on the held-out images."""
     if plan.degraded:
         validation = degrade_pairs(validation, Degradation(), plan.scale)
-    build: Any = plan.make_recipe().build
-    arguments = inspect.signature(build.func).bind(*build.args, **build.keywords).arguments
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary) / "preset.npz"
-        save_preset(load_model(folder / "averaged.keras"), file, builder=build.func.__name__, arguments=arguments)
+        save_preset(load_model(folder / "averaged.keras"), file)
         model = from_preset(file)  # As it will be used: with the weights in float16.
         held_out = mean_psnr(model, validation, plan.scale)
         if any(known.name == plan.name for known in presets()):
@@ -295,8 +292,8 @@ def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path |
             measured[name] = [round(result.psnr, 4), round(result.ssim, 4)]
         preset = Preset(
             plan.name,
-            builder=build.func.__name__,
-            arguments=arguments,
+            builder=model.builder,
+            arguments=model.arguments,
             file=f"{plan.name}.npz",
             sha256=checksum(file),
             parameters=parameters(model),

@@ -1,6 +1,6 @@
 """The index of the presets, the trained networks that come with the package, readable without starting Keras.
 
-`keras_lisr.zoo.presets` makes models of them. The index lies outside the zoo because importing anything of the zoo
+`keras_lisr.zoo.storage` makes models of them. The index lies outside the zoo because importing anything of the zoo
 imports Keras, which takes seconds: too long to list the presets or to answer that there is none of a name.
 """
 
@@ -9,6 +9,8 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from keras_lisr.basics.hub import PREFIX, fetch
 
 DEFAULT_PRESET = "imdn_x4"
 FOLDER = Path(__file__).parents[1] / "zoo" / "presets"
@@ -73,7 +75,10 @@ def find_preset(name: str | None = None, scale: int | None = None, folder: Path 
     known = presets(folder)
     if name is not None and name not in {preset.name for preset in known}:
         names = ", ".join(preset.name for preset in known)
-        raise ValueError(f"`name` must be a preset ({names}), a .keras or a .npz file. Received: name={name!r}")
+        raise ValueError(
+            f"`name` must be a preset ({names}), a .keras or .npz file or hf://owner/repository. "
+            f"Received: name={name!r}"
+        )
     candidates = [preset for preset in known if name in (None, preset.name)]
     of_scale = [preset for preset in candidates if scale in (None, preset.scale)]
     if not of_scale:
@@ -87,17 +92,19 @@ def choose_model(name: str | None = None, scale: int | None = None, *, exported:
     """Checks, without Keras, a model that is asked for: by the name of its preset, its scale or its file.
 
     Args:
-        name: Name of a preset, or path of a `.keras` or `.npz` file.
+        name: Name of a preset, path of a `.keras` or `.npz` file, or address of one, as `basics.hub.fetch` takes it.
         scale: Upscaling factor, which picks the preset.
         exported: Whether `name` may also be the path of a `.tflite` file.
 
     Returns:
-        Name of a preset, or the path that `name` is, for `keras_lisr.zoo.load_model` and, if it ends in `.tflite`,
-        `keras_lisr.litert.LiteRTUpscaler`.
+        Name of a preset, or path of the file, fetched if need be: for `keras_lisr.zoo.load_model` or, if it ends in
+        `.tflite`, `keras_lisr.litert.LiteRTUpscaler`.
 
     Raises:
         ValueError: If there is no such preset, scale or file.
     """
+    if name is not None and name.startswith(PREFIX):
+        name = str(fetch(name))
     suffixes = (".keras", ".npz", LITERT) if exported else (".keras", ".npz")
     if name is None or not name.endswith(suffixes):
         return find_preset(name, scale).name

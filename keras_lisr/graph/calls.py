@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import keras
 
+from keras_lisr.layers.origin import Origin
+
 # Operations of Keras, layers or functions, whose output pixels see the input pixels at the same place and no others.
 POINTWISE = {"Activation", "BatchNormalization", "Dropout", "Identity", "InputLayer", "LeakyReLU", "PReLU", "ReLU"}
 POINTWISE |= {"Add", "Average", "Concatenate", "Multiply", "Relu", "Rescaling", "Sigmoid", "Split", "Subtract"}
@@ -108,6 +110,8 @@ def keeps_size(convolution: keras.layers.Layer) -> bool:
 
 def kind(operation: keras.Operation) -> str | None:
     """Class name of one of Keras's own operations, None for any other: a subclass may see anything."""
+    if isinstance(operation, Origin):
+        return "Identity"
     return type(operation).__name__ if type(operation).__module__.startswith("keras.") else None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
+from keras_lisr.zoo.network import SuperResolutionModel, builder
 from keras_lisr.zoo.skeleton import (
     DIV2K_MEAN,
     Strategy,
@@ -19,6 +20,7 @@ from keras_lisr.zoo.skeleton import (
 )
 
 
+@builder
 def carn(
     scale: int = 4,
     *,
@@ -28,7 +30,7 @@ def carn(
     num_blocks: int = 3,
     num_residual_blocks: int = 3,
     mean_colour: Sequence[float] = DIV2K_MEAN,
-) -> keras.Model:
+) -> SuperResolutionModel:
     """CARN (Ahn et al., ECCV 2018), for a single scale.
 
     ``I_LR -> - mean -> 3x3 -> cascade of block_1 ... block_3 -> sub-pixel stages -> 3x3 -> + mean -> I_SR``

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_lisr.zoo.network import SuperResolutionModel, builder
 from keras_lisr.zoo.skeleton import (
     DIV2K_MEAN,
     Attention,
@@ -20,6 +21,7 @@ from keras_lisr.zoo.skeleton import (
 )
 
 
+@builder
 def edsr_baseline(
     scale: int = 4,
     *,
@@ -28,7 +30,7 @@ def edsr_baseline(
     num_filters: int = 64,
     num_blocks: int = 16,
     mean_colour: Sequence[float] = DIV2K_MEAN,
-) -> keras.Model:
+) -> SuperResolutionModel:
     """EDSR-baseline (Lim et al., CVPR workshops 2017).
 
     ``I_LR -> - mean -> 3x3 -> block_1 -> ... -> block_16 -> 3x3 -> + F_0 -> sub-pixel stages -> 3x3 -> + mean -> I_SR``

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_lisr.zoo.network import SuperResolutionModel, builder
 from keras_lisr.zoo.skeleton import (
     Strategy,
     conv1x1,
@@ -14,6 +15,7 @@ from keras_lisr.zoo.skeleton import (
 )
 
 
+@builder
 def fsrcnn(
     scale: int = 4,
     *,
@@ -22,7 +24,7 @@ def fsrcnn(
     num_filters: int = 56,
     num_shrunk_filters: int = 12,
     num_blocks: int = 4,
-) -> keras.Model:
+) -> SuperResolutionModel:
     """FSRCNN (Dong et al., ECCV 2016) on RGB.
 
     ``I_LR -> 5x5 -> 1x1 shrink (F_0) -> block_1 -> ... -> block_4 -> 1x1 expand -> head -> I_SR``

@@ -6,6 +6,7 @@ import keras
 
 from keras_lisr.layers.bicubic_upsample import BicubicUpsample
 from keras_lisr.zoo import skeleton
+from keras_lisr.zoo.network import SuperResolutionModel, builder
 from keras_lisr.zoo.skeleton import (
     Strategy,
     channel_wise_scale,
@@ -25,6 +26,7 @@ conv3x3 = partial(skeleton.conv3x3, kernel_initializer=GLOROT)
 conv1x1 = partial(skeleton.conv1x1, kernel_initializer=GLOROT)
 
 
+@builder
 def idn(
     scale: int = 4,
     *,
@@ -32,7 +34,7 @@ def idn(
     cwss: Strategy = False,
     num_filters: int = 64,
     num_blocks: int = 4,
-) -> keras.Model:
+) -> SuperResolutionModel:
     """IDN (Hui et al., CVPR 2018) on RGB.
 
     ``I_LR -> 3x3 -> 3x3 -> block_1 -> ... -> block_4 -> 3x3 -> sub-pixel -> + bicubic(I_LR) -> I_SR``

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_lisr.zoo.network import SuperResolutionModel, builder
 from keras_lisr.zoo.skeleton import (
     Attention,
     Strategy,
@@ -17,6 +18,7 @@ from keras_lisr.zoo.skeleton import (
 )
 
 
+@builder
 def imdn(
     scale: int = 4,
     *,
@@ -25,7 +27,7 @@ def imdn(
     attention: Attention = "cca",
     num_filters: int = 64,
     num_blocks: int = 6,
-) -> keras.Model:
+) -> SuperResolutionModel:
     """IMDN (Hui et al., ACM Multimedia 2019).
 
     ``I_LR -> 3x3 -> block_1 -> ... -> block_6, all six concatenated -> 1x1 -> 3x3 -> + F_0 -> sub-pixel -> I_SR``

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import keras
 
+from keras_lisr.zoo.network import SuperResolutionModel, builder
 from keras_lisr.zoo.skeleton import (
     Strategy,
     channel_wise_scale,
@@ -18,6 +19,7 @@ from keras_lisr.zoo.skeleton import (
 )
 
 
+@builder
 def memnet(
     scale: int = 4,
     *,
@@ -26,7 +28,7 @@ def memnet(
     num_filters: int = 64,
     num_blocks: int = 6,
     num_recursions: int = 6,
-) -> keras.Model:
+) -> SuperResolutionModel:
     """MemNet M6R6 (Tai et al., ICCV 2017), in low resolution.
 
     ``I_LR -> 3x3 -> block_1 -> ... -> block_6 -> + F_0 -> sub-pixel -> I_SR``

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from keras_lisr.zoo.edsr_baseline import residual_block
+from keras_lisr.zoo.network import SuperResolutionModel, builder
 from keras_lisr.zoo.skeleton import (
     DIV2K_MEAN,
     Attention,
@@ -20,6 +21,7 @@ from keras_lisr.zoo.skeleton import (
 )
 
 
+@builder
 def rcan(
     scale: int = 4,
     *,
@@ -30,7 +32,7 @@ def rcan(
     num_blocks: int = 10,
     num_residual_blocks: int = 20,
     mean_colour: Sequence[float] = DIV2K_MEAN,
-) -> keras.Model:
+) -> SuperResolutionModel:
     """RCAN (Zhang et al., ECCV 2018).
 
     ``I_LR -> - mean -> 3x3 -> block_1 -> ... -> block_10 -> 3x3 -> + F_0 -> sub-pixel stages -> 3x3 -> + mean -> I_SR``

@@ -3,6 +3,7 @@
 import keras
 
 from keras_lisr.zoo.edsr_baseline import residual_block
+from keras_lisr.zoo.network import SuperResolutionModel, builder
 from keras_lisr.zoo.skeleton import (
     Attention,
     Strategy,
@@ -17,6 +18,7 @@ from keras_lisr.zoo.skeleton import (
 )
 
 
+@builder
 def shallow_edsr(
     scale: int = 4,
     *,
@@ -26,7 +28,7 @@ def shallow_edsr(
     placement: str = "block",
     num_filters: int = 64,
     num_blocks: int = 8,
-) -> keras.Model:
+) -> SuperResolutionModel:
     """Shallow EDSR, the baseline of the paper's Table 1 (Du et al., ICASSP 2022).
 
     ``I_LR -> - mean -> 3x3 -> block_1 -> ... -> block_8 -> + F_0 -> sub-pixel -> + mean -> I_SR``

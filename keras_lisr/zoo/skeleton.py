@@ -4,7 +4,8 @@ The topologies differ exactly between their blocks (chain, cascade, dense gate, 
 its own wiring and takes from here only what is the same everywhere.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 
@@ -13,11 +14,14 @@ from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
 from keras_lisr.layers.contrast_channel_attention import ContrastChannelAttention
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
 from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
+from keras_lisr.layers.origin import Origin
 from keras_lisr.layers.spatial_attention import SpatialAttention
+from keras_lisr.zoo.network import OUTPUT, SuperResolutionModel
 
 LayerFactory = Callable[..., keras.layers.Layer]
-Strategy = bool | LayerFactory  # Off, the paper's setting, or one's own.
-Attention = str | LayerFactory | None
+Configuration = Mapping[str, Any]  # Of a layer, as `SuperResolutionModel.arguments` holds it.
+Strategy = bool | LayerFactory | Configuration  # Off, the paper's setting, or one's own.
+Attention = str | LayerFactory | Configuration | None
 
 SCALES = (2, 3, 4)
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
@@ -48,10 +52,10 @@ def low_resolution_input(scale: int) -> keras.KerasTensor:
 
 def super_resolution_model(
     low_resolution: keras.KerasTensor, super_resolved: keras.KerasTensor, name: str
-) -> keras.Model:
+) -> SuperResolutionModel:
     """The finished network; its output is float32 whatever the precision policy."""
-    output = keras.layers.Identity(dtype="float32", name="super_resolved")(super_resolved)
-    return keras.Model(low_resolution, output, name=name)
+    output = Origin(dtype="float32", name=OUTPUT)(super_resolved)
+    return SuperResolutionModel(low_resolution, output, name=name)
 
 
 def conv3x3(features, filters: int, name: str, **options):
@@ -140,13 +144,20 @@ def choose_factory(strategy: Strategy, default: LayerFactory, name: str) -> Laye
     """What makes the layer of a strategy that is on.
 
     Raises:
-        ValueError: If `strategy` is neither True nor callable.
+        ValueError: If `strategy` is neither True nor callable nor the configuration of a layer.
     """
     if strategy is True:
         return default
+    if isinstance(strategy, Mapping):
+        return stored_factory(strategy)
     if callable(strategy):
         return strategy
     raise ValueError(f"`{name}` must be False, True or a layer factory. Received: {name}={strategy!r}")
+
+
+def stored_factory(stored: Configuration) -> LayerFactory:
+    """Makes layers of one class and configuration, as a stored network names them."""
+    return lambda name: keras.saving.deserialize_keras_object({**stored, "config": {**stored["config"], "name": name}})
 
 
 def residual_connection(inputs, residual: Callable, *, cwss: Strategy, name: str):
@@ -176,6 +187,8 @@ def local_attention(features, attention: Attention, name: str):
     if attention is None:
         return features
     make_attention = ATTENTIONS.get(attention) if isinstance(attention, str) else attention
+    if isinstance(attention, Mapping):
+        make_attention = stored_factory(attention)
     if not callable(make_attention):
         raise ValueError(
             f"`attention` must be None, {', '.join(map(repr, ATTENTIONS))} or a layer factory. "

@@ -3,6 +3,7 @@
 import keras
 
 from keras_lisr.layers.approximate_self_attention import ApproximateSelfAttention
+from keras_lisr.zoo.network import SuperResolutionModel, builder
 from keras_lisr.zoo.skeleton import (
     Strategy,
     conv1x1,
@@ -14,6 +15,7 @@ from keras_lisr.zoo.skeleton import (
 )
 
 
+@builder
 def smfanet(
     scale: int = 4,
     *,
@@ -21,7 +23,7 @@ def smfanet(
     ggas: Strategy = False,
     num_filters: int | None = None,
     num_blocks: int | None = None,
-) -> keras.Model:
+) -> SuperResolutionModel:
     """SMFANet and SMFANet+ (Zheng et al., ECCV 2024).
 
     ``I_LR -> 3x3 (F_0) -> block_1 -> ... -> block_8 -> + F_0 -> sub-pixel -> I_SR``

@@ -5,7 +5,7 @@ from litert_files import write_litert
 from keras_lisr import zoo
 from keras_lisr.basics.preset_index import DEFAULT_PRESET
 from keras_lisr.batch import Plan, ShippedModel
-from keras_lisr.zoo.presets import save_preset
+from keras_lisr.zoo.storage import save_preset
 
 ARGUMENTS = {"scale": 2, "num_filters": 4, "num_shrunk_filters": 2, "num_blocks": 1}
 
@@ -15,7 +15,7 @@ def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     network = zoo.fsrcnn(**ARGUMENTS)
     network.save(folder / "tiny.keras")
-    save_preset(network, folder / "tiny.npz", builder="fsrcnn", arguments=ARGUMENTS)
+    save_preset(network, folder / "tiny.npz")
     write_litert(network, folder / "tiny.tflite")
     return folder
 

@@ -9,7 +9,7 @@ from keras_lisr import zoo
 from keras_lisr.basics import preset_index
 from keras_lisr.basics.preset_index import DEFAULT_PRESET
 from keras_lisr.pictures import Picture, write_picture
-from keras_lisr.zoo.presets import save_preset
+from keras_lisr.zoo.storage import save_preset
 
 ARGUMENTS = {"scale": 2, "num_filters": 8, "num_blocks": 1, "attention": None}
 
@@ -21,7 +21,7 @@ def models(tmp_path_factory):
     keras.utils.set_random_seed(0)
     network = zoo.imdn(**ARGUMENTS)
     network.save(folder / "tiny.keras")
-    save_preset(network, folder / "tiny.npz", builder="imdn", arguments=ARGUMENTS)
+    save_preset(network, folder / "tiny.npz")
     zoo.imdn(2, num_filters=16, num_blocks=1).save(folder / "pooling.keras")
     return folder
 
@@ -30,8 +30,7 @@ def models(tmp_path_factory):
 def index(models, tmp_path_factory):
     """Folder of presets: the default one and one of another scale."""
     folder = tmp_path_factory.mktemp("presets")
-    arguments = {**ARGUMENTS, "scale": 4}
-    save_preset(zoo.imdn(**arguments), models / "x4.npz", builder="imdn", arguments=arguments)
+    save_preset(zoo.imdn(**{**ARGUMENTS, "scale": 4}), models / "x4.npz")
     measured = {"Set5": (31.234, 0.88), "Set14": (28.0, 0.77)}
     add_preset(folder, "tiny_x2", models / "tiny.npz", multiply_accumulates=1_230_000_000)
     add_preset(folder, DEFAULT_PRESET, models / "x4.npz", multiply_accumulates=4 * 10**9, measured=measured)
@@ -50,7 +49,7 @@ def picture(tmp_path, index, monkeypatch):
 def exported(models, tmp_path_factory):
     """Folder with the tiny network as LiteRT files: for any size, and for one size."""
     folder = tmp_path_factory.mktemp("exported")
-    network = zoo.presets.from_preset(models / "tiny.npz")
+    network = zoo.from_preset(models / "tiny.npz")
     write_litert(network, folder / "any.tflite")
     write_litert(network, folder / "static.tflite", shape=(24, 28))
     return folder

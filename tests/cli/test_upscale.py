@@ -68,7 +68,7 @@ def test_the_name_says_the_size(picture, options, name):
 def test_files_are_models_too(picture, models, name):
     output = picture.with_name("out.tif")
     assert run("upscale", picture, "-o", output, "-n", models / name, "-t", 8, "--precision", "float32") == 0
-    network = zoo.presets.load_model(models / name)
+    network = zoo.load_model(models / name)
     expected = upscaled(Upscaler(network, tile=8, precision="float32"), pixels(picture))
     np.testing.assert_array_equal(pixels(output), expected)
 
@@ -79,7 +79,7 @@ def test_exported_files_are_models_too(picture, models, exported, capsys):
     result = pixels(output)
     exported_upscaler = LiteRTUpscaler(exported / "any.tflite", tile=8)
     np.testing.assert_array_equal(result, upscaled(exported_upscaler, pixels(picture)))
-    upscaler = Upscaler(zoo.presets.from_preset(models / "tiny.npz"), precision="float32")
+    upscaler = Upscaler(zoo.from_preset(models / "tiny.npz"), precision="float32")
     # Without the correction of colours: where one step is rounded otherwise, it may choose another pixel for the next.
     differences = exported_upscaler(pixels(picture)).astype(int) - upscaler(pixels(picture))
     assert np.abs(differences).max() <= 1

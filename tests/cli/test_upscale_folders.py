@@ -21,7 +21,7 @@ def test_a_folder_is_upscaled_with_its_tree(album, models, tmp_path, capsys):
     assert run("upscale", album, "-r", "-o", out, "-n", "tiny_x2", "--suffix", "_large", "--ext", "tif") == 0
     written = sorted(str(path.relative_to(out)) for path in out.rglob("*.*"))
     assert written == ["Reise/über\nall_large.tif", "a_large.tif", "b_large.tif", "in_large.tif", "zz_large.tif"]
-    network = Upscaler(zoo.presets.from_preset(models / "tiny.npz"))
+    network = Upscaler(zoo.from_preset(models / "tiny.npz"))
     np.testing.assert_array_equal(pixels(out / "in_large.tif"), upscaled(network, pixels(album / "in.png")))
     printed, errors = capsys.readouterr()
     lines = printed.splitlines()

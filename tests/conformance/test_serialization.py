@@ -1,4 +1,4 @@
-"""A saved network comes back in another process, in Keras's safe mode, once the layers are imported."""
+"""A saved network comes back in another process, in Keras's safe mode, once the zoo is imported."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ LOAD_AND_RUN = """
     import keras
     import numpy as np
 
-    import keras_lisr.layers
+    import keras_lisr.zoo
 
     folder = Path(sys.argv[1])
     low_resolution = np.load(folder / "input.npy")

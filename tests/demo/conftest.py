@@ -10,7 +10,7 @@ from preset_files import add_preset
 from keras_lisr import zoo
 from keras_lisr.basics import preset_index
 from keras_lisr.basics.preset_index import DEFAULT_PRESET
-from keras_lisr.zoo.presets import save_preset
+from keras_lisr.zoo.storage import save_preset
 
 ARGUMENTS = {"num_filters": 8, "num_shrunk_filters": 4, "num_blocks": 1}
 
@@ -19,7 +19,7 @@ ARGUMENTS = {"num_filters": 8, "num_shrunk_filters": 4, "num_blocks": 1}
 def own(tmp_path_factory):
     """A tiny network as a preset file, x2."""
     path = tmp_path_factory.mktemp("own") / "own.npz"
-    save_preset(zoo.fsrcnn(2, **ARGUMENTS), path, builder="fsrcnn", arguments={"scale": 2, **ARGUMENTS})
+    save_preset(zoo.fsrcnn(2, **ARGUMENTS), path)
     return path
 
 
@@ -27,9 +27,7 @@ def own(tmp_path_factory):
 def index(own, tmp_path_factory):
     """Folder of presets: the default one, x4, and one of x2."""
     folder = tmp_path_factory.mktemp("presets")
-    save_preset(
-        zoo.fsrcnn(4, **ARGUMENTS), own.parent / "x4.npz", builder="fsrcnn", arguments={"scale": 4, **ARGUMENTS}
-    )
+    save_preset(zoo.fsrcnn(4, **ARGUMENTS), own.parent / "x4.npz")
     add_preset(folder, DEFAULT_PRESET, own.parent / "x4.npz")
     add_preset(folder, "tiny_x2", own)
     return folder

@@ -3,7 +3,7 @@ from litert_files import write_litert
 
 from keras_lisr.basics.preset_index import DEFAULT_PRESET
 from keras_lisr.demo.models import TILE, Models
-from keras_lisr.zoo.presets import from_preset
+from keras_lisr.zoo.storage import from_preset
 
 
 def test_presets_are_offered_by_scale(presets):

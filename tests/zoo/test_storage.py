@@ -1,18 +1,31 @@
 import json
 import re
 import zipfile
+from functools import partial
 
 import keras
 import numpy as np
 import pytest
 from preset_files import add_preset
-from reference import picture, to_numpy
+from reference import assign_waves, picture, to_numpy
 
 from keras_lisr import zoo
 from keras_lisr.basics import preset_index
+from keras_lisr.export.fold import fold
+from keras_lisr.layers import ChannelAttention, ChannelWiseScale, GlobalAttentionBlock
 from keras_lisr.zoo import from_preset, load_model, save_preset
 
 ARGUMENTS = {"scale": 2, "ggas": True, "cwss": True, "num_filters": 8, "num_blocks": 1, "attention": None}
+
+
+@keras.saving.register_keras_serializable("test")
+class Doubled(keras.layers.Layer):
+    """Somebody's layer."""
+
+    receptive_field_radius = 0
+
+    def call(self, features):
+        return 2 * features
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +37,7 @@ def model():
 
 @pytest.fixture
 def file(model, tmp_path):
-    save_preset(model, tmp_path / "tiny.npz", builder="imdn", arguments=ARGUMENTS)
+    save_preset(model, tmp_path / "tiny.npz")
     return tmp_path / "tiny.npz"
 
 
@@ -71,16 +84,44 @@ def test_what_is_no_model_is_refused_by_its_name(tmp_path, monkeypatch, name, pa
 
 
 def test_what_is_saved_must_be_the_builders_own_and_fit_into_float16(model, tmp_path):
-    network = zoo.imdn(**ARGUMENTS)
-    network.get_layer("shallow").bias.assign(np.full(8, 1e5))
-    for refused, file, arguments, reason in (
-        (model, "a.npy", ARGUMENTS, "`path`"),
-        (model, "a.npz", {**ARGUMENTS, "num_blocks": 2}, "those of 'imdn'"),
-        (network, "a.npz", ARGUMENTS, "float16.*'shallow/bias'"),
+    huge = zoo.imdn(**ARGUMENTS)
+    huge.get_layer("shallow").bias.assign(np.full(8, 1e5))
+    other = zoo.imdn(**ARGUMENTS)
+    other.get_layer("super_resolved").arguments = {**ARGUMENTS, "num_blocks": 2}
+    for refused, file, reason in (
+        (model, "a.npy", "`path`"),
+        (other, "a.npz", "`model`"),
+        (fold(model), "a.npz", "`model`"),
+        (keras.Model(model.input, model.output), "a.npz", "`model`"),
+        (huge, "a.npz", "float16.*'shallow/bias'"),
     ):
         with pytest.raises(ValueError, match=reason):
-            save_preset(refused, tmp_path / file, builder="imdn", arguments=arguments)
+            save_preset(refused, tmp_path / file)
         assert not (tmp_path / file).exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"ggas": partial(GlobalAttentionBlock, kernel_size=5, starts_at_one=True), "cwss": True},
+        {"cwss": partial(ChannelWiseScale, initial_alpha=1.0)},
+        {"attention": partial(ChannelAttention, reduction=4)},
+        {"attention": Doubled},
+    ],
+    ids=["ggas", "cwss", "attention", "own"],
+)
+def test_layer_factories_are_stored_by_class_and_configuration(tmp_path, options):
+    network = zoo.imdn(**{**ARGUMENTS, **options})
+    assign_waves(network)
+    save_preset(network, tmp_path / "a.npz")
+    image = picture(1, 6, 7, 3)
+    np.testing.assert_allclose(to_numpy(from_preset(tmp_path / "a.npz")(image)), to_numpy(network(image)), atol=1e-2)
+
+
+def test_a_mean_colour_is_stored(tmp_path):
+    network = zoo.edsr_baseline(2, num_filters=4, num_blocks=1, mean_colour=np.array([0.1, 0.2, 0.3]))
+    save_preset(network, tmp_path / "a.npz")
+    assert from_preset(tmp_path / "a.npz").get_layer("add_mean").offset == [0.1, 0.2, 0.3]
 
 
 def change(file, **changes):

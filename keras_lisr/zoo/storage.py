@@ -1,4 +1,4 @@
-"""Presets: trained weights that come with the package, and files of the same kind made by others."""
+"""Networks with their weights: presets, which come with the package, and files of others."""
 
 import hashlib
 import json
@@ -11,9 +11,10 @@ import keras
 import numpy as np
 
 from keras_lisr.basics import preset_index
-from keras_lisr.basics.preset_index import DEFAULT_PRESET as DEFAULT_PRESET
+from keras_lisr.basics.hub import PREFIX, fetch
 from keras_lisr.basics.preset_index import choose_model, find_preset
 from keras_lisr.graph.weight_budget import at_most_weights
+from keras_lisr.zoo.network import BUILDERS, SuperResolutionModel, find_difference
 
 SUFFIX = ".npz"
 ARCHITECTURE = "architecture"
@@ -23,11 +24,12 @@ LARGEST_ARGUMENT = 256  # Of a builder: the channels of the full EDSR. MemNet's 
 LONGEST_CAUSE = 300
 
 
-def from_preset(name_or_path: str | Path) -> keras.Model:
+def from_preset(name_or_path: str | Path) -> SuperResolutionModel:
     """Builds a network with trained weights.
 
     Args:
-        name_or_path: Name of a preset, or path of a `.npz` file that `save_preset` wrote.
+        name_or_path: Name of a preset, path of a file that `save_preset` wrote, or address of one on the Hugging Face
+            Hub: `hf://owner/repository`, as `push_to_hub` returns it.
 
     Returns:
         The model, in float32 or under the precision policy that is set.
@@ -39,9 +41,12 @@ def from_preset(name_or_path: str | Path) -> keras.Model:
 
         model = from_preset("imdn_x4")
     """
-    if str(name_or_path).endswith(SUFFIX):
-        return _load(Path(name_or_path))
-    preset = find_preset(str(name_or_path))
+    name = str(name_or_path)
+    if name.startswith(PREFIX):
+        name = str(fetch(name))
+    if name.endswith(SUFFIX):
+        return _load(Path(name))
+    preset = find_preset(name)
     path = preset_index.FOLDER / preset.file
     if checksum(path) != preset.sha256:
         raise ValueError(
@@ -55,7 +60,7 @@ def load_model(name_or_path: str | Path) -> keras.Model:
     """The model of a preset, of a `.npz` preset file or of a `.keras` file.
 
     Args:
-        name_or_path: Name of a preset, or path of the file.
+        name_or_path: Name of a preset, path of the file, or its address on the Hugging Face Hub.
 
     Returns:
         The model, not compiled.
@@ -107,29 +112,38 @@ def cause_of(error: Exception) -> str:
     return " ".join(innermost.partition("Full object config:")[0].split())[:LONGEST_CAUSE]
 
 
-def save_preset(model: keras.Model, path: str | Path, *, builder: str, arguments: Mapping[str, Any]) -> None:
+def save_preset(model: SuperResolutionModel, path: str | Path) -> None:
     """Writes a network's weights in float16, together with how to build it, to a file for `from_preset`.
 
     Args:
-        model: The trained network.
+        model: A trained network that a builder of `keras_lisr.zoo` made.
         path: File to write, `.npz`.
-        builder: Name of the builder in `keras_lisr.zoo`.
-        arguments: What the builder was called with: values that JSON knows, `scale` among them.
 
     Raises:
-        ValueError: If `path` has another suffix, an argument is beyond 256, the builder makes other weights than those
-            of `model`, or one of them is beyond float16.
+        ValueError: If `path` has another suffix, the builder would not make `model` again exactly, an argument is
+            beyond 256, or a weight is beyond float16.
 
     Example:
 
-        save_preset(imdn(scale=4, ggas=True), "imdn_ggas_x4.npz", builder="imdn", arguments={"scale": 4, "ggas": True})
+        save_preset(imdn(scale=4, ggas=True), "imdn_ggas_x4.npz")
     """
     if Path(path).suffix != SUFFIX:
         raise ValueError(f"`path` must end in {SUFFIX}. Received: path={str(path)!r}")
-    architecture = json.dumps({"builder": builder, "arguments": dict(arguments)})
+    if not isinstance(model, SuperResolutionModel):
+        raise ValueError(
+            "`model` must be as a builder of keras_lisr.zoo makes it; save any other as .keras. "
+            f"Received: model={model.name!r}, a {type(model).__name__}"
+        )
+    architecture = json.dumps({"builder": model.builder, "arguments": model.arguments})
     with np.errstate(over="ignore"):  # What becomes infinite is refused where it is assigned.
         weights = {weight.path: keras.ops.convert_to_numpy(weight.value).astype(np.float16) for weight in model.weights}
-    _assign(_build(architecture), weights)
+    rebuilt = _build(architecture)
+    if difference := find_difference(model, rebuilt):
+        raise ValueError(
+            f"`model` must be as {model.builder} makes it with {model.arguments}; save any other as .keras. "
+            f"Received: model={model.name!r}, which differs in {difference}"
+        )
+    _assign(rebuilt, weights)
     arrays: dict[str, Any] = {ARCHITECTURE: np.array(architecture), **weights}
     np.savez_compressed(path, **arrays)
 
@@ -139,7 +153,7 @@ def checksum(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _load(path: Path) -> keras.Model:
+def _load(path: Path) -> SuperResolutionModel:
     """The network of a preset file."""
     try:
         inflated_length(path)
@@ -154,19 +168,16 @@ def _load(path: Path) -> keras.Model:
     return model
 
 
-def _build(architecture: str) -> keras.Model:
+def _build(architecture: str) -> SuperResolutionModel:
     """Calls the builder that an architecture names."""
-    from keras_lisr import zoo  # It imports this module.
-
     stored = json.loads(architecture)
     builder, arguments = stored["builder"], stored["arguments"]
-    build: Any = getattr(zoo, builder, None)
-    if getattr(build, "__module__", None) != f"keras_lisr.zoo.{builder}":
-        raise ValueError(f"`builder` must be a network of keras_lisr.zoo. Received: builder={builder!r}")
+    if builder not in BUILDERS:
+        raise ValueError(f"`builder` must be one of {', '.join(BUILDERS)}. Received: builder={builder!r}")
     for name, value in arguments.items():
         if isinstance(value, int) and value > LARGEST_ARGUMENT:
             raise ValueError(f"`{name}` must be at most {LARGEST_ARGUMENT}. Received: {name}={value}")
-    return build(**arguments)
+    return BUILDERS[builder](**arguments)
 
 
 def _assign(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:

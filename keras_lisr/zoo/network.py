@@ -1,0 +1,152 @@
+"""What the builders return: models that know how they were built, and upscale pictures."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+import keras
+import numpy as np
+
+from keras_lisr.graph.receptive_field import traits_of
+
+OUTPUT = "super_resolved"  # Name of the last layer.
+INCIDENTAL = ("name", "dtype", "trainable", "builder", "arguments")  # Changes nothing that a network computes.
+
+BUILDERS: dict[str, Callable[..., "SuperResolutionModel"]] = {}  # By name.
+
+P = ParamSpec("P")
+
+
+@keras.saving.register_keras_serializable("keras_lisr")
+class SuperResolutionModel(keras.Model):
+    """A functional model from RGB in [0, 1] to the same `scale` times as large.
+
+    It is made by the builders of `keras_lisr.zoo`, trains and saves as any other, and remembers the builder's call
+    through `.keras` files, `from_config` and `keras.models.clone_model`.
+
+    Example:
+
+    >>> from keras_lisr.zoo import fsrcnn
+    >>> model = fsrcnn(scale=2, ggas=True)
+    >>> model.builder, model.arguments, model.scale
+    ('fsrcnn', {'scale': 2, 'ggas': True}, 2)
+    >>> model.upscale(np.zeros((24, 32, 3), np.uint8)).shape
+    (48, 64, 3)
+    """
+
+    @property
+    def builder(self) -> str:
+        """Name of the function of `keras_lisr.zoo` that built the network."""
+        return self.get_layer(OUTPUT).builder
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the builder was called with, as JSON holds it; a layer factory as the configuration of its layer."""
+        return plain(self.get_layer(OUTPUT).arguments)
+
+    @property
+    def scale(self) -> int:
+        """Upscaling factor."""
+        return traits_of(self).scale
+
+    def upscale(self, image: np.ndarray) -> np.ndarray:
+        """Upscales a picture of any size, in tiles, in the precision that the model computes in.
+
+        `keras_lisr.inference.Upscaler` does the same with a choice of tiles, memory and precision.
+
+        Args:
+            image: RGB, `(height, width, 3)`, uint8 or uint16.
+
+        Returns:
+            `(height * scale, width * scale, 3)` of the same type. What the model learns later is seen.
+
+        Raises:
+            ValueError: If `image` has another type or shape.
+        """
+        from keras_lisr.inference import Upscaler
+
+        if not hasattr(self, "_upscaler"):
+            lowest = {layer.compute_dtype for layer in self.layers if layer.weights}
+            self._upscaler = Upscaler(self, precision="bfloat16" if "bfloat16" in lowest else "float32")
+        return self._upscaler(image)
+
+    def save(self, filepath, *args, **kwargs):
+        """Saves the model as `keras.Model.save` does.
+
+        Raises:
+            ValueError: If the file ends in `.h5` or `.hdf5`: Keras would not load it again.
+        """
+        if str(filepath).endswith((".h5", ".hdf5")):
+            raise ValueError(
+                "`filepath` must end in .keras: HDF5 cannot hold the operations of this network. "
+                f"Received: filepath={str(filepath)!r}"
+            )
+        super().save(filepath, *args, **kwargs)
+
+
+def builder(build: Callable[P, keras.Model]) -> Callable[P, SuperResolutionModel]:
+    """Decorates a builder: its networks know the call that made them, and files of `save_preset` name it.
+
+    Args:
+        build: Function of `scale` and more whose last layer is an `Origin`, as `skeleton.super_resolution_model` has it.
+    """
+    signature = inspect.signature(build)
+
+    @functools.wraps(build)
+    def build_and_remember(*args: P.args, **kwargs: P.kwargs) -> SuperResolutionModel:
+        given = signature.bind(*args, **kwargs).arguments
+        model = build(*args, **kwargs)
+        origin = model.get_layer(OUTPUT)
+        origin.builder = build.__name__
+        arguments = {"scale": signature.parameters["scale"].default} | given
+        origin.arguments = {name: describe(value) for name, value in arguments.items()}
+        return model
+
+    BUILDERS[build.__name__] = build_and_remember
+    return build_and_remember
+
+
+def describe(argument: Any) -> Any:
+    """An argument of a builder as JSON holds it: a layer factory as the class and configuration of its layer."""
+    if isinstance(argument, dict) or not callable(argument):
+        return plain(argument)
+    layer = keras.saving.serialize_keras_object(argument(name="layer"))
+    config = {key: value for key, value in layer["config"].items() if key not in INCIDENTAL}
+    return {"class_name": layer["class_name"], "registered_name": layer["registered_name"], "config": plain(config)}
+
+
+def plain(value: Any) -> Any:
+    """A value of Python's own types: NumPy's numbers, tuples, and the lists and dictionaries that Keras watches."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def find_difference(model: keras.Model, other: keras.Model) -> str | None:
+    """The first layer in which two networks compute something else, as far as weights do not decide; None if none."""
+    layers = [essence(network) for network in (model, other)]
+    for one, two, layer in zip(*layers, model.operations, strict=False):
+        if one != two:
+            return layer.name
+    return None if len(layers[0]) == len(layers[1]) else "the number of layers"
+
+
+def essence(model: keras.Model) -> list[Any]:
+    """The configuration of each layer, and where its inputs come from, without what changes nothing.
+
+    Layers without a name of their own are numbered by Keras through the whole process: here each is named by its place.
+    """
+    layers = model.get_config()["layers"]
+    places = {layer["name"]: place for place, layer in enumerate(layers)}
+
+    def reduce(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: reduce(inner) for key, inner in value.items() if key not in INCIDENTAL}
+        if isinstance(value, (list, tuple)):
+            return [reduce(inner) for inner in value]
+        return places.get(value, value) if isinstance(value, str) else value
+
+    return [reduce(layer) for layer in layers]

@@ -1,0 +1,86 @@
+import keras
+import numpy as np
+import pytest
+from architectures import ARCHITECTURES
+from reference import assign_waves, picture, to_numpy
+
+from keras_lisr import zoo
+from keras_lisr.inference import Upscaler
+from keras_lisr.zoo.network import find_difference
+
+
+@pytest.fixture(params=ARCHITECTURES, ids=lambda architecture: architecture.name)
+def model(request):
+    architecture = request.param
+    return architecture.build_tiny(2, **architecture.options()[architecture.strategies[-1]])
+
+
+def save_and_load(model, folder):
+    model.save(folder / "a.keras")
+    return keras.models.load_model(folder / "a.keras")
+
+
+def test_a_network_knows_its_builder_wherever_it_goes(model, tmp_path):
+    rebuilt = getattr(zoo, model.builder)(**model.arguments)
+    copies = (
+        save_and_load(model, tmp_path),
+        keras.models.clone_model(model),
+        type(model).from_config(model.get_config()),
+        rebuilt,
+    )
+    for copy in copies:
+        assert isinstance(copy, zoo.SuperResolutionModel)
+        assert (copy.builder, copy.arguments, copy.scale) == (model.builder, model.arguments, 2)
+        assert find_difference(copy, model) is None
+
+
+def test_the_scale_is_there_if_it_was_not_given():
+    assert zoo.fsrcnn(num_filters=4).arguments == {"scale": 4, "num_filters": 4}
+
+
+@pytest.mark.parametrize(
+    ("changed", "layer"),
+    [
+        ({"mean_colour": (0, 0, 0)}, "subtract_mean"),
+        ({"num_blocks": 2}, "block_2"),
+        ({"ggas": lambda name: zoo.skeleton.GlobalAttentionBlock(starts_at_one=True, name=name)}, "global_attention"),
+    ],
+    ids=["mean colour", "blocks", "start"],
+)
+def test_networks_that_compute_something_else_differ(changed, layer):
+    options = {"ggas": True, "num_filters": 4, "num_blocks": 1}
+    difference = find_difference(zoo.edsr_baseline(2, **options), zoo.edsr_baseline(2, **{**options, **changed}))
+    assert difference is not None and (difference.startswith(layer) or changed == {"num_blocks": 2})
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_upscale_returns_what_the_upscaler_does_and_sees_later_weights(dtype):
+    model = zoo.fsrcnn(2, num_filters=4, num_shrunk_filters=2, num_blocks=1)
+    image = (picture(13, 16, 3) * np.iinfo(dtype).max).astype(dtype)
+    before = model.upscale(image)
+    assert before.dtype == dtype and before.shape == (26, 32, 3)
+    np.testing.assert_array_equal(before, Upscaler(model, precision="float32")(image))
+    assign_waves(model)
+    assert (model.upscale(image) != before).any()
+
+
+def test_upscale_refuses_floats():
+    with pytest.raises(ValueError, match="`image`"):
+        zoo.fsrcnn(2, num_filters=4).upscale(np.zeros((8, 8, 3), np.float32))
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.hdf5"])
+def test_hdf5_is_refused_before_a_file_is_written(tmp_path, name):
+    with pytest.raises(ValueError, match="`filepath` must end in .keras"):
+        zoo.fsrcnn(2, num_filters=4).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_trains_and_goes_on_from_its_file(tmp_path):
+    model = zoo.fsrcnn(2, num_filters=4, num_blocks=1)
+    model.compile("adam", "mae", jit_compile=False)
+    low, high = picture(4, 8, 8, 3), picture(4, 16, 16, 3)
+    model.fit(low, high, verbose=0)
+    again = save_and_load(model, tmp_path)
+    np.testing.assert_array_equal(to_numpy(again(low)), to_numpy(model(low)))
+    again.fit(low, high, verbose=0)
