@@ -65,7 +65,7 @@ def test_folders_are_listed_with_and_without_those_within(bucket, tmp_path):
 def test_names_that_lead_elsewhere_are_refused(bucket, name):
     system = filesystem(bucket)[0]
     system.store[f"/bucket/{name}"] = MemoryFile(system, name)
-    with pytest.raises(ValueError, match="names"):
+    with pytest.raises(ValueError, match="memory://bucket"):
         files_below(bucket, recursive=True)
 
 
@@ -83,7 +83,7 @@ def test_a_put_file_is_whole_or_absent(bucket, tmp_path, monkeypatch):
 
     monkeypatch.setattr(type(system), "mv", mv)
     (tmp_path / "in").write_text("newer")
-    with pytest.raises(OSError, match="memory://bucket/x/a.png.*out of space"):
+    with pytest.raises(OSError, match="memory://bucket/x/a.png"):
         put(tmp_path / "in", target)
     ((name, partial, there),) = seen
     assert Path(name).match(PARTIAL) and (partial, there) == (b"newer", b"new")

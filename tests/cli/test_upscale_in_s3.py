@@ -91,13 +91,13 @@ def test_from_bucket_to_bucket(s3, album, capsys):
     assert run("upscale", *SAME, "s3://missing/album", "-o", "s3://large/new") == 2
     assert run("upscale", *SAME, "s3://photos/album/000.png", "-o", "s3://large/here/000.png") == 2
     errors = capsys.readouterr().err.splitlines()
-    assert len(errors) == 2 and "s3://missing/album" in errors[0] and "OUT must not exist yet" in errors[1]
+    assert len(errors) == 2 and "s3://missing/album" in errors[0] and "OUT" in errors[1]
 
 
 def test_a_name_that_leads_elsewhere_is_refused(s3, tmp_path, capsys):
     s3.put_object(Bucket="photos", Key="hostile/../../a.png", Body=b"no picture")
     assert run("upscale", *SAME, "s3://photos/hostile", "-r", "-o", tmp_path / "out") == 2
-    assert "Files must have names that stay in their folder. Received: '../../a.png'" in capsys.readouterr().err
+    assert "'../../a.png'" in capsys.readouterr().err
     assert os.listdir(tmp_path) == []
 
 

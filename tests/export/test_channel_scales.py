@@ -39,14 +39,14 @@ def test_two_scales_cannot_meet():
     equations = Equations()
     scales = equations.unknowns(1)
     equations.equate(scales, times(scales, 1 + 1e-9))  # But for rounding.
-    with pytest.raises(ContradictionError, match="two different scales meet"):
+    with pytest.raises(ContradictionError):
         equations.equate(scales, times(scales, 0.9))
 
 
 @pytest.mark.parametrize("size", [LARGEST * 2, 1 / LARGEST / 2])
 def test_nothing_is_divided_by_next_to_nothing(size):
     equations = Equations()
-    with pytest.raises(ContradictionError, match="too near 0"):
+    with pytest.raises(ContradictionError):
         equations.equate(equations.unknowns(1), times(equations.unknowns(1), size))
 
 

@@ -158,7 +158,7 @@ class SixDimensions(keras.layers.Layer):
 
 
 @pytest.mark.parametrize(
-    ("layer", "message"), [(Bessel(), r"`model`.*tf.BesselI0"), (SixDimensions(), "at most 4 dimensions. Received: 6")]
+    ("layer", "message"), [(Bessel(), r"`model`.*tf.BesselI0"), (SixDimensions(), "4 dimensions.* 6")]
 )
 def test_what_delegates_cannot_run_is_refused_and_not_left_behind(layer, message, tmp_path):
     inputs = keras.Input((24, 20, 3), batch_size=1)
