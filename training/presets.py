@@ -245,7 +245,7 @@ def train_all(plans: Sequence[Plan], flags: argparse.Namespace) -> None:
         sys.stderr.write(f"{plan.name}\n")
         keras.utils.clear_session()
         recipe, folder = plan.make_recipe(), flags.output / plan.name
-        training, validation = labelled_data(plan.scale, recipe.patch_size, flags.data, flags.output, flags.teachers)
+        training, validation = label_data(plan.scale, recipe.patch_size, flags.data, flags.output, flags.teachers)
         fit(
             recipe,
             training,
@@ -260,7 +260,7 @@ def train_all(plans: Sequence[Plan], flags: argparse.Namespace) -> None:
 
 
 @cache
-def labelled_data(
+def label_data(
     scale: int, patch_size: int, data: Path, output: Path, teachers: Path | None
 ) -> tuple[ImagePairs, ImagePairs]:
     """Images to train on, with a teacher's labels, and images to validate on; decoded and labelled once for all."""
@@ -308,7 +308,7 @@ def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path |
                 "hours": round(sum(row["seconds"] for row in rows(folder)) / 3600, 2),
                 "machine": f"{os.cpu_count()} cores of {processor()}",
                 "held_out": round(held_out, 4),
-                "gained_by_last_doubling": round(gained_by_last_doubling(folder), 3),
+                "gained_by_last_doubling": round(measure_last_gain(folder), 3),
                 "off_colours": count_off_colours(model),
             },
         )
@@ -342,7 +342,7 @@ def rows(folder: Path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def gained_by_last_doubling(folder: Path) -> float:
+def measure_last_gain(folder: Path) -> float:
     """Decibels on held-out images that the second half of a run's steps brought."""
     epochs = rows(folder)
     half = [row for row in epochs if row["step"] <= epochs[-1]["step"] / 2] or epochs
@@ -375,7 +375,7 @@ def table(plans: Sequence[Plan], output: Path) -> str:
             cells[1:] = [f"{plan.steps:,}", f"{trained['held_out']:.3f}", f"{trained['gained_by_last_doubling']:+.3f}"]
         elif epochs := rows(output / plan.name):
             step, psnr = epochs[-1]["step"], epochs[-1]["val_psnr"]
-            gained = gained_by_last_doubling(output / plan.name)
+            gained = measure_last_gain(output / plan.name)
             cells[1:] = [f"{step:,.0f} of {plan.steps:,}", f"{psnr:.3f}", f"{gained:+.3f}"]
         measured = known[plan.name].measured if plan.name in known else {}
         cells += [f"{measured[name][0]:.2f}" if name in measured else "" for name in SETS[:2]]

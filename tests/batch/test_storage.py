@@ -25,7 +25,7 @@ def bucket(memory_storage):
     return memory_storage / "bucket"
 
 
-def stored(bucket):
+def list_files(bucket):
     return sorted(fsspec.filesystem("memory").find(str(bucket)))
 
 
@@ -88,7 +88,7 @@ def test_a_put_file_is_whole_or_absent(bucket, tmp_path, monkeypatch):
     ((name, partial, there),) = seen
     assert Path(name).match(PARTIAL) and (partial, there) == (b"newer", b"new")
     assert system.cat("/bucket/x/a.png") == b"new"
-    assert stored(bucket) == ["/bucket/x/a.png"]
+    assert list_files(bucket) == ["/bucket/x/a.png"]
 
 
 def test_object_stores_get_one_put(bucket, tmp_path, monkeypatch):

@@ -7,8 +7,8 @@ import time
 
 import numpy as np
 import pytest
-from command_line import COMMAND, in_own_process, run, start
-from picture_files import noise, pixels, upscaled
+from command_line import COMMAND, run, run_in_own_process, start
+from picture_files import enlarge, noise, pixels
 from PIL import Image
 
 from keras_lisr import zoo
@@ -22,7 +22,7 @@ def test_a_folder_is_upscaled_with_its_tree(album, models, tmp_path, capsys):
     written = sorted(str(path.relative_to(out)) for path in out.rglob("*.*"))
     assert written == ["Reise/über\nall_large.tif", "a_large.tif", "b_large.tif", "in_large.tif", "zz_large.tif"]
     network = Upscaler(zoo.presets.from_preset(models / "tiny.npz"))
-    np.testing.assert_array_equal(pixels(out / "in_large.tif"), upscaled(network, pixels(album / "in.png")))
+    np.testing.assert_array_equal(pixels(out / "in_large.tif"), enlarge(network, pixels(album / "in.png")))
     printed, errors = capsys.readouterr()
     lines = printed.splitlines()
     assert len(lines) == 6
@@ -138,10 +138,10 @@ def test_an_interrupted_folder_is_gone_on_with(picture, exported, number, exit_c
     assert written == [f"{i:02}.png" for i in range(len(written))]
     times = {name: (out / name).stat().st_mtime_ns for name in written}
 
-    done = in_own_process(*command)
+    done = run_in_own_process(*command)
     assert done.returncode == 0, done.stderr
     assert f"{12 - len(written)} written, {len(written)} skipped" in done.stdout.decode()
     assert {name: (out / name).stat().st_mtime_ns for name in written} == times
-    expected = upscaled(LiteRTUpscaler(exported / "any.tflite"), pixels(folder / "00.png"))
+    expected = enlarge(LiteRTUpscaler(exported / "any.tflite"), pixels(folder / "00.png"))
     for i in range(12):
         np.testing.assert_array_equal(pixels(out / f"{i:02}.png"), expected)

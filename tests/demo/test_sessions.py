@@ -74,12 +74,12 @@ def test_other_models_are_refused(sessions, picture, own):
         upscale(sessions, picture, model=str(own))
 
 
-def tiled(sessions, tile=4):
+def set_tile(sessions, tile=4):
     sessions.models.upscaler("tiny_x2").tile = tile
 
 
 def test_cancelling_stops_between_two_tiles(sessions, picture):
-    tiled(sessions)
+    set_tile(sessions)
     steps = []
 
     def progress(done, total):

@@ -41,7 +41,7 @@ def file(model, tmp_path_factory):
     """A function from a name in `OPTIONS` to a file of the network, written when it is first asked for."""
     folder = tmp_path_factory.mktemp("files")
 
-    def written(name):
+    def write(name):
         path = folder / f"{name}.tflite"
         if not path.exists():
             with pytest.MonkeyPatch.context() as patch:
@@ -50,7 +50,7 @@ def file(model, tmp_path_factory):
                 write_litert(model, path, **OPTIONS[name])
         return path
 
-    return written
+    return write
 
 
 def check(model, path, name):

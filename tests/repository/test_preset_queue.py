@@ -42,7 +42,7 @@ def queue(monkeypatch, tmp_path):
     monkeypatch.setattr(queue, "PLANS", [dataclasses.replace(plan, patch=8, batch_size=2) for plan in plans])
     monkeypatch.setattr(queue, "recipe_of", lambda name: tiny_recipe)
     monkeypatch.setattr(queue, "fit", partial(queue.fit, steps_per_epoch=10))
-    queue.labelled_data.cache_clear()
+    queue.label_data.cache_clear()
     return queue
 
 

@@ -89,15 +89,15 @@ def test_copies_hold_what_not_all_have_read_and_no_more():
             yield band
             del band
 
-    def held():
+    def count_held():
         return sum(band() is not None for band in made)
 
     ahead, behind = tee_rows(Stream(bands(), (20 * BAND, 5, 3), np.uint8), 2)
     for start in range(0, 10 * BAND, BAND):
         ahead[start : start + BAND], behind[start : start + BAND]
-        assert held() <= 2
+        assert count_held() <= 2
     for start in range(10 * BAND, 20 * BAND, BAND):
         ahead[start : start + BAND]
-    assert 10 <= held() <= 12
+    assert 10 <= count_held() <= 12
     behind[19 * BAND : 20 * BAND]
-    assert held() <= 2
+    assert count_held() <= 2

@@ -85,11 +85,11 @@ def test_bands_need_few_rows_and_make_the_picture(image, tile, blend):
     assert len(made) == len(asked) == len(windows(len(image), tile, 4)[1])
     assert asked == sorted(asked, key=lambda rows: rows.start)
     random = np.random.default_rng(1)
-    expected = in_the_whole_result(upscale, image, scale=3, tile=tile, halo=4, blend=blend)
+    expected = tile_in_whole_result(upscale, image, scale=3, tile=tile, halo=4, blend=blend)
     np.testing.assert_array_equal(np.concatenate(made), expected)
 
 
-def in_the_whole_result(upscale, image, *, scale, tile, halo, blend):
+def tile_in_whole_result(upscale, image, *, scale, tile, halo, blend):
     """Windows joined in full-sized arrays, without regard to memory."""
 
     def join(target, source, start, cut):
