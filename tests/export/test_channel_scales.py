@@ -92,7 +92,7 @@ def around(*layers) -> keras.Model:
     ],
 )
 def test_rectifiers_pass_what_is_positive(rectifier):
-    assert not solve(around(keras.layers.ReLU(), make_scale([0.5, 2]), rectifier)).kept
+    assert not solve(around(keras.layers.ReLU(name="before"), make_scale([0.5, 2]), rectifier)).kept
 
 
 @pytest.mark.parametrize(
