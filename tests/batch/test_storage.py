@@ -19,6 +19,7 @@ from keras_lisr.batch.storage import (
     put,
 )
 
+
 @pytest.fixture
 def bucket(memory_storage):
     return memory_storage / "bucket"
