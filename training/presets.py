@@ -9,7 +9,7 @@ nobody has trained on. Benchmark sets are measured afterwards and decide nothing
 
     keras-lisr import SMFANet_plus_DF2K_x4.pth --architecture smfanet --scale 4 -o teachers/x4.keras
     python training/presets.py --data photographs --output runs/presets --teachers teachers \
-        --benchmarks $KERAS_LISR_DATA/benchmarks
+        --data-root $KERAS_LISR_DATA
 """
 
 import argparse
@@ -214,7 +214,7 @@ def argument_parser() -> Parser:
     parser.add_argument("--output", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--teachers", type=Path, metavar="FOLDER", help="holds x2.keras, x3.keras and x4.keras")
     parser.add_argument(
-        "--benchmarks", type=Path, metavar="FOLDER", help=f"holds {', '.join(SETS)} (default: $KERAS_LISR_DATA)"
+        "--data-root", type=Path, metavar="FOLDER", help=f"holds {', '.join(SETS)} (default: $KERAS_LISR_DATA)"
     )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="presets")
     parser.add_argument("--hours", type=amount, help="stop after this time; the same command goes on later")
@@ -256,7 +256,7 @@ def train_all(plans: Sequence[Plan], flags: argparse.Namespace) -> None:
             hours=hours,
         )
         if rows(folder)[-1]["step"] >= plan.steps:
-            publish(plan, folder, validation, flags.benchmarks)
+            publish(plan, folder, validation, flags.data_root)
 
 
 @cache
@@ -272,7 +272,7 @@ def label_data(
     return training, validation
 
 
-def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path | None) -> None:
+def publish(plan: Plan, folder: Path, validation: ImagePairs, data_root: Path | None) -> None:
     """Measures a finished network and makes it the preset of its name, unless that is better on the held-out images."""
     if plan.degraded:
         validation = degrade_pairs(validation, Degradation(), plan.scale)
@@ -291,7 +291,7 @@ def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path |
         upscale = Upscaler(model, precision="float32")
         measured = {}
         for name in SETS:
-            result = evaluate(upscale, BenchmarkSet(find_benchmark_set(name, benchmarks), plan.scale))
+            result = evaluate(upscale, BenchmarkSet(find_benchmark_set(name, data_root), plan.scale))
             measured[name] = [round(result.psnr, 4), round(result.ssim, 4)]
         preset = Preset(
             plan.name,

@@ -64,7 +64,7 @@ def flags(tmp_path):
         fsrcnn(scale, **SIZES).save(tmp_path / "teachers" / f"x{scale}.keras")
     places = {"data": "photographs", "output": "runs", "teachers": "teachers"}
     given = [part for name, place in places.items() for part in (f"--{name}", str(tmp_path / place))]
-    return [*given, "--benchmarks", str(tmp_path)]
+    return [*given, "--data-root", str(tmp_path)]
 
 
 def test_every_preset_is_trained_measured_and_entered(queue, flags, capsys):
