@@ -21,7 +21,7 @@ import numpy as np
 from keras_lisr import zoo
 from keras_lisr.export import fold, write_litert, write_openvino
 from keras_lisr.export.openvino import openvino_network
-from keras_lisr.graph.cast import in_precision
+from keras_lisr.graph.cast import cast_model
 from keras_lisr.litert import LiteRTNetwork
 
 HEIGHT, WIDTH = 180, 320
@@ -42,7 +42,7 @@ def tensorflow(model: keras.Model, folder: Path, precision: str) -> Callable[[np
     """The network as a TensorFlow function."""
     import tensorflow as tf
 
-    model = in_precision(model, precision)
+    model = cast_model(model, precision)
     function = tf.function(lambda picture: model(picture, training=False), jit_compile=False)
     return lambda picture: function(tf.constant(picture)).numpy()
 

@@ -21,7 +21,7 @@ runpy.run_module("keras_lisr", run_name="__main__", alter_sys=True)
 """
 
 
-MEASURED = (
+MEASURE = (
     PEAK
     + """
 import atexit, runpy, sys
@@ -34,9 +34,9 @@ runpy.run_module("keras_lisr", run_name="__main__", alter_sys=True)
 )
 
 
-def measured(*arguments, peak):
+def run_and_measure(*arguments, peak):
     """The finished command, and its largest resident size in MiB, which it leaves in the file `peak`; on Linux."""
-    command = [sys.executable, "-c", MEASURED, peak, *arguments]
+    command = [sys.executable, "-c", MEASURE, peak, *arguments]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     return done, float(peak.read_text())
 
@@ -52,6 +52,6 @@ def start(*arguments):
     )
 
 
-def in_own_process(*arguments, **options):
+def run_in_own_process(*arguments, **options):
     """The finished command, with bytes in and out."""
     return subprocess.run([sys.executable, "-c", COMMAND, *map(str, arguments)], capture_output=True, **options)

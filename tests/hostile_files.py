@@ -24,7 +24,7 @@ def samples() -> dict[str, bytes]:
     described = {"exif": exif, "icc_profile": profile, "dpi": (300, 300), "xmp": b'<x tiff:Orientation="6"/>'}
     animated = {"save_all": True, "append_images": [turned, image], "duration": 40}
 
-    def saved(image, kind, **options):
+    def save(image, kind, **options):
         stream = io.BytesIO()
         image.save(stream, kind, **options)
         return stream.getvalue()
@@ -34,27 +34,27 @@ def samples() -> dict[str, bytes]:
     profiled = deep.copy()
     profiled.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     return {
-        "jpeg": saved(image, "JPEG", **described),
-        "jpeg of a phone": saved(image, "MPO", save_all=True, append_images=[turned]),
-        "progressive jpeg": saved(image, "JPEG", progressive=True),
-        "cmyk jpeg": saved(image.convert("CMYK"), "JPEG"),
-        "png": saved(transparent, "PNG", exif=exif, icc_profile=profile, dpi=(300, 300)),
-        "palette png": saved(image.quantize(16), "PNG", transparency=bytes(range(16))),
+        "jpeg": save(image, "JPEG", **described),
+        "jpeg of a phone": save(image, "MPO", save_all=True, append_images=[turned]),
+        "progressive jpeg": save(image, "JPEG", progressive=True),
+        "cmyk jpeg": save(image.convert("CMYK"), "JPEG"),
+        "png": save(transparent, "PNG", exif=exif, icc_profile=profile, dpi=(300, 300)),
+        "palette png": save(image.quantize(16), "PNG", transparency=bytes(range(16))),
         "16-bit png": deep.pngsave_buffer(),
         "interlaced 16-bit png": deep.pngsave_buffer(interlace=True),
-        "webp": saved(transparent, "WEBP", exif=exif, icc_profile=profile),
-        "lossless webp": saved(image, "WEBP", lossless=True),
-        "animated webp": saved(image, "WEBP", **animated),
-        "tiff": saved(image, "TIFF", compression="tiff_adobe_deflate", exif=exif, icc_profile=profile),
-        "raw tiff": saved(transparent, "TIFF"),
-        "jpeg tiff": saved(image, "TIFF", compression="jpeg"),
+        "webp": save(transparent, "WEBP", exif=exif, icc_profile=profile),
+        "lossless webp": save(image, "WEBP", lossless=True),
+        "animated webp": save(image, "WEBP", **animated),
+        "tiff": save(image, "TIFF", compression="tiff_adobe_deflate", exif=exif, icc_profile=profile),
+        "raw tiff": save(transparent, "TIFF"),
+        "jpeg tiff": save(image, "TIFF", compression="jpeg"),
         "16-bit tiff": deep.tiffsave_buffer(compression="lzw"),
         "profiled 16-bit tiff": profiled.tiffsave_buffer(),
         "tiled bigtiff": deep.tiffsave_buffer(tile=True, tile_width=16, tile_height=16, bigtiff=True),
         "grey and alpha tiff": deep_alpha.tiffsave_buffer(compression="deflate"),
-        "gif": saved(image.quantize(16), "GIF", transparency=3),
-        "animated gif": saved(image, "GIF", **animated, loop=2),
-        "avif": saved(transparent, "AVIF", exif=exif),
+        "gif": save(image.quantize(16), "GIF", transparency=3),
+        "animated gif": save(image, "GIF", **animated, loop=2),
+        "avif": save(transparent, "AVIF", exif=exif),
         "10-bit avif": deep.heifsave_buffer(compression="av1", bitdepth=10, effort=0),
     }
 

@@ -85,8 +85,8 @@ def pixels(path):
     return read_picture(path).pixels
 
 
-def upscaled(network, array, times=1):
+def enlarge(network, array, times=1):
     """What a network makes of pixels, again and again, when its colours are kept."""
-    enlarged = network(array if times == 1 else upscaled(network, array, times - 1))
+    enlarged = network(array if times == 1 else enlarge(network, array, times - 1))
     rows = keep_colours(enlarged, array, len(enlarged) // len(array))
     return join_bands(bands_of(rows), rows.shape, rows.dtype)

@@ -9,7 +9,7 @@ nobody has trained on. Benchmark sets are measured afterwards and decide nothing
 
     keras-lisr import SMFANet_plus_DF2K_x4.pth --architecture smfanet --scale 4 -o teachers/x4.keras
     python training/presets.py --data photographs --output runs/presets --teachers teachers \
-        --benchmarks $KERAS_LISR_DATA/benchmarks
+        --data-root $KERAS_LISR_DATA
 """
 
 import argparse
@@ -213,7 +213,7 @@ def argument_parser() -> Parser:
     parser.add_argument("--output", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--teachers", type=Path, metavar="FOLDER", help="holds x2.keras, x3.keras and x4.keras")
     parser.add_argument(
-        "--benchmarks", type=Path, metavar="FOLDER", help=f"holds {', '.join(SETS)} (default: $KERAS_LISR_DATA)"
+        "--data-root", type=Path, metavar="FOLDER", help=f"holds {', '.join(SETS)} (default: $KERAS_LISR_DATA)"
     )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="presets")
     parser.add_argument("--hours", type=amount, help="stop after this time; the same command goes on later")
@@ -244,7 +244,7 @@ def train_all(plans: Sequence[Plan], flags: argparse.Namespace) -> None:
         sys.stderr.write(f"{plan.name}\n")
         keras.utils.clear_session()
         recipe, folder = plan.make_recipe(), flags.output / plan.name
-        training, validation = labelled_data(plan.scale, recipe.patch_size, flags.data, flags.output, flags.teachers)
+        training, validation = label_data(plan.scale, recipe.patch_size, flags.data, flags.output, flags.teachers)
         fit(
             recipe,
             training,
@@ -255,11 +255,11 @@ def train_all(plans: Sequence[Plan], flags: argparse.Namespace) -> None:
             hours=hours,
         )
         if rows(folder)[-1]["step"] >= plan.steps:
-            publish(plan, folder, validation, flags.benchmarks)
+            publish(plan, folder, validation, flags.data_root)
 
 
 @cache
-def labelled_data(
+def label_data(
     scale: int, patch_size: int, data: Path, output: Path, teachers: Path | None
 ) -> tuple[ImagePairs, ImagePairs]:
     """Images to train on, with a teacher's labels, and images to validate on; decoded and labelled once for all."""
@@ -271,7 +271,7 @@ def labelled_data(
     return training, validation
 
 
-def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path | None) -> None:
+def publish(plan: Plan, folder: Path, validation: ImagePairs, data_root: Path | None) -> None:
     """Measures a finished network and makes it the preset of its name, unless that is better on the held-out images."""
     if plan.degraded:
         validation = degrade_pairs(validation, Degradation(), plan.scale)
@@ -288,7 +288,7 @@ def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path |
         upscale = Upscaler(model, precision="float32")
         measured = {}
         for name in SETS:
-            result = evaluate(upscale, BenchmarkSet(find_benchmark_set(name, benchmarks), plan.scale))
+            result = evaluate(upscale, BenchmarkSet(find_benchmark_set(name, data_root), plan.scale))
             measured[name] = [round(result.psnr, 4), round(result.ssim, 4)]
         preset = Preset(
             plan.name,
@@ -305,7 +305,7 @@ def publish(plan: Plan, folder: Path, validation: ImagePairs, benchmarks: Path |
                 "hours": round(sum(row["seconds"] for row in rows(folder)) / 3600, 2),
                 "machine": f"{os.cpu_count()} cores of {processor()}",
                 "held_out": round(held_out, 4),
-                "gained_by_last_doubling": round(gained_by_last_doubling(folder), 3),
+                "gained_by_last_doubling": round(measure_last_gain(folder), 3),
                 "off_colours": count_off_colours(model),
             },
         )
@@ -339,7 +339,7 @@ def rows(folder: Path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def gained_by_last_doubling(folder: Path) -> float:
+def measure_last_gain(folder: Path) -> float:
     """Decibels on held-out images that the second half of a run's steps brought."""
     epochs = rows(folder)
     half = [row for row in epochs if row["step"] <= epochs[-1]["step"] / 2] or epochs
@@ -372,7 +372,7 @@ def table(plans: Sequence[Plan], output: Path) -> str:
             cells[1:] = [f"{plan.steps:,}", f"{trained['held_out']:.3f}", f"{trained['gained_by_last_doubling']:+.3f}"]
         elif epochs := rows(output / plan.name):
             step, psnr = epochs[-1]["step"], epochs[-1]["val_psnr"]
-            gained = gained_by_last_doubling(output / plan.name)
+            gained = measure_last_gain(output / plan.name)
             cells[1:] = [f"{step:,.0f} of {plan.steps:,}", f"{psnr:.3f}", f"{gained:+.3f}"]
         measured = known[plan.name].measured if plan.name in known else {}
         cells += [f"{measured[name][0]:.2f}" if name in measured else "" for name in SETS[:2]]

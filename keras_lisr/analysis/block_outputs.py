@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from keras_lisr.graph.cast import in_precision
+from keras_lisr.graph.cast import cast_model
 from keras_lisr.tiling.tiles import check_image
 
 BLOCK = re.compile(r"block_(\d+)")
@@ -40,7 +40,7 @@ def block_outputs(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray
     >>> {name: features.shape for name, features in outputs.items()}
     {'block_1': (6, 8, 12), 'block_2': (6, 8, 12)}
     """
-    model = in_precision(model, "float32")  # The rounding of bfloat16 would be white noise in a spectrum.
+    model = cast_model(model, "float32")  # The rounding of bfloat16 would be white noise in a spectrum.
     numbers = sorted(int(match[1]) for layer in model.layers if (match := BLOCK.fullmatch(layer.name)))
     if 1 not in numbers:
         raise ValueError(
@@ -69,7 +69,7 @@ def attention_map(model: keras.Model, image: np.ndarray) -> np.ndarray:
     >>> attention_map(fsrcnn(scale=4, ggas=True), np.zeros((6, 8, 3), np.uint8)).shape
     (6, 8, 12)
     """
-    model = in_precision(model, "float32")
+    model = cast_model(model, "float32")
     if ATTENTION not in [layer.name for layer in model.layers]:
         raise ValueError(
             "`model` must be built with GGAS to have an attention map. "

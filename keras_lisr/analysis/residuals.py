@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_lisr.analysis.block_outputs import compute
-from keras_lisr.graph.cast import in_precision
+from keras_lisr.graph.cast import cast_model
 
 # What adds, as the builders name it: block_3_sum, block_3_1_sum (CARN), block_3_residual_1_sum (RCAN), block_3_sum_1
 # (MemNet).
@@ -43,7 +43,7 @@ def residual_magnitude(model: keras.Model, image: np.ndarray, *, nested: bool = 
     >>> list(residual_magnitude(idn(scale=4, num_blocks=2), np.zeros((6, 8, 3), np.uint8)))
     ['block_1_sum', 'block_2_sum']
     """
-    model = in_precision(model, "float32")
+    model = cast_model(model, "float32")
     residuals = {layer.name: layer.input[1] for layer in residual_connections(model, nested)}
     if not residuals:
         raise ValueError(

@@ -75,12 +75,12 @@ def check_options(
     if not is_pictures(representative):
         raise ValueError(
             "`representative` must be a folder of pictures, or a list of uint8 arrays (height, width, 3). "
-            f"Received: representative={shown(representative)}"
+            f"Received: representative={describe(representative)}"
         )
     if (quantize == "int8") != (representative is not None):
         raise ValueError(
             "`representative` must be given for 'int8', and for nothing else: a folder of pictures such as the network "
-            f"will be given. Received: quantize={quantize!r}, representative={shown(representative)}"
+            f"will be given. Received: quantize={quantize!r}, representative={describe(representative)}"
         )
     if type(fine_tune) is not int or fine_tune < 0 or (fine_tune and quantize != "int8"):
         raise ValueError(
@@ -97,7 +97,7 @@ def is_pictures(representative: Any) -> bool:
     return hasattr(representative, "__len__") and all(hasattr(picture, "dtype") for picture in representative)
 
 
-def shown(representative: Any) -> str:
+def describe(representative: Any) -> str:
     """Representative images in few words: an array of them would fill pages."""
     if representative is None or isinstance(representative, str | Path):
         return repr(representative and str(representative))

@@ -35,14 +35,9 @@ def write_whole(path: Path) -> Iterator[Path]:
         if os.name == "posix":  # Elsewhere a folder cannot be opened.
             flush(path.parent)
     except OSError as error:
-        raise not_written(path, error) from error
+        raise OSError(f"`path` could not be written. Received: path={str(path)!r} ({reason(error)})") from error
     finally:
         partial.unlink(missing_ok=True)
-
-
-def not_written(path: Path, error: OSError) -> OSError:
-    """What to tell of a file that could not be written."""
-    return OSError(f"`path` could not be written. Received: path={str(path)!r} ({reason(error)})")
 
 
 def flush(path: Path) -> None:

@@ -35,7 +35,7 @@ def check_address(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
     except OSError as error:
-        raise not_reached(address, reason(error)) from error
+        raise connection_error(address, reason(error)) from error
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def connect(address: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, **options)
     except (Exception, SystemExit) as error:
-        raise not_reached(address, " ".join(str(error).split())) from error
+        raise connection_error(address, " ".join(str(error).split())) from error
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)  # Ray sets one that ends the process.
@@ -79,6 +79,6 @@ def connect(address: str) -> Iterator[None]:
             ray.shutdown()
 
 
-def not_reached(address: str, why: str) -> OSError:
+def connection_error(address: str, why: str) -> OSError:
     """What to tell of an address at which there is no cluster."""
     return OSError(f"`ray` must be the address of a Ray cluster. Received: ray={address!r} ({why})")

@@ -40,7 +40,7 @@ def add_figure(figures, name: str, draw, what: str) -> argparse.ArgumentParser:
     command = figures.add_parser(name, help=what)
     command.set_defaults(run=run, draw=draw)
     command.add_argument("models", nargs="+", metavar="MODEL", help="presets, .npz preset files or .keras files")
-    command.add_argument("picture", type=Path, metavar="IMAGE", help="low-resolution picture")
+    command.add_argument("picture", type=Path, metavar="PICTURE", help="low-resolution picture")
     command.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help=f"file to write: {', '.join(SUFFIXES)}"
     )

@@ -24,7 +24,7 @@ def add_to(commands) -> None:
         nargs="+",
         required=True,
         metavar="FOLDER",
-        help="folders that hold HR/ and perhaps LR_bicubic/X4/, or names of such in --data-root",
+        help="benchmark sets: folders that hold HR/ and perhaps LR_bicubic/X4/, or names in --data-root",
     )
     command.add_argument("--data-root", type=Path, metavar="FOLDER", help="default: $KERAS_LISR_DATA")
     command.add_argument("-s", "--scale", type=int, help="upscaling factor (default: that of each model)")

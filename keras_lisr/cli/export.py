@@ -49,7 +49,7 @@ def add_to(commands) -> None:
         nargs="+",
         default=[],
         metavar="SET",
-        help="benchmark sets to measure FILE on, as folders or names in $KERAS_LISR_DATA",
+        help="benchmark sets to measure FILE on: folders, or names in $KERAS_LISR_DATA",
     )
 
 

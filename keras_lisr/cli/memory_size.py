@@ -22,7 +22,7 @@ def parse_memory(text: str) -> int:
     >>> parse_memory("1.5 KiB"), parse_memory("2GB")
     (1536, 2000000000)
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?", text.strip().lower())
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)\s*([kmgt]?i?)b?", text.strip().lower())
     if not found or found[2] not in UNITS:
         raise argparse.ArgumentTypeError(f"must be a size such as 2GiB or 800MB. Received: {text!r}")
     return int(float(found[1]) * UNITS[found[2]])

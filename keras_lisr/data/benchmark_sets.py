@@ -52,7 +52,7 @@ class BenchmarkSet:
         ValueError: If `scale` isn't an integer above 1 or there is no image in `folder`.
 
     Example:
-        for name, low_resolution, high_resolution in BenchmarkSet("benchmarks/Set5", scale=4):
+        for name, low_resolution, high_resolution in BenchmarkSet("datasets/Set5", scale=4):
             ...
     """
 

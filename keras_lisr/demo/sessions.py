@@ -86,7 +86,8 @@ class Sessions:
                 )
             return read_picture(path)
         except ValueError as error:
-            raise ValueError(without_folder(str(error), path)) from error
+            # Where the page keeps a file is of no interest.
+            raise ValueError(" ".join(str(error).replace(str(path), path.name).split())) from error
 
     def upscale(self, session: str, upload: str | None, model: str, progress: Progress) -> Upscaled:
         """Upscales a picture for a page that has announced it.
@@ -131,8 +132,3 @@ def visible(picture: Picture) -> Image.Image:
     """A picture in 8 bits, to be looked at."""
     pixels = round_to_8_bits(picture.pixels)
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-
-
-def without_folder(message: str, path: Path) -> str:
-    """A message, in one line, in which a file goes by its name: where the page keeps it is of no interest."""
-    return " ".join(message.replace(str(path), path.name).split())

@@ -117,7 +117,7 @@ def evaluate(
             `skip_broken` all of them.
 
     Example:
-        print(evaluate(bicubic(4), BenchmarkSet("benchmarks/Set5", scale=4)))
+        print(evaluate(bicubic(4), BenchmarkSet("datasets/Set5", scale=4)))
     """
     protocol = replace(protocol, shave=benchmark_set.scale if protocol.shave is None else protocol.shave)
     images, skipped = {}, {}

@@ -14,7 +14,7 @@ from keras_lisr.export.channel_scales import ONE, Scales, solve
 from keras_lisr.export.fold import rescale_model
 from keras_lisr.export.quantization_noise import feature_noise, is_convolution, is_rounded, kernel_noise, measure
 from keras_lisr.graph.calls import calls
-from keras_lisr.graph.cast import in_precision
+from keras_lisr.graph.cast import cast_model
 
 ITERATIONS = 200
 
@@ -36,7 +36,7 @@ def equalize(model: keras.Model, patches: Sequence[np.ndarray]) -> keras.Model:
     """
     import tensorflow as tf
 
-    model = in_precision(model, "float32")
+    model = cast_model(model, "float32")
     solution, statistics = solve(model), measure(model, patches)
     equations = solution.equations
     places = {ONE: 0}  # Of the free unknowns in a row of their sizes.

@@ -24,7 +24,7 @@ from keras_lisr.export.openvino import check_weights, write_openvino
 from keras_lisr.export.saved_model import check_folder, write_saved_model
 from keras_lisr.export.verify import NETWORKS, SIZES, Upscale, draw_picture, measure_sets, run
 from keras_lisr.export.verify import verify as verify_file
-from keras_lisr.graph.cast import in_precision
+from keras_lisr.graph.cast import cast_model
 from keras_lisr.graph.receptive_field import traits_of
 from keras_lisr.litert import LiteRTNetwork, LiteRTUpscaler, Sidecar
 from keras_lisr.litert.network import INPUT, OUTPUT
@@ -115,7 +115,7 @@ def export_model(
             f"`shape` must be at least {traits.smallest_side} pixels on each side for this network. "
             f"Received: shape={shape}"
         )
-    model = in_precision(model, "float32")
+    model = cast_model(model, "float32")
     folded = folding(model)
     with tempfile.TemporaryDirectory(prefix=PARTIAL[:-1], dir=path.parent) as temporary:
         partial = Path(temporary) / path.name

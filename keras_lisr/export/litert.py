@@ -17,7 +17,7 @@ from keras_lisr.export.fine_tune import fine_tune_quantized
 from keras_lisr.export.litert_file import check_litert_file
 from keras_lisr.export.litert_graph import litert_graph
 from keras_lisr.export.saved_model import check_backend
-from keras_lisr.graph.cast import in_precision, layers_in
+from keras_lisr.graph.cast import cast_model, layers_in
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
 from keras_lisr.litert.network import INPUT, OUTPUT
 from keras_lisr.tiling.rows import Progress
@@ -73,7 +73,7 @@ def write_litert(
         fine_tune=fine_tune,
     )
     check_backend()
-    model = in_precision(model, "float32")
+    model = cast_model(model, "float32")
     if representative is None:
         patches = None
         network = litert_graph(model)

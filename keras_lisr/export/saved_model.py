@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_lisr.basics.whole_files import PARTIAL
-from keras_lisr.graph.cast import in_precision
+from keras_lisr.graph.cast import cast_model
 from keras_lisr.litert.network import INPUT, OUTPUT, SIGNATURE
 
 PICTURES = "upscale"  # The signature from bytes to bytes.
@@ -87,7 +87,7 @@ def float_signature(model: keras.Model) -> Any:
     check_backend()
     import tensorflow as tf
 
-    model = in_precision(model, "float32")
+    model = cast_model(model, "float32")
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32, INPUT)], autograph=False)
     def network(low_resolution):

@@ -21,7 +21,7 @@ def layers_in(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def in_precision(model: keras.Model, precision: str) -> keras.Model:
+def cast_model(model: keras.Model, precision: str) -> keras.Model:
     """The model itself if it computes in that precision, or else a copy with the same weights that does.
 
     A copy rather than TensorFlow's rewriting of graphs to bfloat16, which is an option of the whole process and has no

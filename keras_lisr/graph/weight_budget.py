@@ -29,7 +29,7 @@ def at_most_weights(most: int) -> Iterator[None]:
     made = 0
     thread = threading.get_ident()
 
-    def counted(variable: keras.Variable, initializer: Any, shape: Any = None, *args: Any, **kwargs: Any) -> None:
+    def count(variable: keras.Variable, initializer: Any, shape: Any = None, *args: Any, **kwargs: Any) -> None:
         nonlocal made
         if threading.get_ident() == thread:
             made += math.prod(shape or getattr(initializer, "shape", ()))
@@ -39,7 +39,7 @@ def at_most_weights(most: int) -> Iterator[None]:
 
     with _one_at_a_time:
         make = keras.Variable.__init__
-        keras.Variable.__init__ = counted
+        keras.Variable.__init__ = count
         try:
             yield
         finally:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import DTypeLike
 
-from keras_lisr.graph.cast import in_precision
+from keras_lisr.graph.cast import cast_model
 from keras_lisr.graph.memory import MEMORY_OVERHEAD, MOST_VALUES, bytes_per_pixel, values_per_pixel
 from keras_lisr.graph.receptive_field import traits_of
 from keras_lisr.inference.engines import (
@@ -95,7 +95,7 @@ class Upscaler(TiledUpscaler):
         """The network for pictures of a type, compiled when it is first asked for."""
         dtype = np.dtype(dtype)
         if dtype not in self._compiled:
-            model = in_precision(self._model, self.precision if dtype == np.uint8 else self._deep_precision)
+            model = cast_model(self._model, self.precision if dtype == np.uint8 else self._deep_precision)
             self._compiled[dtype] = Compiled(
                 compile_self_ensemble(model, dtype) if self._self_ensemble else compile_engine(model, dtype=dtype),
                 math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(model)),

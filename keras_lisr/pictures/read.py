@@ -159,7 +159,7 @@ def read_strips(file: str | Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple
         try:
             yield from bands_of(rows)
         except pyvips.Error as error:
-            raise not_readable(file, error) from error
+            raise read_error(file, error) from error
 
     return Stream(bands(), rows.shape, rows.dtype), found.metadata
 
@@ -198,16 +198,16 @@ def open_picture(file: File, max_pixels: int, all_frames: bool = False) -> Itera
                 )
             if all_frames and frames > 1:
                 stored = load(stream, kind, n=-1)
-            image = in_grey_or_rgb(upright(stored, stream, kind))
+            image = to_grey_or_rgb(turn_upright(stored, stream, kind))
             height = image.height // frames if all_frames else image.height
             depth = 8 * DTYPES[image.format].itemsize
             header = Header(height, image.width, image.bands, depth, frames, kind)
             yield OpenPicture(image, header, read_metadata(image))
     except (pyvips.Error, ValueError, OSError, OverflowError) as error:
-        raise not_readable(name, error) from error
+        raise read_error(name, error) from error
 
 
-def not_readable(name: object, error: Exception) -> ValueError:
+def read_error(name: object, error: Exception) -> ValueError:
     """What to raise for a file that is no picture, or a broken one."""
     return ValueError(f"`file` must be a readable picture. Received: file={str(name)!r} ({one_line(error)})")
 
@@ -273,7 +273,7 @@ def load(stream: BinaryIO, kind: str, access: str = "sequential", **options: int
     return getattr(pyvips.Image, LOADERS[kind])(source, access=access, fail_on="error", **options)
 
 
-def upright(stored: pyvips.Image, stream: BinaryIO, kind: str) -> pyvips.Image:
+def turn_upright(stored: pyvips.Image, stream: BinaryIO, kind: str) -> pyvips.Image:
     """A picture turned as its orientation says; its frames are not, which have none."""
     orientation = stored.get("orientation") if stored.get_typeof("orientation") else 1
     if orientation in REORDERED and kind not in ANIMATED:
@@ -281,7 +281,7 @@ def upright(stored: pyvips.Image, stream: BinaryIO, kind: str) -> pyvips.Image:
     return stored.autorot() if orientation > 1 else stored
 
 
-def in_grey_or_rgb(image: pyvips.Image) -> pyvips.Image:
+def to_grey_or_rgb(image: pyvips.Image) -> pyvips.Image:
     """A picture as grey or RGB, with alpha or without: CMYK goes through its profile.
 
     Raises:

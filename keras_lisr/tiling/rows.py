@@ -99,7 +99,7 @@ def tee_rows(rows: Rows, count: int) -> list[Stream]:
     bands = bands_of(rows)
     waiting: list[deque[np.ndarray]] = [deque() for _ in range(count)]
 
-    def unread(own: deque[np.ndarray]) -> Iterator[np.ndarray]:
+    def read_on(own: deque[np.ndarray]) -> Iterator[np.ndarray]:
         while True:
             if not own:
                 band = next(bands, None)
@@ -110,7 +110,7 @@ def tee_rows(rows: Rows, count: int) -> list[Stream]:
                 del band
             yield own.popleft()
 
-    return [Stream(unread(own), rows.shape, rows.dtype) for own in waiting]
+    return [Stream(read_on(own), rows.shape, rows.dtype) for own in waiting]
 
 
 def map_rows(function: Callable[[np.ndarray], np.ndarray], rows: Rows, channels: int) -> Stream:

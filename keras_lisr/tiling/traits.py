@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-BLENDED_HALO = 16  # Where no halo makes tiles exact.
-
 
 @dataclass(frozen=True, kw_only=True)
 class Traits:
@@ -19,8 +17,3 @@ class Traits:
     scale: int
     halo: int | None
     smallest_side: int = 1
-
-    @property
-    def tile_halo(self) -> int:
-        """Pixels around each tile that only give context: the halo, or what neighbours fade into one another over."""
-        return BLENDED_HALO if self.halo is None else self.halo

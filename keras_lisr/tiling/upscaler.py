@@ -17,6 +17,8 @@ from keras_lisr.tiling.tiles import (
 )
 from keras_lisr.tiling.traits import Traits
 
+BLENDED_HALO = 16  # Pixels over which neighbours fade into one another where no halo makes tiles exact.
+
 
 class TiledUpscaler:
     """Enlarges RGB in tiles. Its subclasses run the network: `keras_lisr.inference.Upscaler` and `LiteRTUpscaler`.
@@ -42,7 +44,7 @@ class TiledUpscaler:
         if tile is not None and (not isinstance(tile, int) or tile < 1):
             raise ValueError(f"`tile` must be a positive integer or None. Received: tile={tile!r}")
         self.scale = traits.scale
-        self.halo = traits.tile_halo
+        self.halo = BLENDED_HALO if traits.halo is None else traits.halo
         self.exact = traits.halo is not None
         self.smallest_side = traits.smallest_side
         self.tile = tile

@@ -13,7 +13,7 @@ from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.evaluation.metrics import psnr
 from keras_lisr.training.checkpoints import Steps
-from keras_lisr.training.distribution import Group, alone
+from keras_lisr.training.distribution import Group, use_first_device
 
 
 class EpochStart(keras.callbacks.Callback):
@@ -102,7 +102,7 @@ def mean_psnr(network: keras.Model, pairs: Iterable[tuple[np.ndarray, np.ndarray
 
 def super_resolve(network: keras.Model, low_resolution: np.ndarray) -> np.ndarray:
     """What a network makes of one uint8 image, float32 in about [0, 1]."""
-    with alone():
+    with use_first_device():
         return network.predict_on_batch(low_resolution[None].astype(np.float32) / 255)[0]
 
 
@@ -123,5 +123,5 @@ class TimeLimit(keras.callbacks.Callback):
         self.start = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.group.of_the_first(time.monotonic() - self.start > self.seconds):
+        if self.group.ask_first(time.monotonic() - self.start > self.seconds):
             self.model.stop_training = True

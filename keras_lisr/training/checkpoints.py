@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from keras_lisr.basics.whole_files import write_whole
-from keras_lisr.training.distribution import alone
+from keras_lisr.training.distribution import use_first_device
 
 KEPT = 2
 
@@ -58,7 +58,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         file = self.folder / f"step_{self.steps.until(epoch + 1):08d}.keras"
-        with write_whole(file) as partial, alone():
+        with write_whole(file) as partial, use_first_device():
             self.model.save(partial)
         for step in sorted(checkpoints(self.folder))[:-KEPT]:
             checkpoints(self.folder)[step].unlink()

@@ -34,19 +34,19 @@ class Group(NamedTuple):
         """Where the model in training is built and trained."""
         return nullcontext() if self.spread is None else self.spread.scope()
 
-    def of_the_first(self, number: int) -> int:
+    def ask_first(self, number: int) -> int:
         """What the first process has in the place of this number; every process has to ask."""
         if self.processes == 1:
             return number
         from jax.experimental import multihost_utils
 
         try:
-            with alone():
+            with use_first_device():
                 return int(multihost_utils.broadcast_one_to_all(np.int32(number)))
         except RuntimeError as error:
-            raise self.lost(error) from error
+            raise self.explain_loss(error) from error
 
-    def lost(self, error: Exception) -> ConnectionError:
+    def explain_loss(self, error: Exception) -> ConnectionError:
         """What JAX's error means when a connection to another process is gone."""
         return ConnectionError(
             f"process {self.process} of {self.processes} could not go on; most likely another one has died. Start "
@@ -55,7 +55,7 @@ class Group(NamedTuple):
 
     def require_same(self, number: int, problem: str) -> None:
         """Raises a ValueError that tells the problem where the first process has another number."""
-        if number != self.of_the_first(number):
+        if number != self.ask_first(number):
             raise ValueError(problem)
 
 
@@ -95,7 +95,7 @@ def find_group(wanted: bool) -> Group:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def use_first_device() -> Iterator[None]:
     """Computes on this process's first device for a while, whatever JAX's run is spread over."""
     if keras.backend.backend() != "jax":
         yield

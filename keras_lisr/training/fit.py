@@ -208,7 +208,7 @@ def train(
         # What JAX makes of a connection that is gone depends on the moment.
         if group.processes == 1:
             raise
-        raise group.lost(error) from error
+        raise group.explain_loss(error) from error
     finally:
         for callback in callbacks:
             if isinstance(callback, keras.callbacks.CSVLogger):

@@ -40,8 +40,8 @@ def record_start(file: Path, recipe: Recipe, images: dict[str, ImagePairs], **ot
         {
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             **others,
-            "optimizer": plain(recipe.make_optimizer()),
-            "recipe": {field.name: plain(getattr(recipe, field.name)) for field in fields(recipe)},
+            "optimizer": to_json(recipe.make_optimizer()),
+            "recipe": {field.name: to_json(getattr(recipe, field.name)) for field in fields(recipe)},
             "images": described,
             "versions": versions(),
             "machine": {
@@ -56,12 +56,12 @@ def record_start(file: Path, recipe: Recipe, images: dict[str, ImagePairs], **ot
         partial.write_text(json.dumps(started, indent=2) + "\n")
 
 
-def plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """A value of a recipe in what JSON holds: functions by their full name, partial ones with their arguments."""
     if isinstance(value, functools.partial):
-        arguments = {"arguments": [plain(each) for each in value.args]} if value.args else {}
-        keywords = {name: plain(each) for name, each in value.keywords.items()}
-        return {"function": plain(value.func), **arguments, **keywords}
+        arguments = {"arguments": [to_json(each) for each in value.args]} if value.args else {}
+        keywords = {name: to_json(each) for name, each in value.keywords.items()}
+        return {"function": to_json(value.func), **arguments, **keywords}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if hasattr(value, "get_config"):

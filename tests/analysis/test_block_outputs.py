@@ -6,7 +6,7 @@ from reference import assign_waves, picture, to_numpy
 
 from keras_lisr import zoo
 from keras_lisr.analysis import attention_map, block_outputs, residual_magnitude
-from keras_lisr.graph.cast import in_precision
+from keras_lisr.graph.cast import cast_model
 
 IMAGE = (255 * picture(16, 17, 3)).astype(np.uint8)
 
@@ -51,7 +51,7 @@ def test_order_is_that_of_the_numbers():
 def test_low_precision_is_undone():
     exact, rounded = (zoo.imdn(4, num_filters=16, num_blocks=1, cwss=True) for _ in range(2))
     assign_waves(exact)
-    rounded = in_precision(rounded, "bfloat16")
+    rounded = cast_model(rounded, "bfloat16")
     rounded.set_weights(exact.get_weights())
     np.testing.assert_allclose(
         block_outputs(rounded, IMAGE)["block_1"], block_outputs(exact, IMAGE)["block_1"], atol=1e-6

@@ -11,7 +11,7 @@ from keras_lisr.batch import Job, Task
 SIGNALS = {signal.SIGINT: (KeyboardInterrupt, 130), signal.SIGTERM: (Terminated, 143)}
 
 
-def interrupted_in_c(number):
+def interrupt_in_c(number):
     """Raises what a decoder makes of a signal."""
     try:
         os.kill(os.getpid(), number)
@@ -41,10 +41,10 @@ def test_signals_end_what_is_within(handlers, number):
 def test_a_signal_is_not_taken_for_a_broken_file(handlers, number):
     kind, _ = SIGNALS[number]
     with pytest.raises(kind), raise_on_signals():
-        interrupted_in_c(number)
+        interrupt_in_c(number)
     task = Task(Job("a.png", "b.png"))
     with pytest.raises(kind), raise_on_signals(), task.step():
-        interrupted_in_c(number)
+        interrupt_in_c(number)
     assert not task.status
 
 

@@ -40,11 +40,11 @@ def test_by_name_by_scale_and_by_default(folder):
 
 
 def test_what_there_is_not_is_answered_with_what_there_is(folder):
-    with pytest.raises(ValueError, match=r"`name`.*\(small_x4, small_x2, imdn_x4\)"):
+    with pytest.raises(ValueError, match="`name`.*small_x4, small_x2, imdn_x4.*name='x'"):
         find_preset("x", folder=folder)
-    with pytest.raises(ValueError, match=r"`scale`.*\(2, 4\)"):
+    with pytest.raises(ValueError, match="`scale`.*2, 4.*scale=3"):
         find_preset(scale=3, folder=folder)
-    with pytest.raises(ValueError, match=r"`scale`.*\(2\)"):
+    with pytest.raises(ValueError, match="`scale`.*'small_x2'.*scale=4"):
         find_preset("small_x2", 4, folder=folder)
 
 
@@ -62,15 +62,15 @@ def test_a_model_is_chosen_by_name_by_scale_or_by_file(folder, monkeypatch, tmp_
 
 def test_an_exported_file_is_chosen_where_it_will_do(tmp_path):
     file = tmp_path / "model.tflite"
-    with pytest.raises(ValueError, match="`model`.*model.tflite"):
+    with pytest.raises(ValueError, match="`model`.*model.tflite'"):
         choose_model(str(file), exported=True)
     file.write_bytes(b"\x1c\x00\x00\x00TFL3...")
     assert choose_model(str(file), 3, exported=True) == str(file)
-    with pytest.raises(ValueError, match="`name`"):
+    with pytest.raises(ValueError, match="`name`.*model.tflite'"):
         choose_model(str(file))
     for other in (b"", b"TFL3", b"PK\x05\x06" + bytes(18)):
         file.write_bytes(other)
-        with pytest.raises(ValueError, match="`model`"):
+        with pytest.raises(ValueError, match="`model`.*model.tflite'"):
             choose_model(str(file), exported=True)
 
 

@@ -39,6 +39,6 @@ def test_what_fails_leaves_what_was_there(tmp_path, error):
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
-    missing = pytest.raises(OSError, match=r"`path` could not be written.*a.txt' \(No such file")
+    missing = pytest.raises(OSError, match="`path`.*a.txt'")
     with missing, write_whole(tmp_path / "gone" / "a.txt") as partial:
         partial.write_text("new")

@@ -3,6 +3,8 @@ from pathlib import Path
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFile
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.batch import storage
@@ -17,15 +19,13 @@ from keras_lisr.batch.storage import (
     put,
 )
 
-STRANGE = ("100 %41.png", "a b.png", "ä\u0301é.png", "a*[b]?.png", "q?x=1#f.png", "a\nb.png", "~.png")
-
 
 @pytest.fixture
 def bucket(memory_storage):
     return memory_storage / "bucket"
 
 
-def stored(bucket):
+def list_files(bucket):
     return sorted(fsspec.filesystem("memory").find(str(bucket)))
 
 
@@ -38,14 +38,17 @@ def test_what_names_mean():
     assert Url("s3://b/") / "a.png" == "s3://b/a.png" and (Url("s3://b") / "x/a.png").parent == "s3://b/x"
 
 
-@pytest.mark.parametrize("name", STRANGE)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1).filter(lambda name: name.strip(".")))
+@example("100 %41*[b]?x=1#f.png")
 def test_names_are_taken_literally(bucket, tmp_path, name):
-    (tmp_path / "in").write_text(name)
+    filesystem(bucket)[0].store.clear()
+    (tmp_path / "in").write_bytes(name.encode())
     folder = bucket / "d %2F"
     put(tmp_path / "in", folder / name)
     assert files_below(folder, recursive=False) == files_below(folder, recursive=True) == [name]
     fetch(folder / name, tmp_path / "out")
-    assert (tmp_path / "out").read_text() == name
+    assert (tmp_path / "out").read_bytes() == name.encode()
     assert find_existing([folder / name, folder / "other", folder / "third"]) == {folder / name}
 
 
@@ -65,7 +68,7 @@ def test_folders_are_listed_with_and_without_those_within(bucket, tmp_path):
 def test_names_that_lead_elsewhere_are_refused(bucket, name):
     system = filesystem(bucket)[0]
     system.store[f"/bucket/{name}"] = MemoryFile(system, name)
-    with pytest.raises(ValueError, match="names"):
+    with pytest.raises(ValueError, match="memory://bucket"):
         files_below(bucket, recursive=True)
 
 
@@ -83,12 +86,12 @@ def test_a_put_file_is_whole_or_absent(bucket, tmp_path, monkeypatch):
 
     monkeypatch.setattr(type(system), "mv", mv)
     (tmp_path / "in").write_text("newer")
-    with pytest.raises(OSError, match="memory://bucket/x/a.png.*out of space"):
+    with pytest.raises(OSError, match="memory://bucket/x/a.png"):
         put(tmp_path / "in", target)
     ((name, partial, there),) = seen
     assert Path(name).match(PARTIAL) and (partial, there) == (b"newer", b"new")
     assert system.cat("/bucket/x/a.png") == b"new"
-    assert stored(bucket) == ["/bucket/x/a.png"]
+    assert list_files(bucket) == ["/bucket/x/a.png"]
 
 
 def test_object_stores_get_one_put(bucket, tmp_path, monkeypatch):

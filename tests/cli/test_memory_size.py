@@ -13,7 +13,7 @@ def test_units(text, size):
     assert parse_memory(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "much", "-1GiB", "GiB", "2 GiB more", "1e9", "2ib"])
+@pytest.mark.parametrize("text", ["", "much", "-1GiB", "GiB", "2 GiB more", "1e9", "2ib", "9" * 400])
 def test_what_is_no_size_is_refused(text):
-    with pytest.raises(argparse.ArgumentTypeError, match="must be a size such as 2GiB or 800MB"):
+    with pytest.raises(argparse.ArgumentTypeError, match=f"{text!r}"):
         parse_memory(text)

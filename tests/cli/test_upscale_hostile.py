@@ -7,7 +7,7 @@ import sys
 
 import keras
 import pytest
-from command_line import measured
+from command_line import run_and_measure
 from hostile_files import mutate, samples
 
 from keras_lisr import zoo
@@ -17,7 +17,7 @@ MEMORY = 1000
 EARLY, ANYWHERE = ("byte", "bit", "number"), ("byte", "bit", "number", "missing", "twice", "end")
 
 
-def damaged(seed, content):
+def damage(seed, content):
     """A file with one to three changes, half of them near its beginning."""
     choice = random.Random(seed)
     edits = []
@@ -41,10 +41,10 @@ def test_a_folder_of_damaged_files(tmp_path, count):
         whole.add(f"whole {name}.{suffix}")
         (folder / f"whole {name}.{suffix}").write_bytes(content)
         for i in range(count):
-            (folder / f"damaged {name} {i}.{suffix}").write_bytes(damaged(f"{name} {i}", content))
+            (folder / f"damaged {name} {i}.{suffix}").write_bytes(damage(f"{name} {i}", content))
     names = sorted(os.listdir(folder))
     options = ["-n", tmp_path / "tiny.keras", "--ext", "auto", "--json", log]
-    done, peak = measured("upscale", folder, "-o", out, *options, peak=tmp_path / "peak")
+    done, peak = run_and_measure("upscale", folder, "-o", out, *options, peak=tmp_path / "peak")
 
     assert done.returncode == 1
     assert peak < MEMORY

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 import pyvips
-from command_line import measured
-from picture_files import noise, upscaled
+from command_line import run_and_measure
+from picture_files import enlarge, noise
 from process_memory import ON_LINUX
 
 from keras_lisr.inference import Upscaler
@@ -34,7 +34,7 @@ def test_100_megapixels_become_four_times_as_large_in_2_gib(tmp_path):
     target = tmp_path / "b.tif"
     options = ["--memory", "512MiB", "--precision", "float32"]
     command = ["upscale", tmp_path / "a.tif", "-n", tmp_path / "x4.keras", "-o", target, *options]
-    done, peak = measured(*command, peak=tmp_path / "peak")
+    done, peak = run_and_measure(*command, peak=tmp_path / "peak")
     assert (done.returncode, done.stderr) == (0, "")
     assert peak < 2048
 
@@ -44,7 +44,7 @@ def test_100_megapixels_become_four_times_as_large_in_2_gib(tmp_path):
     margin, side = 64, 256
     for top, left in ((1024, 64), (4096, 8192), (9536, 9600)):
         part = picture.crop(left - margin, top - margin, side + 2 * margin, side + 2 * margin).numpy()
-        expected = upscaled(upscaler, part)[4 * margin : -4 * margin, 4 * margin : -4 * margin]
+        expected = enlarge(upscaler, part)[4 * margin : -4 * margin, 4 * margin : -4 * margin]
         crop = result.crop(4 * left, 4 * top, 4 * side, 4 * side).numpy()
         difference = np.abs(crop.astype(int) - expected)
         assert difference.max() <= 1 and (difference > 0).mean() < 1e-4  # Floats between two bytes fall either way.

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from command_line import in_own_process, start
+from command_line import run_in_own_process, start
 from PIL import Image
 from ray_clusters import kill, ray_cluster, raylets, wait_until, workers_of
 
@@ -30,7 +30,7 @@ def many(tmp_path_factory):
     for i in range(COUNT):
         pixels = random.integers(0, 256, (36 + i % 7, 48, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / "in" / f"{i:03}.png")
-    done = in_own_process("upscale", *SAME, folder / "in", "-o", folder / "alone")
+    done = run_in_own_process("upscale", *SAME, folder / "in", "-o", folder / "alone")
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -98,7 +98,7 @@ def test_an_interrupted_run_is_gone_on_with(many, cluster, started, number, exit
 
     log.unlink()
     command = ["upscale", *SAME, many / "in", "-o", out, "--ray", cluster.address, "--workers", 2, "--json", log]
-    done = in_own_process(*command, "--skip-existing")
+    done = run_in_own_process(*command, "--skip-existing")
     assert done.returncode == 0, done.stderr
     assert f"{COUNT - len(written)} written, {len(written)} skipped" in done.stdout.decode()
     for i in range(COUNT):

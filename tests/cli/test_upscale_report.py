@@ -14,7 +14,7 @@ def report(count, lines, log=None, is_single=False):
     return Report("tiny", count, is_single, log, lines)
 
 
-def done(name, status="written", **known):
+def make_task(name, status="written", **known):
     return Task(Job(Path(name), Path(f"out_{name}")), status, target_size=(20, 30), **known)
 
 
@@ -28,7 +28,7 @@ def test_a_note_is_told_once(capsys):
     lines = io.StringIO()
     with report(2, lines) as told:
         for name in ("a.png", "b.png"):
-            told.tell(done(name, notes=("it is approximate",), description="resized to 30 x 20 pixels"))
+            told.tell(make_task(name, notes=("it is approximate",), description="resized to 30 x 20 pixels"))
         assert told.end() == 0
     assert capsys.readouterr().err == "keras-lisr: note: it is approximate\n"
     first, second, summary = lines.getvalue().splitlines()
@@ -38,7 +38,7 @@ def test_a_note_is_told_once(capsys):
 
 def test_the_failure_of_a_single_picture_is_an_error(capsys):
     with report(1, io.StringIO(), is_single=True) as told:
-        told.tell(done("a.png", "failed", error="`path` must be a picture"))
+        told.tell(make_task("a.png", "failed", error="`path` must be a picture"))
         with pytest.raises(ValueError, match="^`path` must be a picture$"):
             told.end()
     assert not capsys.readouterr().err
@@ -48,7 +48,7 @@ def test_the_log_goes_on_where_it_was(tmp_path):
     log = tmp_path / "log"
     for name in ("a.png", "b.png"):
         with report(1, io.StringIO(), log) as told:
-            told.tell(done(name))
+            told.tell(make_task(name))
             assert log.read_text().endswith("\n")
             told.end()
     assert len(log.read_text().splitlines()) == 4
@@ -56,7 +56,7 @@ def test_the_log_goes_on_where_it_was(tmp_path):
 
 def test_the_log_may_be_standard_output(capsys):
     with report(1, sys.stdout, Path("-"), is_single=True) as told:
-        told.tell(done("a.png"))
+        told.tell(make_task("a.png"))
         told.end()
     printed, lines = capsys.readouterr()
     record, summary = map(json.loads, printed.splitlines())

@@ -14,7 +14,7 @@ def test_any_size(architecture, options):
     smallest_side = max(getattr(layer, "smallest_side", 1) for layer in model.layers)
     for height, width in SIZES:
         if min(height, width) < smallest_side:
-            with pytest.raises(ValueError, match=f"`features` must have sides of at least {smallest_side} "):
+            with pytest.raises(ValueError, match=f"`features`.* {smallest_side} "):
                 model(picture(2, height, width, 3), training=False)
             continue
         output = model(picture(2, height, width, 3), training=False)

@@ -54,7 +54,7 @@ def test_signature(architecture):
 )
 def test_wrong_value(name, arguments):
     ((argument, value),) = arguments.items()
-    with pytest.raises(ValueError, match=f"`{argument}` must .* Received: {argument}={value!r}"):
+    with pytest.raises(ValueError, match=f"`{argument}`.*{argument}={value!r}"):
         getattr(zoo, name)(**arguments)
 
 

@@ -63,15 +63,15 @@ def test_is_separable(scale):
 
 @pytest.mark.parametrize("scale", [2, 1 / 2, 1 / 3])
 def test_uint8_is_rounded_after_each_pass(image, scale):
-    def rounded(values):
+    def round_to_integers(values):
         return np.clip(np.floor(values + 0.5), 0, 255)
 
     # Resizing a column replicated to the resulting width leaves only the pass over rows, and the other way round.
     def rows(values):
         return np.stack([imresize(np.stack([column] * 6, 1), scale)[:, 0] for column in values.T], axis=1)
 
-    once = rounded(rows(image[..., 0].astype(float)))
-    twice = rounded(rows(once.T).T)
+    once = round_to_integers(rows(image[..., 0].astype(float)))
+    twice = round_to_integers(rows(once.T).T)
     np.testing.assert_array_equal(imresize(image[..., 0], scale), twice)
 
 

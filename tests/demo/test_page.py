@@ -38,7 +38,7 @@ class Browser:
         self.wait(lambda: self.find(f"#{name}").is_enabled())
         self.find(f"#{name}").click()
 
-    def said(self):
+    def read_note(self):
         return self.find("#status textarea").get_attribute("value")
 
     def images(self):
@@ -109,12 +109,12 @@ def large(tmp_path):
 
 def test_a_picture_is_compared_with_bicubic(browser, real_server):
     browser.upload(SAMPLE)
-    browser.wait(lambda: browser.said() == "240 x 160 pixels")
+    browser.wait(lambda: browser.read_note() == "240 x 160 pixels")
     browser.press("upscale")
     bicubic, network = browser.wait(lambda: len(found := browser.images()) == 2 and found)
     assert bicubic[:2] == network[:2] == [960, 640]
     assert {Path(source).name for *_, source in (bicubic, network)} == {"lanterns_bicubic.png", "lanterns_x4.png"}
-    assert browser.said().startswith("960 x 640 pixels by imdn_x4 in ")
+    assert browser.read_note().startswith("960 x 640 pixels by imdn_x4 in ")
     browser.wait(lambda: browser.find("#upscale").is_enabled() and not browser.find("#cancel").is_enabled())
 
     screenshot = Image.open(io.BytesIO(browser.driver.get_screenshot_as_png())).convert("RGB")
@@ -137,17 +137,17 @@ def test_scale_offers_its_models(browser):
     browser.find("#scale label:first-of-type input").click()
     browser.wait(lambda: browser.find("#model input").get_attribute("value") == "imdn_x2")
     browser.press("upscale")
-    browser.wait(lambda: browser.said().startswith("480 x 320 pixels by imdn_x2 in "))
+    browser.wait(lambda: browser.read_note().startswith("480 x 320 pixels by imdn_x2 in "))
 
 
 def test_progress_is_seen_and_cancelling_stops(browser, large):
     browser.upload(large)
-    browser.wait(lambda: browser.said() == "1536 x 1280 pixels")
+    browser.wait(lambda: browser.read_note() == "1536 x 1280 pixels")
     browser.press("upscale")
     browser.wait_for_text("2/30 tiles", "#comparison")
     browser.press("cancel")
-    browser.wait(lambda: browser.said().startswith("Cancelled after "))
-    assert browser.said().endswith(" of 30 tiles.") and not browser.images()
+    browser.wait(lambda: browser.read_note().startswith("Cancelled after "))
+    assert browser.read_note().endswith(" of 30 tiles.") and not browser.images()
     browser.find("#picture button[aria-label='Clear'], #picture button[aria-label='Remove this file']").click()
     upscales_sample(browser)
 
@@ -164,7 +164,7 @@ def test_closing_the_page_cancels(browser, real_server, large):
 def upscales_sample(browser, seconds=20):
     start = time.monotonic()
     browser.upload(SAMPLE)
-    browser.wait(lambda: browser.said() == "240 x 160 pixels")
+    browser.wait(lambda: browser.read_note() == "240 x 160 pixels")
     browser.press("upscale")
-    browser.wait(lambda: browser.said().startswith("960 x 640 pixels"))
+    browser.wait(lambda: browser.read_note().startswith("960 x 640 pixels"))
     assert time.monotonic() - start < seconds

@@ -198,9 +198,9 @@ def test_files_are_deleted_and_nobody_is_asked(own, picture, tmp_path):
 def test_the_address_must_be_free_and_of_this_machine():
     with socket.create_server(("127.0.0.1", 0)) as occupied:
         port = occupied.getsockname()[1]
-        with pytest.raises(OSError, match=rf"Received: host='127.0.0.1', port={port} \(Address already in use"):
+        with pytest.raises(OSError, match=f"`port`.*{port}"):
             check_address("127.0.0.1", port)
     check_address("127.0.0.1", port)
     for host in ("192.0.2.1", "no.such.host.invalid"):
-        with pytest.raises(OSError, match="must be an address of this machine that is free"):
+        with pytest.raises(OSError, match=f"`host`.*{host}"):
             check_address(host, None)

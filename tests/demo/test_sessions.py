@@ -45,11 +45,11 @@ def bad(folder):
     (folder / "empty.png").touch()
     Image.new("RGB", (31, 20)).save(folder / "large.png")
     return [
-        (None, "Choose a picture first."),
-        (folder / "text.png", "text.png' (it is none of PNG"),
-        (folder / "empty.png", "empty.png' (it is none of"),
-        (folder / "large.png", "at most 600 pixels on this page; `keras-lisr upscale` takes larger ones. "),
-        (folder / "missing.png", "missing.png' (No such file or directory)"),
+        (None, "picture"),
+        (folder / "text.png", "text.png'"),
+        (folder / "empty.png", "empty.png'"),
+        (folder / "large.png", "`keras-lisr upscale`"),
+        (folder / "missing.png", "missing.png'"),
     ]
 
 
@@ -65,21 +65,21 @@ def test_bad_uploads_are_one_line_without_their_folder(sessions, tmp_path):
 def test_files_that_were_not_uploaded_are_refused(sessions, own, tmp_path):
     (tmp_path / "link.png").symlink_to(own)
     for path in (own, "/etc/passwd", tmp_path / ".." / "x.png", tmp_path / "link.png", "http://127.0.0.1/x.png"):
-        with pytest.raises(ValueError, match="The picture must be one that was uploaded"):
+        with pytest.raises(ValueError, match="uploaded"):
             upscale(sessions, path)
 
 
 def test_other_models_are_refused(sessions, picture, own):
-    with pytest.raises(ValueError, match="`model` must be one of"):
+    with pytest.raises(ValueError, match="`model`"):
         upscale(sessions, picture, model=str(own))
 
 
-def tiled(sessions, tile=4):
+def set_tile(sessions, tile=4):
     sessions.models.upscaler("tiny_x2").tile = tile
 
 
 def test_cancelling_stops_between_two_tiles(sessions, picture):
-    tiled(sessions)
+    set_tile(sessions)
     steps = []
 
     def progress(done, total):
@@ -87,7 +87,7 @@ def test_cancelling_stops_between_two_tiles(sessions, picture):
         if done == 1:
             sessions.cancel("me")
 
-    with pytest.raises(CancelledError, match=r"^Cancelled after 2 of \d+ tiles\.$"):
+    with pytest.raises(CancelledError, match=" 2 of "):
         upscale(sessions, picture, progress=progress)
     assert len(steps) == 2 and steps[0][1] > 3
     assert [path.name for path in sessions.folder.iterdir()] == ["in.png"]

@@ -48,7 +48,7 @@ def test_folders_are_read(tmp_path):
         Image.fromarray(source).save(tmp_path / f"{i}.png")
     assert len(calibration_patches(tmp_path, (16, 16), count=3)) == 4
     (tmp_path / "0.png").write_bytes(b"")
-    with pytest.raises(ValueError, match="must be a readable 8-bit image"):
+    with pytest.raises(ValueError, match="`file`.*0.png"):
         calibration_patches(str(tmp_path), (16, 16))
 
 

@@ -39,14 +39,14 @@ def test_two_scales_cannot_meet():
     equations = Equations()
     scales = equations.unknowns(1)
     equations.equate(scales, times(scales, 1 + 1e-9))  # But for rounding.
-    with pytest.raises(ContradictionError, match="two different scales meet"):
+    with pytest.raises(ContradictionError):
         equations.equate(scales, times(scales, 0.9))
 
 
 @pytest.mark.parametrize("size", [LARGEST * 2, 1 / LARGEST / 2])
 def test_nothing_is_divided_by_next_to_nothing(size):
     equations = Equations()
-    with pytest.raises(ContradictionError, match="too near 0"):
+    with pytest.raises(ContradictionError):
         equations.equate(equations.unknowns(1), times(equations.unknowns(1), size))
 
 
@@ -67,7 +67,7 @@ def test_a_chain_carries_the_product_of_its_alphas():
     )
 
 
-def scaled(alpha: list[float]) -> ChannelWiseScale:
+def make_scale(alpha: list[float]) -> ChannelWiseScale:
     layer = ChannelWiseScale(name="alpha")
     layer.build((None, None, None, len(alpha)))
     layer.set_weights([np.array(alpha)])
@@ -92,20 +92,20 @@ def around(*layers) -> keras.Model:
     ],
 )
 def test_rectifiers_pass_what_is_positive(rectifier):
-    assert not solve(around(keras.layers.ReLU(), scaled([0.5, 2]), rectifier)).kept
+    assert not solve(around(keras.layers.ReLU(name="before"), make_scale([0.5, 2]), rectifier)).kept
 
 
 @pytest.mark.parametrize(
     "layer", [keras.layers.ReLU(6.0), keras.layers.ReLU(threshold=1.0), keras.layers.Rescaling(2.0, offset=1.0)]
 )
 def test_what_does_not_commute_with_scales_is_left_alone(layer):
-    assert not solve(around(scaled([0.5, 2]), layer)).kept  # The convolution before takes the alphas.
-    assert solve(around(keras.layers.ReLU(6.0), scaled([0.5, 2]), layer)).kept.keys() == {"alpha"}
+    assert not solve(around(make_scale([0.5, 2]), layer)).kept  # The convolution before takes the alphas.
+    assert solve(around(keras.layers.ReLU(6.0), make_scale([0.5, 2]), layer)).kept.keys() == {"alpha"}
 
 
 def test_the_scales_of_a_split_and_a_concatenation_are_those_of_their_channels():
     inputs = keras.Input((None, None, 2))
-    features = scaled([0.5, 2])(keras.layers.Conv2D(2, 1, name="first")(inputs))
+    features = make_scale([0.5, 2])(keras.layers.Conv2D(2, 1, name="first")(inputs))
     one, other = keras.ops.split(features, 2, axis=-1)
     outputs = keras.layers.Conv2D(3, 1, name="last")(keras.layers.Concatenate()([other, one, other]))
     solution = solve(keras.Model(inputs, outputs))
@@ -118,7 +118,7 @@ def test_the_scales_of_a_split_and_a_concatenation_are_those_of_their_channels()
 def test_the_phases_of_a_pixel_have_the_scale_of_their_channel():
     inputs = keras.Input((None, None, 2))
     phases = keras.layers.Conv2D(8, 1, name="first")(inputs)
-    features = scaled([0.5, 2])(keras.ops.depth_to_space(phases, 2))
+    features = make_scale([0.5, 2])(keras.ops.depth_to_space(phases, 2))
     sums = keras.layers.Add()([keras.ops.depth_to_space(keras.layers.Conv2D(8, 1, name="other")(inputs), 2), features])
     solution = solve(keras.Model(inputs, keras.layers.Conv2D(3, 1)(sums)))
     first, other = (solution.equations.values(solution.layers[name][1]).reshape(4, 2) for name in ("first", "other"))
@@ -130,5 +130,5 @@ def test_scales_that_enter_a_shared_layer_twice_are_the_same():
     inputs = keras.Input((None, None, 2))
     features = keras.layers.ReLU(6.0)(keras.layers.Conv2D(2, 1)(inputs))
     shared = keras.layers.Conv2D(2, 1, name="shared")
-    outputs = keras.layers.Add()([shared(features), shared(scaled([0.5, 2])(features))])
+    outputs = keras.layers.Add()([shared(features), shared(make_scale([0.5, 2])(features))])
     assert solve(keras.Model(inputs, outputs)).kept == {"alpha": "two different scales meet at shared"}

@@ -153,7 +153,7 @@ def test_what_cannot_be_is_told_before_anything_is_computed(file, options, name,
 def test_other_models_are_refused(tmp_path):
     inputs = keras.Input((None, None, 3))
     for model in (keras.Model(inputs, keras.layers.Conv2D(4, 1)(inputs)), keras.Sequential(), "imdn_x4"):
-        with pytest.raises(ValueError, match="`model`|a model that returns"):
+        with pytest.raises(ValueError, match="model"):
             export_model(model, tmp_path / "network.tflite")
 
 

@@ -26,7 +26,7 @@ def roundings(model):
     }
 
 
-def observed(network):
+def observe_ranges(network):
     """The simulation of a network whose ranges were observed."""
     simulated = simulate(network)
     for patch in PATCHES:
@@ -50,7 +50,7 @@ def noise_of_file(network, model, path):
 def test_what_is_observed_is_not_changed(architecture):
     keras.utils.set_random_seed(0)
     network = litert_graph(fold(architecture.build_tiny(2)))
-    simulated = observed(network)
+    simulated = observe_ranges(network)
     assert_close(simulated(PATCHES[0][None]), network(PATCHES[0][None]))
     assert {id(weight) for weight in simulated.trainable_variables} == {
         id(weight) for weight in network.trainable_variables
@@ -87,7 +87,7 @@ def model():
 
 def test_the_simulation_is_as_noisy_as_the_file(model, tmp_path):
     network = litert_graph(model, bounded=True)
-    simulated = observed(network)
+    simulated = observe_ranges(network)
     for layer in simulated.layers:
         if isinstance(layer, Rounding):
             layer.observes = False

@@ -119,7 +119,7 @@ def test_a_model_in_bfloat16_stays_in_it():
     assert {layer.compute_dtype for layer in folded.layers if layer.weights} == {"bfloat16"}
 
 
-def plain(filters: int, **options) -> keras.layers.Conv2D:
+def convolution(filters: int, **options) -> keras.layers.Conv2D:
     return keras.layers.Conv2D(filters, 3, padding="same", **options)
 
 
@@ -140,8 +140,8 @@ def test_a_map_that_starts_at_one_is_divided_by_a_layer_of_its_own():
 
 
 def test_constants_are_not_scaled():
-    features = alphas(4)(plain(4)(IMAGES))
-    model = keras.Model(IMAGES, plain(3)((features + np.ones(4)) * 0.5))
+    features = alphas(4)(convolution(4)(IMAGES))
+    model = keras.Model(IMAGES, convolution(3)((features + np.ones(4)) * 0.5))
     assert_equal(fold(model), model)
 
 
@@ -154,35 +154,35 @@ def test_subclasses_are_layers_of_ones_own():
         def call(self, shallow, training=None):
             return keras.ops.tanh(super().call(shallow, training=training))
 
-    features = plain(4)(IMAGES)
-    features = plain(4)(alphas(4, layer=Shifted)(features)) * Squashed()(features)
-    model = keras.Model(IMAGES, plain(3)(features))
+    features = convolution(4)(IMAGES)
+    features = convolution(4)(alphas(4, layer=Shifted)(features)) * Squashed()(features)
+    model = keras.Model(IMAGES, convolution(3)(features))
     folded = fold(model)
     assert_equal(folded, model)
     assert {Shifted, Squashed} <= {type(layer) for layer in folded.layers}
 
 
 def test_operators_may_add():
-    start = features = plain(4)(IMAGES)
+    start = features = convolution(4)(IMAGES)
     for i in range(3):
         scaled = alphas(4, i)(features)
-        features = scaled + plain(4)(keras.ops.relu(plain(4)(scaled)))
-    model = keras.Model(IMAGES, plain(3)(start + features))
+        features = scaled + convolution(4)(keras.ops.relu(convolution(4)(scaled)))
+    model = keras.Model(IMAGES, convolution(3)(start + features))
     assert_equal(fold(model), model)
 
 
 def test_a_layer_may_add_twice():
-    features, add = plain(4)(IMAGES), keras.layers.Add()
+    features, add = convolution(4)(IMAGES), keras.layers.Add()
     for i in range(2):
         features = add([features, alphas(4, i)(features)])
-    model = keras.Model(IMAGES, plain(3)(features))
+    model = keras.Model(IMAGES, convolution(3)(features))
     assert_equal(fold(model), model)
 
 
 def test_a_block_may_be_called_twice():
-    block, features = GlobalAttentionBlock(), plain(4)(IMAGES)
-    further = plain(4)(features * block(features))
-    model = train(keras.Model(IMAGES, plain(3)(further * block(further))))
+    block, features = GlobalAttentionBlock(), convolution(4)(IMAGES)
+    further = convolution(4)(features * block(features))
+    model = train(keras.Model(IMAGES, convolution(3)(further * block(further))))
     assert_equal(fold(model), model)
 
 

@@ -32,7 +32,7 @@ def run(path, low_resolution=LOW_RESOLUTION):
     return network(low_resolution)
 
 
-def expected(model, low_resolution=LOW_RESOLUTION):
+def compute(model, low_resolution=LOW_RESOLUTION):
     return to_numpy(model(low_resolution.astype(np.float32) / 255, training=False))
 
 
@@ -62,7 +62,7 @@ def test_delegates_get_one_piece_and_no_shapes(name, tmp_path):
         assert pieces(tmp_path / file) == 1
         assert LiteRTNetwork(tmp_path / file).shape == shape
         assert not {"SHAPE", "PACK", "SPLIT_V", "GATHER"} & read_litert_file(tmp_path / file).operators.keys()
-        assert_close(run(tmp_path / file), expected(model), atol=1e-4)
+        assert_close(run(tmp_path / file), compute(model), atol=1e-4)
 
 
 def test_names(tmp_path):
@@ -75,10 +75,10 @@ def test_names(tmp_path):
 def test_enhanced_spatial_attention_resizes_by_an_operator_of_its_own(shape, tmp_path):
     model, path = build("shallow_edsr-esa"), tmp_path / "network.tflite"
     write_litert(model, path, shape=shape)
-    assert_close(run(path), expected(model), atol=1e-4)
+    assert_close(run(path), compute(model), atol=1e-4)
     assert "RESIZE_BILINEAR" in read_litert_file(path).operators
     write_litert(model, path, shape=shape, quantize="int8", representative=PICTURES, io="uint8")
-    assert_close(run(path) / 255, expected(model).clip(0, 1), atol=0.2)
+    assert_close(run(path) / 255, compute(model).clip(0, 1), atol=0.2)
 
 
 def test_weights_of_fewer_bits_make_smaller_files(tmp_path):
@@ -117,7 +117,7 @@ def test_bytes_in_and_out_of_a_file_of_floats(quantize, tmp_path):
     write_litert(model, tmp_path / "network.tflite", quantize=quantize, io="uint8")
     result = run(tmp_path / "network.tflite")
     assert result.dtype == np.uint8
-    assert_close(result, np.floor(expected(model).clip(0, 1) * 255 + 0.5), atol=1)
+    assert_close(result, np.floor(compute(model).clip(0, 1) * 255 + 0.5), atol=1)
     assert len(np.unique(result)) > 100
 
 
@@ -139,7 +139,7 @@ def test_a_network_in_bfloat16_is_written_in_float32(tmp_path):
     result = run(tmp_path / "network.tflite")
     exact = zoo.fsrcnn(2, num_filters=4, num_blocks=1)
     exact.set_weights(model.get_weights())
-    assert_close(result, expected(exact), atol=1e-5)
+    assert_close(result, compute(exact), atol=1e-5)
 
 
 class Bessel(keras.layers.Layer):
@@ -158,7 +158,7 @@ class SixDimensions(keras.layers.Layer):
 
 
 @pytest.mark.parametrize(
-    ("layer", "message"), [(Bessel(), r"`model`.*tf.BesselI0"), (SixDimensions(), "at most 4 dimensions. Received: 6")]
+    ("layer", "message"), [(Bessel(), r"`model`.*tf.BesselI0"), (SixDimensions(), "4 dimensions.* 6")]
 )
 def test_what_delegates_cannot_run_is_refused_and_not_left_behind(layer, message, tmp_path):
     inputs = keras.Input((24, 20, 3), batch_size=1)
@@ -197,7 +197,7 @@ def test_channels_that_a_normalization_makes_alike_are_rounded_alike(tmp_path):
     model.layers[1].set_weights([kernel * sizes, bias])
 
     write_litert(model, tmp_path / "integers.tflite", quantize="int8", representative=PICTURES)
-    error = np.mean((run(tmp_path / "integers.tflite") - expected(model).clip(0, 1)) ** 2)
+    error = np.mean((run(tmp_path / "integers.tflite") - compute(model).clip(0, 1)) ** 2)
     assert -10 * np.log10(error) > 47  # Before, 45.
     operators = read_litert_file(tmp_path / "integers.tflite").operators
     assert "MUL" not in operators and operators["DEPTHWISE_CONV_2D"] == 1
@@ -208,4 +208,4 @@ def test_integers_have_no_operator_that_runs_outside_of_the_delegate_on_features
     model = build("imdn-plain")
     write_litert(model, tmp_path / "integers.tflite", quantize="int8", representative=PICTURES)
     assert "SQUARED_DIFFERENCE" not in read_litert_file(tmp_path / "integers.tflite").operators
-    assert_close(run(tmp_path / "integers.tflite"), expected(model).clip(0, 1), atol=0.05)
+    assert_close(run(tmp_path / "integers.tflite"), compute(model).clip(0, 1), atol=0.05)

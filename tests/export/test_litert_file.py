@@ -41,13 +41,13 @@ def test_the_conversion_of_pictures_is_no_computation_in_floats(files):
 def test_checks(files):
     check_litert_file(files / "floats.tflite", static=False, integer=False)
     check_litert_file(files / "integers.tflite", static=True, integer=True)
-    with pytest.raises(ValueError, match="no shapes to compute"):
+    with pytest.raises(ValueError, match="SHAPE"):
         check_litert_file(files / "floats.tflite", static=True, integer=False)
-    with pytest.raises(ValueError, match="integer operators only"):
+    with pytest.raises(ValueError, match="integer"):
         check_litert_file(files / "floats.tflite", static=False, integer=True)
 
 
 def test_missing_library_is_named(files, monkeypatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
-    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[litert\]'"):
+    with pytest.raises(ValueError, match=r"keras_lisr\[litert\]"):
         read_litert_file(files / "floats.tflite")

@@ -74,17 +74,17 @@ def test_nothing_is_left_that_delegates_do_not_run():
 def test_sums_of_what_is_rearranged():
     inputs = keras.Input((None, None, 3))
 
-    def convolved(filters):
+    def convolve(filters):
         return keras.layers.Conv2D(filters, 3, padding="same")(inputs)
 
-    enlarged = keras.ops.depth_to_space(convolved(48), 4)
+    enlarged = keras.ops.depth_to_space(convolve(48), 4)
     by_function = keras.Model(inputs, keras.ops.add(enlarged, BicubicUpsample(4)(inputs)))
     assert operations(assert_equal(by_function)).count("DepthToSpace") == 1
-    twice = keras.ops.depth_to_space(keras.ops.depth_to_space(convolved(48), 2), 2)
+    twice = keras.ops.depth_to_space(keras.ops.depth_to_space(convolve(48), 2), 2)
     other_blocks = keras.Model(inputs, keras.layers.Add()([enlarged, twice]))
     assert operations(assert_equal(other_blocks)).count("DepthToSpace") == 3
     resized = keras.layers.UpSampling2D(2)(inputs)
-    other_kind = keras.Model(inputs, keras.layers.Add()([keras.ops.depth_to_space(convolved(12), 2), resized]))
+    other_kind = keras.Model(inputs, keras.layers.Add()([keras.ops.depth_to_space(convolve(12), 2), resized]))
     assert operations(assert_equal(other_kind)).count("DepthToSpace") == 1
 
 

@@ -59,8 +59,8 @@ def test_nobody_is_told_of_the_use(monkeypatch, tmp_path):
 
 def test_missing_libraries_are_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
-    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[onnx\]'. Received: ModuleNotFoundError"):
+    with pytest.raises(ValueError, match=r"keras_lisr\[onnx\]"):
         write_onnx(build("fsrcnn-plain"), tmp_path / "network.onnx")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[onnx\]'. Received: ModuleNotFoundError"):
+    with pytest.raises(ValueError, match=r"keras_lisr\[onnx\]"):
         onnx_network(tmp_path / "network.onnx")

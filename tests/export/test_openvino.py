@@ -61,9 +61,9 @@ def test_other_weights_are_kept(tmp_path):
 
 def test_the_missing_library_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[openvino\]'. Received: ModuleNotFoundError"):
+    with pytest.raises(ValueError, match=r"keras_lisr\[openvino\]"):
         write_openvino(build("fsrcnn-plain"), tmp_path / "network.xml")
-    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[openvino\]'. Received: ModuleNotFoundError"):
+    with pytest.raises(ValueError, match=r"keras_lisr\[openvino\]"):
         openvino_network(tmp_path / "network.xml")
 
 

@@ -16,7 +16,7 @@ from keras_lisr.zoo import edsr_baseline, imdn
 PATCHES = [picture(24, 24, 3, phase=phase) for phase in range(8)]
 
 
-def trained() -> keras.Model:
+def train() -> keras.Model:
     keras.utils.set_random_seed(0)
     return edsr_baseline(2, ggas=True, num_filters=8, num_blocks=2)
 
@@ -27,7 +27,7 @@ def error(one, other) -> float:
     return float(np.square(results[0] - results[1]).mean())
 
 
-def with_rounded(model: keras.Model, name: str, low: float, high: float) -> keras.Model:
+def round_output(model: keras.Model, name: str, low: float, high: float) -> keras.Model:
     """The network with one tensor rounded as an integer file rounds it."""
     step = (high - low) / 255
 
@@ -49,16 +49,16 @@ def statistics_of(model: keras.Model, name: str) -> tuple[Statistics, Statistics
 
 @pytest.mark.parametrize("name", ["shallow", "block_1", "block_2_conv_2", "trunk", "upsample_1"])
 def test_it_is_the_noise_that_rounding_a_tensor_adds(name):
-    model = trained()
+    model = train()
     _, known = statistics_of(model, name)
     expected = float(feature_noise(np.ones_like(known.gain), known.low, known.high, known.gain))
-    rounded = with_rounded(model, name, float(known.low.min()), float(known.high.max()))
+    rounded = round_output(model, name, float(known.low.min()), float(known.high.max()))
     assert error(rounded, model) == pytest.approx(expected, rel=0.3)
 
 
 @pytest.mark.parametrize("name", ["shallow", "block_1_conv_1", "trunk_conv"])
 def test_it_is_the_noise_that_rounding_a_kernel_adds(name):
-    model = trained()
+    model = train()
     # One rounding is but one case of those that are meant: an average over random ones of their size.
     weights, biases = model.get_layer(name).get_weights()
     entering, leaving = statistics_of(model, name)

@@ -41,7 +41,7 @@ def file(model, tmp_path_factory):
     """A function from a name in `OPTIONS` to a file of the network, written when it is first asked for."""
     folder = tmp_path_factory.mktemp("files")
 
-    def written(name):
+    def write(name):
         path = folder / f"{name}.tflite"
         if not path.exists():
             with pytest.MonkeyPatch.context() as patch:
@@ -50,7 +50,7 @@ def file(model, tmp_path_factory):
                 write_litert(model, path, **OPTIONS[name])
         return path
 
-    return written
+    return write
 
 
 def check(model, path, name):
@@ -100,7 +100,7 @@ def test_other_formats(format, model, tmp_path):
     found = verify(model, path, format=format)
     assert min(picture.psnr for picture in found.pictures) > 110 and len(found.pictures) == 3
     assert (found.operators, found.rank) == ({}, None)
-    with pytest.raises(ValueError, match="must compute what the network does"):
+    with pytest.raises(ValueError, match="dB"):
         verify(other(model), path, format=format)
 
 
@@ -117,20 +117,20 @@ def test_both_signatures_of_a_saved_model_are_run(model, tmp_path, monkeypatch):
     clip = tf.clip_by_value
     monkeypatch.setattr(tf, "clip_by_value", lambda values, low, high: clip(values, low, high) * 200 / 255)
     write_saved_model(model, tmp_path / "network")
-    with pytest.raises(ValueError, match="must compute what the network does"):
+    with pytest.raises(ValueError, match="dB"):
         verify(model, tmp_path / "network", format="saved_model")
 
 
 def test_bytes_that_are_cut_off_are_refused(model, tmp_path, monkeypatch):
     monkeypatch.setattr(tf, "floor", lambda values: tf.math.floor(values - 0.5))
     write_litert(model, tmp_path / "network.tflite", io="uint8")
-    with pytest.raises(ValueError, match="must compute what the network does"):
+    with pytest.raises(ValueError, match="dB"):
         verify(model, tmp_path / "network.tflite")
 
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_another_network_is_refused(name, model, file):
-    with pytest.raises(ValueError, match="must compute what the network does"):
+    with pytest.raises(ValueError, match="dB"):
         check(other(model), file(name), name)
 
 
@@ -141,7 +141,7 @@ def test_numbers_that_are_none_are_refused(model, tmp_path):
     assert content.count(kernel.tobytes()) == 1
     (tmp_path / "network.tflite").write_bytes(content.replace(kernel.tobytes(), np.full_like(kernel, np.nan).tobytes()))
     for quantize in ("none", "float16"):
-        with pytest.raises(ValueError, match="must compute what the network does"):
+        with pytest.raises(ValueError, match="dB"):
             verify(model, tmp_path / "network.tflite", quantize=quantize)
 
 
@@ -149,16 +149,16 @@ def test_numbers_that_are_none_are_refused(model, tmp_path):
 def test_a_file_calibrated_on_nothing_is_refused(model, tmp_path, monkeypatch):
     monkeypatch.setattr(litert, "calibration_patches", lambda *_: [np.zeros((24, 24, 3), np.float32)])
     write_litert(model, tmp_path / "dark.tflite", quantize="int8", representative=PICTURES)
-    with pytest.raises(ValueError, match="must compute what the network does.*`representative`"):
+    with pytest.raises(ValueError, match="dB.*`representative`"):
         verify(model, tmp_path / "dark.tflite", quantize="int8")
 
 
 def test_another_scale_is_refused(file):
-    with pytest.raises(ValueError, match="must return shape"):
+    with pytest.raises(ValueError, match="shape"):
         verify(zoo.shallow_edsr(3, num_filters=4, num_blocks=1), file("none"))
 
 
 def test_what_is_no_file_is_refused(model, tmp_path):
     (tmp_path / "broken.tflite").write_bytes(b"TFL3")
-    with pytest.raises(ValueError, match="`path` must be a LiteRT file"):
+    with pytest.raises(ValueError, match="`path`.*broken.tflite"):
         verify(model, tmp_path / "broken.tflite")

@@ -3,17 +3,17 @@ import numpy as np
 import pytest
 
 from keras_lisr import zoo
-from keras_lisr.graph.cast import in_precision, layers_in
+from keras_lisr.graph.cast import cast_model, layers_in
 
 
 def test_a_model_in_the_wanted_precision_is_taken_as_it_is():
     model = zoo.fsrcnn(num_filters=8)
-    assert in_precision(model, "float32") is model
+    assert cast_model(model, "float32") is model
 
 
 def test_a_copy_in_bfloat16_has_the_same_weights_and_nearly_the_same_result():
     model = zoo.idn(2, num_filters=16, num_blocks=1, ggas=True)
-    copy = in_precision(model, "bfloat16")
+    copy = cast_model(model, "bfloat16")
     for weight, copied in zip(model.weights, copy.weights, strict=True):
         assert weight.path == copied.path
         assert weight is not copied
@@ -37,8 +37,8 @@ def test_a_model_trained_in_bfloat16_can_run_in_float32():
         model = zoo.memnet(num_filters=4, num_blocks=1, num_recursions=2, cwss=True)
     finally:
         keras.config.set_dtype_policy("float32")
-    assert in_precision(model, "bfloat16") is model
-    copy = in_precision(model, "float32")
+    assert cast_model(model, "bfloat16") is model
+    copy = cast_model(model, "float32")
     assert {layer.compute_dtype for layer in copy.layers} == {"float32"}
     np.testing.assert_array_equal(*(network.get_layer("shallow").get_weights()[0] for network in (copy, model)))
 

@@ -10,7 +10,7 @@ def test_layers_are_built_within_the_budget_and_no_further():
     make = keras.Variable.__init__
     with at_most_weights(4 * SLACK):
         keras.layers.Dense(3).build((None, SLACK))
-        with pytest.raises(ValueError, match="a network of 393219 weights"):
+        with pytest.raises(ValueError, match="393219"):
             keras.layers.Dense(3).build((None, SLACK))
     assert keras.Variable.__init__ is make
 

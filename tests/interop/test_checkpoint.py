@@ -109,7 +109,7 @@ def test_mean_shifts_that_were_trained_are_absorbed(name, tmp_path):
             tensor += 0.02 * torch.randn(tensor.shape, generator=generator)
     model = load(write(network, tmp_path / "a.pth"), name, 2)
     assert_equal_networks(network, model, atol=1e-5)
-    with pytest.raises(ValueError, match=r"mean_colour=\(.*\) in place of \(0.4488, 0.4371, 0.404\)$"):
+    with pytest.raises(ValueError, match=r"mean_colour=.*\(0.4488, 0.4371, 0.404\)$"):
         zoo.transplant(model, getattr(zoo, name)(2, **SIZES[name]))
 
 
@@ -127,9 +127,9 @@ def test_every_weight_must_be_there_and_every_tensor_used(name, tmp_path):
     network, architecture = OFFICIAL[name](4), architecture_of(name)
     needed = [key for key in network.state_dict() if "_mean." not in key and ".up2." not in key and ".up3." not in key]
     for key in (needed[0], needed[len(needed) // 2], needed[-1]):
-        with pytest.raises(ValueError, match=f"`file`.*without '{key}'"):
+        with pytest.raises(ValueError, match=f"`file`.*'{key}'"):
             load(write(network, tmp_path / "a.pth", **{key: None}), architecture, 4)
-    with pytest.raises(ValueError, match="`file`.*with 'extra.weight'"):
+    with pytest.raises(ValueError, match="`file`.*'extra.weight'"):
         load(write(network, tmp_path / "a.pth", **{"extra.weight": torch.zeros(2, 5)}), architecture, 4)
 
 
@@ -138,7 +138,7 @@ def test_shapes_must_agree(architecture, tmp_path):
     prefix = PREFIXES[architecture]
     wrong = {f"{prefix}.bias": torch.zeros(5)}, {f"{prefix}.weight": torch.zeros(17, 3, 3, 3)}
     for tensors in wrong:
-        with pytest.raises(ValueError, match=f"`file` must hold the official '{architecture}'") as error:
+        with pytest.raises(ValueError, match=f"`file`.*'{architecture}'") as error:
             load(write(OFFICIAL[architecture](2), tmp_path / "a.pth", **tensors), architecture, 2)
         assert len(str(error.value).splitlines()) == 1
 
@@ -146,7 +146,7 @@ def test_shapes_must_agree(architecture, tmp_path):
 def test_the_large_edsr_is_refused(tmp_path):
     """Its tensors have the same names; what its residuals are multiplied with is not among them."""
     file = write(OFFICIAL["edsr_baseline"](2, filters=256, blocks=32), tmp_path / "a.pth")
-    with pytest.raises(ValueError, match="`file`.*of the large EDSR"):
+    with pytest.raises(ValueError, match="`file`.*EDSR"):
         load(file, "edsr_baseline", 2)
 
 
@@ -155,7 +155,7 @@ def test_the_large_edsr_is_refused(tmp_path):
 def test_another_architecture_or_scale_is_refused(stored, architecture, tmp_path):
     file = write(OFFICIAL[stored](2), tmp_path / "a.pth")
     for scale in (2,) if stored != architecture else (3, 4):
-        with pytest.raises(ValueError, match=f"`file` must hold the official '{architecture}' for x{scale}"):
+        with pytest.raises(ValueError, match=f"`file`.*'{architecture}' for x{scale}"):
             load(file, architecture, scale)
 
 

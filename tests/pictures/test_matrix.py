@@ -137,7 +137,7 @@ def test_floating_point_signed_values_and_32_bits_are_refused(tmp_path, colours,
     pixels = (colours if kind == "RGB" else colours[..., 0]).astype(values)
     pyvips.Image.new_from_array(pixels).tiffsave(str(tmp_path / "a.tif"))
     for read in (read_picture, picture_size):
-        with pytest.raises(ValueError, match="`file`.*8 (and|or) 16 bits"):
+        with pytest.raises(ValueError, match="`file`"):
             read(tmp_path / "a.tif")
 
 

@@ -9,7 +9,7 @@ from keras_lisr.pictures.formats import FORMATS
 from keras_lisr.pictures.metadata import TEXTS, XMP
 
 
-def written(tmp_path, suffix, metadata, dtype=np.uint8, **options):
+def write_and_read(tmp_path, suffix, metadata, dtype=np.uint8, **options):
     """What is read again of a picture that was written with some metadata, and by Pillow."""
     file = tmp_path / f"a{suffix}"
     write_picture(Picture(np.full((8, 9, 3), 99, dtype), metadata), file, **options)
@@ -20,7 +20,7 @@ def written(tmp_path, suffix, metadata, dtype=np.uint8, **options):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_what_a_format_holds_is_kept_and_the_rest_left_out(tmp_path, metadata, suffix, dtype):
-    kept, exif = written(tmp_path, suffix, metadata, dtype)
+    kept, exif = write_and_read(tmp_path, suffix, metadata, dtype)
     holds_any, holds_exif = suffix != ".gif", suffix not in (".gif", ".tif", ".tiff")
     assert kept.icc_profile == (metadata.icc_profile if holds_any else b"")
     assert kept.fields.get(XMP) == (metadata.fields[XMP] if holds_any else None)
@@ -32,13 +32,13 @@ def test_what_a_format_holds_is_kept_and_the_rest_left_out(tmp_path, metadata, s
         assert exif.get_ifd(IFD.GPSInfo)[2] == (48, 30, 15)
     if suffix not in (".webp", ".avif", ".gif"):
         assert kept.dpi == pytest.approx((300, 150), abs=0.02)
-    stripped, exif = written(tmp_path, suffix, metadata, dtype, strip_metadata=True)
+    stripped, exif = write_and_read(tmp_path, suffix, metadata, dtype, strip_metadata=True)
     assert not stripped.fields and Base.Make not in exif
 
 
 def test_where_nothing_is_known_nothing_is_made_up(tmp_path):
     for suffix in FORMATS:
-        kept, exif = written(tmp_path, suffix, Metadata())
+        kept, exif = write_and_read(tmp_path, suffix, Metadata())
         assert not kept.fields and Base.ExifOffset not in exif
         assert kept.dpi in (None, pytest.approx((72, 72), abs=0.05))
 
@@ -50,7 +50,7 @@ def test_texts_of_a_png_are_kept(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "in.png", pnginfo=texts)
     metadata = read_picture(tmp_path / "in.png").metadata
     assert sorted(value for name, value in metadata.fields.items() if name.startswith(TEXTS)) == ["Jürgen", "a name"]
-    kept, _ = written(tmp_path, ".png", metadata)
+    kept, _ = write_and_read(tmp_path, ".png", metadata)
     assert kept.fields == metadata.fields
 
 
@@ -61,7 +61,7 @@ def test_what_was_turned_upright_says_so(tmp_path):
     Image.new("RGB", (9, 4)).save(tmp_path / "in.jpg", exif=exif, xmp=xmp)
     picture = read_picture(tmp_path / "in.jpg")
     for suffix in (".png", ".jpg", ".tif", ".webp", ".avif"):
-        kept, exif = written(tmp_path, suffix, picture.metadata)
+        kept, exif = write_and_read(tmp_path, suffix, picture.metadata)
         assert exif.get(Base.Orientation, 1) == 1
         assert kept.fields[XMP] == b"<x tiff:Orientation='1'/>"
 

@@ -81,9 +81,9 @@ def test_sizes_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="`scale`"):
         Size(scale=2, height=5)
     for size in (Size(scale=257), Size(width=40_000), Size(width=10, height=25_601)):
-        with pytest.raises(ValueError, match="256 times"):
+        with pytest.raises(ValueError, match="256"):
             size.of(100, 150, network_scale=4)
-    with pytest.raises(ValueError, match="2147483647 pixels"):
+    with pytest.raises(ValueError, match="2147483647"):
         Size().of(600_000_000, 1, network_scale=4)
     assert Size().passes(10, 10, network_scale=1) == 0
     with pytest.raises(ValueError, match="scale 1"):

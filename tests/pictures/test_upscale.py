@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 from architectures import ARCHITECTURES
-from picture_files import one_by_one, random_pixels, upscaled
+from picture_files import enlarge, one_by_one, random_pixels
 from PIL import Image
 
 from keras_lisr import zoo
@@ -44,7 +44,7 @@ def mean(rgb):
     return np.rint(rgb.mean(axis=2, keepdims=True)).astype(rgb.dtype)
 
 
-def in_mode(rgb, mode, dtype=np.uint8):
+def convert(rgb, mode, dtype=np.uint8):
     """A photograph with as many channels, and alpha of a disk with a soft edge if the mode has it."""
     height, width, _ = rgb.shape
     pixels = rgb if "rgb" in mode else np.array(Image.fromarray(rgb).convert("L"))[..., None]
@@ -60,7 +60,7 @@ def in_mode(rgb, mode, dtype=np.uint8):
 def test_rgb_is_what_the_network_makes_of_it(tiny, dtype):
     pixels, metadata = random_pixels((70, 40, 3), dtype), Metadata({"xmp-data": b"taken"}, (300.0, 300.0))
     result = PictureUpscaler(tiny)(Picture(pixels, metadata))
-    np.testing.assert_array_equal(result.pixels, upscaled(tiny, pixels))
+    np.testing.assert_array_equal(result.pixels, enlarge(tiny, pixels))
     assert result.metadata == metadata
 
 
@@ -69,7 +69,7 @@ def test_grey_is_the_mean_of_what_the_network_makes_of_rgb(tiny, dtype):
     pixels = random_pixels((30, 40, 1), dtype)
     result = PictureUpscaler(tiny)(Picture(pixels)).pixels
     assert (result.shape, result.dtype) == ((60, 80, 1), dtype)
-    np.testing.assert_array_equal(result, upscaled(lambda grey: mean(tiny(grey.repeat(3, axis=2))), pixels))
+    np.testing.assert_array_equal(result, enlarge(lambda grey: mean(tiny(grey.repeat(3, axis=2))), pixels))
 
 
 class Counted:
@@ -103,10 +103,10 @@ def test_an_opaque_alpha_costs_nothing_and_stays_opaque(tiny, channels, dtype):
 
 
 def test_alpha_goes_through_the_network_and_stays_opaque_and_transparent(tiny, photograph):
-    pixels = in_mode(photograph, "rgb and alpha")
+    pixels = convert(photograph, "rgb and alpha")
     result = PictureUpscaler(tiny)(Picture(pixels)).pixels
     assert_no_drift(result, pixels, most=1)
-    through = upscaled(lambda grey: mean(tiny(grey.repeat(3, axis=2))), pixels[..., 3:])[..., 0]
+    through = enlarge(lambda grey: mean(tiny(grey.repeat(3, axis=2))), pixels[..., 3:])[..., 0]
     is_settled = np.isin(result[..., 3], (0, 255))
     np.testing.assert_array_equal(result[..., 3][~is_settled], through[~is_settled])
     assert (result[60:130, 90:160, 3] == 255).all() and not result[:30, :30, 3].any()
@@ -138,7 +138,7 @@ def test_no_halo_appears_at_the_edge(preset, hidden):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("mode", MODES)
 def test_colours_do_not_drift(preset, photograph, mode, dtype):
-    pixels = in_mode(photograph, mode, dtype)
+    pixels = convert(photograph, mode, dtype)
     result = PictureUpscaler(preset)(Picture(pixels)).pixels
     assert (result.shape, result.dtype) == ((4 * 96, 4 * 128, MODES[mode]), dtype)
     assert_no_drift(result, pixels)
@@ -164,10 +164,10 @@ def test_small_drifts_of_several_passes_do_not_add_up(name, colour, scale):
 
 def assert_no_drift(result, pixels, most=0.6):
     """As they are seen, the means of the result and of the picture differ by less than so much of 255."""
-    assert np.abs(mean_as_seen(result) - mean_as_seen(pixels)).max() < most / 255
+    assert np.abs(see_mean(result) - see_mean(pixels)).max() < most / 255
 
 
-def mean_as_seen(pixels):
+def see_mean(pixels):
     """Means of the channels, of colours times alpha, where white is 1."""
     values = pixels / float(np.iinfo(pixels.dtype).max)
     if values.shape[2] in (2, 4):
@@ -178,7 +178,7 @@ def mean_as_seen(pixels):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", [Size(), Size(scale=1.5), Size(scale=3), Size(scale=0.7), Size(width=99, height=301)])
 def test_rows_of_a_file_give_the_bytes_of_the_whole_picture(tiny, photograph, mode, size):
-    pixels = np.concatenate([in_mode(photograph[::2, ::4], mode)] * 4)
+    pixels = np.concatenate([convert(photograph[::2, ::4], mode)] * 4)
     expected = PictureUpscaler(tiny, size=size)(Picture(pixels)).pixels
     rows = one_by_one(pixels)
     in_tiles = Upscaler(tiny._model, precision="float32", tile=30)
@@ -189,7 +189,7 @@ def test_rows_of_a_file_give_the_bytes_of_the_whole_picture(tiny, photograph, mo
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("mode", [*MODES, "opaque"])
 def test_a_file_gives_the_pixels_of_the_picture_in_memory(tiny, photograph, tmp_path, mode, dtype):
-    pixels = in_mode(photograph, "rgb and alpha" if mode == "opaque" else mode, dtype)
+    pixels = convert(photograph, "rgb and alpha" if mode == "opaque" else mode, dtype)
     if mode == "opaque":
         pixels[..., 3] = np.iinfo(dtype).max
     source, target = tmp_path / "in.png", tmp_path / "out.tif"
@@ -219,9 +219,9 @@ def test_a_result_that_is_not_larger_is_resized_only(tiny, photograph):
 def test_larger_scales_are_the_network_repeated(tiny, photograph):
     pixels = photograph[:40, :50]
     result = PictureUpscaler(tiny, size=Size(scale=8))(Picture(pixels)).pixels
-    np.testing.assert_array_equal(result, upscaled(tiny, pixels, times=3))
+    np.testing.assert_array_equal(result, enlarge(tiny, pixels, times=3))
     result = PictureUpscaler(tiny, size=Size(scale=3))(Picture(pixels)).pixels
-    np.testing.assert_array_equal(result, resize_rows(upscaled(tiny, pixels, times=2), 120, 150)[0:120])
+    np.testing.assert_array_equal(result, resize_rows(enlarge(tiny, pixels, times=2), 120, 150)[0:120])
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -229,13 +229,13 @@ def test_larger_scales_are_the_network_repeated(tiny, photograph):
 def test_tiny_pictures_are_continued_by_their_border(photograph, mode, height, width):
     network = Upscaler(zoo.shallow_edsr(2, attention="esa", num_filters=4, num_blocks=1))
     assert network.smallest_side == 15
-    pixels = in_mode(photograph, mode)[40 : 40 + height, 60 : 60 + width]
+    pixels = convert(photograph, mode)[40 : 40 + height, 60 : 60 + width]
     result = PictureUpscaler(network)(Picture(pixels)).pixels
     assert result.shape == (2 * height, 2 * width, MODES[mode])
     if mode == "rgb":
         missing = [(0, max(0, 15 - height)), (0, max(0, 15 - width)), (0, 0)]
         filled_up = network(np.pad(pixels, missing, mode="edge"))[: 2 * height, : 2 * width]
-        np.testing.assert_array_equal(result, upscaled(lambda _: filled_up, pixels))
+        np.testing.assert_array_equal(result, enlarge(lambda _: filled_up, pixels))
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 2), (1, 50), (9, 3)])
@@ -251,7 +251,7 @@ def test_progress_counts_the_tiles_of_all_runs(tiny, photograph, size, mode):
     seen = []
     network = Upscaler(tiny._model, precision="float32", tile=40)
     upscaler = PictureUpscaler(network, size=size)
-    upscaler(Picture(in_mode(photograph, mode)), lambda done, total: seen.append((done, total)))
+    upscaler(Picture(convert(photograph, mode)), lambda done, total: seen.append((done, total)))
     sides = [(96 * 2**i, 128 * 2**i) for i in range(size.passes(96, 128, 2))]
     total = sum(network.count_tiles(*side) for side in sides) * (2 if "alpha" in mode else 1)
     if not total:
@@ -274,7 +274,7 @@ def test_no_more_is_held_for_a_higher_picture(tiny):
     network = Upscaler(tiny._model, precision="float32", tile=64)
     band = random_pixels((64, 200, 4))
 
-    def most_held(size, bands):
+    def measure_held(size, bands):
         made = (band.copy() for _ in range(bands))
         rows = PictureUpscaler(network, size=size)._upscale(Stream(made, (bands * 64, *band.shape[1:]), np.uint8), None)
         tracemalloc.start()
@@ -286,5 +286,5 @@ def test_no_more_is_held_for_a_higher_picture(tiny):
             tracemalloc.stop()
 
     for size in (Size(), Size(scale=1.5), Size(scale=4)):
-        most_held(size, 1)  # What is made once and for all.
-        assert most_held(size, 30) - most_held(size, 14) < 8 * band.nbytes  # Of 16 more; garbage waits.
+        measure_held(size, 1)  # What is made once and for all.
+        assert measure_held(size, 30) - measure_held(size, 14) < 8 * band.nbytes  # Of 16 more; garbage waits.

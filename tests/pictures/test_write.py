@@ -100,7 +100,7 @@ def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path, monkeypatch, 
         raise error
 
     monkeypatch.setattr(Encoder, "save", stop)
-    with pytest.raises((KeyboardInterrupt, OSError), match=r"^$|`path`.*a.png' \(No space left"):
+    with pytest.raises((KeyboardInterrupt, OSError), match="^$|`path`.*a.png'"):
         write(picture, tmp_path / "a.png")
     assert os.listdir(tmp_path) == ["a.png"]
     assert (tmp_path / "a.png").read_bytes() == before

@@ -42,7 +42,7 @@ def queue(monkeypatch, tmp_path):
     monkeypatch.setattr(queue, "PLANS", [dataclasses.replace(plan, patch=8, batch_size=2) for plan in plans])
     monkeypatch.setattr(queue, "recipe_of", lambda name: tiny_recipe)
     monkeypatch.setattr(queue, "fit", partial(queue.fit, steps_per_epoch=10))
-    queue.labelled_data.cache_clear()
+    queue.label_data.cache_clear()
     return queue
 
 
@@ -64,7 +64,7 @@ def flags(tmp_path):
         fsrcnn(scale, **SIZES).save(tmp_path / "teachers" / f"x{scale}.keras")
     places = {"data": "photographs", "output": "runs", "teachers": "teachers"}
     given = [part for name, place in places.items() for part in (f"--{name}", str(tmp_path / place))]
-    return [*given, "--benchmarks", str(tmp_path)]
+    return [*given, "--data-root", str(tmp_path)]
 
 
 def test_every_preset_is_trained_measured_and_entered(queue, flags, capsys):

@@ -84,8 +84,8 @@ def test_a_picture_is_upscaled_and_a_set_measured(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pixels = np.random.default_rng(0).integers(0, 256, (24, 28, 3), dtype=np.uint8)
     Image.fromarray(pixels).save("photo.jpg")
-    (tmp_path / "benchmarks" / "Set5" / "HR").mkdir(parents=True)
-    Image.fromarray(pixels).save("benchmarks/Set5/HR/noise.png")
+    (tmp_path / "datasets" / "Set5" / "HR").mkdir(parents=True)
+    Image.fromarray(pixels).save("datasets/Set5/HR/noise.png")
     names = {}
     exec(block_with('Image.open("photo.jpg")'), names)
     assert names["large"].shape == (96, 112, 3)

@@ -42,12 +42,12 @@ def test_checkpoint_survives_a_failed_write(model, tmp_path, monkeypatch):
     fit(model, [Checkpoint(tmp_path, Steps(0, 1))], epochs=1)
     before = checkpoints(tmp_path)[1].read_bytes()
 
-    def torn_save(partial):
+    def tear(partial):
         partial.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(model, "save", torn_save)
-    with pytest.raises(OSError, match=r"step_00000002.keras.*No space left"):
+    monkeypatch.setattr(model, "save", tear)
+    with pytest.raises(OSError, match="step_00000002.keras"):
         fit(model, [Checkpoint(tmp_path, Steps(1, 1))], epochs=2, initial_epoch=1)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"step_00000001.keras": before}
 

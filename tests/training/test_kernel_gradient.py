@@ -30,7 +30,7 @@ def processor(monkeypatch):
     return lambda *names: monkeypatch.setattr(module, "processor_has", names.__contains__)
 
 
-def changed(model):
+def find_changed(model):
     return [layer.name for layer in model._flatten_layers() if vars(layer).get("convolution_op") is convolve]
 
 
@@ -39,7 +39,7 @@ def test_wide_convolutions_are_sped_up_and_no_others(processor, build):
     processor("avx2")
     model = build(2, ggas=True)
     speed_up_kernel_gradients(model)
-    assert changed(model) == [
+    assert find_changed(model) == [
         layer.name
         for layer in model.layers
         if isinstance(layer, keras.layers.Conv2D) and layer.kernel_size == (3, 3) and layer.input.shape[-1] >= 32
@@ -51,7 +51,7 @@ def test_other_processors_are_left_alone(processor, instructions):
     processor(*instructions)
     model = edsr_baseline(2, num_blocks=1)
     speed_up_kernel_gradients(model)
-    assert not changed(model)
+    assert not find_changed(model)
 
 
 def test_training_and_saving_are_those_of_the_plain_network(processor, tmp_path):
@@ -59,7 +59,7 @@ def test_training_and_saving_are_those_of_the_plain_network(processor, tmp_path)
     models = [edsr_baseline(2, ggas=True, cwss=True, num_filters=32, num_blocks=2) for _ in range(2)]
     models[1].set_weights(models[0].get_weights())
     speed_up_kernel_gradients(models[1])
-    assert len(changed(models[1])) == 7
+    assert len(find_changed(models[1])) == 7
     for model in models:
         model.compile(keras.optimizers.SGD(0.1), "mae", jit_compile=False)
         model.fit(picture(4, 8, 8, 3), picture(4, 16, 16, 3), epochs=5, verbose=0)
@@ -67,6 +67,6 @@ def test_training_and_saving_are_those_of_the_plain_network(processor, tmp_path)
         np.testing.assert_allclose(fast, plain, atol=1e-5)
     models[1].save(tmp_path / "fast.keras")
     again = keras.models.load_model(tmp_path / "fast.keras")
-    assert not changed(again)
+    assert not find_changed(again)
     for saved, kept in zip(again.weights, models[1].weights, strict=True):
         np.testing.assert_array_equal(to_numpy(saved), to_numpy(kept))

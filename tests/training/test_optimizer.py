@@ -6,7 +6,7 @@ from keras_lisr.training.optimizer import AveragingAdam, AveragingMuon
 from keras_lisr.zoo import edsr_baseline, fsrcnn, imdn, memnet
 
 
-def trained(optimizer, steps):
+def train(optimizer, steps):
     variable = keras.Variable(np.float32([10.0]))
     trajectory = []
     for _ in range(steps):
@@ -18,7 +18,7 @@ def trained(optimizer, steps):
 @pytest.mark.parametrize("make", [AveragingAdam, AveragingMuon])
 def test_the_average_follows_its_definition(make):
     optimizer = make(0.5, ema_momentum=0.8)
-    variable, trajectory = trained(optimizer, 60)
+    variable, trajectory = train(optimizer, 60)
     average = trajectory[0]
     for step, value in enumerate(trajectory):
         momentum = min(step / (step + 9), 0.8)

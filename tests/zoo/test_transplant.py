@@ -68,17 +68,17 @@ def test_another_scale_keeps_what_of_its_upsampler_differs(architecture, scale, 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ggas": True}, r"'global_attention/depthwise/kernel' has shape \(7, 7, 4, 1\) in place of none"),
-        ({"cwss": True}, r"'block_1_sum_alpha/alpha' has shape \(4,\) in place of none"),
-        ({"num_filters": 5}, r"'shallow/kernel' has shape \(3, 3, 3, 5\) in place of \(3, 3, 3, 4\)"),
-        ({"num_blocks": 3}, r"'block_3_conv_1/kernel' has shape \(3, 3, 4, 4\) in place of none"),
-        ({"num_blocks": 1}, r"'block_2_conv_1/kernel' has shape none in place of \(3, 3, 4, 4\)"),
+        ({"ggas": True}, "'global_attention/depthwise/kernel'"),
+        ({"cwss": True}, "'block_1_sum_alpha/alpha'"),
+        ({"num_filters": 5}, r"'shallow/kernel'.*\(3, 3, 3, 5\).*\(3, 3, 3, 4\)"),
+        ({"num_blocks": 3}, "'block_3_conv_1/kernel'"),
+        ({"num_blocks": 1}, "'block_2_conv_1/kernel'"),
     ],
 )
 def test_other_networks_are_refused_before_anything_is_set(options, message):
     source, target = zoo.edsr_baseline(2, **{**SMALL, **options}), zoo.edsr_baseline(2, **SMALL)
     before = weights(target)
-    with pytest.raises(ValueError, match=f"`source` must be .* Received: source='edsr_baseline', in which {message}"):
+    with pytest.raises(ValueError, match=f"`source`.*{message}"):
         transplant(source, target)
     for path, values in weights(target).items():
         np.testing.assert_array_equal(values, before[path])
@@ -86,7 +86,7 @@ def test_other_networks_are_refused_before_anything_is_set(options, message):
 
 def test_strategies_of_another_size_are_refused():
     source = zoo.edsr_baseline(2, ggas=partial(GlobalAttentionBlock, kernel_size=5), **SMALL)
-    with pytest.raises(ValueError, match=r"depthwise/kernel' has shape \(5, 5, 4, 1\) in place of \(7, 7, 4, 1\)"):
+    with pytest.raises(ValueError, match=r"depthwise/kernel'.*\(5, 5, 4, 1\).*\(7, 7, 4, 1\)"):
         transplant(source, zoo.edsr_baseline(2, ggas=True, **SMALL))
 
 
