@@ -89,7 +89,7 @@ def builder(build: Callable[P, keras.Model]) -> Callable[P, SuperResolutionModel
     """Decorates a builder: its networks know the call that made them, and files of `save_preset` name it.
 
     Args:
-        build: Function of `scale` and more whose last layer is an `Origin`, as `skeleton.super_resolution_model` has it.
+        build: Function of `scale` and more, whose model `skeleton.super_resolution_model` finishes.
     """
     signature = inspect.signature(build)
 
