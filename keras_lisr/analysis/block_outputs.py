@@ -22,7 +22,7 @@ def block_outputs(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray
     mapping convolution of FSRCNN.
 
     Args:
-        model: Functional model from RGB in [0, 1], `(batch, height, width, 3)`, with layers `block_1`, `block_2`, ...
+        model: Model from RGB in [0, 1], `(batch, height, width, 3)`, with layers `block_1`, `block_2`, ...
             as the builders of `keras_lisr.zoo` name them. It runs in float32 whatever its precision.
         image: Low-resolution picture, uint8 or uint16 RGB `(height, width, 3)`.
 
