@@ -104,7 +104,7 @@ def calls(model: keras.Model) -> Iterator[Call]:
 def probe_sides(model: keras.Model) -> tuple[int, int]:
     """Height and width of the picture on which a flat model's grid is followed: those that it takes, if it says any."""
     shape = model.inputs[0].shape
-    if len(shape) != 4:
+    if len(shape) != 4 or shape[-1] is None:
         raise ValueError(f"`model` must take pictures, `(batch, height, width, channels)`. Received: one of {shape}")
     return shape[1] or PROBE[0], shape[2] or PROBE[1]
 
