@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_lisr.graph.cast import in_precision
+from keras_lisr.graph.flatten import nodes
 from keras_lisr.tiling.tiles import check_image
 
 BLOCK = re.compile(r"block_(\d+)")
@@ -41,13 +42,14 @@ def block_outputs(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray
     {'block_1': (6, 8, 12), 'block_2': (6, 8, 12)}
     """
     model = in_precision(model, "float32")  # The rounding of bfloat16 would be white noise in a spectrum.
-    numbers = sorted(int(match[1]) for layer in model.layers if (match := BLOCK.fullmatch(layer.name)))
+    outputs = {node.operation.name: node.outputs[0] for node in nodes(model)}
+    numbers = sorted(int(match[1]) for name in outputs if (match := BLOCK.fullmatch(name)))
     if 1 not in numbers:
         raise ValueError(
             "`model` must name its blocks block_1, block_2 and so on. "
             f"Received: model={model.name!r}, which has no layer block_1"
         )
-    return compute(model, {f"block_{i}": model.get_layer(f"block_{i}").output for i in numbers}, image)
+    return compute(model, {f"block_{i}": outputs[f"block_{i}"] for i in numbers}, image)
 
 
 def attention_map(model: keras.Model, image: np.ndarray) -> np.ndarray:
@@ -70,12 +72,13 @@ def attention_map(model: keras.Model, image: np.ndarray) -> np.ndarray:
     (6, 8, 12)
     """
     model = in_precision(model, "float32")
-    if ATTENTION not in [layer.name for layer in model.layers]:
+    outputs = {node.operation.name: node.outputs[0] for node in nodes(model)}
+    if ATTENTION not in outputs:
         raise ValueError(
             "`model` must be built with GGAS to have an attention map. "
             f"Received: model={model.name!r}, which has no layer {ATTENTION}"
         )
-    return compute(model, {ATTENTION: model.get_layer(ATTENTION).output}, image)[ATTENTION]
+    return compute(model, {ATTENTION: outputs[ATTENTION]}, image)[ATTENTION]
 
 
 def compute(model: keras.Model, tensors: Mapping[str, keras.KerasTensor], image: np.ndarray) -> dict[str, np.ndarray]:

@@ -26,7 +26,7 @@ from keras_lisr.export.verify import NETWORKS, SIZES, Upscale, draw_picture, mea
 from keras_lisr.export.verify import verify as verify_file
 from keras_lisr.graph.cast import in_precision
 from keras_lisr.graph.flatten import flatten
-from keras_lisr.graph.receptive_field import traits_of
+from keras_lisr.graph.receptive_field import side_multiple, traits_of
 from keras_lisr.litert import LiteRTNetwork, LiteRTUpscaler, Sidecar
 from keras_lisr.litert.network import INPUT, OUTPUT
 from keras_lisr.litert.sidecar import checksum, is_sidecar, sidecar_path, size, write_sidecar
@@ -112,6 +112,10 @@ def export_model(
         raise ValueError(f"`model` must take pictures of any size for {format!r}. Received: one that takes {fixed}")
     if fixed not in ((None, None), shape):
         raise ValueError(f"`shape` must be {fixed}, the size that this model takes. Received: shape={shape}")
+    if any(side % (multiple := side_multiple(model)) for side in shape or (1,)):
+        raise ValueError(
+            f"`shape` must be one of multiples of {multiple} for a network with strides. Received: shape={shape}"
+        )
     if shape and min(shape) < traits.smallest_side:
         raise ValueError(
             f"`shape` must be at least {traits.smallest_side} pixels on each side for this network. "

@@ -38,7 +38,8 @@ def flatten(model: keras.Model) -> keras.Model:
             f"`model` must have one input and one output. Received: model={model.name!r}, which has "
             f"{len(graph.inputs)} and {len(graph.outputs)}"
         )
-    if graph is model and not any(graph_of(layer) for layer in graph.layers):
+    takes_tensors = not any(isinstance(each, dict) for each in (graph._inputs_struct, graph._outputs_struct))
+    if graph is model and takes_tensors and not any(graph_of(layer) for layer in graph.layers):
         return model
     first = graph.inputs[0]
     inputs = keras.Input(batch_shape=first.shape, dtype=first.dtype, name=first.name)
@@ -96,13 +97,13 @@ def _stand_in(operation: Any, stand_ins: dict[int, Any]) -> Any:
 
 
 def duplicate(operation: Any, **changes: Any) -> Any:
-    """A new operation of the same configuration but for some changes; one that cannot tell its own, as it is."""
-    try:
-        return type(operation).from_config({**operation.get_config(), **changes})
-    except Exception:  # Whatever a layer of somebody else's raises.
-        if is_known(operation):
-            raise
+    """A new operation of the same configuration but for some changes.
+
+    A layer of somebody else's, whose configuration may not be all of it, is itself where nothing changes.
+    """
+    if not changes and not is_known(operation):
         return operation
+    return type(operation).from_config({**operation.get_config(), **changes})
 
 
 def is_known(operation: Any) -> bool:

@@ -41,6 +41,11 @@ def receptive_field_radius(model: keras.Model) -> int | float:
     return math.inf if math.isinf(seen) else math.ceil(seen)
 
 
+def side_multiple(model: keras.Model) -> int:
+    """What the sides of a picture must be multiples of: 1, or more for a network with strides, such as a pyramid."""
+    return math.lcm(*(call.output_resolution.denominator for call in calls(model)))
+
+
 def traits_of(model: keras.Model) -> Traits:
     """What tiles, files and presets have to know of a network, from its graph.
 

@@ -12,7 +12,7 @@ from keras_lisr.graph.calls import calls
 from keras_lisr.graph.cast import in_precision
 from keras_lisr.graph.flatten import flatten
 from keras_lisr.graph.memory import MEMORY_OVERHEAD, MOST_VALUES, bytes_per_pixel, values_per_pixel
-from keras_lisr.graph.receptive_field import traits_of
+from keras_lisr.graph.receptive_field import side_multiple, traits_of
 from keras_lisr.inference.engines import (
     Engine,
     Precision,
@@ -87,11 +87,11 @@ class Upscaler(TiledUpscaler):
         self_ensemble: bool = False,
     ):
         model = flatten(model)
-        traits, graph = traits_of(model), list(calls(model))
+        traits = traits_of(model)
         if "float" not in (dtype := model.inputs[0].dtype):
             raise ValueError(f"`model` must be one of floating-point numbers. Received: a model that takes {dtype}")
         super().__init__(traits, tile=tile, memory=memory, most_pixels=MOST_VALUES // values_per_pixel(model))
-        unknown = sorted({type(call.operation).__name__ for call in graph if call.radius is None})
+        unknown = sorted({type(call.operation).__name__ for call in calls(model) if call.radius is None})
         if unknown:
             self.halo = UNKNOWN_HALO
         if None not in (sides := model.inputs[0].shape[1:3]):
@@ -106,8 +106,7 @@ class Upscaler(TiledUpscaler):
                 model.name,
                 2 * self.halo,
             )
-        # Sides of a window that a network with strides takes.
-        self._multiple = math.lcm(*(call.output_resolution.denominator for call in graph))
+        self._multiple = side_multiple(model)
         self.precision = resolve_precision(precision)
         self._deep_precision = "bfloat16" if precision == "bfloat16" else "float32"
         self._model = model

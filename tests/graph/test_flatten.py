@@ -34,6 +34,17 @@ def deep():
     return model_of(lambda x: keras.ops.tanh(middle(middle(x))))
 
 
+def by_names():
+    inputs = keras.Input((None, None, 3), name="image")
+    outputs = keras.layers.Conv2D(3, 3, padding="same")(inputs)
+    return keras.Model({"image": inputs}, {"enlarged": outputs})
+
+
+def test_a_flat_model_takes_and_returns_tensors():
+    model, image = by_names(), picture(1, 6, 7, 3)
+    np.testing.assert_array_equal(to_numpy(flatten(model)(image)), to_numpy(model({"image": image})["enlarged"]))
+
+
 @pytest.mark.parametrize(
     "make",
     [deep, Residual, lambda: keras.Sequential([keras.layers.Conv2D(3, 3, padding="same"), Residual()])],
