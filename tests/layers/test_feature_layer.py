@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from keras_lisr import layers, zoo
-from keras_lisr.cli import main
 
 
 @pytest.fixture
@@ -32,10 +31,3 @@ def test_a_layer_that_was_made_before_computes_the_same(name, request):
     before = keras.ops.convert_to_numpy(layer(features))
     request.getfixturevalue("channels_first")
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer(features)), before)
-
-
-def test_the_command_works_whatever_keras_json_says(channels_first, tmp_path, capsys):
-    import PIL.Image
-
-    PIL.Image.new("RGB", (9, 8)).save(tmp_path / "small.png")
-    assert main(["upscale", str(tmp_path / "small.png"), "-o", str(tmp_path / "large.png")]) == 0, capsys.readouterr()
