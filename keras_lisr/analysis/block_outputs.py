@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_lisr.graph.cast import cast_model
+from keras_lisr.graph.flatten import nodes
 from keras_lisr.tiling.tiles import check_image
 
 BLOCK = re.compile(r"block_(\d+)")
@@ -22,7 +23,7 @@ def block_outputs(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray
     mapping convolution of FSRCNN.
 
     Args:
-        model: Functional model from RGB in [0, 1], `(batch, height, width, 3)`, with layers `block_1`, `block_2`, ...
+        model: Model from RGB in [0, 1], `(batch, height, width, 3)`, with layers `block_1`, `block_2`, ...
             as the builders of `keras_lisr.zoo` name them. It runs in float32 whatever its precision.
         image: Low-resolution picture, uint8 or uint16 RGB `(height, width, 3)`.
 
@@ -41,13 +42,14 @@ def block_outputs(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray
     {'block_1': (6, 8, 12), 'block_2': (6, 8, 12)}
     """
     model = cast_model(model, "float32")  # The rounding of bfloat16 would be white noise in a spectrum.
-    numbers = sorted(int(match[1]) for layer in model.layers if (match := BLOCK.fullmatch(layer.name)))
+    outputs = {node.operation.name: node.outputs[0] for node in nodes(model)}
+    numbers = sorted(int(match[1]) for name in outputs if (match := BLOCK.fullmatch(name)))
     if 1 not in numbers:
         raise ValueError(
             "`model` must name its blocks block_1, block_2 and so on. "
             f"Received: model={model.name!r}, which has no layer block_1"
         )
-    return compute(model, {f"block_{i}": model.get_layer(f"block_{i}").output for i in numbers}, image)
+    return compute(model, {f"block_{i}": outputs[f"block_{i}"] for i in numbers}, image)
 
 
 def attention_map(model: keras.Model, image: np.ndarray) -> np.ndarray:
@@ -70,12 +72,13 @@ def attention_map(model: keras.Model, image: np.ndarray) -> np.ndarray:
     (6, 8, 12)
     """
     model = cast_model(model, "float32")
-    if ATTENTION not in [layer.name for layer in model.layers]:
+    outputs = {node.operation.name: node.outputs[0] for node in nodes(model)}
+    if ATTENTION not in outputs:
         raise ValueError(
             "`model` must be built with GGAS to have an attention map. "
             f"Received: model={model.name!r}, which has no layer {ATTENTION}"
         )
-    return compute(model, {ATTENTION: model.get_layer(ATTENTION).output}, image)[ATTENTION]
+    return compute(model, {ATTENTION: outputs[ATTENTION]}, image)[ATTENTION]
 
 
 def compute(model: keras.Model, tensors: Mapping[str, keras.KerasTensor], image: np.ndarray) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_lisr.analysis.block_outputs import compute
 from keras_lisr.graph.cast import cast_model
+from keras_lisr.graph.flatten import nodes
 
 # What adds, as the builders name it: block_3_sum, block_3_1_sum (CARN), block_3_residual_1_sum (RCAN), block_3_sum_1
 # (MemNet).
@@ -44,7 +45,8 @@ def residual_magnitude(model: keras.Model, image: np.ndarray, *, nested: bool = 
     ['block_1_sum', 'block_2_sum']
     """
     model = cast_model(model, "float32")
-    residuals = {layer.name: layer.input[1] for layer in residual_connections(model, nested)}
+    inputs = {node.operation.name: node.input_tensors for node in nodes(model)}
+    residuals = {layer.name: inputs[layer.name][1] for layer in residual_connections(model, nested)}
     if not residuals:
         raise ValueError(
             "`model` must have residual connections, Add layers named as block_1_sum. "

@@ -105,6 +105,11 @@ def choose_model(name: str | None = None, scale: int | None = None, *, exported:
     """
     if name is not None and name.startswith(PREFIX):
         name = str(fetch(name))
+    if (name or "").endswith((".h5", ".hdf5")):
+        raise ValueError(
+            "`model` must be a .keras or .npz file: what .h5 holds of `keras.ops` cannot be loaded. Build the network, "
+            f"call its `load_weights` with the file, and `save` it as .keras. Received: model={name!r}"
+        )
     suffixes = (".keras", ".npz", LITERT) if exported else (".keras", ".npz")
     if name is None or not name.endswith(suffixes):
         return find_preset(name, scale).name

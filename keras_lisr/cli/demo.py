@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise ValueError(f"`port` must be from 1 to 65535. Received: port={arguments.port}")
     check_gradio()
     check_address(arguments.host, arguments.port)
-    with silent_start():
+    with silent_start(name):
         from keras_lisr.demo.models import Models
 
         models = Models(name)

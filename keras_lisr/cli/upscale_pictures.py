@@ -4,6 +4,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from keras_lisr.basics.preset_index import LITERT
 from keras_lisr.batch import Job, Plan, ShippedModel, Task, Url, connect, find_jobs, run_jobs, run_on_ray
 from keras_lisr.batch.jobs import check_free
 from keras_lisr.batch.storage import find_existing, kind_of, parse
@@ -58,7 +59,7 @@ class Request:
         Raises:
             ValueError: If the model cannot be loaded.
         """
-        with silent_start():
+        with silent_start(self.model_name):
             return self.plan.load(self.model_name)
 
 
@@ -102,7 +103,7 @@ def upscale_all(request: Request, jobs: list[Job], network: TiledUpscaler | None
     with ExitStack() as stack:
         if request.cluster:
             model = ShippedModel.of(request.model_name)
-            with silent_start():  # A port that is another one of Ray's is told by C++, too.
+            with silent_start(LITERT):  # A port that is another one of Ray's is told by C++, too.
                 stack.enter_context(connect(request.cluster))
             tasks = run_on_ray(left, model, request.plan, workers=request.workers)
         else:

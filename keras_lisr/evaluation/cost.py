@@ -24,15 +24,16 @@ def multiply_accumulates(model: keras.Model, height: int = 720, width: int = 128
 
     Counted are convolutions: plain, grouped, depthwise, pointwise and transposed ones, those inside the attention
     layers included. Not counted, as in the papers, are biases, normalization, activations, sums and products of
-    features, resizing with fixed weights, and the gates of channel attention, which are computed once a picture.
+    features, resizing with fixed weights, and the gates of channel attention, which are computed once a picture. The
+    kernels in a layer of somebody else's count once for each pixel that it returns.
 
     Args:
-        model: Functional model with one input and one output.
+        model: Model with one input and one output.
         height: Height of the super-resolved picture, in pixels.
         width: Its width.
 
     Raises:
-        ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
+        ValueError: As `graph.calls`.
 
     Example:
 
@@ -54,9 +55,7 @@ def multiply_accumulates_per_pixel(operation: keras.Operation) -> Fraction | int
     if isinstance(operation, ChannelAttention):
         return 0
     weights = getattr(operation, "weights", ())
-    kernels = {weight.path.split("/")[-2]: math.prod(weight.shape) for weight in weights if weight.name == "kernel"}
-    if isinstance(operation, ApproximateSelfAttention):
-        return Fraction(sum(kernels.values()), operation.pool_size**2)
-    if isinstance(operation, EnhancedSpatialAttention):
-        return sum(SPATIAL_ATTENTION_PIXELS.get(name, 1) * size for name, size in kernels.items())
-    return sum(kernels.values())
+    kernels = [weight for weight in weights if "kernel" in weight.name]
+    pixels = SPATIAL_ATTENTION_PIXELS if isinstance(operation, EnhancedSpatialAttention) else {}
+    total = sum(pixels.get(kernel.path.split("/")[-2], 1) * math.prod(kernel.shape) for kernel in kernels)
+    return Fraction(total, operation.pool_size**2) if isinstance(operation, ApproximateSelfAttention) else total

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_lisr.graph.calls import Call, calls, kind
+from keras_lisr.graph.calls import Call, calls, kind, on_channels
 from keras_lisr.layers.channel_attention import ChannelAttention
 from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
 from keras_lisr.layers.contrast_channel_attention import ContrastChannelAttention
@@ -131,7 +131,7 @@ def solve(model: keras.Model) -> Solution:
         model: Functional model with one input and one output.
 
     Raises:
-        ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
+        ValueError: As `graph.calls`.
     """
     graph, output = list(calls(model)), model.outputs[0]
     kept: dict[str, str] = {}
@@ -190,6 +190,8 @@ class _System:
     def _outputs(self, call: Call, inputs: list[Scales]) -> list[Scales]:
         """The scales of what a call returns."""
         operation, equations = call.operation, self.equations
+        if call.radius is None or not on_channels(operation):
+            return self._leave(call, inputs)
         if type(operation) is ChannelWiseScale:  # A subclass may do anything.
             return [self._scale(operation, inputs[0])]
         if type(operation) is GlobalAttentionBlock:
@@ -226,10 +228,13 @@ class _System:
                 for phase in phases[1:]:
                     equations.equate(phases[0], phase)
                 return [phases[0]]
-        # Anything else is left as it is.
+        return self._leave(call, inputs)
+
+    def _leave(self, call: Call, inputs: list[Scales]) -> list[Scales]:
+        """The scales of what a call returns that is left as it is."""
         for scales in inputs:
             self.fix(scales)
-        return [equations.known(np.ones(tensor.shape[-1])) for tensor in call.outputs]
+        return [self.equations.known(np.ones(tensor.shape[-1])) for tensor in call.outputs]
 
     def _scale(self, layer: ChannelWiseScale, inputs: Scales) -> Scales:
         """What leaves a `ChannelWiseScale`: alpha, which goes into the scale unless the layer stays."""

@@ -11,7 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.graph.calls import kind, nodes, readers
+from keras_lisr.graph.calls import kind, readers
+from keras_lisr.graph.flatten import nodes
 
 
 def find_uneven(model: keras.Model, patches: Sequence[np.ndarray]) -> dict[str, list[int]]:

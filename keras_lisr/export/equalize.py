@@ -32,7 +32,7 @@ def equalize(model: keras.Model, patches: Sequence[np.ndarray]) -> keras.Model:
         A model of the same output up to the rounding of the new weights, with layers of the same names.
 
     Raises:
-        ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
+        ValueError: As `graph.calls`.
     """
     import tensorflow as tf
 

@@ -25,7 +25,8 @@ from keras_lisr.export.saved_model import check_folder, write_saved_model
 from keras_lisr.export.verify import NETWORKS, SIZES, Upscale, draw_picture, measure_sets, run
 from keras_lisr.export.verify import verify as verify_file
 from keras_lisr.graph.cast import cast_model
-from keras_lisr.graph.receptive_field import traits_of
+from keras_lisr.graph.flatten import flatten
+from keras_lisr.graph.receptive_field import side_multiple, traits_of
 from keras_lisr.litert import LiteRTNetwork, LiteRTUpscaler, Sidecar
 from keras_lisr.litert.network import INPUT, OUTPUT
 from keras_lisr.litert.sidecar import checksum, is_sidecar, sidecar_path, size, write_sidecar
@@ -59,7 +60,7 @@ def export_model(
     Everything is written under other names first: a file that fails is not left behind, and does not replace another.
 
     Args:
-        model: Functional model from RGB in [0, 1] to RGB.
+        model: Any model from RGB in [0, 1] to RGB; models inside it are looked into.
         path: File to write, or folder for a SavedModel. The sidecar has its name with `.json` appended.
         format: "saved_model", "litert", "onnx" or "openvino"; by default as the name says: a folder without suffix,
             `.tflite`, `.onnx` or `.xml`.
@@ -105,11 +106,16 @@ def export_model(
             f"`path` must be a name beside which {beside.name} is no file of others. Received: path={str(path)!r}"
         )
     folders = [find_benchmark_set(name) for name in evaluate]
+    model = flatten(model)
     traits = traits_of(model)
     if (fixed := model.input_shape[1:3]) != (None, None) and format != "litert":
         raise ValueError(f"`model` must take pictures of any size for {format!r}. Received: one that takes {fixed}")
     if fixed not in ((None, None), shape):
         raise ValueError(f"`shape` must be {fixed}, the size that this model takes. Received: shape={shape}")
+    if any(side % (multiple := side_multiple(model)) for side in shape or (1,)):
+        raise ValueError(
+            f"`shape` must be one of multiples of {multiple} for a network with strides. Received: shape={shape}"
+        )
     if shape and min(shape) < traits.smallest_side:
         raise ValueError(
             f"`shape` must be at least {traits.smallest_side} pixels on each side for this network. "

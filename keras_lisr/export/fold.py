@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_lisr.export.channel_scales import Solution, solve
 from keras_lisr.graph.calls import make_first_positional
+from keras_lisr.graph.flatten import duplicate
 from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
 from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
 
@@ -42,7 +43,7 @@ def fold(model: keras.Model) -> keras.Model:
         and why.
 
     Raises:
-        ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
+        ValueError: As `graph.calls`.
 
     Example:
 
@@ -72,7 +73,7 @@ def rescale_model(model: keras.Model, solution: Solution, sizes: Mapping[int, fl
     def clone(operation):
         if type(operation) is GlobalAttentionBlock:
             return fold_attention(operation)
-        return type(operation).from_config(operation.get_config())
+        return duplicate(operation)
 
     def call(operation, *args, **kwargs):
         args, kwargs = make_first_positional(args, kwargs)

@@ -10,8 +10,9 @@ from keras_lisr.export.concatenation import is_pointwise, sum_of_convolutions
 from keras_lisr.export.dilated_depthwise import dilated_sum, is_large
 from keras_lisr.export.fold import affine
 from keras_lisr.export.transposed_convolution import sub_pixel
-from keras_lisr.graph.calls import CHANNEL_AXES, is_tensor, kind, make_first_positional, nodes
+from keras_lisr.graph.calls import CHANNEL_AXES, is_tensor, kind, make_first_positional
 from keras_lisr.graph.cast import layers_in
+from keras_lisr.graph.flatten import duplicate, nodes
 from keras_lisr.layers.approximate_self_attention import ApproximateSelfAttention
 from keras_lisr.layers.bicubic_upsample import RADIUS, BicubicUpsample, phase_kernel
 from keras_lisr.layers.contrast_channel_attention import ContrastChannelAttention
@@ -59,7 +60,8 @@ def litert_graph(
             replaced[id(layer)] = depthwise(layer)
 
     def clone(operation):
-        copy = REPLACED.get(type(operation), type(operation)).from_config(operation.get_config())
+        replacement = REPLACED.get(type(operation))
+        copy = replacement.from_config(operation.get_config()) if replacement else duplicate(operation)
         originals[id(copy)] = operation
         return copy
 

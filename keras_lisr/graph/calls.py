@@ -1,22 +1,46 @@
-"""A functional model as the calls of its operations, each with what it does to the grid of pixels.
+"""A model as the calls of its operations, each with what it does to the grid of pixels.
 
 Tiling wants the receptive field and the memory, evaluation the arithmetic, and all of them need to know every kind of
-operation that a network of the zoo is made of.
+operation that networks are made of.
 """
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import keras
 
+from keras_lisr.graph.flatten import OURS, flatten, nodes
 from keras_lisr.layers.origin import Origin
 
 # Operations of Keras, layers or functions, whose output pixels see the input pixels at the same place and no others.
-POINTWISE = {"Activation", "BatchNormalization", "Dropout", "Identity", "InputLayer", "LeakyReLU", "PReLU", "ReLU"}
-POINTWISE |= {"Add", "Average", "Concatenate", "Multiply", "Relu", "Rescaling", "Sigmoid", "Split", "Subtract"}
-POINTWISE |= {"UnitNormalization"}
+POINTWISE = """
+Activation ActivityRegularization Add AlphaDropout Average BatchNormalization Concatenate Dense Dropout ELU
+GaussianDropout GaussianNoise Identity InputLayer LayerNormalization LeakyReLU Maximum Minimum Multiply
+Normalization PReLU RMSNormalization ReLU Rescaling Softmax SpatialDropout2D Subtract UnitNormalization
+Absolute Amax Amin Arctan Cast Ceil Celu Clip Cos Divide DivideNoNan Elu Equal Erf Exp Expm1 Floor FloorDivide Gelu
+Glu Greater GreaterEqual HardShrink HardSigmoid HardSilu HardTanh LeakyRelu Less LessEqual Log Log10 Log1p Log2
+LogSigmoid LogSoftmax LogicalAnd LogicalNot LogicalOr Max Mean Min Mod NanToNum Negative NotEqual OnesLike Power
+Prod Reciprocal Relu Relu6 RMSNorm Round Rsqrt SaturateCast Select Selu Sigmoid Sign Silu Sin SoftShrink Softplus
+Softsign Split Sqrt Square Squareplus Std StopGradient Sum Tan Tanh TanhShrink Threshold TrueDivide Trunc Var Where
+ZerosLike
+"""
+# Those that pool over the picture, unless they work on the channels alone.
+GLOBAL = {
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling2D",
+    "GroupNormalization",
+    "Max",
+    "Mean",
+    "Min",
+    "Std",
+    "Sum",
+    "Var",
+}
+INTERPOLATION = {"nearest": 0, "bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}  # Their radii, in pixels.
 CHANNEL_AXES = (-1, 3)
+PROBE = (96, 160)  # Height and width of the picture on which a grid is followed: multiples of 32, for pyramids.
 
 
 class Call(NamedTuple):
@@ -24,50 +48,92 @@ class Call(NamedTuple):
 
     Args:
         operation: A layer, or an operation such as `keras.ops.split`.
-        inputs: Symbolic tensors that it takes, of one resolution.
-        outputs: Symbolic tensors that it makes, of one resolution.
-        radius: Input pixels that an output pixel sees on each side of the one it lies in; infinite if a tile of the
-            picture cannot reproduce it.
-        input_resolution: Pixels of the inputs, along a side, for each pixel of the model's input.
+        inputs: Symbolic tensors that it takes.
+        outputs: Symbolic tensors that it makes.
+        radius: Pixels of the inputs that an output pixel sees on each side of the one it lies in; infinite if a tile of
+            the picture cannot reproduce it, None if nobody knows.
+        input_resolution: Pixels of the inputs, along a side, for each pixel of the model's input; 0 if no input is a
+            picture, as after pooling over one.
         output_resolution: The same of the outputs.
+        values: Values that each output holds for each pixel of the model's input.
     """
 
     operation: keras.Operation
     inputs: list[keras.KerasTensor]
     outputs: list[keras.KerasTensor]
-    radius: Fraction | float
-    input_resolution: int
-    output_resolution: int
+    radius: Fraction | float | None
+    input_resolution: Fraction
+    output_resolution: Fraction
+    values: list[Fraction]
 
 
 def calls(model: keras.Model) -> Iterator[Call]:
-    """Walks through a functional model in the order in which it runs; the last call makes the model's output.
+    """Walks through a model in the order in which it runs; the last call makes the model's output.
 
-    Keras's own operations are known one by one. Any other layer says `receptive_field_radius`, in pixels of its input,
-    and, if it enlarges its input, an integer `scale`, as the layers of `keras_lisr.layers` do.
+    Keras's own operations are known one by one. Any other layer may say `receptive_field_radius`, in pixels of its
+    input, as the layers of `keras_lisr.layers` do. By how much it enlarges, it is asked with a symbolic picture.
 
     Args:
-        model: Functional model with one input and one output, `(batch, height, width, channels)`.
+        model: Model with one input and one output, `(batch, height, width, channels)`; models inside are looked into,
+            see `flatten`.
 
     Raises:
-        ValueError: If `model` is something else, or holds an operation that is none of these: what it sees cannot be
-            guessed.
+        ValueError: If `model` is something else, or an operation cannot be applied to pictures.
     """
-    if not hasattr(model, "_nodes_by_depth") or len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ValueError(f"`model` must be a functional model with one input and one output. Received: model={model}")
-    resolutions: dict[int, int] = {}  # By the tensor's id.
+    model = flatten(model)
+    sides = probe_sides(model)
+    specs: dict[int, keras.KerasTensor] = {}  # Of fixed size, by the tensor's id.
     for node in nodes(model):
-        input_resolution = max((resolutions[id(tensor)] for tensor in node.input_tensors), default=1)
-        radius, scale = footprint(node.operation)
-        output_resolution = input_resolution * scale
-        resolutions |= {id(tensor): output_resolution for tensor in node.outputs}
-        yield Call(node.operation, node.input_tensors, node.outputs, radius, input_resolution, output_resolution)
+        if node.is_input:
+            specs[id(node.outputs[0])] = keras.KerasTensor(
+                (1, *sides, node.outputs[0].shape[-1]), node.outputs[0].dtype
+            )
+        else:
+            made = specify(node, specs)
+            specs |= {id(tensor): spec for tensor, spec in zip(node.outputs, made, strict=True)}
+        before, after = ([specs[id(tensor)].shape for tensor in each] for each in (node.input_tensors, node.outputs))
+        input_resolution = max((resolution(shape, sides) for shape in before), default=Fraction(1))
+        output_resolution = max(resolution(shape, sides) for shape in after)
+        # What is no picture was pooled over one, or never depended on it: there is nothing more to see.
+        radius = footprint(node, len(after[0])) if input_resolution else Fraction(0)
+        values = [Fraction(math.prod(shape), sides[0] * sides[1]) for shape in after]
+        yield Call(
+            node.operation, node.input_tensors, node.outputs, radius, input_resolution, output_resolution, values
+        )
 
 
-def nodes(model: keras.Model) -> Iterator[Any]:
-    """Keras's own record of each call of a functional model's operations, in the order in which they run."""
-    for depth in sorted(model._nodes_by_depth, reverse=True):
-        yield from model._nodes_by_depth[depth]
+def probe_sides(model: keras.Model) -> tuple[int, int]:
+    """Height and width of the picture on which a flat model's grid is followed: those that it takes, if it says any."""
+    shape = model.inputs[0].shape
+    if len(shape) != 4 or shape[-1] is None:
+        raise ValueError(f"`model` must take pictures, `(batch, height, width, channels)`. Received: one of {shape}")
+    return shape[1] or PROBE[0], shape[2] or PROBE[1]
+
+
+def resolution(shape: tuple[int, ...], sides: tuple[int, int]) -> Fraction:
+    """Pixels of a tensor, along a side, for each of the model's input; 0 if its axes are not those of a picture."""
+    if len(shape) < 3 or shape[1] * sides[1] != shape[2] * sides[0]:
+        return Fraction(0)
+    return Fraction(shape[1], sides[0])
+
+
+def specify(node: Any, specs: dict[int, keras.KerasTensor]) -> list[keras.KerasTensor]:
+    """Shapes and types of what a call makes of tensors of fixed size, without a trace in the operation."""
+    operation = node.operation
+    dtype = getattr(operation, "variable_dtype", None)  # In that of the weights, nothing has to be cast.
+
+    def cast(spec):
+        return keras.KerasTensor(spec.shape, dtype) if dtype and "float" in spec.dtype else spec
+
+    args, kwargs = node.arguments.fill_in({id(tensor): cast(specs[id(tensor)]) for tensor in node.input_tensors})
+    try:
+        return keras.tree.flatten(operation.compute_output_spec(*args, **kwargs))
+    except Exception as error:  # Whatever a layer raises.
+        shapes = ", ".join(str(specs[id(tensor)].shape) for tensor in node.input_tensors)
+        raise ValueError(
+            f"`model` must be a model whose layers take pictures of any size. Received: {type(operation).__name__} "
+            f"{operation.name!r}, which cannot take {shapes} ({' '.join(str(error).split())[:200]})"
+        ) from error
 
 
 def readers(model: keras.Model) -> dict[int, list[Any]]:
@@ -79,46 +145,67 @@ def readers(model: keras.Model) -> dict[int, list[Any]]:
     return found
 
 
-def footprint(operation: keras.Operation) -> tuple[Fraction | float, int]:
-    """What an operation sees and how it enlarges: `Call.radius` and output pixels, along a side, per input pixel."""
+def footprint(node: Any, rank: int) -> Fraction | float | None:
+    """What a call sees: `Call.radius`. The result has so many axes."""
+    operation = node.operation
     if hasattr(operation, "receptive_field_radius"):
-        return operation.receptive_field_radius, getattr(operation, "scale", 1)
+        return operation.receptive_field_radius
+    while kind(operation) == "SpectralNormalization":
+        operation = operation.layer
+    if getattr(operation, "data_format", None) == "channels_first":
+        return None
     match kind(operation):
-        case "Conv2D" | "DepthwiseConv2D" if set(operation.strides) == {1} and keeps_size(operation):
+        case "Conv2D" | "DepthwiseConv2D" | "SeparableConv2D" if keeps_size(operation):
             size = max(operation.dilation_rate[i] * (operation.kernel_size[i] - 1) for i in (0, 1))
-            return Fraction((size + 1) // 2), 1
+            return Fraction((size + 1) // 2)
+        case "AveragePooling2D" | "MaxPooling2D" if set(operation.strides) == {1} and operation.padding == "same":
+            return Fraction(max(operation.pool_size) // 2)
+        case "Conv2D" | "DepthwiseConv2D" | "SeparableConv2D" | "AveragePooling2D" | "MaxPooling2D":
+            return math.inf  # A tile has another grid, or other sides.
         case "Conv2DTranspose" if operation.padding == "same" and len(set(operation.strides)) == 1:
             # A pixel is spread over a kernel; what exceeds a stride lies over its neighbours, half on either side.
             stride = operation.strides[0]
             excess = max(0, max(operation.kernel_size) - stride)
-            return Fraction((excess + 1) // 2, stride), stride
+            return Fraction((excess + 1) // 2, stride)
+        case "UpSampling2D" if operation.interpolation in INTERPOLATION:
+            return Fraction(INTERPOLATION[operation.interpolation])
         case "DepthToSpace":
-            return Fraction(0), operation.block_size
-        case known if known in POINTWISE and getattr(operation, "axis", -1) in CHANNEL_AXES:
-            return Fraction(0), 1
-    raise ValueError(
-        "Every operation of `model` must be one whose receptive field is known, or a layer with the attribute "
-        f"`receptive_field_radius` (pixels, or math.inf). Received: {type(operation).__name__} {operation.name!r} "
-        f"with {settings(operation)}"
-    )
+            return Fraction(0)
+        case "GetItem" if of_channels(node.arguments.args[-1]):
+            return Fraction(0)
+        case str(name) if name.startswith("Random") and name != "RandomCrop":
+            return Fraction(0)  # What augments does nothing outside training.
+        case str(name) if (
+            name in POINTWISE.split() and (rank == 4 or not hasattr(operation, "axis")) and on_channels(operation)
+        ):
+            return Fraction(0)
+        case str(name) if name in GLOBAL:
+            return math.inf
+    return None
 
 
 def keeps_size(convolution: keras.layers.Layer) -> bool:
-    """Whether a convolution without strides returns as many pixels as it takes."""
-    return convolution.padding == "same" or set(convolution.kernel_size) == {1}
+    """Whether a convolution returns as many pixels as it takes."""
+    return set(convolution.strides) == {1} and (convolution.padding == "same" or set(convolution.kernel_size) == {1})
+
+
+def on_channels(operation: keras.Operation, rank: int = 4) -> bool:
+    """Whether the axes along which an operation works, if it tells any, are that of the channels of a picture."""
+    axes = keras.tree.flatten([getattr(operation, "axis", ())])
+    return all(axis in CHANNEL_AXES and rank == 4 for axis in axes)
+
+
+def of_channels(key: Any) -> bool:
+    """Whether an index, such as that of `features[..., :16]`, takes channels of every pixel."""
+    whole = (Ellipsis, slice(None))
+    return isinstance(key, tuple) and all(part in whole for part in key[:-1]) and (len(key) == 4 or Ellipsis in key)
 
 
 def kind(operation: keras.Operation) -> str | None:
     """Class name of one of Keras's own operations, None for any other: a subclass may see anything."""
     if isinstance(operation, Origin):
         return "Identity"
-    return type(operation).__name__ if type(operation).__module__.startswith("keras.") else None
-
-
-def settings(operation: keras.Operation) -> str:
-    """The settings that decide what an operation sees, for messages."""
-    names = ("padding", "strides", "axis", "data_format")
-    return ", ".join(f"{name}={getattr(operation, name)!r}" for name in names if hasattr(operation, name)) or "none"
+    return type(operation).__name__ if type(operation).__module__.startswith(OURS[0]) else None
 
 
 def is_tensor(argument: Any) -> bool:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import keras
 
 from keras_lisr.graph.calls import calls
+from keras_lisr.graph.flatten import duplicate, flatten, is_known
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
@@ -29,9 +30,11 @@ def cast_model(model: keras.Model, precision: str) -> keras.Model:
     without it. The output is float32 in either case.
 
     Args:
-        model: Functional model.
+        model: Model with one input and one output. Models inside it are looked into, and layers of somebody else's
+            compute as they do.
         precision: "float32" or "bfloat16".
     """
+    model = flatten(model)
     # What handles pictures rather than features costs little and stays float32: bfloat16 has but eight bits.
     exempt = precision != "float32"
     if all(layer.compute_dtype == precision for layer in model.layers if layer.weights or not exempt):
@@ -39,11 +42,10 @@ def cast_model(model: keras.Model, precision: str) -> keras.Model:
     pictures = {id(call.operation) for call in calls(model) if call.outputs[0].shape[-1] == model.output_shape[-1]}
 
     def clone(operation):
-        config = operation.get_config()
-        if isinstance(operation, keras.layers.Layer):
-            on_picture = id(operation) in pictures and not operation.weights
-            config["dtype"] = "float32" if on_picture else POLICIES[precision]
-        return type(operation).from_config(config)
+        if not isinstance(operation, keras.layers.Layer) or not is_known(operation):
+            return duplicate(operation)
+        on_picture = id(operation) in pictures and not operation.weights
+        return duplicate(operation, dtype="float32" if on_picture else POLICIES[precision])
 
     copy = keras.models.clone_model(model, clone_function=clone)
     copy.set_weights(model.get_weights())

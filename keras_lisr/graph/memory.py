@@ -1,9 +1,12 @@
 """What a network's tensors take in memory, from its graph."""
 
+import math
+from fractions import Fraction
+
 import keras
 import numpy as np
 
-from keras_lisr.graph.calls import calls
+from keras_lisr.graph.calls import Call, calls, kind
 
 # Measured peak of TensorFlow's memory over `bytes_per_pixel`, windows of 200 to 1,187 pixels a side: 0.7 (FSRCNN), 1.4
 # (MemNet), 1.6 (SMFANet), 1.7 (IMDN), 2.2 (IDN, RCAN), 2.4 (EDSR, CARN).
@@ -17,12 +20,12 @@ def values_per_pixel(model: keras.Model) -> int:
     """Values that the largest of a network's tensors holds for each pixel of a window.
 
     Args:
-        model: Functional model with one input and one output.
+        model: Model with one input and one output.
 
     Raises:
-        ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
+        ValueError: As `graph.calls`.
     """
-    return max(call.output_resolution**2 * tensor.shape[-1] for call in calls(model) for tensor in call.outputs)
+    return math.ceil(max(max(*call.values, values_inside(call)) for call in calls(model)))
 
 
 def bytes_per_pixel(model: keras.Model) -> int:
@@ -31,18 +34,26 @@ def bytes_per_pixel(model: keras.Model) -> int:
     The most that they hold at once, if each is kept from the call that makes it to the last one that takes it.
 
     Args:
-        model: Functional model with one input and one output.
+        model: Model with one input and one output.
 
     Raises:
-        ValueError: If the graph holds an operation that is not known, as `graph.calls` says.
+        ValueError: As `graph.calls`.
     """
     graph = list(calls(model))
     last_call = {id(tensor): i for i, call in enumerate(graph) for tensor in call.inputs}
     held: dict[int, int] = {}
     most = 0
     for i, call in enumerate(graph):
-        for tensor in call.outputs:
-            held[id(tensor)] = call.output_resolution**2 * tensor.shape[-1] * np.dtype(tensor.dtype).itemsize
-        most = max(most, sum(held.values()))
+        for tensor, values in zip(call.outputs, call.values, strict=True):
+            held[id(tensor)] = math.ceil(values * np.dtype(tensor.dtype).itemsize)
+        most = max(most, sum(held.values()) + math.ceil(2 * values_inside(call)) * np.dtype("float32").itemsize)
         held = {tensor: size for tensor, size in held.items() if last_call.get(tensor, 0) > i}
     return most
+
+
+def values_inside(call: Call) -> Fraction:
+    """Values that the largest tensor within a layer of somebody else's may hold, judged by its widest weight."""
+    if kind(call.operation) or call.radius is not None:
+        return Fraction(0)
+    weights = getattr(call.operation, "weights", ())
+    return call.input_resolution**2 * max((weight.shape[-1] for weight in weights if weight.shape), default=0)

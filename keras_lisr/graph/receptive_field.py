@@ -17,13 +17,13 @@ def receptive_field_radius(model: keras.Model) -> int | float:
     rational sum is rounded up once.
 
     Args:
-        model: Functional model with one input and one output.
+        model: Model with one input and one output.
 
     Returns:
-        Low-resolution pixels; `math.inf` if the network pools over the picture.
+        Low-resolution pixels; `math.inf` if the network pools over the picture, or does what nobody knows.
 
     Raises:
-        ValueError: If the graph holds an operation whose receptive field is not known, as `graph.calls` says.
+        ValueError: As `graph.calls`.
 
     Example:
 
@@ -34,26 +34,40 @@ def receptive_field_radius(model: keras.Model) -> int | float:
     radii: dict[int, Fraction | float] = {}  # By the tensor's id.
     for call in calls(model):
         seen = max((radii[id(tensor)] for tensor in call.inputs), default=Fraction(0))
-        radii |= {id(tensor): seen + call.radius / call.input_resolution for tensor in call.outputs}
-    radius = radii[id(model.outputs[0])]
-    return math.inf if math.isinf(radius) else math.ceil(radius)
+        radius = math.inf if call.radius is None else call.radius
+        if radius:
+            seen += radius / call.input_resolution
+        radii |= {id(tensor): seen for tensor in call.outputs}
+    return math.inf if math.isinf(seen) else math.ceil(seen)
+
+
+def side_multiple(model: keras.Model) -> int:
+    """What the sides of a picture must be multiples of: 1, or more for a network with strides, such as a pyramid."""
+    return math.lcm(*(call.output_resolution.denominator for call in calls(model)))
 
 
 def traits_of(model: keras.Model) -> Traits:
     """What tiles, files and presets have to know of a network, from its graph.
 
     Args:
-        model: Functional model from RGB to RGB, `(batch, height, width, 3)`.
+        model: Model from RGB to RGB, `(batch, height, width, 3)`.
 
     Raises:
-        ValueError: If the graph holds an operation that is not known, as `graph.calls` says, or the network is not one
-            from RGB to RGB.
+        ValueError: As `graph.calls`, or if the network is not one from RGB to RGB, or enlarges by no integer.
     """
-    graph = list(calls(model))  # First, because what is no functional model need not have what follows.
-    for name, shape in (("takes", model.input_shape), ("returns", model.output_shape)):
-        if shape[-1] != 3:
-            raise ValueError(f"`model` must be one from RGB to RGB. Received: a model that {name} {shape}")
+    graph = list(calls(model))
+    for name, tensor in (("takes", graph[0].outputs[0]), ("returns", graph[-1].outputs[0])):
+        if tensor.shape[-1] != 3:
+            raise ValueError(
+                "`model` must be one from RGB to RGB, `(batch, height, width, 3)`. "
+                f"Received: a model that {name} {tensor.shape}"
+            )
+    scale = graph[-1].output_resolution
+    if scale < 1 or scale.denominator > 1:
+        raise ValueError(
+            "`model` must enlarge height and width by an integer, so that convolutions keep the size "
+            f"(padding='same'). Received: model={model.name!r}, which does not"
+        )
     radius = receptive_field_radius(model)
     smallest_side = max(getattr(call.operation, "smallest_side", 1) for call in graph)
-    halo = None if math.isinf(radius) else int(radius)
-    return Traits(scale=graph[-1].output_resolution, halo=halo, smallest_side=smallest_side)
+    return Traits(scale=int(scale), halo=None if math.isinf(radius) else int(radius), smallest_side=smallest_side)

@@ -1,5 +1,6 @@
 """Picture in, picture out."""
 
+import logging
 import math
 from typing import NamedTuple
 
@@ -7,9 +8,11 @@ import keras
 import numpy as np
 from numpy.typing import DTypeLike
 
+from keras_lisr.graph.calls import calls
 from keras_lisr.graph.cast import cast_model
+from keras_lisr.graph.flatten import flatten
 from keras_lisr.graph.memory import MEMORY_OVERHEAD, MOST_VALUES, bytes_per_pixel, values_per_pixel
-from keras_lisr.graph.receptive_field import traits_of
+from keras_lisr.graph.receptive_field import side_multiple, traits_of
 from keras_lisr.inference.engines import (
     Engine,
     Precision,
@@ -19,6 +22,10 @@ from keras_lisr.inference.engines import (
 )
 from keras_lisr.tiling.tiles import DEFAULT_MEMORY
 from keras_lisr.tiling.upscaler import TiledUpscaler
+
+UNKNOWN_HALO = 32  # Where nobody knows what a network sees.
+MOST_CHANGE = 0.15  # Of the range, on average, between a picture and what is made of it; of noise, it is 0.13.
+LOOKED_AT = 64  # Pixels a side.
 
 
 class Compiled(NamedTuple):
@@ -37,10 +44,15 @@ class Upscaler(TiledUpscaler):
     some 100,000 by one.
 
     A network with such pooling (RCAN, and IMDN with its native attention) sees other statistics in each tile: `exact`
-    is False then, and neighbouring tiles fade into one another over 32 pixels.
+    is False then, and neighbouring tiles fade into one another over 32 pixels; over 64, and with a line in the log, if
+    it holds layers of which nobody knows what they see: a layer can say so by its `receptive_field_radius`, in pixels.
+
+    A network for one size sees windows of that size; see `keras_lisr.litert.LiteRTUpscaler`.
 
     Args:
-        model: Functional model from RGB in [0, 1], `(batch, height, width, 3)`, to the same range.
+        model: Any model from RGB in [0, 1], `(batch, height, width, 3)`, to the same range, at an integer scale; models
+            inside it are looked into. One that returns something else than the enlarged picture is told in the log: it
+            may want [0, 255].
         tile: Side of a tile, at most, in low-resolution pixels and without the halo; by default, the whole picture
             where it fits into `memory`, and else the largest tile that does. No layer gets 2^27 values at once, from
             where on TensorFlow is slow.
@@ -52,8 +64,8 @@ class Upscaler(TiledUpscaler):
         self_ensemble: Whether to average over the eight flips and quarter turns of each tile: eight times the work.
 
     Raises:
-        ValueError: If `model` is not such a model or holds a layer whose receptive field is not known, `tile` is not a
-            positive integer, or `precision` is none of those named.
+        ValueError: If `model` is not such a model, `tile` is not a positive integer, or `precision` is none of those
+            named.
 
     Example:
 
@@ -74,19 +86,54 @@ class Upscaler(TiledUpscaler):
         precision: Precision = "auto",
         self_ensemble: bool = False,
     ):
+        model = flatten(model)
         traits = traits_of(model)
         if "float" not in (dtype := model.inputs[0].dtype):
             raise ValueError(f"`model` must be one of floating-point numbers. Received: a model that takes {dtype}")
         super().__init__(traits, tile=tile, memory=memory, most_pixels=MOST_VALUES // values_per_pixel(model))
+        unknown = sorted({type(call.operation).__name__ for call in calls(model) if call.radius is None})
+        if unknown:
+            self.halo = UNKNOWN_HALO
+        if None not in (sides := model.inputs[0].shape[1:3]):
+            self.shape = sides
+            if not self.exact:
+                self.halo = min(self.halo, (min(sides) - 1) // 4)
+        if unknown:
+            logging.getLogger(__name__).warning(
+                "what %s of %s sees is not known: tiles fade into one another over %d pixels; a layer can say its "
+                "`receptive_field_radius`",
+                ", ".join(unknown),
+                model.name,
+                2 * self.halo,
+            )
+        self._multiple = side_multiple(model)
         self.precision = resolve_precision(precision)
         self._deep_precision = "bfloat16" if precision == "bfloat16" else "float32"
         self._model = model
+        self._told = False
         self._self_ensemble = self_ensemble
         self._compiled: dict[np.dtype, Compiled] = {}
         self._compile(np.uint8)
 
     def _run(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        return self._compile(dtype).engine(window)
+        height, width = window.shape[1:3]
+        filled_up = [(0, 0), (0, -height % self._multiple), (0, -width % self._multiple), (0, 0)]
+        enlarged = self._compile(dtype).engine(np.pad(window, filled_up, mode="edge"))
+        enlarged = enlarged[:, : height * self.scale, : width * self.scale]
+        if enlarged.shape != (1, height * self.scale, width * self.scale, 3):
+            raise ValueError(
+                f"`model` must enlarge pictures of every size by {self.scale}. Received: {self._model.name!r}, which "
+                f"makes {enlarged.shape} of {window.shape}"
+            )
+        if not self._told and (change := mean_change(window, enlarged, self.scale)) > MOST_CHANGE:
+            self._told = True
+            logging.getLogger(__name__).warning(
+                "%s returns another picture than it is given, %.0f%% of the range apart: it must be trained, and for "
+                "RGB in [0, 1], not in [0, 255]",
+                self._model.name,
+                100 * change,
+            )
+        return enlarged
 
     def _pixel_memory(self, dtype: DTypeLike) -> int:
         return self._compile(dtype).pixel_memory
@@ -101,3 +148,13 @@ class Upscaler(TiledUpscaler):
                 math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(model)),
             )
         return self._compiled[dtype]
+
+
+def mean_change(window: np.ndarray, enlarged: np.ndarray, scale: int) -> float:
+    """How far a window and its enlargement lie apart, in the middle and on average, as a part of the range."""
+    top, left = (max(0, side - LOOKED_AT) // 2 for side in window.shape[1:3])
+    given = window[0, top : top + LOOKED_AT, left : left + LOOKED_AT].astype(np.float32)
+    height, width, channels = given.shape
+    made = enlarged[0, top * scale : (top + height) * scale, left * scale : (left + width) * scale]
+    made = made.reshape(height, scale, width, scale, channels).mean((1, 3))
+    return float(np.abs(made - given).mean()) / np.iinfo(window.dtype).max

@@ -4,9 +4,11 @@ import math
 
 import keras
 
+from keras_lisr.layers.feature_layer import FeatureLayer
+
 
 @keras.saving.register_keras_serializable(package="keras_lisr")
-class ApproximateSelfAttention(keras.layers.Layer):
+class ApproximateSelfAttention(FeatureLayer):
     """Modulates features by a coarse map: what is bright around a pixel, and how much the picture varies.
 
     ``F -> adaptive max pool to H // 8 x W // 8 -> depthwise 3x3 -> * alpha + belt * variance(F) -> 1x1 -> GELU ->
@@ -64,7 +66,7 @@ class ApproximateSelfAttention(keras.layers.Layer):
     def pool(self, features):
         """The largest value of each neighbourhood; their sides differ by a pixel where `pool_size` does not fit."""
         if all(side is not None and side % self.pool_size == 0 for side in features.shape[1:3]):
-            return keras.ops.max_pool(features, self.pool_size, strides=self.pool_size)
+            return keras.ops.max_pool(features, self.pool_size, strides=self.pool_size, data_format="channels_last")
         return self.pool_axis(self.pool_axis(features, axis=1), axis=2)
 
     def pool_axis(self, features, axis: int):
@@ -78,7 +80,7 @@ class ApproximateSelfAttention(keras.layers.Layer):
         members = keras.ops.minimum(first + keras.ops.arange(longest), end - 1)
         features = keras.ops.take(features, keras.ops.reshape(members, (-1,)), axis=axis)
         window = (longest, 1) if axis == 1 else (1, longest)
-        return keras.ops.max_pool(features, window, strides=window)
+        return keras.ops.max_pool(features, window, strides=window, data_format="channels_last")
 
     def variance(self, features):
         """The unbiased variance of each channel over the picture, `(batch, 1, 1, channels)`."""
@@ -94,9 +96,6 @@ class ApproximateSelfAttention(keras.layers.Layer):
             size, from_size = keras.ops.shape(features)[axis], keras.ops.shape(coarse)[axis]
             coarse = keras.ops.take(coarse, keras.ops.arange(size) * from_size // size, axis=axis)
         return coarse
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
 
     def get_config(self):
         return {**super().get_config(), "pool_size": self.pool_size}

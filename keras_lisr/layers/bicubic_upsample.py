@@ -4,12 +4,13 @@ import keras
 import numpy as np
 
 from keras_lisr.basics.bicubic import cubic_kernel
+from keras_lisr.layers.feature_layer import FeatureLayer
 
 RADIUS = 2
 
 
 @keras.saving.register_keras_serializable(package="keras_lisr")
-class BicubicUpsample(keras.layers.Layer):
+class BicubicUpsample(FeatureLayer):
     """Bicubic upscaling by an integer factor, the image-space skip of IDN.
 
     Cubic kernel with a = -0.5 (Keys) between half-pixel centres, as MATLAB's and Pillow's bicubic, written as one fixed
@@ -40,7 +41,8 @@ class BicubicUpsample(keras.layers.Layer):
         channels = image.shape[-1]
         for axis in (1, 2):
             image = repeat_border(image, axis)
-        phases = keras.ops.conv(image, keras.ops.cast(phase_kernel(self.scale, channels), image.dtype))
+        kernel = keras.ops.cast(phase_kernel(self.scale, channels), image.dtype)
+        phases = keras.ops.conv(image, kernel, data_format="channels_last")
         return keras.ops.depth_to_space(phases, self.scale)
 
     def compute_output_shape(self, input_shape):

@@ -5,9 +5,11 @@ from functools import partial
 
 import keras
 
+from keras_lisr.layers.feature_layer import FeatureLayer
+
 
 @keras.saving.register_keras_serializable(package="keras_lisr")
-class ChannelAttention(keras.layers.Layer):
+class ChannelAttention(FeatureLayer):
     """Channel attention: a gate per channel from the global average of its features.
 
     ``F -> global pooling -> 1x1 C/r -> ReLU -> 1x1 C -> sigmoid -> * F``
@@ -66,9 +68,6 @@ class ChannelAttention(keras.layers.Layer):
         if self.max_pooling:
             statistics.append(keras.ops.max(features, axis=(1, 2), keepdims=True))
         return statistics
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
 
     def get_config(self):
         return {**super().get_config(), "reduction": self.reduction, "max_pooling": self.max_pooling}

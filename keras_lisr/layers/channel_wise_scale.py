@@ -2,9 +2,11 @@
 
 import keras
 
+from keras_lisr.layers.feature_layer import FeatureLayer
+
 
 @keras.saving.register_keras_serializable(package="keras_lisr")
-class ChannelWiseScale(keras.layers.Layer):
+class ChannelWiseScale(FeatureLayer):
     """Trainable scale per channel for the input of a residual connection (Eq. 8 and Fig. 4 of Du et al.).
 
     ``x -> alpha * x``
@@ -49,9 +51,6 @@ class ChannelWiseScale(keras.layers.Layer):
 
     def call(self, inputs):
         return inputs * self.alpha
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
 
     def get_config(self):
         return {**super().get_config(), "initial_alpha": self.initial_alpha}

@@ -4,9 +4,11 @@ import math
 
 import keras
 
+from keras_lisr.layers.feature_layer import FeatureLayer
+
 
 @keras.saving.register_keras_serializable(package="keras_lisr")
-class EnhancedSpatialAttention(keras.layers.Layer):
+class EnhancedSpatialAttention(FeatureLayer):
     """Enhanced spatial attention of RFANet: a gate per pixel and channel from a map computed at a sixth of the size.
 
     ``F -> 1x1 C/r -> 3x3 stride 2 -> max pool 7 stride 3 -> 3 x (3x3) -> bilinear to H x W -> + 1x1 -> 1x1 C -> sigmoid
@@ -67,7 +69,7 @@ class EnhancedSpatialAttention(keras.layers.Layer):
                 f"`features` must have sides of at least {self.smallest_side} pixels. Received: shape={features.shape}"
             )
         reduced = self.reduce(features)
-        coarse = keras.ops.max_pool(self.stride(reduced), 7, strides=3)
+        coarse = keras.ops.max_pool(self.stride(reduced), 7, strides=3, data_format="channels_last")
         for layer in self.coarse:
             coarse = layer(coarse)
         skip = self.skip(reduced)
@@ -84,9 +86,6 @@ class EnhancedSpatialAttention(keras.layers.Layer):
         vertical = keras.ops.cast(interpolation_matrix(height, rows), coarse.dtype)
         horizontal = keras.ops.cast(interpolation_matrix(width, columns), coarse.dtype)
         return keras.ops.einsum("hr,brcf,wc->bhwf", vertical, coarse, horizontal)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
 
     def get_config(self):
         return {**super().get_config(), "reduction": self.reduction}

@@ -4,9 +4,11 @@ import math
 
 import keras
 
+from keras_lisr.layers.feature_layer import FeatureLayer
+
 
 @keras.saving.register_keras_serializable(package="keras_lisr")
-class GlobalAttentionBlock(keras.layers.Layer):
+class GlobalAttentionBlock(FeatureLayer):
     """Global attention map GA of the shallow features (Eq. 2 and Fig. 3b of Du et al.).
 
     ``F_0 -> depthwise KxK -> BN -> ReLU -> pointwise 1x1 -> sigmoid -> GA``

@@ -2,9 +2,11 @@
 
 import keras
 
+from keras_lisr.layers.feature_layer import FeatureLayer
+
 
 @keras.saving.register_keras_serializable(package="keras_lisr")
-class SpatialAttention(keras.layers.Layer):
+class SpatialAttention(FeatureLayer):
     """Spatial attention of CBAM: a gate per pixel from the maximum and the mean over the channels.
 
     ``F -> [max, mean] over channels -> KxK -> BN -> sigmoid -> * F``

@@ -11,8 +11,8 @@ from numpy.typing import DTypeLike
 from keras_lisr.litert.memory import MEMORY_OVERHEAD, bytes_per_pixel
 from keras_lisr.litert.network import LiteRTNetwork
 from keras_lisr.litert.sidecar import read_sidecar
-from keras_lisr.tiling.rows import Progress, Rows, Stream, bands_of
-from keras_lisr.tiling.tiles import DEFAULT_MEMORY, check_image
+from keras_lisr.tiling.rows import Progress, Rows
+from keras_lisr.tiling.tiles import DEFAULT_MEMORY
 from keras_lisr.tiling.upscaler import TiledUpscaler
 
 
@@ -71,37 +71,14 @@ class LiteRTUpscaler(TiledUpscaler):
         """As `TiledUpscaler.bands`.
 
         Raises:
-            ValueError: As there, or if `image` has 16 bits where the file knows only bytes, or the file's size is too
-                little for the halo.
+            ValueError: As there, or if `image` has 16 bits where the file knows only bytes.
         """
         if image.dtype == np.uint16 and not self._takes_16_bits:
             raise ValueError(
                 f"`image` must have 8 bits for this file, which takes {self._input['dtype']} and returns "
                 f"{self._output['dtype']}. Received: image.dtype={image.dtype}"
             )
-        check_image(image, self.smallest_side)
-        height, width, _ = image.shape
-        filled_up = self._fill_up(image)
-        bands = super().bands(filled_up, progress)
-        if filled_up.shape == image.shape:
-            return bands
-        enlarged = Stream(bands, (height * self.scale, filled_up.shape[1] * self.scale, 3), image.dtype)
-        return (band[:, : width * self.scale] for band in bands_of(enlarged))
-
-    def fills_up(self, height: int, width: int) -> bool:
-        """Whether a picture of that size is smaller than the file's, so that its result is an approximation."""
-        return self.shape is not None and (height < self.shape[0] or width < self.shape[1])
-
-    def _fill_up(self, image: Rows) -> Rows:
-        """Continues a picture by its reflection where it is smaller than the file's size."""
-        height, width, channels = image.shape
-        if not self.shape or not self.fills_up(height, width):
-            return image
-        below, right = (max(0, least - side) for least, side in zip(self.shape, (height, width), strict=True))
-        if right:
-            bands = (np.pad(band, [(0, 0), (0, right), (0, 0)], mode="reflect") for band in bands_of(image))
-            image = Stream(bands, (height, width + right, channels), image.dtype)
-        return np.pad(image[0:height], [(0, below), (0, 0), (0, 0)], mode="reflect") if below else image
+        return super().bands(image, progress)
 
     def _run(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
         numbers = self._network(numbers_of_pixels(self._input, dtype)[window])
@@ -109,20 +86,6 @@ class LiteRTUpscaler(TiledUpscaler):
 
     def _pixel_memory(self, dtype: DTypeLike) -> int:
         return self._bytes_per_pixel
-
-    def _tile(self, height: int, width: int, dtype: DTypeLike) -> tuple[int, int]:
-        """As `TiledUpscaler._tile`.
-
-        Raises:
-            ValueError: If the file's size is too little for the halo.
-        """
-        for side, length in zip((height, width), self.shape or (height, width), strict=True):
-            if side > length and length <= 2 * self.halo:
-                raise ValueError(
-                    f"`image` must fit into the one size of this file, {self.shape}, which is too "
-                    f"small for tiles: each needs {self.halo} pixels around it. Received: {width} x {height} pixels"
-                )
-        return super()._tile(height, width, dtype)
 
 
 def numbers_of_pixels(tensor: dict[str, Any], dtype: DTypeLike = np.uint8) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import DTypeLike
 
-from keras_lisr.tiling.rows import Progress, Rows, join_bands
+from keras_lisr.tiling.rows import Progress, Rows, Stream, bands_of, join_bands
 from keras_lisr.tiling.tiles import (
     bands_in_tiles,
     check_image,
@@ -79,14 +79,16 @@ class TiledUpscaler:
             are what `__call__` returns.
 
         Raises:
-            ValueError: If `image` has another type or shape, no pixels, or fewer than a layer of the network needs.
+            ValueError: If `image` has another type or shape, no pixels, or fewer than a layer of the network needs, or
+                the only size of the network is too little for the halo.
         """
         check_image(image, self.smallest_side)
-        height, width, _ = image.shape
+        filled_up = self._fill_up(image)
+        height, width, _ = filled_up.shape
         dtype = np.dtype(image.dtype)
-        return bands_in_tiles(
+        bands = bands_in_tiles(
             lambda window: self._run(window, dtype),
-            image,
+            filled_up,
             scale=self.scale,
             tile=self._tile(height, width, dtype),
             halo=self.halo,
@@ -94,6 +96,25 @@ class TiledUpscaler:
             blend=not self.exact,
             progress=progress,
         )
+        if filled_up.shape == image.shape:
+            return bands
+        enlarged = Stream(bands, (image.shape[0] * self.scale, width * self.scale, 3), image.dtype)
+        return (band[:, : image.shape[1] * self.scale] for band in bands_of(enlarged))
+
+    def fills_up(self, height: int, width: int) -> bool:
+        """Whether a picture of that size is smaller than the network's, so that its result is an approximation."""
+        return self.shape is not None and (height < self.shape[0] or width < self.shape[1])
+
+    def _fill_up(self, image: Rows) -> Rows:
+        """Continues a picture by its reflection where it is smaller than the network's size."""
+        height, width, channels = image.shape
+        if not self.shape or not self.fills_up(height, width):
+            return image
+        below, right = (max(0, least - side) for least, side in zip(self.shape, (height, width), strict=True))
+        if right:
+            bands = (np.pad(band, [(0, 0), (0, right), (0, 0)], mode="reflect") for band in bands_of(image))
+            image = Stream(bands, (height, width + right, channels), image.dtype)
+        return np.pad(image[0:height], [(0, below), (0, 0), (0, 0)], mode="reflect") if below else image
 
     def count_tiles(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
         """Number of tiles in which a picture of that size is upscaled; a single one is the whole picture."""
@@ -109,8 +130,18 @@ class TiledUpscaler:
         raise NotImplementedError
 
     def _tile(self, height: int, width: int, dtype: DTypeLike) -> tuple[int, int]:
-        """Height and width of the tiles for a picture of that size."""
+        """Height and width of the tiles for a picture of that size.
+
+        Raises:
+            ValueError: If the only size of the network is too little for the halo.
+        """
         if self.shape is not None:
+            for side, length in zip((height, width), self.shape, strict=True):
+                if side > length and length <= 2 * self.halo:
+                    raise ValueError(
+                        f"`image` must fit into the one size of this network, {self.shape}, which is too small for "
+                        f"tiles: each needs {self.halo} pixels around it. Received: {width} x {height} pixels"
+                    )
             return self.shape[0] - 2 * self.halo, self.shape[1] - 2 * self.halo
         tile = self.tile or tile_for_memory(
             self.memory,

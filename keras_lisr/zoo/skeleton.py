@@ -13,6 +13,7 @@ from keras_lisr.layers.channel_attention import ChannelAttention
 from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
 from keras_lisr.layers.contrast_channel_attention import ContrastChannelAttention
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
+from keras_lisr.layers.feature_layer import check_channels_last
 from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
 from keras_lisr.layers.origin import Origin
 from keras_lisr.layers.spatial_attention import SpatialAttention
@@ -43,8 +44,9 @@ def low_resolution_input(scale: int) -> keras.KerasTensor:
         `(batch, height, width, 3)`.
 
     Raises:
-        ValueError: If `scale` is not 2, 3 or 4.
+        ValueError: If `scale` is not 2, 3 or 4, or Keras is set to `channels_first`.
     """
+    check_channels_last()
     if not isinstance(scale, int) or scale not in SCALES:
         raise ValueError(f"`scale` must be 2, 3 or 4. Received: scale={scale!r}")
     return keras.Input((None, None, 3), name="low_resolution")

@@ -43,6 +43,17 @@ def test_blocks_without_residual_repeat_the_shallow_features():
     assert outputs["block_1"].std() > 0
 
 
+def test_models_inside_are_looked_into():
+    model = zoo.edsr_baseline(2, num_filters=4, num_blocks=2, ggas=True)
+    image = (255 * picture(7, 8, 3)).astype(np.uint8)
+    wrapped = keras.Sequential([keras.Input((None, None, 3)), model])
+    for analyse in (block_outputs, residual_magnitude):
+        ours, theirs = analyse(wrapped, image), analyse(model, image)
+        for name in theirs:
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(attention_map(wrapped, image), attention_map(model, image), atol=1e-6)
+
+
 def test_order_is_that_of_the_numbers():
     outputs = block_outputs(zoo.fsrcnn(4, num_filters=4, num_shrunk_filters=2, num_blocks=11), IMAGE)
     assert list(outputs) == [f"block_{i}" for i in range(1, 12)]

@@ -85,6 +85,12 @@ def test_smfanet():
     assert multiply_accumulates(model, 64, 64) == 32 * 32 * (aggregation + feed_forward + ends)
 
 
+def test_kernels_of_every_name_and_in_models_inside_count():
+    layers = [keras.layers.SeparableConv2D(8, 3, padding="same"), keras.layers.Conv2D(3, 1)]
+    model = keras.Sequential([keras.Input((None, None, 3)), keras.Sequential(layers)])
+    assert multiply_accumulates(model, 10, 10) == 100 * (27 + 24 + 24)
+
+
 def test_bicubic_is_not_counted():
     # 28.3 without the skip, by hand: the kernels' sizes times 57,600 pixels.
     model = zoo.idn(num_filters=16, num_blocks=1)

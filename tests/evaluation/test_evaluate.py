@@ -90,6 +90,11 @@ def test_result_of_another_size_is_an_error(tiny):
         evaluate(bicubic(3), tiny)
 
 
+def test_results_of_another_range_are_an_error(tiny):
+    with pytest.raises(ValueError, match="`upscale`.*'first'"):
+        evaluate(lambda image: imresize(image, 2).astype(np.float32), tiny)
+
+
 def test_a_broken_image_raises_or_is_skipped_by_name(tiny):
     (tiny.folder / "HR" / "broken.png").write_bytes(b"no picture")
     tiny = BenchmarkSet(tiny.folder, scale=2)

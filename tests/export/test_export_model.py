@@ -157,6 +157,37 @@ def test_other_models_are_refused(tmp_path):
             export_model(model, tmp_path / "network.tflite")
 
 
+class Shifted(keras.layers.Layer):
+    """A layer of somebody else's that tells no configuration."""
+
+    def __init__(self, offset):
+        super().__init__()
+        self.offset = offset
+
+    def call(self, image):
+        return image + self.offset
+
+
+def test_models_inside_and_layers_of_others_are_exported(tmp_path):
+    preset = zoo.imdn(2, num_filters=16, num_blocks=1, attention=None, ggas=True, cwss=True)
+    joined = keras.layers.Concatenate(axis=1)
+    inputs = keras.Input((24, 24, 3))
+    parts = keras.ops.split(preset(Shifted(0.25)(inputs)), 2, axis=1)
+    model = keras.Model(inputs, joined(parts))
+    sidecar = export_model(model, tmp_path / "network.tflite", shape=(24, 24))
+    assert (sidecar.scale, sidecar.halo) == (2, None) and sidecar.verification["pictures"][0]["psnr"] > 100
+
+
+def test_a_network_with_strides_is_exported_for_sides_that_it_takes(tmp_path):
+    inputs = keras.Input((None, None, 3))
+    coarse = keras.layers.Conv2D(4, 3, strides=2, padding="same")(inputs)
+    model = keras.Model(inputs, keras.layers.Conv2DTranspose(3, 4, strides=4, padding="same")(coarse))
+    for shape in (None, (25, 32)):
+        with pytest.raises(ValueError, match="`shape`.* 2 "):
+            export_model(model, tmp_path / "network.tflite", shape=shape)
+    assert export_model(model, tmp_path / "network.tflite", shape=(24, 32)).scale == 2
+
+
 def test_a_model_for_one_size_is_exported_for_that(tmp_path):
     inputs = keras.Input((20, 24, 3))
     model = keras.models.clone_model(zoo.fsrcnn(2, num_filters=8, num_blocks=1), input_tensors=inputs)

@@ -6,8 +6,8 @@ from reference import assert_close, assign_waves, picture, to_numpy
 
 from keras_lisr import zoo
 from keras_lisr.export.litert_graph import litert_graph
-from keras_lisr.graph.calls import nodes
 from keras_lisr.graph.cast import layers_in
+from keras_lisr.graph.flatten import nodes
 from keras_lisr.layers import BicubicUpsample
 
 PICTURE = picture(1, 16, 21, 3)

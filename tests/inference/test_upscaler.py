@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from reference import to_numpy
 
 from keras_lisr import zoo
 from keras_lisr.inference import Upscaler, engines
@@ -121,7 +122,101 @@ def test_wrong_tiles_are_refused(tile):
         Upscaler(zoo.fsrcnn(2), tile=tile)
 
 
-def test_a_layer_that_is_not_known_is_refused():
-    inputs = keras.Input((None, None, 3))
-    with pytest.raises(ValueError, match="`model`.*AveragePooling2D"):
-        Upscaler(keras.Model(inputs, keras.layers.AveragePooling2D(2)(inputs)))
+@keras.saving.register_keras_serializable("test")
+class SubPixel(keras.layers.Layer):
+    """Depth to space as Keras's own example writes it, of which nobody knows what it sees."""
+
+    def call(self, features):
+        batch, height, width, channels = keras.ops.shape(features)
+        blocks = keras.ops.reshape(features, (batch, height, width, 2, 2, channels // 4))
+        rows = keras.ops.transpose(blocks, (0, 1, 3, 2, 4, 5))
+        return keras.ops.reshape(rows, (batch, 2 * height, 2 * width, channels // 4))
+
+
+@keras.saving.register_keras_serializable("test")
+class KnownSubPixel(SubPixel):
+    """The same, known."""
+
+    receptive_field_radius = 0
+
+
+def sub_pixel_network(layer, size=(None, None), channels=3):
+    convolution = keras.layers.Conv2D(4 * channels, 3, padding="same")
+    return keras.Sequential([keras.Input((*size, channels)), convolution, layer])
+
+
+def pyramid():
+    """A network with strides, which takes even sides only."""
+    image = keras.Input((None, None, 3))
+    coarse = keras.layers.Conv2D(8, 3, strides=2, padding="same")(image)
+    features = keras.layers.Concatenate()([image, keras.layers.UpSampling2D(2)(coarse)])
+    return keras.Model(image, keras.ops.depth_to_space(keras.layers.Conv2D(12, 3, padding="same")(features), 2))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_models_of_others_give_their_own_picture(image, precision):
+    preset = zoo.fsrcnn(2)
+    for model in (
+        keras.Sequential([keras.Input((None, None, 3)), keras.layers.RandomFlip(), preset, keras.layers.ReLU()]),
+        keras.Model(preset.input, keras.ops.clip(preset.output / 2.0, 0, 1)),
+        sub_pixel_network(SubPixel()),
+    ):
+        whole = to_numpy(model(image[None] / np.float32(255), training=False))[0].clip(0, 1) * 255
+        difference = np.abs(Upscaler(model, precision=precision)(image) - whole)
+        assert difference.mean() < (0.6 if precision == "float32" else 2)
+
+
+def test_what_is_not_known_is_blended_and_said(image, caplog):
+    network = sub_pixel_network(SubPixel())
+    upscaler = Upscaler(network, tile=9)
+    assert (upscaler.scale, upscaler.exact) == (2, False)
+    assert sum("SubPixel" in record.message for record in caplog.records) == 1
+    assert upscaler.count_tiles(60, 80) > 1
+    assert upscaler(image).shape == (80, 106, 3)
+
+
+def test_what_a_layer_says_of_itself_survives_a_file(tmp_path, image):
+    sub_pixel_network(KnownSubPixel()).save(tmp_path / "known.keras")
+    upscaler = Upscaler(zoo.load_model(tmp_path / "known.keras"))
+    assert (upscaler.exact, upscaler.halo) == (True, 1)
+
+
+def test_a_model_for_one_size_sees_windows_of_that_size(image):
+    network = sub_pixel_network(KnownSubPixel(), (24, 32))
+    upscaler, free = Upscaler(network, precision="float32"), sub_pixel_network(KnownSubPixel())
+    free.set_weights(network.get_weights())
+    assert upscaler.shape == (24, 32)
+    np.testing.assert_array_equal(upscaler(image), Upscaler(free, precision="float32")(image))
+    assert upscaler(image[:9, :40]).shape == (18, 80, 3)
+    blended = Upscaler(sub_pixel_network(SubPixel(), (24, 32)))
+    assert blended(image).shape == (80, 106, 3)
+
+
+def test_networks_with_strides_take_odd_sides(image):
+    upscaler = Upscaler(pyramid())
+    assert not upscaler.exact
+    assert upscaler(image[:39]).shape == (78, 106, 3)
+
+
+def test_a_network_of_another_range_is_told(caplog):
+    bright = np.full((12, 12, 3), 200, np.uint8)
+    preset = zoo.from_preset("imdn_x4")
+    for model, told in ((preset, 0), (keras.Model(preset.input, preset.output * 255.0), 1)):
+        upscaler = Upscaler(model)
+        upscaler(bright)
+        upscaler(bright)
+        assert sum("[0, 255]" in record.message for record in caplog.records) == told
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(3, 3)]),
+        keras.Sequential([keras.Input((None, None, 3)), keras.layers.AveragePooling2D(2)]),
+        sub_pixel_network(SubPixel(), channels=1),
+    ],
+    ids=["valid", "smaller", "luma"],
+)
+def test_a_model_that_makes_no_enlarged_rgb_is_refused(model):
+    with pytest.raises(ValueError, match="`model`"):
+        Upscaler(model)
