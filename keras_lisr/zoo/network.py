@@ -50,6 +50,20 @@ class SuperResolutionModel(keras.Model):
         """Upscaling factor."""
         return traits_of(self).scale
 
+    def call(self, inputs, training=None, mask=None, **kwargs):
+        """Runs the network.
+
+        Raises:
+            ValueError: If `inputs` are integers: those of a picture are not in [0, 1].
+        """
+        dtype = keras.backend.standardize_dtype(inputs.dtype)
+        if "float" not in dtype:
+            raise ValueError(
+                f"`inputs` must be floating-point RGB in [0, 1]; `upscale` takes pictures of 8 or 16 bits. "
+                f"Received: inputs of {dtype}"
+            )
+        return super().call(inputs, training=training, mask=mask, **kwargs)
+
     def upscale(self, image: np.ndarray) -> np.ndarray:
         """Upscales a picture of any size, in tiles, in the precision that the model computes in.
 

@@ -69,6 +69,13 @@ def test_upscale_refuses_floats():
         zoo.fsrcnn(2, num_filters=4).upscale(np.zeros((8, 8, 3), np.float32))
 
 
+def test_bytes_are_refused():
+    model = zoo.fsrcnn(2, num_filters=4)
+    for run in (model, model.predict_on_batch):
+        with pytest.raises(ValueError, match="`inputs`.*uint8"):
+            run(np.zeros((1, 8, 8, 3), np.uint8))
+
+
 @pytest.mark.parametrize("name", ["a.h5", "a.hdf5"])
 def test_hdf5_is_refused_before_a_file_is_written(tmp_path, name):
     with pytest.raises(ValueError, match="`filepath` must end in .keras"):
