@@ -1,6 +1,7 @@
 """Networks as LiteRT files, for the delegates of telephones."""
 
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ import numpy as np
 
 from keras_lisr.basics.export_options import check_options
 from keras_lisr.basics.whole_files import write_whole
-from keras_lisr.export.calibration import SIDE, Pictures, calibration_patches
+from keras_lisr.export.calibration import COUNT, SIDE, Pictures, calibration_patches, read_pictures
 from keras_lisr.export.concatenation import find_uneven
 from keras_lisr.export.equalize import equalize
-from keras_lisr.export.fine_tune import fine_tune_quantized
+from keras_lisr.export.fine_tune import POOL, fine_tune_quantized
 from keras_lisr.export.litert_file import check_litert_file
 from keras_lisr.export.litert_graph import litert_graph
 from keras_lisr.export.saved_model import check_backend
@@ -48,15 +49,16 @@ def write_litert(
         shape: Height and width of the only pictures that the file takes, which delegates for GPUs and NPUs want; None
             for any.
         representative: For "int8", and only there, a folder of images or uint8 arrays `(height, width, 3)` from which
-            the ranges of the activations are taken: such as the network will be given.
+            the ranges of the activations are taken: such as the network will be given. Files that cannot be read are
+            skipped, with a warning.
         io: "float32" for pictures in [0, 1], which are returned as the network makes them (in an int8 file clipped);
-            "uint8" for bytes, in and out, clipped and rounded half up.
+            "uint8" for bytes, in and out, clipped and rounded half up; "int8", for "int8" alone, for those less 128.
         fine_tune: For "int8": steps of quantization-aware fine-tuning on the representative pictures.
         progress: Called after each of these steps with the number of those that are done and of all.
 
     Raises:
         ValueError: If the options do not go together, as `check_options` says, Keras runs on another backend than
-            TensorFlow, a representative image is broken, or the network has operations that are not LiteRT's own.
+            TensorFlow, no representative image can be read, or the network has operations that are not LiteRT's own.
         OSError: If the file cannot be written; what was there before is left.
 
     Example:
@@ -78,17 +80,22 @@ def write_litert(
         patches = None
         network = litert_graph(model)
     else:
-        patches = cut_calibration(model, representative, shape)
+        pictures, unread = read_pictures(representative, POOL if fine_tune else COUNT)
+        for name, reason in unread.items():
+            warnings.warn(f"`representative`: skipped {name}: {reason}", stacklevel=2)
+        patches = cut_calibration(model, pictures, shape)
         model = equalize(model, patches)
         network = litert_graph(model, bounded=True, uneven=find_uneven(model, patches))
         if fine_tune:
-            fine_tune_quantized(network, model, patches, representative, steps=fine_tune, progress=progress)
+            fine_tune_quantized(network, model, patches, pictures, steps=fine_tune, progress=progress)
     with write_whole(Path(path)) as partial:
         partial.write_bytes(convert(network, quantize=quantize, shape=shape, patches=patches, io=io))
         check_litert_file(partial, static=shape is not None, integer=quantize == "int8")
 
 
-def cut_calibration(model: keras.Model, representative: Pictures, shape: tuple[int, int] | None) -> list[np.ndarray]:
+def cut_calibration(
+    model: keras.Model, pictures: Sequence[np.ndarray], shape: tuple[int, int] | None
+) -> list[np.ndarray]:
     """Patches for the calibration of a network, in the size that a file for one size needs."""
     if any(isinstance(layer, keras.layers.UnitNormalization) for layer in model.layers):
         raise ValueError(
@@ -98,7 +105,7 @@ def cut_calibration(model: keras.Model, representative: Pictures, shape: tuple[i
     resizes = any(isinstance(layer, EnhancedSpatialAttention) for layer in model.layers)
     # The size that a map is resized to is a constant of a static file.
     side = shape if shape and (resizes or None not in model.input_shape[1:3]) else (SIDE, SIDE)
-    return calibration_patches(representative, side)
+    return calibration_patches(pictures, side)
 
 
 def convert(

@@ -81,7 +81,7 @@ def litert_graph(
             return sum_of_convolutions(original, *joined[id(args[0])])
         if kind(original) == "DepthToSpace":
             return rearrange(args[0], original.block_size)
-        if kind(original) == "Split" and not isinstance(original.indices_or_sections, int):
+        if is_split(original) and not isinstance(original.indices_or_sections, int):
             return slices(args[0], original.indices_or_sections)
 
         tensors = keras.tree.flatten(args)
@@ -194,7 +194,14 @@ def rescale_phases(features, layer: keras.layers.Rescaling, block_size: int):
     return keras.layers.Rescaling(scale, offset, dtype=layer.dtype_policy)(features)
 
 
-def slices(features, cuts) -> list:
-    """The parts of a split along the channels."""
-    bounds = [0, *cuts, features.shape[-1]]
+def is_split(operation: keras.Operation) -> bool:
+    """Whether an operation splits features along the channels."""
+    return kind(operation) == "Split" and operation.axis in CHANNEL_AXES
+
+
+def slices(features, sections) -> list:
+    """The parts of a split along the channels, into so many or at these places."""
+    channels = features.shape[-1]
+    cuts = range(0, channels, channels // sections)[1:] if isinstance(sections, int) else sections
+    bounds = [0, *cuts, channels]
     return [features[..., start:stop] for start, stop in zip(bounds, bounds[1:], strict=False)]

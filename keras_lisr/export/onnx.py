@@ -7,29 +7,40 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lisr.basics.export_options import check_options
 from keras_lisr.basics.whole_files import write_whole
+from keras_lisr.export.litert_graph import bicubic_phases, is_split, slices
 from keras_lisr.export.saved_model import Network, float_signature
+from keras_lisr.graph.calls import make_first_positional
+from keras_lisr.graph.cast import in_precision
+from keras_lisr.layers.bicubic_upsample import BicubicUpsample
 from keras_lisr.litert.network import INPUT
 
 
-def write_onnx(model: keras.Model, path: str | Path) -> None:
-    """Writes a network for pictures of any size and number as one file.
+def write_onnx(
+    model: keras.Model, path: str | Path, *, shape: tuple[int, int] | None = None, opset: int | None = None
+) -> None:
+    """Writes a network as one file.
 
     It takes `low_resolution`, float32 in [0, 1], `(batch, height, width, 3)`, and returns `super_resolved`.
 
     Args:
         model: Functional model from RGB in [0, 1] to RGB; one that computes in bfloat16 is written in float32.
         path: File to write; an existing one is replaced.
+        shape: Height and width of the only pictures that the file takes, one at a time; None for any size and number.
+        opset: Version of ONNX's operators; by default tf2onnx's own choice.
 
     Raises:
-        ValueError: If Keras runs on another backend than TensorFlow, or tf2onnx is not installed.
+        ValueError: If options make no sense, tf2onnx does not know the opset or is not installed, or Keras runs on
+            another backend than TensorFlow.
         OSError: If the file cannot be written; what was there before is left.
 
     Example:
 
         write_onnx(from_preset("imdn_x4"), "imdn_x4.onnx")
     """
-    network = float_signature(model)
+    check_options(path, format="onnx", shape=shape, opset=opset)
+    network = float_signature(onnx_graph(in_precision(model, "float32")), shape)
     try:
         import tf2onnx
     except ImportError as error:
@@ -38,11 +49,39 @@ def write_onnx(model: keras.Model, path: str | Path) -> None:
             f"Received: {type(error).__name__} ({error})"
         ) from error
     # Not model.export(format="onnx"), which calls the output "output_0".
-    converted, _ = tf2onnx.convert.from_function(
-        network, network.input_signature, custom_op_handlers={"Erfc": (write_erfc, [])}
-    )
+    try:
+        converted, _ = tf2onnx.convert.from_function(
+            network, network.input_signature, opset=opset, custom_op_handlers={"Erfc": (write_erfc, [])}
+        )
+    except ValueError as error:
+        if opset is None:
+            raise
+        raise ValueError(
+            f"`opset` must be one that tf2onnx can write this network in. Received: opset={opset} ({error})"
+        ) from error
+    for tensor, suffix in ((converted.graph.input[0], ""), (converted.graph.output[0], "_out")):
+        for dimension, name in zip(tensor.type.tensor_type.shape.dim, ("batch", "height", "width"), strict=False):
+            if dimension.dim_param:
+                dimension.dim_param = name if name == "batch" else name + suffix
     with write_whole(Path(path)) as partial:
         partial.write_bytes(converted.SerializeToString())
+
+
+def onnx_graph(model: keras.Model) -> keras.Model:
+    """An equal network, with the same layers, whose convolutions have no transposes between them in an ONNX file.
+
+    tf2onnx moves the transposes from and to ONNX's order of channels out of everything but splits and gathers.
+    """
+
+    def call(operation, *args, **kwargs):
+        args, kwargs = make_first_positional(args, kwargs)
+        if is_split(operation):
+            return slices(args[0], operation.indices_or_sections)
+        if isinstance(operation, BicubicUpsample):
+            return keras.ops.depth_to_space(bicubic_phases(args[0], operation.scale), operation.scale)
+        return operation(*args, **kwargs)
+
+    return keras.models.clone_model(model, clone_function=lambda operation: operation, call_function=call)
 
 
 def write_erfc(graph: Any, node: Any, name: str, arguments: list) -> None:
@@ -61,7 +100,8 @@ def onnx_network(path: str | Path) -> Network:
         path: What `write_onnx` wrote.
 
     Returns:
-        Function from float32 in [0, 1], `(batch, height, width, 3)`, to the same `scale` times as large.
+        Function from float32 in [0, 1], `(batch, height, width, 3)`, to the same `scale` times as large. Its `shape` is
+        the height and width of the pictures that it takes, or None if it takes any.
 
     Raises:
         ValueError: If ONNX Runtime is not installed.
@@ -76,8 +116,10 @@ def onnx_network(path: str | Path) -> Network:
             f"Received: {type(error).__name__} ({error})"
         ) from error
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    _, height, width, _ = session.get_inputs()[0].shape  # Names, unless the file is for one size.
 
     def network(low_resolution):
         return session.run(None, {INPUT: low_resolution})[0]
 
+    network.shape = (height, width) if isinstance(height, int) else None  # type: ignore[attr-defined]
     return network

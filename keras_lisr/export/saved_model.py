@@ -75,11 +75,12 @@ def check_folder(folder: str | Path) -> None:
         )
 
 
-def float_signature(model: keras.Model) -> Any:
-    """A network as a `tf.function` from `low_resolution` to `super_resolved`, in float32 and for any size.
+def float_signature(model: keras.Model, shape: tuple[int, int] | None = None) -> Any:
+    """A network as a `tf.function` from `low_resolution` to `super_resolved`, in float32.
 
     Args:
         model: Functional model.
+        shape: Height and width of the one picture that it takes at a time; by default any, and any number of them.
 
     Raises:
         ValueError: If Keras runs on another backend than TensorFlow.
@@ -88,8 +89,9 @@ def float_signature(model: keras.Model) -> Any:
     import tensorflow as tf
 
     model = in_precision(model, "float32")
+    size = (1, *shape) if shape else (None, None, None)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32, INPUT)], autograph=False)
+    @tf.function(input_signature=[tf.TensorSpec((*size, 3), tf.float32, INPUT)], autograph=False)
     def network(low_resolution):
         return {OUTPUT: model(low_resolution, training=False)}
 

@@ -43,11 +43,42 @@ def test_names_types_and_sizes(tmp_path):
         (tensor,) = tensors
         assert tensor.name == name
         assert tensor.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
-        batch, height, width, channels = tensor.type.tensor_type.shape.dim
-        assert batch.dim_param and height.dim_param and width.dim_param and channels.dim_value == 3
+        out = "" if name == "low_resolution" else "_out"
+        assert dimensions(tensor) == ["batch", f"height{out}", f"width{out}", 3]
     assert {node.op_type for node in file.graph.node} >= {"Conv", "DepthToSpace"}
     assert {node.domain for node in file.graph.node} == {""}
     assert not list(tmp_path.glob(".*"))
+
+
+def dimensions(tensor):
+    return [dimension.dim_param or dimension.dim_value for dimension in tensor.type.tensor_type.shape.dim]
+
+
+def test_a_file_for_one_size_in_another_opset(tmp_path):
+    model = build("idn-plain")
+    write_onnx(model, tmp_path / "network.onnx", shape=(15, 17), opset=17)
+    file = onnx.load(tmp_path / "network.onnx")
+    assert {entry.domain: entry.version for entry in file.opset_import}[""] == 17
+    scale = model(LOW_RESOLUTION[0]).shape[1] // 15
+    assert dimensions(file.graph.input[0]) == [1, 15, 17, 3]
+    assert dimensions(file.graph.output[0]) == [1, 15 * scale, 17 * scale, 3]
+    network = onnx_network(tmp_path / "network.onnx")
+    assert network.shape == (15, 17)
+    assert_close(network(LOW_RESOLUTION[0]), model(LOW_RESOLUTION[0], training=False), atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "most"), [("imdn-both", 2), ("idn-plain", 3)])  # The bicubic skip needs a third.
+def test_features_are_not_transposed(name, most, tmp_path):
+    write_onnx(build(name), tmp_path / "network.onnx")
+    file = onnx.load(tmp_path / "network.onnx")
+    assert sum(node.op_type == "Transpose" for node in file.graph.node) == most
+
+
+@pytest.mark.parametrize("opset", [0, 99, 17.0])
+def test_other_opsets_are_refused(opset, tmp_path):
+    with pytest.raises(ValueError, match="`opset`"):
+        write_onnx(build("fsrcnn-plain"), tmp_path / "network.onnx", opset=opset)
+    assert not list(tmp_path.iterdir())
 
 
 def test_nobody_is_told_of_the_use(monkeypatch, tmp_path):
