@@ -82,15 +82,10 @@ def check_options(
         raise ValueError(f"`opset` must be an integer of at least {LEAST_OPSET}. Received: opset={opset!r}")
     if shape is not None and (len(shape) != 2 or not all(isinstance(side, int) and side > 0 for side in shape)):
         raise ValueError(f"`shape` must be a height and a width in pixels. Received: shape={shape!r}")
-    if not is_pictures(representative):
-        raise ValueError(
-            "`representative` must be a folder of pictures, or a list of uint8 arrays (height, width, 3). "
-            f"Received: representative={shown(representative)}"
-        )
     if (quantize == "int8") != (representative is not None):
         raise ValueError(
             "`representative` must be given for 'int8', and for nothing else: a folder of pictures such as the network "
-            f"will be given. Received: quantize={quantize!r}, representative={shown(representative)}"
+            f"will be given. Received: quantize={quantize!r}, representative={reprlib.repr(representative)}"
         )
     if io == "int8" and quantize != "int8":
         raise ValueError(
@@ -102,19 +97,3 @@ def check_options(
             f"Received: fine_tune={fine_tune!r}, quantize={quantize!r}"
         )
     return format
-
-
-def is_pictures(representative: Any) -> bool:
-    """Whether these are a folder, or arrays that can be gone through several times."""
-    if representative is None or isinstance(representative, str | Path):
-        return True
-    return hasattr(representative, "__len__") and all(hasattr(picture, "dtype") for picture in representative)
-
-
-def shown(representative: Any) -> str:
-    """Representative images in few words: an array of them would fill pages."""
-    if representative is None or isinstance(representative, str | Path):
-        return repr(representative and str(representative))
-    if not is_pictures(representative):
-        return reprlib.repr(representative)
-    return f"{len(representative)} pictures"

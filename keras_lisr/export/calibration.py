@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,12 +50,13 @@ def read_pictures(pictures: Pictures, count: int = COUNT) -> tuple[list[np.ndarr
     return read, unread
 
 
-def check_picture(picture: np.ndarray) -> np.ndarray:
+def check_picture(picture: Any) -> np.ndarray:
     """The array itself if it is a picture; otherwise raises a ValueError."""
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+    dtype, shape = getattr(picture, "dtype", None), tuple(getattr(picture, "shape", ()))
+    if dtype != np.uint8 or shape[2:] != (3,) or not picture.size:
         raise ValueError(
             "`representative` must be a folder of images, or uint8 arrays (height, width, 3). "
-            f"Received: an array of dtype={picture.dtype}, shape={picture.shape}"
+            f"Received: {type(picture).__name__} of dtype={dtype}, shape={shape}"
         )
     return picture
 

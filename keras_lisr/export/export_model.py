@@ -65,14 +65,17 @@ def export_model(
         path: File to write, or folder for a SavedModel. The sidecar has its name with `.json` appended.
         format: "saved_model", "litert", "onnx" or "openvino"; by default as the name says: a folder without suffix,
             `.tflite`, `.onnx` or `.xml`.
-        quantize: For LiteRT: "none", "float16", "dynamic" or "int8"; see `write_litert`.
-        shape: For LiteRT and ONNX: height and width of a file for one size.
+        quantize: For LiteRT: "none" for float32; "float16" for weights of half the size; "dynamic" for weights of 8
+            bits, with activations in floats; "int8" for integers throughout.
+        shape: For LiteRT and ONNX: height and width of the only pictures that the file takes, which delegates for GPUs
+            and NPUs want; None for any.
         representative: For "int8": folder of images, or uint8 arrays `(height, width, 3)`, such as the network will be
             given. A quarter of each is kept to judge the file by; files that cannot be read are skipped, and named in
             the sidecar.
-        io: For LiteRT: "float32", "uint8" or, for "int8", "int8": the pictures that go in and out.
-        fine_tune: For "int8": steps of quantization-aware fine-tuning on the representative pictures; see
-            `write_litert`.
+        io: For LiteRT, the pictures that go in and out: "float32" in [0, 1], which are returned as the network makes
+            them (in an int8 file clipped); "uint8" for bytes, clipped and rounded half up; "int8", for "int8" alone,
+            for bytes less 128.
+        fine_tune: For "int8": steps of quantization-aware fine-tuning on the representative pictures.
         opset: For ONNX: version of its operators.
         progress: Called after each of these steps with the number of those that are done and of all.
         verify: Whether to run the file; see `verify` of the module of that name.

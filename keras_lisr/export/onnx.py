@@ -7,40 +7,31 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.basics.export_options import check_options
-from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.export.litert_graph import bicubic_phases, is_split, slices
 from keras_lisr.export.saved_model import Network, float_signature
 from keras_lisr.graph.calls import make_first_positional
-from keras_lisr.graph.cast import in_precision
 from keras_lisr.layers.bicubic_upsample import BicubicUpsample
 from keras_lisr.litert.network import INPUT
 
 
 def write_onnx(
-    model: keras.Model, path: str | Path, *, shape: tuple[int, int] | None = None, opset: int | None = None
+    model: keras.Model, path: Path, *, shape: tuple[int, int] | None = None, opset: int | None = None
 ) -> None:
     """Writes a network as one file.
 
     It takes `low_resolution`, float32 in [0, 1], `(batch, height, width, 3)`, and returns `super_resolved`.
 
     Args:
-        model: Functional model from RGB in [0, 1] to RGB; one that computes in bfloat16 is written in float32.
-        path: File to write; an existing one is replaced.
+        model: Functional model from RGB in [0, 1] to RGB, in float32.
+        path: File to write.
         shape: Height and width of the only pictures that the file takes, one at a time; None for any size and number.
         opset: Version of ONNX's operators; by default tf2onnx's own choice.
 
     Raises:
-        ValueError: If options make no sense, tf2onnx does not know the opset or is not installed, or Keras runs on
-            another backend than TensorFlow.
-        OSError: If the file cannot be written; what was there before is left.
-
-    Example:
-
-        write_onnx(from_preset("imdn_x4"), "imdn_x4.onnx")
+        ValueError: If tf2onnx does not know the opset or is not installed, or Keras runs on another backend than
+            TensorFlow.
     """
-    check_options(path, format="onnx", shape=shape, opset=opset)
-    network = float_signature(onnx_graph(in_precision(model, "float32")), shape)
+    network = float_signature(onnx_graph(model), shape)
     try:
         import tf2onnx
     except ImportError as error:
@@ -63,8 +54,7 @@ def write_onnx(
         for dimension, name in zip(tensor.type.tensor_type.shape.dim, ("batch", "height", "width"), strict=False):
             if dimension.dim_param:
                 dimension.dim_param = name if name == "batch" else name + suffix
-    with write_whole(Path(path)) as partial:
-        partial.write_bytes(converted.SerializeToString())
+    path.write_bytes(converted.SerializeToString())
 
 
 def onnx_graph(model: keras.Model) -> keras.Model:

@@ -9,7 +9,7 @@ from PIL import Image
 
 import keras_lisr
 from keras_lisr import zoo
-from keras_lisr.export import export_model
+from keras_lisr.export import export_model, verify
 from keras_lisr.export.litert_file import read_litert_file
 from keras_lisr.export.verify import draw_picture
 from keras_lisr.inference import Upscaler
@@ -69,6 +69,19 @@ def test_tiles_of_the_file(model, halo, smallest_side, tmp_path):
     expected = Upscaler(model, tile=24, precision="float32")(image)
     error = LiteRTUpscaler(tmp_path / "network.tflite", tile=24)(image).astype(int) - expected
     assert np.abs(error).max() <= 1 and (error != 0).mean() < 0.01
+
+
+@pytest.mark.parametrize("name", ["network", "network.tflite", "network.onnx"])
+def test_a_network_in_bfloat16_is_written_in_float32(name, tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = zoo.fsrcnn(2, num_filters=4, num_blocks=1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    exact = zoo.fsrcnn(2, num_filters=4, num_blocks=1)
+    exact.set_weights(model.get_weights())
+    found = export_model(model, tmp_path / name, verify=False)
+    verify(exact, tmp_path / name, format=found.format)
 
 
 def test_both_strategies_are_folded_and_what_is_kept_is_told(tmp_path):
@@ -149,6 +162,7 @@ def test_what_a_link_points_to_is_replaced(tmp_path):
         ("n.tflite", {"fine_tune": 5}, "fine_tune"),
         ("n.tflite", {"io": "int8"}, "io"),
         ("n.tflite", {"opset": 17}, "opset"),
+        ("n.onnx", {"opset": 17.0}, "opset"),
         ("n.onnx", {"shape": (20, 20), "evaluate": ["folder"]}, "evaluate"),
         ("n.tflite", {"shape": (20, -1)}, "shape"),
         ("n.tflite", {"shape": (14, 20)}, "shape"),
