@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lisr.basics.extras import import_extra
 from keras_lisr.export.litert_graph import bicubic_phases, is_split, slices
 from keras_lisr.export.saved_model import Network, float_signature
 from keras_lisr.graph.calls import make_first_positional
@@ -32,13 +33,7 @@ def write_onnx(
             TensorFlow.
     """
     network = float_signature(onnx_graph(model), shape)
-    try:
-        import tf2onnx
-    except ImportError as error:
-        raise ValueError(
-            "ONNX files must be written with tf2onnx: pip install 'keras_lisr[onnx]'. "
-            f"Received: {type(error).__name__} ({error})"
-        ) from error
+    tf2onnx = import_extra("tf2onnx", "onnx")
     # Not model.export(format="onnx"), which calls the output "output_0".
     try:
         converted, _ = tf2onnx.convert.from_function(
@@ -98,13 +93,7 @@ def onnx_network(path: str | Path) -> Network:
     """
     # Read once, when it is imported. Otherwise it reports its use to Microsoft.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ValueError(
-            "ONNX files must be run by ONNX Runtime: pip install 'keras_lisr[onnx]'. "
-            f"Received: {type(error).__name__} ({error})"
-        ) from error
+    onnxruntime = import_extra("onnxruntime", "onnx")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     _, height, width, _ = session.get_inputs()[0].shape  # Names, unless the file is for one size.
 

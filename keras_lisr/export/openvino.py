@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from keras_lisr.basics.extras import import_extra
 from keras_lisr.export.saved_model import Network, float_signature
 
 
@@ -63,11 +64,4 @@ def openvino_network(path: str | Path, precision: str = "float32") -> Network:
 def import_openvino() -> Any:
     """OpenVINO, which would report each import and conversion to Intel if it found openvino_telemetry."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # As if it were not installed.
-    try:
-        import openvino
-    except ImportError as error:
-        raise ValueError(
-            "OpenVINO must be installed to write and run its files: pip install 'keras_lisr[openvino]'. "
-            f"Received: {type(error).__name__} ({error})"
-        ) from error
-    return openvino
+    return import_extra("openvino", "openvino")

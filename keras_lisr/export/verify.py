@@ -52,7 +52,7 @@ BOUNDS = {
 }
 OF_ITS_KIND = 30  # Decibels on pictures such as those of the calibration; FSRCNN reached 33.6 to 54.
 CALIBRATED = " (more `representative` pictures or `fine_tune` may help; `verify=False`, --no-verify, keeps the file)"
-CROPS = 8
+CROPS = 16
 OF_ROUNDING = 1 / 12 / 255**2  # Mean square.
 # Floats that differ by 1e-7 may be rounded to two neighbours, but seldom: bytes that are cut off instead reach 51 dB.
 OF_BYTES = Bound(largest_difference=1.001 / 255, psnr=60)
@@ -98,7 +98,6 @@ def verify(
     *,
     format: str = "litert",
     quantize: str = "none",
-    pictures: Sequence[np.ndarray] | None = None,
     held_out: Sequence[np.ndarray] = (),
 ) -> Verification:
     """Runs a file, and makes sure that it computes what the network does.
@@ -108,7 +107,6 @@ def verify(
         path: The file, or the folder of a SavedModel.
         format: What wrote it.
         quantize: As for `write_litert`.
-        pictures: uint8 RGB `(height, width, 3)` to run it on, by default drawn ones of three sizes.
         held_out: uint8 RGB `(height, width, 3)` of any size, of the kind that an int8 file was calibrated on.
 
     Returns:
@@ -123,9 +121,8 @@ def verify(
     path = Path(path)
     network = NETWORKS[format](path)
     upscale, shape = run(network), getattr(network, "shape", None)
-    if pictures is None:
-        sizes = (shape,) * 3 if shape else SIZES
-        pictures = [draw_picture(height, width, phase) for phase, (height, width) in enumerate(sizes)]
+    sizes = (shape,) * 3 if shape else SIZES
+    pictures = [draw_picture(height, width, phase) for phase, (height, width) in enumerate(sizes)]
     comparisons = [compare(model, upscale, picture, clipped=quantize == "int8") for picture in pictures]
     rounds = getattr(network, "dtype", None) == np.uint8 and quantize in ("none", "float16")
     check(comparisons, OF_BYTES if rounds else BOUNDS[quantize], quantize)

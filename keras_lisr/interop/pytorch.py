@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_lisr.basics.extras import import_extra
+
 LISTED = 4  # Names of what is not used.
 
 
@@ -41,13 +43,7 @@ def read_file(file: str | Path) -> Any:
     """
     if not Path(file).is_file():
         raise ValueError(f"`file` must be an existing file. Received: file={str(file)!r}")
-    try:
-        import torch
-    except ImportError as error:
-        raise ValueError(
-            "PyTorch must be installed to read its files: pip install 'keras_lisr[torch]'. "
-            f"Received: file={str(file)!r}"
-        ) from error
+    torch = import_extra("torch", "torch")
     try:
         return torch.load(file, weights_only=True, map_location="cpu")
     except Exception as error:  # Half a dozen types, most of them with a page of advice on how to run the code.
@@ -71,6 +67,7 @@ def find_state_dict(stored: Any, known: str) -> StateDict:
     Raises:
         ValueError: If there is no such network, or more than one.
     """
+    torch = import_extra("torch", "torch")
     places = {
         inside + name.removesuffix(known): (inside, entries)
         for inside, entries in dictionaries(stored)
@@ -91,7 +88,8 @@ def find_state_dict(stored: Any, known: str) -> StateDict:
     tensors = {
         name.removeprefix(place): value.detach().float().numpy()
         for name, value in named.items()
-        if name.startswith(place) and is_weight(value)
+        # Counters are integers, or numbers alone.
+        if name.startswith(place) and torch.is_tensor(value) and value.is_floating_point() and value.ndim
     }
     unused = [name for name in dict.fromkeys([*stored, *named]) if not place.startswith(f"{name}.")]
     return StateDict(tensors, place, [name for name in unused if name.removeprefix(place) not in tensors])
@@ -103,10 +101,3 @@ def dictionaries(stored: Any, inside: str = "") -> Iterator[tuple[str, Mapping[s
         yield inside, stored
         for name, value in stored.items():
             yield from dictionaries(value, f"{inside}{name}.")
-
-
-def is_weight(value: Any) -> bool:
-    """Whether this is a tensor of floats, and no counter: an integer, or a number alone."""
-    import torch
-
-    return torch.is_tensor(value) and value.is_floating_point() and value.ndim > 0
