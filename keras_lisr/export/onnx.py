@@ -8,10 +8,8 @@ import keras
 import numpy as np
 
 from keras_lisr.basics.extras import import_extra
-from keras_lisr.export.litert_graph import bicubic_phases, is_split, slices
+from keras_lisr.export.litert_graph import litert_graph
 from keras_lisr.export.saved_model import Network, float_signature
-from keras_lisr.graph.calls import make_first_positional
-from keras_lisr.layers.bicubic_upsample import BicubicUpsample
 from keras_lisr.litert.network import INPUT
 
 
@@ -32,7 +30,8 @@ def write_onnx(
         ValueError: If tf2onnx does not know the opset or is not installed, or Keras runs on another backend than
             TensorFlow.
     """
-    network = float_signature(onnx_graph(model), shape)
+    # tf2onnx leaves the transposes to ONNX's order of channels around splits and gathers, of which that graph has none.
+    network = float_signature(litert_graph(model, dilated=False), shape)
     tf2onnx = import_extra("tf2onnx", "onnx")
     # Not model.export(format="onnx"), which calls the output "output_0".
     try:
@@ -50,23 +49,6 @@ def write_onnx(
             if dimension.dim_param:
                 dimension.dim_param = name if name == "batch" else name + suffix
     path.write_bytes(converted.SerializeToString())
-
-
-def onnx_graph(model: keras.Model) -> keras.Model:
-    """An equal network, with the same layers, whose convolutions have no transposes between them in an ONNX file.
-
-    tf2onnx moves the transposes from and to ONNX's order of channels out of everything but splits and gathers.
-    """
-
-    def call(operation, *args, **kwargs):
-        args, kwargs = make_first_positional(args, kwargs)
-        if is_split(operation):
-            return slices(args[0], operation.indices_or_sections)
-        if isinstance(operation, BicubicUpsample):
-            return keras.ops.depth_to_space(bicubic_phases(args[0], operation.scale), operation.scale)
-        return operation(*args, **kwargs)
-
-    return keras.models.clone_model(model, clone_function=lambda operation: operation, call_function=call)
 
 
 def write_erfc(graph: Any, node: Any, name: str, arguments: list) -> None:

@@ -4,13 +4,10 @@ import sys
 import onnx
 import pytest
 from architectures import STRATEGIES, each_architecture
-from exported_networks import EXPORTED, LOW_RESOLUTION, build
+from exported_networks import LOW_RESOLUTION, build, each_exported
 from reference import assert_close, assign_waves
 
 from keras_lisr.export.onnx import onnx_network, write_onnx
-
-# tf2onnx takes ten seconds to rewrite the two Einsum of ESA.
-NAMES = [pytest.param(name, marks=[pytest.mark.slow] * name.endswith("-esa")) for name in EXPORTED]
 
 
 def assert_agrees(path, model):
@@ -19,7 +16,7 @@ def assert_agrees(path, model):
         assert_close(network(low_resolution), model(low_resolution, training=False), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_exported
 def test_agrees_with_keras(name, tmp_path):
     model = build(name)
     write_onnx(model, tmp_path / "network.onnx")
@@ -67,7 +64,7 @@ def test_a_file_for_one_size_in_another_opset(tmp_path):
     assert_close(network(LOW_RESOLUTION[0]), model(LOW_RESOLUTION[0], training=False), atol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "most"), [("imdn-both", 2), ("idn-plain", 3)])  # The bicubic skip needs a third.
+@pytest.mark.parametrize(("name", "most"), [("imdn-both", 2), ("shallow_edsr-esa", 2), ("idn-plain", 3)])
 def test_features_are_not_transposed(name, most, tmp_path):
     write_onnx(build(name), tmp_path / "network.onnx")
     file = onnx.load(tmp_path / "network.onnx")
