@@ -19,8 +19,9 @@ import keras
 import numpy as np
 
 from keras_lisr import zoo
-from keras_lisr.export import fold, write_litert, write_openvino
-from keras_lisr.export.openvino import openvino_network
+from keras_lisr.export import fold
+from keras_lisr.export.litert import write_litert
+from keras_lisr.export.openvino import openvino_network, write_openvino
 from keras_lisr.graph.cast import cast_model
 from keras_lisr.litert import LiteRTNetwork
 

@@ -11,7 +11,8 @@ from typing import Any
 SUFFIXES = {"litert": ".tflite", "onnx": ".onnx", "openvino": ".xml"}
 FORMATS = ("saved_model", *SUFFIXES)
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
-TYPES = ("float32", "uint8")
+LEAST_OPSET = 7
+TYPES = ("float32", "uint8", "int8")
 
 
 def check_options(
@@ -23,6 +24,7 @@ def check_options(
     representative: Any = None,
     io: str = "float32",
     fine_tune: int = 0,
+    opset: int | None = None,
 ) -> str:
     """Checks what is asked for, before anything is computed.
 
@@ -34,6 +36,7 @@ def check_options(
         representative: Images; it only matters whether there are any.
         io: Type of the pictures that go in and out.
         fine_tune: Steps.
+        opset: Version of ONNX's operators.
 
     Returns:
         The format.
@@ -66,21 +69,27 @@ def check_options(
     if not path.parent.is_dir() or (path.exists() and path.is_dir() != (format == "saved_model")):
         what = "folder" if format == "saved_model" else "file"
         raise ValueError(f"`path` must be a {what} in an existing folder. Received: path={str(path)!r}")
-    given: dict[str, tuple[Any, Any]] = {"quantize": (quantize, "none"), "shape": (shape, None), "io": (io, "float32")}
-    for name, (value, default) in given.items():
-        if format != "litert" and value != default:
+    given: dict[str, tuple[Any, Any, tuple[str, ...]]] = {
+        "quantize": (quantize, "none", ("litert",)),
+        "shape": (shape, None, ("litert", "onnx")),
+        "io": (io, "float32", ("litert",)),
+        "opset": (opset, None, ("onnx",)),
+    }
+    for name, (value, default, formats) in given.items():
+        if format not in formats and value != default:
             raise ValueError(f"`{name}` must be {default!r} for {format!r}. Received: {name}={value!r}")
+    if opset is not None and (type(opset) is not int or opset < LEAST_OPSET):
+        raise ValueError(f"`opset` must be an integer of at least {LEAST_OPSET}. Received: opset={opset!r}")
     if shape is not None and (len(shape) != 2 or not all(isinstance(side, int) and side > 0 for side in shape)):
         raise ValueError(f"`shape` must be a height and a width in pixels. Received: shape={shape!r}")
-    if not is_pictures(representative):
-        raise ValueError(
-            "`representative` must be a folder of pictures, or a list of uint8 arrays (height, width, 3). "
-            f"Received: representative={describe(representative)}"
-        )
     if (quantize == "int8") != (representative is not None):
         raise ValueError(
             "`representative` must be given for 'int8', and for nothing else: a folder of pictures such as the network "
-            f"will be given. Received: quantize={quantize!r}, representative={describe(representative)}"
+            f"will be given. Received: quantize={quantize!r}, representative={reprlib.repr(representative)}"
+        )
+    if io == "int8" and quantize != "int8":
+        raise ValueError(
+            f"`io` must be 'float32' or 'uint8' for anything but 'int8'. Received: io={io!r}, quantize={quantize!r}"
         )
     if type(fine_tune) is not int or fine_tune < 0 or (fine_tune and quantize != "int8"):
         raise ValueError(
@@ -88,19 +97,3 @@ def check_options(
             f"Received: fine_tune={fine_tune!r}, quantize={quantize!r}"
         )
     return format
-
-
-def is_pictures(representative: Any) -> bool:
-    """Whether these are a folder, or arrays that can be gone through several times."""
-    if representative is None or isinstance(representative, str | Path):
-        return True
-    return hasattr(representative, "__len__") and all(hasattr(picture, "dtype") for picture in representative)
-
-
-def describe(representative: Any) -> str:
-    """Representative images in few words: an array of them would fill pages."""
-    if representative is None or isinstance(representative, str | Path):
-        return repr(representative and str(representative))
-    if not is_pictures(representative):
-        return reprlib.repr(representative)
-    return f"{len(representative)} pictures"

@@ -15,6 +15,7 @@ from keras_lisr.basics.hub import PREFIX, fetch
 DEFAULT_PRESET = "imdn_x4"
 FOLDER = Path(__file__).parents[1] / "zoo" / "presets"
 LITERT = ".tflite"
+OF_PYTORCH = (".ckpt", ".pt", ".pth")
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,11 @@ def choose_model(name: str | None = None, scale: int | None = None, *, exported:
             f"call its `load_weights` with the file, and `save` it as .keras. Received: model={name!r}"
         )
     suffixes = (".keras", ".npz", LITERT) if exported else (".keras", ".npz")
+    if name is not None and name.lower().endswith(OF_PYTORCH):
+        raise ValueError(
+            "`model` must be a Keras model, which `keras-lisr import FILE --architecture ... --scale ... -o OUT.keras` "
+            f"makes of PyTorch's files. Received: model={name!r}"
+        )
     if name is None or not name.endswith(suffixes):
         return find_preset(name, scale).name
     path = Path(name)

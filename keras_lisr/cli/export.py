@@ -1,6 +1,7 @@
 """`keras-lisr export`: a model in, a file for devices out, run beside the model before it is kept."""
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,11 @@ def add_to(commands) -> None:
     command.add_argument("--format", choices=FORMATS, help="default: what the name of FILE says")
     command.add_argument("--quantize", choices=QUANTIZATIONS, default="none", help="for LiteRT (default: %(default)s)")
     command.add_argument(
-        "--shape", type=int, nargs=2, metavar=("H", "W"), help="for LiteRT: the only size of pictures (default: any)"
+        "--shape",
+        type=int,
+        nargs=2,
+        metavar=("H", "W"),
+        help="for LiteRT and ONNX: the only size of pictures (default: any)",
     )
     command.add_argument(
         "--representative", type=Path, metavar="FOLDER", help="for int8: pictures such as the network will be given"
@@ -43,6 +48,7 @@ def add_to(commands) -> None:
         metavar="STEPS",
         help="for int8: train the network for its roundings on the pictures of --representative, such as 300 steps",
     )
+    command.add_argument("--opset", type=int, help="for ONNX: version of its operators (default: tf2onnx's choice)")
     command.add_argument("--no-verify", action="store_true", help="keep FILE without running it beside the model")
     command.add_argument(
         "--evaluate",
@@ -66,6 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
         "representative": arguments.representative,
         "io": arguments.io,
         "fine_tune": arguments.fine_tune,
+        "opset": arguments.opset,
     }
     check_options(arguments.output, **options)
     if arguments.representative:
@@ -85,6 +92,8 @@ def run(arguments: argparse.Namespace) -> None:
             evaluate=sets,
             **options,
         )
+    for name, reason in sidecar.verification["unread"].items():
+        print(f"keras-lisr: skipped {name}: {' '.join(reason.split())}", file=sys.stderr)
     print("\n".join(summary(arguments.output, sidecar)))
 
 
@@ -95,10 +104,17 @@ def summary(path: Path, sidecar: Any) -> Iterator[str]:
         f"{path}: {sidecar.network} x{sidecar.scale} for {sidecar.format}, {sidecar.bytes:,} bytes, {size}, "
         f"{sidecar.input['dtype']} in, {sidecar.output['dtype']} out"
     )
-    for picture in sidecar.verification.get("pictures", ()):
+    held_out = sidecar.verification.get("held_out")
+    # In an int8 file the drawn pictures tell what is broken, and nothing of what a good file loses.
+    for picture in sidecar.verification.get("pictures", ()) if held_out is None else ():
         yield (
             f"  {picture['height']} x {picture['width']}: differs from Keras by {picture['largest_difference']:.1e} at "
             f"most, {picture['psnr']:.1f} dB"
         )
     for name, psnr in sidecar.psnr.items():
         yield f"  {name}: {psnr['file']:.2f} dB, in Keras {psnr['float']:.2f} dB ({psnr['images']} images)"
+    if held_out:
+        yield (
+            f"  loses {held_out['loss']:.2f} dB on parts of --representative kept out of the calibration: "
+            f"{held_out['file']:.2f} dB, in Keras {held_out['float']:.2f} dB ({held_out['images']} parts)"
+        )

@@ -28,7 +28,9 @@ def run(arguments: argparse.Namespace) -> None:
     with silent_start():
         from keras_lisr import interop
 
-        model = interop.load(arguments.file, arguments.architecture, arguments.scale)
+        unwrapped: list[str] = []
+        model = interop.load(arguments.file, arguments.architecture, arguments.scale, say=unwrapped.append)
     with write_whole(output) as partial:
         model.save(partial)
-    print(f"{output}: {model.name} x{arguments.scale}, {model.count_params():,} parameters from {arguments.file}")
+    source = " ".join([str(arguments.file), *(f"({line})" for line in unwrapped)])
+    print(f"{output}: {model.name} x{arguments.scale}, {model.count_params():,} parameters from {source}")

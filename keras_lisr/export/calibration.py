@@ -1,7 +1,9 @@
-"""Pictures from which the ranges of an int8 file are taken."""
+"""Pictures from which the ranges of an int8 file are taken, and those that it is judged by."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,67 +13,103 @@ Pictures = str | Path | Sequence[np.ndarray]
 
 COUNT = 32
 SIDE = 64  # Larger patches take longer, and hold hardly anything that many small ones do not.
+MOST_PIXELS = 2**26  # Of all pictures together: of many, a part of each is kept.
+
+
+def read_pictures(pictures: Pictures, count: int = COUNT) -> tuple[list[np.ndarray], dict[str, str]]:
+    """Reads representative pictures, the same ones every time.
+
+    Args:
+        pictures: Folder of images, or uint8 RGB arrays `(height, width, 3)`: what a device will give the network.
+        count: How many at most, chosen by chance.
+
+    Returns:
+        uint8 arrays `(height, width, 3)`, and why a file could not be read, by its name.
+
+    Raises:
+        ValueError: If there are no pictures, none can be read, or an array is no such picture.
+    """
+    random = np.random.default_rng(0)
+    sources = image_files(pictures) if isinstance(pictures, str | Path) else list(pictures)
+    read: list[np.ndarray] = []
+    unread: dict[str, str] = {}
+    side = math.isqrt(MOST_PIXELS // max(1, min(count, len(sources))))
+    for source in (sources[i] for i in random.permutation(len(sources))):
+        try:
+            picture = read_rgb(source) if isinstance(source, Path) else check_picture(source)
+            read.append(cut(picture, [min(side, length) for length in picture.shape[:2]], random))
+        except (ValueError, OSError) as error:
+            if not isinstance(source, Path):
+                raise
+            unread[source.name] = str(error)
+        if len(read) == count:
+            break
+    if not read:
+        why = "; ".join(unread.values()) or "an empty list"
+        raise ValueError(f"`representative` must be a folder of images or a list of arrays. Received: {why}")
+    return read, unread
+
+
+def check_picture(picture: Any) -> np.ndarray:
+    """The array itself if it is a picture; otherwise raises a ValueError."""
+    dtype, shape = getattr(picture, "dtype", None), tuple(getattr(picture, "shape", ()))
+    if dtype != np.uint8 or shape[2:] != (3,) or not picture.size:
+        raise ValueError(
+            "`representative` must be a folder of images, or uint8 arrays (height, width, 3). "
+            f"Received: {type(picture).__name__} of dtype={dtype}, shape={shape}"
+        )
+    return picture
+
+
+def hold_out(pictures: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Divides each picture: three quarters of its longer side to calibrate on, the rest to judge the file by."""
+    parts = []
+    for picture in pictures:
+        axis = int(np.argmax(picture.shape[:2]))
+        bound = picture.shape[axis] * 3 // 4
+        parts.append(np.split(picture, [bound], axis) if bound else [picture, picture])
+    calibration, held_out = (list(part) for part in zip(*parts, strict=True))
+    return calibration, held_out
 
 
 def calibration_patches(
-    pictures: Pictures, shape: tuple[int, int] = (SIDE, SIDE), count: int = COUNT
+    pictures: Sequence[np.ndarray], shape: tuple[int, int] = (SIDE, SIDE), count: int = COUNT
 ) -> list[np.ndarray]:
     """Cuts patches from pictures, and adds a ramp from black to white.
 
     The ramp makes the range of the input exactly [0, 1], so that bytes of a picture are the integers of the file.
 
     Args:
-        pictures: As for `cut_patches`.
+        pictures: What `read_pictures` returned.
         shape: Height and width of a patch.
         count: Number of patches without the ramp.
 
     Returns:
         float32 arrays `(height, width, 3)` in [0, 1].
-
-    Raises:
-        ValueError: As `cut_patches`.
     """
     patches = [patch.astype(np.float32) / 255 for patch in cut_patches(pictures, shape, count)]
     ramp = np.broadcast_to(np.linspace(0, 1, shape[0], dtype=np.float32)[:, None, None], (*shape, 3))
     return [*patches, ramp]
 
 
-def cut_patches(pictures: Pictures, shape: tuple[int, int], count: int, seed: int = 0) -> list[np.ndarray]:
+def cut_patches(pictures: Sequence[np.ndarray], shape: Sequence[int], count: int, seed: int = 0) -> list[np.ndarray]:
     """Cuts patches of one size from pictures, the same ones every time.
 
     Args:
-        pictures: Folder of images, or uint8 RGB arrays `(height, width, 3)`: what a device will give the network.
+        pictures: uint8 RGB arrays `(height, width, 3)`.
         shape: Height and width of a patch; smaller pictures are continued by their mirror images.
         count: Number of patches: of as many pictures, chosen by chance, if there are more, or else several of one.
         seed: Start of the random numbers.
 
     Returns:
         uint8 arrays `(height, width, 3)`.
-
-    Raises:
-        ValueError: If there are no pictures, or one of those chosen is broken or no such array.
     """
     random = np.random.default_rng(seed)
-    sources = image_files(pictures) if isinstance(pictures, str | Path) else list(pictures)
-    if not sources:
-        raise ValueError("`pictures` must be a folder of images or a list of arrays. Received: an empty list")
-    chosen = random.permutation(len(sources))
-    return [cut(to_picture(sources[chosen[i % len(chosen)]]), shape, random) for i in range(count)]
+    chosen = random.permutation(len(pictures))
+    return [cut(pictures[chosen[i % len(chosen)]], shape, random) for i in range(count)]
 
 
-def to_picture(source: Path | np.ndarray) -> np.ndarray:
-    """A picture of a file, or the array itself if it is one."""
-    if isinstance(source, Path):
-        return read_rgb(source)
-    if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or not source.size:
-        raise ValueError(
-            "`pictures` must be a folder of images, or uint8 arrays (height, width, 3). "
-            f"Received: an array of dtype={source.dtype}, shape={source.shape}"
-        )
-    return source
-
-
-def cut(picture: np.ndarray, shape: tuple[int, int], random: np.random.Generator) -> np.ndarray:
+def cut(picture: np.ndarray, shape: Sequence[int], random: np.random.Generator) -> np.ndarray:
     """A patch from anywhere in a picture."""
     missing = [max(0, wanted - side) for wanted, side in zip(shape, picture.shape[:2], strict=True)]
     if any(missing):

@@ -16,13 +16,14 @@ import keras_lisr
 from keras_lisr.basics.export_options import check_options
 from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.data.benchmark_sets import find_benchmark_set
-from keras_lisr.export.calibration import Pictures, cut_patches
+from keras_lisr.export.calibration import COUNT, Pictures, hold_out, read_pictures
+from keras_lisr.export.fine_tune import POOL
 from keras_lisr.export.fold import folding
 from keras_lisr.export.litert import write_litert
 from keras_lisr.export.onnx import write_onnx
 from keras_lisr.export.openvino import check_weights, write_openvino
 from keras_lisr.export.saved_model import check_folder, write_saved_model
-from keras_lisr.export.verify import NETWORKS, SIZES, Upscale, draw_picture, measure_sets, run
+from keras_lisr.export.verify import NETWORKS, Upscale, measure_sets, run
 from keras_lisr.export.verify import verify as verify_file
 from keras_lisr.graph.cast import cast_model
 from keras_lisr.graph.flatten import flatten
@@ -32,7 +33,7 @@ from keras_lisr.litert.network import INPUT, OUTPUT
 from keras_lisr.litert.sidecar import checksum, is_sidecar, sidecar_path, size, write_sidecar
 from keras_lisr.tiling.rows import Progress
 
-WRITERS = {"saved_model": write_saved_model, "onnx": write_onnx, "openvino": write_openvino}
+WRITERS = {"saved_model": write_saved_model, "openvino": write_openvino}
 PACKAGES = {
     "saved_model": ("keras", "tensorflow"),
     "litert": ("keras", "tensorflow", "ai-edge-litert"),
@@ -51,6 +52,7 @@ def export_model(
     representative: Pictures | None = None,
     io: str = "float32",
     fine_tune: int = 0,
+    opset: int | None = None,
     progress: Progress | None = None,
     verify: bool = True,
     evaluate: Iterable[str | Path] = (),
@@ -64,13 +66,18 @@ def export_model(
         path: File to write, or folder for a SavedModel. The sidecar has its name with `.json` appended.
         format: "saved_model", "litert", "onnx" or "openvino"; by default as the name says: a folder without suffix,
             `.tflite`, `.onnx` or `.xml`.
-        quantize: For LiteRT: "none", "float16", "dynamic" or "int8"; see `write_litert`.
-        shape: For LiteRT: height and width of a file for one size.
+        quantize: For LiteRT: "none" for float32; "float16" for weights of half the size; "dynamic" for weights of 8
+            bits, with activations in floats; "int8" for integers throughout.
+        shape: For LiteRT and ONNX: height and width of the only pictures that the file takes, which delegates for GPUs
+            and NPUs want; None for any.
         representative: For "int8": folder of images, or uint8 arrays `(height, width, 3)`, such as the network will be
-            given.
-        io: For LiteRT: "float32" or "uint8", the pictures that go in and out.
-        fine_tune: For "int8": steps of quantization-aware fine-tuning on the representative pictures; see
-            `write_litert`.
+            given. A quarter of each is kept to judge the file by; files that cannot be read are skipped, and named in
+            the sidecar.
+        io: For LiteRT, the pictures that go in and out: "float32" in [0, 1], which are returned as the network makes
+            them (in an int8 file clipped); "uint8" for bytes, clipped and rounded half up; "int8", for "int8" alone,
+            for bytes less 128.
+        fine_tune: For "int8": steps of quantization-aware fine-tuning on the representative pictures.
+        opset: For ONNX: version of its operators.
         progress: Called after each of these steps with the number of those that are done and of all.
         verify: Whether to run the file; see `verify` of the module of that name.
         evaluate: Benchmark sets, as folders or by name, on which to measure the network and the file.
@@ -94,7 +101,7 @@ def export_model(
         "io": io,
         "fine_tune": fine_tune,
     }
-    format = check_options(path, format=format, **options)
+    format = check_options(path, format=format, opset=opset, **options)
     path = Path(path).resolve()  # What a link points to is replaced, not the link.
     if format == "saved_model":
         check_folder(path)
@@ -106,9 +113,12 @@ def export_model(
             f"`path` must be a name beside which {beside.name} is no file of others. Received: path={str(path)!r}"
         )
     folders = [find_benchmark_set(name) for name in evaluate]
+    if format == "onnx" and shape and folders:
+        names = [str(folder) for folder in folders]
+        raise ValueError(f"`evaluate` must be empty for an ONNX file of one size. Received: evaluate={names}")
     model = flatten(model)
     traits = traits_of(model)
-    if (fixed := model.input_shape[1:3]) != (None, None) and format != "litert":
+    if (fixed := model.input_shape[1:3]) != (None, None) and format not in ("litert", "onnx"):
         raise ValueError(f"`model` must take pictures of any size for {format!r}. Received: one that takes {fixed}")
     if fixed not in ((None, None), shape):
         raise ValueError(f"`shape` must be {fixed}, the size that this model takes. Received: shape={shape}")
@@ -121,18 +131,24 @@ def export_model(
             f"`shape` must be at least {traits.smallest_side} pixels on each side for this network. "
             f"Received: shape={shape}"
         )
+    held_out: list[np.ndarray] = []
+    unread: dict[str, str] = {}
+    if representative is not None:
+        pictures, unread = read_pictures(representative, POOL if fine_tune else COUNT)
+        options["representative"], held_out = hold_out(pictures)
     model = cast_model(model, "float32")
     folded = folding(model)
     with tempfile.TemporaryDirectory(prefix=PARTIAL[:-1], dir=path.parent) as temporary:
         partial = Path(temporary) / path.name
         if format == "litert":
             write_litert(folded.model, partial, progress=progress, **options)
+        elif format == "onnx":
+            write_onnx(folded.model, partial, shape=shape, opset=opset)
         else:
             WRITERS[format](folded.model, partial)
-        verification: dict[str, Any] = {"kept": folded.kept, "fine_tuned": fine_tune}
+        verification: dict[str, Any] = {"kept": folded.kept, "fine_tuned": fine_tune, "unread": unread}
         if verify:
-            pictures = None if representative is None else cut_others(representative, shape)
-            verification |= asdict(verify_file(model, partial, format=format, quantize=quantize, pictures=pictures))
+            verification |= asdict(verify_file(model, partial, format=format, quantize=quantize, held_out=held_out))
         pictures_in, pictures_out = tensors(partial, format)
         sidecar = Sidecar(
             format=format,
@@ -163,16 +179,6 @@ def export_model(
                 shutil.rmtree(target)
             new.replace(target)
     return sidecar
-
-
-def cut_others(representative: Pictures, shape: tuple[int, int] | None) -> list[np.ndarray]:
-    """What a calibrated file is verified with: other patches than those of the calibration, and a drawn picture.
-
-    A file that was calibrated on pictures like no others, such as black ones, is good for these and nothing else.
-    """
-    *sizes, last = (shape,) * len(SIZES) if shape else SIZES
-    patches = [cut_patches(representative, size, 1, seed)[0] for seed, size in enumerate(sizes, start=1)]
-    return [*patches, draw_picture(*last, phase=0)]
 
 
 def tensors(path: Path, format: str) -> tuple[dict[str, Any], dict[str, Any]]:

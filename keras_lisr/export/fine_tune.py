@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_lisr.data.patches import dihedral
-from keras_lisr.export.calibration import Pictures, cut_patches
+from keras_lisr.export.calibration import cut_patches
 from keras_lisr.export.quantization_noise import MOVES, WEIGHT_STEPS
 from keras_lisr.graph.calls import is_tensor
 from keras_lisr.tiling.rows import Progress
@@ -24,7 +24,7 @@ def fine_tune_quantized(
     network: keras.Model,
     model: keras.Model,
     patches: Sequence[np.ndarray],
-    pictures: Pictures,
+    pictures: Sequence[np.ndarray],
     *,
     steps: int,
     progress: Progress | None = None,
@@ -39,12 +39,9 @@ def fine_tune_quantized(
         network: What `litert_graph` returned, `bounded`.
         model: The network in floats.
         patches: float32 pictures `(height, width, 3)` in [0, 1] from which the ranges are taken, as for `convert`.
-        pictures: Folder of images or uint8 arrays to train on, such as the network will be given.
+        pictures: uint8 arrays `(height, width, 3)` to train on, such as the network will be given.
         steps: How many, each on 4 patches as large as those.
         progress: Called after each step with the number of those that are done and of all.
-
-    Raises:
-        ValueError: As `cut_patches`.
     """
     import tensorflow as tf
 

@@ -8,16 +8,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.basics.export_options import check_options
-from keras_lisr.basics.whole_files import write_whole
-from keras_lisr.export.calibration import SIDE, Pictures, calibration_patches
+from keras_lisr.export.calibration import SIDE, calibration_patches
 from keras_lisr.export.concatenation import find_uneven
 from keras_lisr.export.equalize import equalize
 from keras_lisr.export.fine_tune import fine_tune_quantized
 from keras_lisr.export.litert_file import check_litert_file
 from keras_lisr.export.litert_graph import litert_graph
 from keras_lisr.export.saved_model import check_backend
-from keras_lisr.graph.cast import cast_model, layers_in
+from keras_lisr.graph.cast import layers_in
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
 from keras_lisr.litert.network import INPUT, OUTPUT
 from keras_lisr.tiling.rows import Progress
@@ -26,11 +24,11 @@ from keras_lisr.tiling.rows import Progress
 @layers_in("float32")
 def write_litert(
     model: keras.Model,
-    path: str | Path,
+    path: Path,
     *,
     quantize: str = "none",
     shape: tuple[int, int] | None = None,
-    representative: Pictures | None = None,
+    representative: Sequence[np.ndarray] | None = None,
     io: str = "float32",
     fine_tune: int = 0,
     progress: Progress | None = None,
@@ -40,40 +38,20 @@ def write_litert(
     Its signature `serving_default` takes `low_resolution`, `(1, height, width, 3)`, and returns `super_resolved`.
 
     Args:
-        model: Functional model from RGB in [0, 1] to RGB, folded or not; one that computes in bfloat16 is written in
-            float32.
-        path: File to write; an existing one is replaced.
-        quantize: "none" for float32; "float16" for weights of half the size; "dynamic" for weights of 8 bits, with
-            activations in floats; "int8" for integers throughout.
-        shape: Height and width of the only pictures that the file takes, which delegates for GPUs and NPUs want; None
-            for any.
-        representative: For "int8", and only there, a folder of images or uint8 arrays `(height, width, 3)` from which
-            the ranges of the activations are taken: such as the network will be given.
-        io: "float32" for pictures in [0, 1], which are returned as the network makes them (in an int8 file clipped);
-            "uint8" for bytes, in and out, clipped and rounded half up.
-        fine_tune: For "int8": steps of quantization-aware fine-tuning on the representative pictures.
-        progress: Called after each of these steps with the number of those that are done and of all.
+        model: Functional model from RGB in [0, 1] to RGB, folded or not, in float32.
+        path: File to write.
+        quantize: As for `export_model`, and so are the others.
+        shape: Height and width of a file for one size.
+        representative: For "int8": uint8 arrays `(height, width, 3)`.
+        io: Type of the pictures that go in and out.
+        fine_tune: Steps.
+        progress: Called after each of these.
 
     Raises:
-        ValueError: If the options do not go together, as `check_options` says, Keras runs on another backend than
-            TensorFlow, a representative image is broken, or the network has operations that are not LiteRT's own.
-        OSError: If the file cannot be written; what was there before is left.
-
-    Example:
-
-        write_litert(from_preset("imdn_x4"), "imdn_x4.tflite", quantize="float16")
+        ValueError: If Keras runs on another backend than TensorFlow, or the network has operations that are not
+            LiteRT's own, or that lose too much in "int8".
     """
-    check_options(
-        path,
-        format="litert",
-        quantize=quantize,
-        shape=shape,
-        representative=representative,
-        io=io,
-        fine_tune=fine_tune,
-    )
     check_backend()
-    model = cast_model(model, "float32")
     if representative is None:
         patches = None
         network = litert_graph(model)
@@ -83,12 +61,13 @@ def write_litert(
         network = litert_graph(model, bounded=True, uneven=find_uneven(model, patches))
         if fine_tune:
             fine_tune_quantized(network, model, patches, representative, steps=fine_tune, progress=progress)
-    with write_whole(Path(path)) as partial:
-        partial.write_bytes(convert(network, quantize=quantize, shape=shape, patches=patches, io=io))
-        check_litert_file(partial, static=shape is not None, integer=quantize == "int8")
+    path.write_bytes(convert(network, quantize=quantize, shape=shape, patches=patches, io=io))
+    check_litert_file(path, static=shape is not None, integer=quantize == "int8")
 
 
-def cut_calibration(model: keras.Model, representative: Pictures, shape: tuple[int, int] | None) -> list[np.ndarray]:
+def cut_calibration(
+    model: keras.Model, pictures: Sequence[np.ndarray], shape: tuple[int, int] | None
+) -> list[np.ndarray]:
     """Patches for the calibration of a network, in the size that a file for one size needs."""
     if any(isinstance(layer, keras.layers.UnitNormalization) for layer in model.layers):
         raise ValueError(
@@ -98,7 +77,7 @@ def cut_calibration(model: keras.Model, representative: Pictures, shape: tuple[i
     resizes = any(isinstance(layer, EnhancedSpatialAttention) for layer in model.layers)
     # The size that a map is resized to is a constant of a static file.
     side = shape if shape and (resizes or None not in model.input_shape[1:3]) else (SIDE, SIDE)
-    return calibration_patches(representative, side)
+    return calibration_patches(pictures, side)
 
 
 def convert(

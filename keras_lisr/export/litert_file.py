@@ -2,7 +2,9 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from keras_lisr.basics.extras import import_extra
 
 HIGHEST_RANK = 4  # More dimensions are beyond GPU delegates.
 SHAPE_OPERATORS = {"PACK", "SHAPE"}
@@ -32,7 +34,7 @@ def read_litert_file(path: str | Path) -> LiteRTFile:
     Raises:
         ValueError: If ai-edge-litert is not installed.
     """
-    schema = import_schema()
+    schema = import_extra("ai_edge_litert.schema_py_generated", "litert")
     types, builtins = names(schema.TensorType), names(schema.BuiltinOperator)
     model = schema.Model.GetRootAs(Path(path).read_bytes())
     codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
@@ -82,19 +84,3 @@ def check_litert_file(path: str | Path, *, static: bool, integer: bool) -> None:
 def names(enumeration: type) -> dict[int, str]:
     """Names in one of the schema's enumerations, by their numbers."""
     return {number: name for name, number in vars(enumeration).items() if not name.startswith("_")}
-
-
-def import_schema() -> Any:
-    """The schema of LiteRT files.
-
-    Raises:
-        ValueError: If ai-edge-litert is not installed.
-    """
-    try:
-        from ai_edge_litert import schema_py_generated
-    except ImportError as error:
-        raise ValueError(
-            "LiteRT files must be checked by ai-edge-litert: pip install 'keras_lisr[litert]'. "
-            f"Received: {type(error).__name__} ({error})"
-        ) from error
-    return schema_py_generated

@@ -21,13 +21,17 @@ from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttentio
 
 @layers_in("float32")
 def litert_graph(
-    model: keras.Model, *, bounded: bool = False, uneven: Mapping[str, Sequence[int]] | None = None
+    model: keras.Model,
+    *,
+    bounded: bool = False,
+    uneven: Mapping[str, Sequence[int]] | None = None,
+    dilated: bool = True,
 ) -> keras.Model:
-    """Rewrites a network for LiteRT. Its output stays the same, up to the order of additions.
+    """Rewrites a network for LiteRT, and for ONNX. Its output stays the same, up to the order of additions.
 
     - A transposed convolution becomes a convolution and depth to space: converted as it is, it computes its own shape.
     - A depthwise convolution too large for XNNPACK's kernels, such as GGAS's, becomes a sum of small ones.
-    - A split into unequal parts (SPLIT_V) becomes slices, which XNNPACK runs: IMDN is one delegated piece, not seven.
+    - A split along the channels becomes slices: XNNPACK does not run SPLIT_V, which made seven pieces of IMDN.
     - The bicubic skip repeats the border by slices (in place of GATHER), and enhanced spatial attention resizes by
       RESIZE_BILINEAR (in place of products with matrices that are computed in floats).
     - A batch normalization that follows no convolution, which would take it in, becomes a depthwise one, which is one
@@ -41,6 +45,7 @@ def litert_graph(
             what lies outside. In an int8 file the last convolution saturates there by itself; the float values that a
             model with `bounded` returns are rounded to 8 bits.
         uneven: What `find_uneven` found: the convolutions of these concatenations become sums.
+        dilated: Whether large depthwise convolutions become sums, which other engines than LiteRT run slower.
 
     Returns:
         A model with its own weights.
@@ -52,7 +57,7 @@ def litert_graph(
     # What is called in place of a layer, by the layer's id: once for all calls of one that is shared.
     replaced: dict[int, Callable[[Any], Any]] = {}
     for layer in model.layers:
-        if is_large(layer):
+        if dilated and is_large(layer):
             replaced[id(layer)] = dilated_sum(layer)
         elif kind(layer) == "Conv2DTranspose":
             replaced[id(layer)] = sub_pixel(layer)
@@ -83,7 +88,7 @@ def litert_graph(
             return sum_of_convolutions(original, *joined[id(args[0])])
         if kind(original) == "DepthToSpace":
             return rearrange(args[0], original.block_size)
-        if kind(original) == "Split" and not isinstance(original.indices_or_sections, int):
+        if kind(original) == "Split" and original.axis in CHANNEL_AXES:
             return slices(args[0], original.indices_or_sections)
 
         tensors = keras.tree.flatten(args)
@@ -196,7 +201,9 @@ def rescale_phases(features, layer: keras.layers.Rescaling, block_size: int):
     return keras.layers.Rescaling(scale, offset, dtype=layer.dtype_policy)(features)
 
 
-def slices(features, cuts) -> list:
-    """The parts of a split along the channels."""
-    bounds = [0, *cuts, features.shape[-1]]
+def slices(features, sections) -> list:
+    """The parts of a split along the channels, into so many or at these places."""
+    channels = features.shape[-1]
+    cuts = range(0, channels, channels // sections)[1:] if isinstance(sections, int) else sections
+    bounds = [0, *cuts, channels]
     return [features[..., start:stop] for start, stop in zip(bounds, bounds[1:], strict=False)]

@@ -7,42 +7,48 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.basics.whole_files import write_whole
+from keras_lisr.basics.extras import import_extra
+from keras_lisr.export.litert_graph import litert_graph
 from keras_lisr.export.saved_model import Network, float_signature
 from keras_lisr.litert.network import INPUT
 
 
-def write_onnx(model: keras.Model, path: str | Path) -> None:
-    """Writes a network for pictures of any size and number as one file.
+def write_onnx(
+    model: keras.Model, path: Path, *, shape: tuple[int, int] | None = None, opset: int | None = None
+) -> None:
+    """Writes a network as one file.
 
     It takes `low_resolution`, float32 in [0, 1], `(batch, height, width, 3)`, and returns `super_resolved`.
 
     Args:
-        model: Functional model from RGB in [0, 1] to RGB; one that computes in bfloat16 is written in float32.
-        path: File to write; an existing one is replaced.
+        model: Functional model from RGB in [0, 1] to RGB, in float32.
+        path: File to write.
+        shape: Height and width of the only pictures that the file takes, one at a time; None for any size and number.
+        opset: Version of ONNX's operators; by default tf2onnx's own choice.
 
     Raises:
-        ValueError: If Keras runs on another backend than TensorFlow, or tf2onnx is not installed.
-        OSError: If the file cannot be written; what was there before is left.
-
-    Example:
-
-        write_onnx(from_preset("imdn_x4"), "imdn_x4.onnx")
+        ValueError: If tf2onnx does not know the opset or is not installed, or Keras runs on another backend than
+            TensorFlow.
     """
-    network = float_signature(model)
-    try:
-        import tf2onnx
-    except ImportError as error:
-        raise ValueError(
-            "ONNX files must be written with tf2onnx: pip install 'keras_lisr[onnx]'. "
-            f"Received: {type(error).__name__} ({error})"
-        ) from error
+    # tf2onnx leaves the transposes to ONNX's order of channels around splits and gathers, of which that graph has none.
+    network = float_signature(litert_graph(model, dilated=False), shape)
+    tf2onnx = import_extra("tf2onnx", "onnx")
     # Not model.export(format="onnx"), which calls the output "output_0".
-    converted, _ = tf2onnx.convert.from_function(
-        network, network.input_signature, custom_op_handlers={"Erfc": (write_erfc, [])}
-    )
-    with write_whole(Path(path)) as partial:
-        partial.write_bytes(converted.SerializeToString())
+    try:
+        converted, _ = tf2onnx.convert.from_function(
+            network, network.input_signature, opset=opset, custom_op_handlers={"Erfc": (write_erfc, [])}
+        )
+    except ValueError as error:
+        if opset is None:
+            raise
+        raise ValueError(
+            f"`opset` must be one that tf2onnx can write this network in. Received: opset={opset} ({error})"
+        ) from error
+    for tensor, suffix in ((converted.graph.input[0], ""), (converted.graph.output[0], "_out")):
+        for dimension, name in zip(tensor.type.tensor_type.shape.dim, ("batch", "height", "width"), strict=False):
+            if dimension.dim_param:
+                dimension.dim_param = name if name == "batch" else name + suffix
+    path.write_bytes(converted.SerializeToString())
 
 
 def write_erfc(graph: Any, node: Any, name: str, arguments: list) -> None:
@@ -61,23 +67,20 @@ def onnx_network(path: str | Path) -> Network:
         path: What `write_onnx` wrote.
 
     Returns:
-        Function from float32 in [0, 1], `(batch, height, width, 3)`, to the same `scale` times as large.
+        Function from float32 in [0, 1], `(batch, height, width, 3)`, to the same `scale` times as large. Its `shape` is
+        the height and width of the pictures that it takes, or None if it takes any.
 
     Raises:
         ValueError: If ONNX Runtime is not installed.
     """
     # Read once, when it is imported. Otherwise it reports its use to Microsoft.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ValueError(
-            "ONNX files must be run by ONNX Runtime: pip install 'keras_lisr[onnx]'. "
-            f"Received: {type(error).__name__} ({error})"
-        ) from error
+    onnxruntime = import_extra("onnxruntime", "onnx")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    _, height, width, _ = session.get_inputs()[0].shape  # Names, unless the file is for one size.
 
     def network(low_resolution):
         return session.run(None, {INPUT: low_resolution})[0]
 
+    network.shape = (height, width) if isinstance(height, int) else None  # type: ignore[attr-defined]
     return network

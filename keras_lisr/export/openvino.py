@@ -6,11 +6,11 @@ from typing import Any
 
 import keras
 
-from keras_lisr.basics.whole_files import write_whole
+from keras_lisr.basics.extras import import_extra
 from keras_lisr.export.saved_model import Network, float_signature
 
 
-def write_openvino(model: keras.Model, path: str | Path) -> None:
+def write_openvino(model: keras.Model, path: Path) -> None:
     """Writes a network for pictures of any size and number: the graph, and beside it the weights, as `.bin`.
 
     It takes `low_resolution`, float32 in [0, 1], `(batch, height, width, 3)`, and returns `super_resolved`. The weights
@@ -18,25 +18,16 @@ def write_openvino(model: keras.Model, path: str | Path) -> None:
     says "f32".
 
     Args:
-        model: Functional model from RGB in [0, 1] to RGB; one that computes in bfloat16 is written in float32.
-        path: File to write, `.xml`; an existing one and its weights are replaced.
+        model: Functional model from RGB in [0, 1] to RGB, in float32.
+        path: File to write, `.xml`.
 
     Raises:
-        ValueError: If the `.bin` is somebody else's, Keras runs on another backend than TensorFlow, or OpenVINO is not
-            installed.
-        OSError: If a file cannot be written.
-
-    Example:
-
-        write_openvino(from_preset("imdn_x4"), "imdn_x4.xml")
+        ValueError: If Keras runs on another backend than TensorFlow, or OpenVINO is not installed.
     """
-    path = Path(path)
-    check_weights(path)
     network = float_signature(model)
     openvino = import_openvino()
     converted = openvino.convert_model(network.get_concrete_function())
-    with write_whole(path.resolve().with_suffix(".bin")) as weights, write_whole(path) as graph:
-        openvino.serialize(converted, graph, weights)
+    openvino.serialize(converted, path, path.with_suffix(".bin"))
 
 
 def check_weights(path: str | Path) -> None:
@@ -73,11 +64,4 @@ def openvino_network(path: str | Path, precision: str = "float32") -> Network:
 def import_openvino() -> Any:
     """OpenVINO, which would report each import and conversion to Intel if it found openvino_telemetry."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # As if it were not installed.
-    try:
-        import openvino
-    except ImportError as error:
-        raise ValueError(
-            "OpenVINO must be installed to write and run its files: pip install 'keras_lisr[openvino]'. "
-            f"Received: {type(error).__name__} ({error})"
-        ) from error
-    return openvino
+    return import_extra("openvino", "openvino")

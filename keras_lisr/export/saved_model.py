@@ -1,7 +1,5 @@
 """Networks as SavedModels, which `tf.saved_model.load` runs without Keras and without this package."""
 
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.basics.whole_files import PARTIAL
-from keras_lisr.graph.cast import cast_model
 from keras_lisr.litert.network import INPUT, OUTPUT, SIGNATURE
 
 PICTURES = "upscale"  # The signature from bytes to bytes.
@@ -19,7 +15,7 @@ CONTENTS = {GRAPH, "fingerprint.pb", "variables", "assets"}
 Network = Callable[[np.ndarray], np.ndarray]
 
 
-def write_saved_model(model: keras.Model, folder: str | Path) -> None:
+def write_saved_model(model: keras.Model, folder: Path) -> None:
     """Writes a network for pictures of any size and number, as a folder with two signatures.
 
     Both take `low_resolution`, `(batch, height, width, 3)`, and return `super_resolved`: `serving_default` float32 in
@@ -27,21 +23,17 @@ def write_saved_model(model: keras.Model, folder: str | Path) -> None:
     weight is stored once, in float32. TensorFlow 2.15 can load it as well as today's.
 
     Args:
-        model: Functional model from RGB in [0, 1] to RGB; one that computes in bfloat16 is written in float32.
-        folder: The folder; a SavedModel of that name is replaced.
+        model: Functional model from RGB in [0, 1] to RGB, in float32.
+        folder: The folder, which is made.
 
     Raises:
-        ValueError: If Keras runs on another backend than TensorFlow, or `folder` holds something else.
-        OSError: If it cannot be written; what was there before is left.
+        ValueError: If Keras runs on another backend than TensorFlow.
 
     Example:
 
-        write_saved_model(from_preset("imdn_x4"), "imdn_x4")
         network = tf.saved_model.load("imdn_x4")
         super_resolved = network.signatures["upscale"](low_resolution=picture)["super_resolved"]
     """
-    folder = Path(folder).resolve()
-    check_folder(folder)
     network = float_signature(model)
 
     import tensorflow as tf
@@ -54,12 +46,7 @@ def write_saved_model(model: keras.Model, folder: str | Path) -> None:
     # Not keras.export.ExportArchive, which stores every weight twice.
     module = tf.Module()
     module.weights = list(network.get_concrete_function().variables)
-    with tempfile.TemporaryDirectory(prefix=PARTIAL[:-1], dir=folder.parent) as temporary:
-        partial = Path(temporary) / folder.name
-        tf.saved_model.save(module, str(partial), {SIGNATURE: network, PICTURES: upscale})
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.rename(folder)
+    tf.saved_model.save(module, str(folder), {SIGNATURE: network, PICTURES: upscale})
 
 
 def check_folder(folder: str | Path) -> None:
@@ -75,11 +62,12 @@ def check_folder(folder: str | Path) -> None:
         )
 
 
-def float_signature(model: keras.Model) -> Any:
-    """A network as a `tf.function` from `low_resolution` to `super_resolved`, in float32 and for any size.
+def float_signature(model: keras.Model, shape: tuple[int, int] | None = None) -> Any:
+    """A network as a `tf.function` from `low_resolution` to `super_resolved`.
 
     Args:
-        model: Functional model.
+        model: Functional model, in float32.
+        shape: Height and width of the one picture that it takes at a time; by default any, and any number of them.
 
     Raises:
         ValueError: If Keras runs on another backend than TensorFlow.
@@ -87,9 +75,9 @@ def float_signature(model: keras.Model) -> Any:
     check_backend()
     import tensorflow as tf
 
-    model = cast_model(model, "float32")
+    size = (1, *shape) if shape else (None, None, None)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32, INPUT)], autograph=False)
+    @tf.function(input_signature=[tf.TensorSpec((*size, 3), tf.float32, INPUT)], autograph=False)
     def network(low_resolution):
         return {OUTPUT: model(low_resolution, training=False)}
 

@@ -1,6 +1,6 @@
 """An official checkpoint in, a Keras model out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +9,26 @@ import numpy as np
 
 from keras_lisr import zoo
 from keras_lisr.interop.official import ARCHITECTURES, LAYOUTS, Layout, names_of
-from keras_lisr.interop.pytorch import read_state_dict
+from keras_lisr.interop.pytorch import find_state_dict, read_file
 from keras_lisr.zoo.skeleton import DIV2K_MEAN, SCALES
 
 ROUNDING = 1e-7  # Of a mean colour in float32, in units of white.
 
 
-def load(file: str | Path, architecture: str, scale: int) -> keras.Model:
+def load(file: str | Path, architecture: str, scale: int, *, say: Callable[[str], object] | None = None) -> keras.Model:
     """Builds a network with the weights that its original authors published for PyTorch.
 
-    Every tensor of the file is used and every weight of the network set. What differs between the two goes into the
+    Every tensor of the network is used and every weight set. What differs between the two goes into the
     weights, exactly: the order of channels in which pixels are shuffled, the range [0, 255] of the RGB of EDSR and
     RCAN, and what has become of their and CARN's mean shifts in training. The network has as many filters and blocks as
     the file, and its mean colour.
 
     Args:
-        file: What `torch.save` wrote of the official network's state dict.
+        file: What `torch.save` wrote of the official network's state dict, alone or among what a training framework
+            keeps.
         architecture: "imdn", "edsr_baseline", "carn", "rcan" or "smfanet", see `ARCHITECTURES`.
         scale: Upscaling factor: 2, 3 or 4. Of a CARN for three scales, the other two upsamplers are left out.
+        say: Called with a line that tells what was unwrapped and not used, if anything was.
 
     Returns:
         The network of that name in `keras_lisr.zoo`, RGB in [0, 1]; `keras_lisr.zoo.transplant` gives it GGAS and CWSS.
@@ -46,8 +48,11 @@ def load(file: str | Path, architecture: str, scale: int) -> keras.Model:
         )
     if not isinstance(scale, int) or scale not in SCALES:
         raise ValueError(f"`scale` must be 2, 3 or 4. Received: scale={scale!r}")
-    tensors = read_state_dict(file)
+    stored = read_file(file)
+    (known, _) = LAYOUTS[architecture]({}, scale).convolutions[0].tensors
     try:
+        found = find_state_dict(stored, known)
+        tensors = found.tensors
         layout = LAYOUTS[architecture](tensors, scale)
         check_names(tensors, layout)
         arguments: dict[str, Any] = dict(layout.arguments)
@@ -61,6 +66,8 @@ def load(file: str | Path, architecture: str, scale: int) -> keras.Model:
         raise ValueError(
             f"`file` must hold the official {architecture!r} for x{scale}. Received: file={str(file)!r} ({error})"
         ) from error
+    if say and str(found):
+        say(str(found))
     return model
 
 

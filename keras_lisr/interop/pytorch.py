@@ -1,49 +1,103 @@
 """Files of PyTorch as NumPy arrays."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-WRAPPERS = ("module.", "model.")  # Of `torch.nn.DataParallel`, and of EDSR-PyTorch and Lightning.
-CONTAINERS = ("params_ema", "params", "state_dict")  # Of BasicSR and Lightning; averaged weights come first.
+from keras_lisr.basics.extras import import_extra
+
+LISTED = 4  # Names of what is not used.
 
 
-def read_state_dict(file: str | Path) -> dict[str, np.ndarray]:
-    """Reads a file that `torch.save` wrote of a module's state dict, of any age, and runs no code that it may hold.
+class StateDict(NamedTuple):
+    """The tensors of a network, and what else was found in their file.
 
     Args:
-        file: The file, by whatever suffix. The tensors of a network on a GPU, of one that was wrapped in
-            `torch.nn.DataParallel`, and those that a training framework keeps under `params_ema`, `params` or
-            `state_dict`, are read as those of the network itself on the processor.
+        tensors: In float32, by the network's own names, in the order of the file.
+        place: What comes before these names in the file, such as "params_ema.module."; empty if nothing does.
+        unused: Names of what lies beside them.
+    """
 
-    Returns:
-        The tensors in float32, by their names, in the order of the file.
+    tensors: dict[str, np.ndarray]
+    place: str
+    unused: list[str]
+
+    def __str__(self) -> str:
+        """What was unwrapped, in a few words; empty if there is nothing else in the file."""
+        more = len(self.unused) - LISTED
+        unused = [*self.unused[:LISTED], *([f"{more} more"] if more > 0 else [])]
+        return "; ".join([f"{self.place}*"] * bool(self.place) + [f"not used: {', '.join(unused)}"] * bool(unused))
+
+
+def read_file(file: str | Path) -> Any:
+    """Reads what `torch.save` wrote, of any age, and runs no code that it may hold.
+
+    Args:
+        file: The file, by whatever suffix. Tensors on a GPU are read on the processor.
 
     Raises:
-        ValueError: If there is no such file, it holds anything but names and tensors, or PyTorch is not installed.
+        ValueError: If there is no such file, it holds more than names, tensors and plain numbers, or PyTorch is not
+            installed.
     """
     if not Path(file).is_file():
         raise ValueError(f"`file` must be an existing file. Received: file={str(file)!r}")
+    torch = import_extra("torch", "torch")
     try:
-        import torch
-    except ImportError as error:
-        raise ValueError(
-            "PyTorch must be installed to read its files: pip install 'keras_lisr[torch]'. "
-            f"Received: file={str(file)!r}"
-        ) from error
-    try:
-        stored = torch.load(file, weights_only=True, map_location="cpu")
+        return torch.load(file, weights_only=True, map_location="cpu")
     except Exception as error:  # Half a dozen types, most of them with a page of advice on how to run the code.
         raise ValueError(
-            "`file` must be a whole file of tensors alone, which PyTorch reads without running code. "
+            "`file` must be a whole file that PyTorch reads without running code: names, tensors and plain numbers. "
             f"Received: file={str(file)!r}"
         ) from error
-    if isinstance(stored, dict):
-        stored = next((stored[name] for name in CONTAINERS if isinstance(stored.get(name), dict)), stored)
-    tensors = stored.values() if isinstance(stored, dict) else [None]
-    if not all(isinstance(tensor, torch.Tensor) and tensor.is_floating_point() for tensor in tensors):
+
+
+def find_state_dict(stored: Any, known: str) -> StateDict:
+    """Finds a network's state dict in what training frameworks wrap it in.
+
+    They keep it in dictionaries, beside a step and the optimizer's state (`params_ema`, `state_dict`), and in prefixes
+    of the names (`module.`, `model.`). Whatever these are called, the network is where one tensor of it is that is
+    known. Of several networks, the one with averaged weights is taken, which has "ema" in its place.
+
+    Args:
+        stored: What `read_file` returned.
+        known: Name of one of the network's tensors.
+
+    Raises:
+        ValueError: If there is no such network, or more than one.
+    """
+    torch = import_extra("torch", "torch")
+    places = {
+        inside + name.removesuffix(known): (inside, entries)
+        for inside, entries in dictionaries(stored)
+        for name in entries
+        if name == known or name.endswith(f".{known}")
+    }
+    averaged = [place for place in places if "ema" in place.lower()]
+    found = averaged if len(averaged) == 1 else list(places)
+    if len(found) != 1:
         raise ValueError(
-            f"`file` must hold a state dict: names and tensors of floating-point numbers. Received: file={str(file)!r}"
+            f"with more than one network: {', '.join(f'{place}*' for place in found)}"
+            if found
+            else f"without {known!r}"
         )
-    wrapper = next((prefix for prefix in WRAPPERS if all(name.startswith(prefix) for name in stored)), "")
-    return {name.removeprefix(wrapper): tensor.detach().float().numpy() for name, tensor in stored.items()}
+    (place,) = found
+    inside, entries = places[place]
+    named = {f"{inside}{name}": value for name, value in entries.items()}
+    tensors = {
+        name.removeprefix(place): value.detach().float().numpy()
+        for name, value in named.items()
+        # Counters are integers, or numbers alone.
+        if name.startswith(place) and torch.is_tensor(value) and value.is_floating_point() and value.ndim
+    }
+    unused = [name for name in dict.fromkeys([*stored, *named]) if not place.startswith(f"{name}.")]
+    return StateDict(tensors, place, [name for name in unused if name.removeprefix(place) not in tensors])
+
+
+def dictionaries(stored: Any, inside: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The dictionaries in what was stored that have names as keys, each with the names that lead to it."""
+    if isinstance(stored, Mapping) and all(isinstance(name, str) for name in stored):
+        yield inside, stored
+        for name, value in stored.items():
+            yield from dictionaries(value, f"{inside}{name}.")

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_lisr.basics.extras import import_extra
+
 SIGNATURE = "serving_default"
 INPUT, OUTPUT = "low_resolution", "super_resolved"
 DTYPES = ("float32", "uint8", "int8")
@@ -33,16 +35,10 @@ class LiteRTNetwork:
             raise ValueError(f"`threads` must be a positive integer or None. Received: threads={threads!r}")
         if not Path(path).is_file():
             raise ValueError(f"`path` must be an existing file. Received: path={str(path)!r}")
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError as error:
-            raise ValueError(
-                "LiteRT must be installed to run its files: pip install 'keras_lisr[litert]'. "
-                f"Received: path={str(path)!r} ({error})"
-            ) from error
+        interpreter = import_extra("ai_edge_litert.interpreter", "litert").Interpreter
         self._lock = threading.Lock()  # LiteRT keeps the tensors of a run in the interpreter.
         try:
-            self._open(Interpreter(str(path), num_threads=threads or os.cpu_count()))
+            self._open(interpreter(str(path), num_threads=threads or os.cpu_count()))
         except (ValueError, RuntimeError) as error:
             raise ValueError(
                 f"`path` must be a LiteRT file that enlarges RGB pictures, from {INPUT} to {OUTPUT}. "

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from keras_lisr.basics.whole_files import reason, write_whole
 from keras_lisr.tiling.traits import Traits
+
+SCHEMA = 1  # A field that is added does not change it, a field that comes to mean something else does.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,7 @@ class Sidecar(Traits):
         psnr: By the benchmark set's name, as `{"Set5": {"float": 31.66, "file": 31.52, "images": 5}}`.
         verification: What was measured when the file was written.
         versions: Of the libraries that wrote it.
+        schema: Version of these fields. A reader skips fields that it does not know, and refuses a later schema.
     """
 
     format: str
@@ -45,6 +48,7 @@ class Sidecar(Traits):
     psnr: dict[str, dict[str, float]]
     verification: dict[str, Any]
     versions: dict[str, str]
+    schema: int = SCHEMA
 
 
 def sidecar_path(path: str | Path) -> Path:
@@ -80,8 +84,8 @@ def read_sidecar(path: str | Path) -> Sidecar:
         path: The exported file.
 
     Raises:
-        ValueError: If there is no such file or no sidecar, the sidecar is not one, or the file is another than the one
-            that it was written for.
+        ValueError: If there is no such file or no sidecar, the sidecar is not one or has a later schema, or the file is
+            another than the one that it was written for.
     """
     path = Path(path).resolve()  # Beside what a link points to.
     if not path.exists():
@@ -89,7 +93,10 @@ def read_sidecar(path: str | Path) -> Sidecar:
     beside = sidecar_path(path)
     try:
         content = json.loads(beside.read_text(encoding="utf-8"))
-        sidecar = Sidecar(**content | {"shape": content["shape"] and tuple(content["shape"])})
+        known = {field.name: content[field.name] for field in fields(Sidecar) if field.name in content}
+        sidecar = Sidecar(**known | {"shape": content["shape"] and tuple(content["shape"])})
+        if sidecar.schema > SCHEMA:
+            raise ValueError(f"schema {sidecar.schema}, where this version of keras_lisr knows {SCHEMA}")
     except FileNotFoundError as error:
         raise ValueError(
             f"`path` must have a sidecar beside it, which `keras-lisr export` writes. Received: path={str(path)!r} "
@@ -97,8 +104,8 @@ def read_sidecar(path: str | Path) -> Sidecar:
         ) from error
     except (OSError, ValueError, TypeError, KeyError) as error:  # Of JSON, and of other fields.
         raise ValueError(
-            f"`path` must have a sidecar that `keras-lisr export` of this version wrote. Received: path={str(path)!r} "
-            f"({beside.name}: {reason(error)})"
+            f"`path` must have a sidecar that `keras-lisr export` of this version or before wrote. Received: "
+            f"path={str(path)!r} ({beside.name}: {reason(error)})"
         ) from error
     if (found := checksum(path)) != sidecar.sha256:
         raise ValueError(

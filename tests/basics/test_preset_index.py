@@ -58,6 +58,8 @@ def test_a_model_is_chosen_by_name_by_scale_or_by_file(folder, monkeypatch, tmp_
     with zipfile.ZipFile(file, "w"):
         pass
     assert choose_model(file) == file
+    with pytest.raises(ValueError, match="`keras-lisr import FILE"):
+        choose_model("IMDN_x4.pth", exported=True)
 
 
 def test_an_exported_file_is_chosen_where_it_will_do(tmp_path):

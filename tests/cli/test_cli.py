@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,6 +13,12 @@ def test_version(capsys):
         main(["--version"])
     assert caught.value.code == 0
     assert capsys.readouterr().out == f"keras-lisr {keras_lisr.__version__}\n"
+
+
+def test_another_thread_may_run_it(capsys):
+    with ThreadPoolExecutor() as threads:  # Only the main thread may set handlers of signals.
+        assert threads.submit(main, ["models"]).result() == 0
+    assert "imdn_x4" in capsys.readouterr().out
 
 
 def test_what_needs_no_network_does_not_start_keras(picture):

@@ -49,12 +49,16 @@ def test_integers_are_calibrated_and_measured(models, representative, tmp_path, 
     monkeypatch.setattr(litert, "SIDE", 24)  # Calibration is slow.
     (tmp_path / "Tiny" / "HR").mkdir(parents=True)
     Image.open(representative / "a.png").save(tmp_path / "Tiny" / "HR" / "b.png")
+    (representative / "broken.png").write_bytes(b"")
     path = tmp_path / "tiny.tflite"
     options = ["--quantize", "int8", "--representative", representative, "--io", "uint8"]
     assert run("export", models / "tiny.keras", "-o", path, *options, "--evaluate", tmp_path / "Tiny") == 0
     measured = read_sidecar(path).psnr["Tiny"]
-    printed = capsys.readouterr().out
-    assert "uint8 in, uint8 out" in printed
+    printed, errors = capsys.readouterr()
+    assert errors.startswith("keras-lisr: skipped broken.png: ") and errors.count("\n") == 1
+    assert "uint8 in, uint8 out" in printed and "differs" not in printed
+    loss = read_sidecar(path).verification["held_out"]["loss"]
+    assert printed.splitlines()[-1].startswith(f"  loses {loss:.2f} dB on parts of --representative kept out")
     assert f"  Tiny: {measured['file']:.2f} dB, in Keras {measured['float']:.2f} dB (1 images)" in printed
     assert LiteRTNetwork(path).dtype == np.uint8
 

@@ -31,7 +31,7 @@ def test_a_checkpoint_becomes_a_model_that_the_other_commands_take(checkpoint, t
     output = tmp_path / "carn.keras"
     assert run("import", checkpoint, "--architecture", "carn", "--scale", 2, "-o", output) == 0
     printed, errors = capsys.readouterr()
-    assert printed == f"{output}: carn x2, 1,183 parameters from {checkpoint}\n" and not errors
+    assert printed == f"{output}: carn x2, 1,183 parameters from {checkpoint} (module.*)\n" and not errors
     model = keras.models.load_model(output)
     upscaled = keras.ops.convert_to_numpy(model(np.zeros((1, 4, 5, 3), "float32")))
     expected = np.broadcast_to(0.25 + np.array(zoo.skeleton.DIV2K_MEAN), upscaled.shape)

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from keras_lisr.export.calibration import calibration_patches, cut_patches
+from keras_lisr.export import calibration
+from keras_lisr.export.calibration import calibration_patches, cut_patches, hold_out, read_pictures
 
 
 def pictures(*shapes):
@@ -43,18 +46,39 @@ def test_small_pictures_are_continued_by_their_mirror_images():
     np.testing.assert_array_equal(patch, np.concatenate([source, source[::-1], source[:1]]))
 
 
-def test_folders_are_read(tmp_path):
-    for i, source in enumerate(pictures((20, 20), (30, 30))):
+def test_one_broken_picture_is_skipped_and_named(tmp_path):
+    for i, source in enumerate(pictures((20, 20), (30, 30), (24, 16))):
         Image.fromarray(source).save(tmp_path / f"{i}.png")
-    assert len(calibration_patches(tmp_path, (16, 16), count=3)) == 4
     (tmp_path / "0.png").write_bytes(b"")
-    with pytest.raises(ValueError, match="`file`.*0.png"):
-        calibration_patches(str(tmp_path), (16, 16))
+    read, unread = read_pictures(tmp_path)
+    assert sorted(picture.shape for picture in read) == [(24, 16, 3), (30, 30, 3)]
+    assert list(unread) == ["0.png"] and "must be a readable 8-bit image" in unread["0.png"]
+    assert len(read_pictures(tmp_path, count=1)[0]) == 1
+    for file in tmp_path.iterdir():
+        file.write_bytes(b"")
+    with pytest.raises(ValueError, match="`representative`.*must be a readable 8-bit image"):
+        read_pictures(str(tmp_path))
+
+
+def test_of_many_pictures_parts_are_kept(monkeypatch):
+    monkeypatch.setattr(calibration, "MOST_PIXELS", 4 * 8 * 8)
+    assert {picture.shape for picture in read_pictures(pictures(*[(20, 30)] * 4))[0]} == {(8, 8, 3)}
+    assert {picture.shape for picture in read_pictures(pictures((20, 12)))[0]} == {(16, 12, 3)}
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+def test_what_a_file_is_judged_by_is_not_calibrated_on(height, width):
+    source = np.arange(height * width * 3).reshape(height, width, 3)
+    (kept,), (held_out,) = hold_out([source])
+    assert kept.size and held_out.size
+    if source[..., 0].size > 1:
+        assert not set(kept.flat) & set(held_out.flat)
+        assert set(kept.flat) | set(held_out.flat) == set(source.flat)
 
 
 @pytest.mark.parametrize(
     "sources", [[], [np.zeros((8, 8, 3), np.float32)], [np.zeros((8, 8), np.uint8)], [np.zeros((0, 8, 3), np.uint8)]]
 )
 def test_what_is_no_picture_is_refused(sources):
-    with pytest.raises(ValueError, match="`pictures`"):
-        calibration_patches(sources)
+    with pytest.raises(ValueError, match="`representative`"):
+        read_pictures(sources)

@@ -9,7 +9,7 @@ from PIL import Image
 
 import keras_lisr
 from keras_lisr import zoo
-from keras_lisr.export import export_model
+from keras_lisr.export import export_model, verify
 from keras_lisr.export.litert_file import read_litert_file
 from keras_lisr.export.verify import draw_picture
 from keras_lisr.inference import Upscaler
@@ -17,6 +17,7 @@ from keras_lisr.litert import LiteRTUpscaler, read_sidecar
 from keras_lisr.litert.sidecar import checksum
 from keras_lisr.zoo import from_preset
 
+UNVERIFIED = {"kept": {}, "fine_tuned": 0, "unread": {}}
 MODULE = sys.modules[export_model.__module__]  # As an attribute of its package, the name is that of the function.
 
 
@@ -63,16 +64,29 @@ def test_the_sidecar(tmp_path):
 def test_tiles_of_the_file(model, halo, smallest_side, tmp_path):
     sidecar = export_model(model, tmp_path / "network.tflite", verify=False)
     assert (sidecar.halo, sidecar.smallest_side) == (halo, smallest_side)
-    assert sidecar.verification == {"kept": {}, "fine_tuned": 0}
+    assert sidecar.verification == UNVERIFIED
     image = draw_picture(50, 60, 0)
     expected = Upscaler(model, tile=24, precision="float32")(image)
     error = LiteRTUpscaler(tmp_path / "network.tflite", tile=24)(image).astype(int) - expected
     assert np.abs(error).max() <= 1 and (error != 0).mean() < 0.01
 
 
+@pytest.mark.parametrize("name", ["network", "network.tflite", "network.onnx"])
+def test_a_network_in_bfloat16_is_written_in_float32(name, tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = zoo.fsrcnn(2, num_filters=4, num_blocks=1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    exact = zoo.fsrcnn(2, num_filters=4, num_blocks=1)
+    exact.set_weights(model.get_weights())
+    found = export_model(model, tmp_path / name, verify=False)
+    verify(exact, tmp_path / name, format=found.format)
+
+
 def test_both_strategies_are_folded_and_what_is_kept_is_told(tmp_path):
     path, tiny = tmp_path / "network.tflite", {"num_filters": 4, "num_blocks": 1, "ggas": True, "cwss": True}
-    assert export_model(zoo.edsr_baseline(2, **tiny), path, verify=False).verification == {"kept": {}, "fine_tuned": 0}
+    assert export_model(zoo.edsr_baseline(2, **tiny), path, verify=False).verification == UNVERIFIED
     assert read_litert_file(path).operators["MUL"] == 1  # By the attention map.
     kept = export_model(zoo.memnet(2, num_recursions=2, **tiny), path, verify=False).verification["kept"]
     assert list(kept) == ["block_1_alpha"] and kept["block_1_alpha"].startswith("two different scales meet at ")
@@ -89,6 +103,26 @@ def test_sets_are_measured(tmp_path):
         assert sidecar.psnr["Tiny"]["file"] == pytest.approx(sidecar.psnr["Tiny"]["float"], abs=0.01)
         assert sidecar.psnr["Tiny"]["images"] == 1
         assert "shave 2" in sidecar.protocol and "imresize" in sidecar.protocol
+
+
+@pytest.mark.usefixtures("quick_int8")
+def test_a_file_is_judged_by_what_it_is_for(tmp_path):
+    """Grey pictures: a drawn one in colour is 26 to 30 dB from Keras, and tells nothing of them."""
+    (tmp_path / "grey").mkdir()
+    for phase in range(4):
+        grey = draw_picture(96, 120, phase).mean(-1).astype(np.uint8)
+        Image.fromarray(grey).save(tmp_path / "grey" / f"{phase}.png")
+    (tmp_path / "grey" / "broken.png").write_bytes(b"")
+    path = tmp_path / "network.tflite"
+    sidecar = export_model(from_preset("fsrcnn_x4"), path, quantize="int8", representative=tmp_path / "grey", io="int8")
+    assert sidecar.input["dtype"] == sidecar.output["dtype"] == "int8"
+    assert list(sidecar.verification["unread"]) == ["broken.png"]
+    held_out = sidecar.verification["held_out"]
+    assert held_out["psnr"] > 33 and held_out["loss"] < 1
+    assert read_sidecar(path) == sidecar
+    image = draw_picture(50, 60, 0)
+    expected = Upscaler(from_preset("fsrcnn_x4"), precision="float32")(image).astype(int)
+    assert np.abs(LiteRTUpscaler(path)(image) - expected).mean() < 12
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -126,6 +160,10 @@ def test_what_a_link_points_to_is_replaced(tmp_path):
         ("n.tflite", {"quantize": "int8"}, "representative"),
         ("n.tflite", {"quantize": "int8", "representative": ["a.png"]}, "representative"),
         ("n.tflite", {"fine_tune": 5}, "fine_tune"),
+        ("n.tflite", {"io": "int8"}, "io"),
+        ("n.tflite", {"opset": 17}, "opset"),
+        ("n.onnx", {"opset": 17.0}, "opset"),
+        ("n.onnx", {"shape": (20, 20), "evaluate": ["folder"]}, "evaluate"),
         ("n.tflite", {"shape": (20, -1)}, "shape"),
         ("n.tflite", {"shape": (14, 20)}, "shape"),
         ("n.tflite", {"evaluate": ["set99"]}, "data"),
@@ -138,6 +176,7 @@ def test_what_a_link_points_to_is_replaced(tmp_path):
 )
 def test_what_cannot_be_is_told_before_anything_is_computed(file, options, name, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_LISR_DATA", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "mine.txt").write_text("")
     (tmp_path / "file").write_text("")
@@ -195,8 +234,11 @@ def test_a_model_for_one_size_is_exported_for_that(tmp_path):
         with pytest.raises(ValueError, match="`shape`"):
             export_model(model, tmp_path / "network.tflite", shape=shape)
     with pytest.raises(ValueError, match="`model`"):
-        export_model(model, tmp_path / "network.onnx")
-    assert export_model(model, tmp_path / "network.tflite", shape=(20, 24)).shape == (20, 24)
+        export_model(model, tmp_path / "network.xml")
+    for name in ("network.tflite", "network.onnx"):
+        sidecar = export_model(model, tmp_path / name, shape=(20, 24))
+        assert sidecar.shape == (20, 24)
+        assert {(found["height"], found["width"]) for found in sidecar.verification["pictures"]} == {(20, 24)}
 
 
 @pytest.mark.slow

@@ -48,6 +48,6 @@ def test_checks(files):
 
 
 def test_missing_library_is_named(files, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
-    with pytest.raises(ValueError, match=r"keras_lisr\[litert\]"):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.schema_py_generated", None)
+    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[litert\]'"):
         read_litert_file(files / "floats.tflite")

@@ -4,13 +4,10 @@ import sys
 import onnx
 import pytest
 from architectures import STRATEGIES, each_architecture
-from exported_networks import EXPORTED, LOW_RESOLUTION, build
+from exported_networks import LOW_RESOLUTION, build, each_exported
 from reference import assert_close, assign_waves
 
 from keras_lisr.export.onnx import onnx_network, write_onnx
-
-# tf2onnx takes ten seconds to rewrite the two Einsum of ESA.
-NAMES = [pytest.param(name, marks=[pytest.mark.slow] * name.endswith("-esa")) for name in EXPORTED]
 
 
 def assert_agrees(path, model):
@@ -19,7 +16,7 @@ def assert_agrees(path, model):
         assert_close(network(low_resolution), model(low_resolution, training=False), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_exported
 def test_agrees_with_keras(name, tmp_path):
     model = build(name)
     write_onnx(model, tmp_path / "network.onnx")
@@ -43,11 +40,40 @@ def test_names_types_and_sizes(tmp_path):
         (tensor,) = tensors
         assert tensor.name == name
         assert tensor.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
-        batch, height, width, channels = tensor.type.tensor_type.shape.dim
-        assert batch.dim_param and height.dim_param and width.dim_param and channels.dim_value == 3
+        out = "" if name == "low_resolution" else "_out"
+        assert dimensions(tensor) == ["batch", f"height{out}", f"width{out}", 3]
     assert {node.op_type for node in file.graph.node} >= {"Conv", "DepthToSpace"}
     assert {node.domain for node in file.graph.node} == {""}
     assert not list(tmp_path.glob(".*"))
+
+
+def dimensions(tensor):
+    return [dimension.dim_param or dimension.dim_value for dimension in tensor.type.tensor_type.shape.dim]
+
+
+def test_a_file_for_one_size_in_another_opset(tmp_path):
+    model = build("idn-plain")
+    write_onnx(model, tmp_path / "network.onnx", shape=(15, 17), opset=17)
+    file = onnx.load(tmp_path / "network.onnx")
+    assert {entry.domain: entry.version for entry in file.opset_import}[""] == 17
+    scale = model(LOW_RESOLUTION[0]).shape[1] // 15
+    assert dimensions(file.graph.input[0]) == [1, 15, 17, 3]
+    assert dimensions(file.graph.output[0]) == [1, 15 * scale, 17 * scale, 3]
+    network = onnx_network(tmp_path / "network.onnx")
+    assert network.shape == (15, 17)
+    assert_close(network(LOW_RESOLUTION[0]), model(LOW_RESOLUTION[0], training=False), atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "most"), [("imdn-both", 2), ("shallow_edsr-esa", 2), ("idn-plain", 3)])
+def test_features_are_not_transposed(name, most, tmp_path):
+    write_onnx(build(name), tmp_path / "network.onnx")
+    file = onnx.load(tmp_path / "network.onnx")
+    assert sum(node.op_type == "Transpose" for node in file.graph.node) == most
+
+
+def test_an_opset_that_is_not_known_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="`opset`"):
+        write_onnx(build("fsrcnn-plain"), tmp_path / "network.onnx", opset=99)
 
 
 def test_nobody_is_told_of_the_use(monkeypatch, tmp_path):

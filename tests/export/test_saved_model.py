@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from architectures import STRATEGIES, each_architecture
 from exported_networks import EXPORTED, LOW_RESOLUTION, as_bytes, build, each_exported
-from reference import assert_close, assign_waves, picture, to_numpy
+from reference import assert_close, assign_waves, to_numpy
 
-from keras_lisr.export.saved_model import saved_model_network, write_saved_model
+from keras_lisr.export.saved_model import check_folder, saved_model_network, write_saved_model
 from keras_lisr.inference.engines import compile_engine
 
 # What runs the folders has neither Keras nor this package.
@@ -116,55 +116,16 @@ def test_bytes_are_rounded_as_the_upscaler_does(layer, tmp_path):
     np.testing.assert_array_equal(result, compile_engine(model)(values))
 
 
-def test_a_network_in_bfloat16_is_written_in_float32(tmp_path):
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = build("edsr_baseline-both")
-    finally:
-        keras.config.set_dtype_policy("float32")
-    exact = build("edsr_baseline-both")
-    write_saved_model(model, tmp_path / "network")
-    network = saved_model_network(tmp_path / "network")
-    assert_close(network(LOW_RESOLUTION[0]), exact(LOW_RESOLUTION[0], training=False))
-    assert np.abs(to_numpy(model(LOW_RESOLUTION[0], training=False)) - network(LOW_RESOLUTION[0])).max() > 1e-3
-
-
-@pytest.fixture
-def model():
-    return model_of(keras.layers.Conv2D(3, 3, padding="same"))
-
-
-def test_a_saved_model_is_replaced(model, tmp_path):
-    write_saved_model(model_of(keras.layers.Rescaling(2.0)), tmp_path / "network")
-    write_saved_model(model, tmp_path / "network")
-    result = saved_model_network(tmp_path / "network")(picture(1, 4, 5, 3))
-    assert_close(result, model(picture(1, 4, 5, 3)))
-    assert [file.name for file in tmp_path.iterdir()] == ["network"]
-
-
 @pytest.mark.parametrize("precious", ["photos/holiday.jpg", "project/assets/precious.txt", "file"])
-def test_what_is_no_saved_model_is_kept(model, precious, tmp_path):
+def test_what_is_no_saved_model_is_kept(precious, tmp_path):
     precious = tmp_path / precious
     if precious.parent.name == "photos":
-        write_saved_model(model, precious.parent)
+        write_saved_model(model_of(keras.layers.Identity()), precious.parent)
+        check_folder(precious.parent)
     precious.parent.mkdir(parents=True, exist_ok=True)
     precious.touch()
-    folder = next(tmp_path.iterdir())
     with pytest.raises(ValueError, match="`folder`"):
-        write_saved_model(model, folder)
-    assert precious.exists()
-
-
-def test_a_failure_leaves_what_was_there(model, monkeypatch, tmp_path):
-    def fail(module, folder, signatures):
-        raise OSError("No space left on device")
-
-    write_saved_model(model, tmp_path / "network")
-    monkeypatch.setattr(tf.saved_model, "save", fail)
-    with pytest.raises(OSError, match="No space left"):
-        write_saved_model(model, tmp_path / "network")
-    saved_model_network(tmp_path / "network")(picture(1, 4, 5, 3))
-    assert [file.name for file in tmp_path.iterdir()] == ["network"]
+        check_folder(next(tmp_path.iterdir()))
 
 
 def test_other_backends_are_refused(monkeypatch, tmp_path):

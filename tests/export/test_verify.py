@@ -14,7 +14,7 @@ from keras_lisr.export.litert import write_litert
 from keras_lisr.export.onnx import write_onnx
 from keras_lisr.export.openvino import write_openvino
 from keras_lisr.export.saved_model import write_saved_model
-from keras_lisr.export.verify import draw_picture, verify
+from keras_lisr.export.verify import compare, draw_picture, pooled, run, verify
 from keras_lisr.litert import LiteRTNetwork
 
 PICTURES = [draw_picture(40, 48, phase) for phase in range(3)]
@@ -25,6 +25,7 @@ OPTIONS = {
     "int8": {"quantize": "int8", "representative": PICTURES},
     "bytes": {"io": "uint8"},
     "int8-bytes": {"quantize": "int8", "representative": PICTURES, "io": "uint8"},
+    "int8-integers": {"quantize": "int8", "representative": PICTURES, "io": "int8"},
 }
 
 
@@ -66,6 +67,7 @@ def check(model, path, name):
         ("int8", 40, 70),
         ("bytes", 60, 200),
         ("int8-bytes", 40, 70),
+        ("int8-integers", 40, 70),
     ],
 )
 def test_what_is_measured(name, least, most, model, file):
@@ -79,7 +81,7 @@ def test_what_is_measured(name, least, most, model, file):
 def test_differences_are_those_of_the_values_that_come_out(model, file):
     picture = draw_picture(20, 30, 0)
     expected = to_numpy(model(picture[None].astype(np.float32) / 255, training=False))[0]
-    (found,) = verify(model, file("int8"), quantize="int8", pictures=[picture]).pictures
+    found = compare(model, run(LiteRTNetwork(file("int8"))), picture, clipped=True)
     differences = LiteRTNetwork(file("int8"))(picture[None].astype(np.float32) / 255)[0] - expected.clip(0, 1)
     assert found.largest_difference == pytest.approx(np.abs(differences).max())
     assert found.psnr == pytest.approx(-10 * math.log10(np.mean(differences**2)))
@@ -143,6 +145,23 @@ def test_numbers_that_are_none_are_refused(model, tmp_path):
     for quantize in ("none", "float16"):
         with pytest.raises(ValueError, match="dB"):
             verify(model, tmp_path / "network.tflite", quantize=quantize)
+
+
+@pytest.mark.parametrize("name", ["int8", "int8-bytes", "int8-integers"])
+def test_a_file_is_judged_by_pictures_of_its_kind(name, model, file, monkeypatch):
+    found = verify(model, file(name), quantize="int8", held_out=PICTURES).held_out
+    assert found["psnr"] > 40 and found["images"] == 16
+    assert found["loss"] == pytest.approx(found["float"] - found["file"]) and abs(found["loss"]) < 1
+    monkeypatch.setitem(verify.__globals__, "OF_ITS_KIND", 90)
+    with pytest.raises(ValueError, match="`representative`.*--no-verify"):
+        verify(model, file(name), quantize="int8", held_out=PICTURES)
+
+
+def test_decibels_are_pooled_over_pictures():
+    assert pooled([30, 30]) == pytest.approx(30, abs=0.01)
+    assert pooled([math.inf, 30]) == pytest.approx(33.01, abs=0.02)
+    assert pooled([math.inf]) == pytest.approx(58.92, abs=0.01)
+    assert math.isnan(pooled([math.nan, 30]))
 
 
 @pytest.mark.usefixtures("quick_int8")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from keras_lisr.interop.pytorch import read_state_dict
+from keras_lisr.interop.pytorch import find_state_dict, read_file
 
 
 class Code:
@@ -29,36 +29,48 @@ def test_reads_both_formats_of_files(file, modern, dtype):
     values = np.arange(6, dtype=np.float32).reshape(2, 3)
     tensors = {"b.weight": torch.tensor(values, dtype=dtype), "a": torch.nn.Parameter(torch.ones(1))}
     torch.save(tensors, file, _use_new_zipfile_serialization=modern)
-    read = read_state_dict(str(file))
-    assert list(read) == ["b.weight", "a"]
-    np.testing.assert_array_equal(read["b.weight"], values)
-    assert {array.dtype for array in read.values()} == {np.dtype(np.float32)}
+    found = find_state_dict(read_file(str(file)), "a")
+    assert list(found.tensors) == ["b.weight", "a"] and not str(found)
+    np.testing.assert_array_equal(found.tensors["b.weight"], values)
+    assert {array.dtype for array in found.tensors.values()} == {np.dtype(np.float32)}
 
 
-def test_the_name_of_a_wrapper_is_taken_off(file):
-    torch.save(torch.nn.DataParallel(torch.nn.Linear(2, 3)).state_dict(), file)
-    assert list(read_state_dict(file)) == ["weight", "bias"]
-    torch.save({"model.weight": torch.zeros(1), "model.bias": torch.zeros(1)}, file)
-    assert list(read_state_dict(file)) == ["weight", "bias"]
+OTHER, NETWORK = {"a.weight": torch.zeros(1), "b": torch.zeros(2)}, {"a.weight": torch.ones(1), "b": torch.ones(2)}
 
 
-@pytest.mark.parametrize("container", ["params", "params_ema", "state_dict"])
-def test_what_training_keeps_beside_the_tensors_is_left_out(file, container):
-    torch.save({"epoch": 3, "optimizer": {"lr": 0.1}, container: {"module.a": torch.ones(1)}}, file)
-    assert list(read_state_dict(file)) == ["a"]
+def prefixed(prefix, tensors=NETWORK):
+    return {f"{prefix}{name}": tensor for name, tensor in tensors.items()}
 
 
-def test_averaged_weights_come_first(file):
-    torch.save({"params": {"a": torch.zeros(1)}, "params_ema": {"a": torch.ones(1)}}, file)
-    assert read_state_dict(file) == {"a": np.ones(1)}
+@pytest.mark.parametrize(
+    ("stored", "said"),
+    [
+        (NETWORK, ""),
+        ({"params": NETWORK}, "params.*"),
+        ({"params": OTHER, "params_ema": NETWORK}, "params_ema.*; not used: params"),
+        ({"epoch": 3, "optimizer": {"state": {0: {"step": 1}}}, "state_dict": prefixed("module.")},
+         "state_dict.module.*; not used: epoch, optimizer"),
+        ({"checkpoint": {"model": NETWORK}}, "checkpoint.model.*"),
+        (prefixed("_orig_mod.module."), "_orig_mod.module.*"),
+        (NETWORK | {"step": torch.tensor(3), "seconds": torch.tensor(3.5), "lr": 0.1}, "not used: step, seconds, lr"),
+        (prefixed("model.") | {f"loss.vgg.{i}": torch.ones(2) for i in range(6)},
+         "model.*; not used: loss.vgg.0, loss.vgg.1, loss.vgg.2, loss.vgg.3, 2 more"),
+        (prefixed("net_g_ema.") | prefixed("net_g.", OTHER), "net_g_ema.*; not used: net_g.a.weight, net_g.b"),
+    ],
+)  # fmt: skip
+def test_what_wraps_a_network_is_taken_off_and_told(file, stored, said):
+    torch.save(stored, file)
+    found = find_state_dict(read_file(file), "a.weight")
+    assert str(found) == said
+    assert found.tensors == {"a.weight": np.ones(1), "b": pytest.approx(np.ones(2))}
 
 
 @pytest.mark.parametrize("modern", [True, False])
 def test_code_is_not_run(file, modern, tmp_path):
     trace = tmp_path / "trace"
     torch.save({"a": torch.zeros(1), "b": Code(trace)}, file, _use_new_zipfile_serialization=modern)
-    with pytest.raises(ValueError, match="`file`") as error:
-        read_state_dict(file)
+    with pytest.raises(ValueError, match="`file` must be a whole file") as error:
+        read_file(file)
     assert len(str(error.value).splitlines()) == 1
     assert not trace.exists()
 
@@ -69,27 +81,24 @@ def test_other_files_are_refused(file, content):
         torch.save({"a": torch.zeros(1000)}, file)
         file.write_bytes(file.read_bytes()[:-2000] if content == "half" else content)
     with pytest.raises(ValueError, match="`file`"):
-        read_state_dict(file)
+        read_file(file)
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "message"),
     [
-        [torch.zeros(1)],
-        {"a": 1},
-        {"a": torch.zeros(1), "steps": torch.zeros(1, dtype=torch.int64)},
-        {"a": torch.zeros(1, dtype=torch.complex64)},
-        {"state_dict": {"params": {"a": torch.zeros(1)}}},
+        ([torch.zeros(1)], "without 'a'"),
+        ({"b": torch.zeros(1), 3: {"a": torch.zeros(1)}}, "without 'a'"),
+        ({"generator": {"a": torch.zeros(1)}, "teacher": {"a": torch.zeros(1)}}, r"generator.\*, teacher.\*"),
     ],
 )
-def test_other_contents_are_refused(file, content):
-    torch.save(content, file)
-    with pytest.raises(ValueError, match="`file`"):
-        read_state_dict(file)
+def test_there_must_be_one_network(content, message):
+    with pytest.raises(ValueError, match=message):
+        find_state_dict(content, "a")
 
 
 def test_names_the_extra_where_pytorch_is_missing(file, monkeypatch):
     file.write_bytes(b"")
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ValueError, match=r"keras_lisr\[torch\]"):
-        read_state_dict(file)
+    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[torch\]'"):
+        read_file(file)

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 from dataclasses import replace
 
@@ -61,6 +62,18 @@ def test_a_missing_file_or_sidecar_is_told(file):
 def test_another_json_is_refused(file, wrong):
     sidecar_path(file).write_text(wrong)
     with pytest.raises(ValueError, match="`path`.*größe.tflite.json"):
+        read_sidecar(file)
+
+
+def test_fields_of_other_versions(file, sidecar):
+    """A sidecar of before schemas, and ones of later versions: with a field more, and with fields of other meanings."""
+    content = json.loads(write_sidecar(sidecar, file).read_text())
+    assert content.pop("schema") == 1
+    for changes in ({}, {"schema": 1, "later": {"loss": 0.1}}):
+        sidecar_path(file).write_text(json.dumps(content | changes))
+        assert read_sidecar(file) == sidecar
+    sidecar_path(file).write_text(json.dumps(content | {"schema": 2}))
+    with pytest.raises(ValueError, match="`path`.*schema 2"):
         read_sidecar(file)
 
 
