@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from keras_lisr.basics.preset_index import choose_model
+from keras_lisr.basics.silent_start import silent_start
 from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.cli.files import check_targets, titles
-from keras_lisr.cli.silent_start import silent_start
 
 SUFFIXES = (".png", ".webp", ".pdf", ".svg")
 DOTS_PER_INCH = 150

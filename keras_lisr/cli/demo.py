@@ -5,7 +5,7 @@ import threading
 import webbrowser
 
 from keras_lisr.basics.preset_index import DEFAULT_PRESET, choose_model
-from keras_lisr.cli.silent_start import silent_start
+from keras_lisr.basics.silent_start import silent_start
 
 MAX_PIXELS = 2_500_000  # Makes 40 megapixels at x4, more than which a browser is slow to show.
 

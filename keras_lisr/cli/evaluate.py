@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from keras_lisr.basics.preset_index import choose_model
+from keras_lisr.basics.silent_start import silent_start
 from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.cli.files import check_targets, titles
-from keras_lisr.cli.silent_start import silent_start
 
 WARM_UP = 16  # Pixels a side of the picture that comes first, whose time is that of compiling.
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from keras_lisr.basics.export_options import FORMATS, QUANTIZATIONS, TYPES, check_options
 from keras_lisr.basics.preset_index import choose_model
-from keras_lisr.cli.silent_start import silent_start
+from keras_lisr.basics.silent_start import silent_start
 
 
 def add_to(commands) -> None:

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
+from keras_lisr.basics.silent_start import silent_start
 from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.cli.files import check_targets
-from keras_lisr.cli.silent_start import silent_start
 from keras_lisr.interop import ARCHITECTURES
 
 

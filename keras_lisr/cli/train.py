@@ -4,7 +4,7 @@ import argparse
 import runpy
 from pathlib import Path
 
-from keras_lisr.cli.silent_start import silent_start
+from keras_lisr.basics.silent_start import silent_start
 
 
 def add_to(commands) -> None:

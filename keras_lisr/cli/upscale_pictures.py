@@ -4,13 +4,13 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from keras_lisr.basics.silent_start import silent_start
 from keras_lisr.batch import Job, Plan, ShippedModel, Task, Url, connect, find_jobs, run_jobs, run_on_ray
 from keras_lisr.batch.jobs import check_free
 from keras_lisr.batch.storage import find_existing, kind_of, parse
 from keras_lisr.batch.worker import SKIPPED
 from keras_lisr.cli.comparison import write_comparison
 from keras_lisr.cli.files import check_targets
-from keras_lisr.cli.silent_start import silent_start
 from keras_lisr.cli.standard_streams import STREAM, streams_as_files
 from keras_lisr.cli.upscale_report import Report, tell_dry_run
 from keras_lisr.pictures import Size

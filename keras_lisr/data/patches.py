@@ -15,7 +15,7 @@ import numpy as np
 
 from keras_lisr.data.degradation import Degradation
 from keras_lisr.data.image_folder import read_rgb
-from keras_lisr.data.image_pairs import ImagePairs, pair_images
+from keras_lisr.data.image_pairs import pair_images
 
 
 class PatchSampler:
@@ -25,8 +25,7 @@ class PatchSampler:
     patches are left out: sky and blurred background teach a network little and cost a step as much as anything else.
 
     Args:
-        images: uint8 `(height, width, 3)`, each side at least `patch_size`, of which `imresize` makes those of low
-            resolution; or pairs.
+        images: As for `pair_images`, each side of high resolution at least `patch_size`.
         scale: Upscaling factor.
         patch_size: Side of the high-resolution patch, a multiple of `scale`.
         batch_size: Patches in a batch.
@@ -41,8 +40,8 @@ class PatchSampler:
             it by default, where the pairs have labels.
 
     Raises:
-        ValueError: If there are no images, one is smaller than a patch, `patch_size` is not a multiple of `scale`,
-            `candidates` is below one, or a patch is too small to choose by detail.
+        ValueError: As `pair_images` says, or if there are no images, one is smaller than a patch, `patch_size` is not a
+            multiple of `scale`, `candidates` is below one, or a patch is too small to choose by detail.
 
     Example:
 
@@ -54,7 +53,7 @@ class PatchSampler:
 
     def __init__(
         self,
-        images: Sequence[np.ndarray] | ImagePairs,
+        images: Any,
         *,
         scale: int,
         patch_size: int,
@@ -76,9 +75,9 @@ class PatchSampler:
                 f"`patch_size` must be at least three times `scale` to choose by detail. "
                 f"Received: patch_size={patch_size}, scale={scale}"
             )
-        if not len(images):
+        pairs = pair_images(images, scale)
+        if not len(pairs):
             raise ValueError("`images` must hold at least one image. Received none.")
-        pairs = images if isinstance(images, ImagePairs) else pair_images(images, scale)
         smallest = min(min(image.shape[:2]) for image in pairs.high_resolution)
         if smallest < patch_size:
             raise ValueError(

@@ -2,12 +2,10 @@
 
 import argparse
 import dataclasses
-import importlib.util
 import inspect
 import math
 import os
 import sys
-import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,18 +18,17 @@ from keras_lisr.basics.parser import Parser
 from keras_lisr.basics.preset_index import choose_model
 from keras_lisr.data.degradation import Degradation
 from keras_lisr.data.image_folder import hold_out_photographs
-from keras_lisr.data.image_pairs import ImagePairs, pair_images, read_pairs
-from keras_lisr.data.patches import unpack_images
+from keras_lisr.data.image_pairs import ImagePairs
 from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.distribution import SEVERAL_HOSTS
 from keras_lisr.training.fit import fit
 from keras_lisr.training.recipe import OPTIMIZERS, Recipe
+from keras_lisr.training.sources import VALIDATED_SIDE, find_store, progress_bar, read_source
 from keras_lisr.training.teacher import label_pairs
 
 # What flags may change of a recipe.
 CHANGEABLE = ("steps", "batch_size", "patch_size", "optimizer", "learning_rate")
 HOLD_OUT_EVERY = 24
-VALIDATED_SIDE = 8  # Low-resolution pixels, below which an image is not validated on.
 MOST_HELD_OUT = 32  # Validation of more takes longer than it tells.
 
 
@@ -213,11 +210,6 @@ def amount(text: str) -> float:
     return number
 
 
-def find_store(cache: Path, source: Path) -> Path:
-    """The folder of a cache for the images of another, and for a teacher's labels of them."""
-    return cache / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"
-
-
 def read_data(
     data: Path, scale: int, patch_size: int, cache: Path, validation: Path | None = None
 ) -> tuple[ImagePairs, ImagePairs]:
@@ -244,20 +236,3 @@ def read_data(
             f"Received: data={str(data)!r} with {len(images)} of one"
         )
     return dataclasses.replace(images.select(names), left_out=images.left_out), images.select(held_out)
-
-
-def read_source(source: Path, scale: int, smallest_side: int, cache: Path, part: str = "train") -> ImagePairs:
-    """The pairs of a packed file, in memory, or of a folder."""
-    if source.is_file():
-        return pair_images(unpack_images(source), scale)
-    store = find_store(cache, source)
-    return read_pairs(source, scale, smallest_side=smallest_side, part=part, store=store, progress=progress_bar())
-
-
-def progress_bar() -> Callable | None:
-    """What shows bars on terminals; a rented machine may have JAX, NumPy and little else."""
-    if not importlib.util.find_spec("tqdm"):
-        return None
-    from tqdm import tqdm
-
-    return partial(tqdm, unit=" images", disable=None, leave=False)

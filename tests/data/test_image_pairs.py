@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_lisr.data.image_pairs import find_pairs, pair_images, read_pairs
+from keras_lisr.data.image_pairs import pair_images, read_pairs
 from keras_lisr.data.imresize import imresize
 
 
@@ -104,50 +104,6 @@ def test_a_store_serves_several_scales(folder, tmp_path):
         read_pairs(folder, scale, store=tmp_path / "store")
     folders = {path.name: len(list(path.glob("*.npy"))) for path in (tmp_path / "store").iterdir()}
     assert folders == {"high_resolution": 3, "low_resolution_x2": 3, "low_resolution_x4": 3}
-
-
-@pytest.mark.parametrize("prefix", ["", "DIV2K_train_"])
-@pytest.mark.parametrize("inside", [False, True])
-def test_div2ks_layout_is_recognised(tmp_path, prefix, inside, store):
-    """The low-resolution images are not what `imresize` makes, so that it shows whose they are."""
-    root = tmp_path / "DIV2K"
-    for i in range(2):
-        save(picture(i), root / f"{prefix}HR" / f"000{i}.png")
-        save(picture(10 + i, 6, 7), root / f"{prefix}LR_bicubic" / "X4" / f"000{i}x4.png")
-        save(picture(20 + i, 12, 15), root / f"{prefix}LR_bicubic" / "X2" / f"000{i}x2.png")
-    save(picture(5), root / "DIV2K_valid_HR" / "0801.png")
-    folder = root / f"{prefix}HR" if inside else root
-    pairs = read_pairs(folder, 4, store=store)
-    assert pairs.names == ["0000.png", "0001.png"]
-    np.testing.assert_array_equal(pairs.low_resolution[1], picture(11, 6, 7))
-    np.testing.assert_array_equal(pairs.high_resolution[1], picture(1)[:, :28])
-    np.testing.assert_array_equal(read_pairs(folder, 3, store=store).low_resolution[0], imresize(picture(0), 1 / 3))
-
-
-def test_a_part_of_div2k_can_be_asked_for(tmp_path):
-    for part, name in (("train", "0001"), ("valid", "0801")):
-        save(picture(0), tmp_path / f"DIV2K_{part}_HR" / f"{name}.png")
-        save(picture(0, 6, 7), tmp_path / f"DIV2K_{part}_LR_bicubic" / "X4" / f"{name}x4.png")
-    assert read_pairs(tmp_path, 4).names == ["0001.png"]
-    (pair,) = find_pairs(tmp_path, 4, part="valid")
-    assert pair.name == "0801.png" and pair.low_resolution.name == "0801x4.png"
-
-
-def test_several_sets_side_by_side_are_all_read(tmp_path):
-    """As DF2K is, with others beside it."""
-    for name in ("DIV2K_train_HR/1.png", "Flickr2K_HR/1.png", "DIV2K_valid_HR/2.png", "other/3.png", "4.png"):
-        save(picture(0), tmp_path / name)
-    save(picture(0, 6, 7), tmp_path / "DIV2K_train_LR_bicubic" / "X4" / "1x4.png")
-    names = [pair.name for pair in find_pairs(tmp_path, 4)]
-    assert names == ["4.png", "DIV2K_train_HR/1.png", "Flickr2K_HR/1.png", "other/3.png"]
-
-
-def test_incomplete_low_resolution_is_not_used(tmp_path, caplog):
-    for i in range(2):
-        save(picture(i), tmp_path / "HR" / f"{i}.png")
-    save(picture(9, 6, 7), tmp_path / "LR_bicubic" / "X4" / "0x4.png")
-    assert [pair.low_resolution for pair in find_pairs(tmp_path, 4)] == [None, None]
-    assert "1.png" in caplog.text and "0.png" not in caplog.text
 
 
 def test_low_resolution_of_another_size_is_left_out(tmp_path, store):
