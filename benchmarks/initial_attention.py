@@ -14,6 +14,7 @@ from pathlib import Path
 import keras
 
 from keras_lisr.data import hold_out_photographs, image_files, pair_images, read_images
+from keras_lisr.inference import Upscaler
 from keras_lisr.layers import GlobalAttentionBlock
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import mean_psnr
@@ -57,7 +58,7 @@ def main() -> None:
                 model = fit(
                     recipe, train, output, validation=held_out[:1], precision="float32", seed=seed, steps_per_epoch=500
                 )
-                decibels = mean_psnr(model, pair_images(held_out, SCALE), SCALE)
+                decibels = mean_psnr(Upscaler(model), pair_images(held_out, SCALE), SCALE)
                 print(f"RESULT {network:32}{setting:16}seed {seed}  {decibels:.3f} dB", flush=True)
                 keras.backend.clear_session()
 

@@ -24,7 +24,10 @@ def add_to(commands) -> None:
         nargs="+",
         required=True,
         metavar="FOLDER",
-        help="folders that hold HR/ and perhaps LR_bicubic/X4/, or names of such in --data-root",
+        help="folders of images or of pairs, such as HR/ beside LR_bicubic/X4/, or names of such in --data-root",
+    )
+    command.add_argument(
+        "--low", type=Path, metavar="FOLDER", help="low resolution of --data, where names and sizes do not tell it"
     )
     command.add_argument("--data-root", type=Path, metavar="FOLDER", help="default: $KERAS_LISR_DATA")
     command.add_argument("-s", "--scale", type=int, help="upscaling factor (default: that of each model)")
@@ -55,7 +58,11 @@ def run(arguments: argparse.Namespace) -> int:
 
         protocol = EvaluationProtocol(arguments.shave, arguments.rounded_luma)
         subjects = load_subjects(models, arguments)
-    sets = [(title, BenchmarkSet(folder, scale)) for folder, title in folders.items() for scale in sorted(subjects)]
+    sets = [
+        (title, BenchmarkSet(folder, scale, arguments.low))
+        for folder, title in folders.items()
+        for scale in sorted(subjects)
+    ]
     entries, unmeasured = [], []
     total = sum(len(subjects[a_set.scale]) * len(a_set) for _, a_set in sets)
     with tqdm(total=total, unit=" images", disable=None) as bar:  # None: on terminals.

@@ -15,8 +15,8 @@ from PIL import Image
 from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.data import Degradation, imresize
 from keras_lisr.evaluation import psnr
+from keras_lisr.inference import Upscaler
 from keras_lisr.training import Recipe, fit, warmup_cosine
-from keras_lisr.training.callbacks import super_resolve
 from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.fit import cut_log, warm_start
 from keras_lisr.zoo import fsrcnn
@@ -103,7 +103,7 @@ def test_learns_and_leaves_a_complete_folder(recipe, images, tmp_path):
 
 def test_returns_the_averaged_weights_that_were_validated(recipe, images, tmp_path):
     model = run(recipe, images, tmp_path)
-    super_resolved = super_resolve(model, imresize(images[0], 1 / 2))
+    super_resolved = Upscaler(model, precision="float32")(imresize(images[0], 1 / 2))
     assert psnr(images[0], super_resolved, shave=2) == pytest.approx(float(log(tmp_path)[-1]["val_psnr"]), abs=1e-4)
     assert_equal_weights(model, keras.models.load_model(tmp_path / "averaged.keras"))
     raw = checkpoint(tmp_path, 40)
