@@ -88,9 +88,8 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     for model in (flags.start_from, flags.teacher):
         if model is not None:
             choose_model(model)  # Before the images are decoded.
-    options = {} if done or not flags.start_from else options_of(flags.start_from)
-    options = {name: options[name] for name in inspect.signature(recipe).parameters if name in options}
-    options |= {name: value for name, value in vars(flags).items() if name in inspect.signature(recipe).parameters}
+    given = (options_of(flags.start_from) if flags.start_from else {}) | vars(flags)
+    options = {name: given[name] for name in inspect.signature(recipe).parameters if name in given}
     changes: dict[str, Any] = {name: getattr(flags, name) for name in CHANGEABLE}
     if flags.degrade:
         changes["degradation"] = Degradation()

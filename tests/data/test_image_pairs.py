@@ -1,5 +1,7 @@
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from keras_lisr.data.image_pairs import pair_images, read_pairs
@@ -35,6 +37,87 @@ def test_pairs_of_arrays():
     for (low_resolution, high_resolution), image in zip(pairs, images, strict=True):
         np.testing.assert_array_equal(high_resolution, image[:24, :28])
         np.testing.assert_array_equal(low_resolution, imresize(image[:24, :28], 1 / 4))
+
+
+HIGH = [picture(0), picture(1, 26, 31), picture(2)]
+LOW = [picture(10 + i, len(image) // 4, image.shape[1] // 4) for i, image in enumerate(HIGH)]
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self):
+        super().__init__()
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        chosen = [[0, 2], [1]][index]
+        return np.stack([LOW[i] for i in chosen]), np.stack([HIGH[i] for i in chosen])
+
+
+def as_tfds():
+    """As the builder of `div2k` gives them: dictionaries, or pairs of low and high resolution, of many sizes."""
+    shapes = {name: tf.TensorSpec((None, None, 3), tf.uint8) for name in ("lr", "hr")}
+    examples = [{"lr": low, "hr": high} for low, high in zip(LOW, HIGH, strict=True)]
+    return tf.data.Dataset.from_generator(lambda: iter(examples), output_signature=shapes)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: list(zip(LOW, HIGH, strict=True)),
+        lambda: zip(LOW, HIGH, strict=True),
+        lambda: [{"lr": low, "hr": high} for low, high in zip(LOW, HIGH, strict=True)],
+        lambda: (LOW, HIGH),
+        lambda: {"lr": LOW, "hr": HIGH},
+        lambda: {name: (low, high) for name, low, high in zip("abc", LOW, HIGH, strict=True)},
+        lambda: [(tf.constant(low), tf.constant(high)) for low, high in zip(LOW, HIGH, strict=True)],
+        as_tfds,
+        lambda: as_tfds().map(lambda example: (example["lr"], example["hr"])),
+        lambda: as_tfds().batch(1),
+        lambda: as_tfds().as_numpy_iterator(),
+        Batches,
+    ],
+)
+def test_pairs_in_memory_are_taken_as_keras_and_tfds_have_them(make):
+    pairs = pair_images(make(), 4)
+    found = {low.tobytes(): high for low, high in pairs}
+    assert len(pairs) == 3
+    for low, high in zip(LOW, HIGH, strict=True):
+        np.testing.assert_array_equal(found[low.tobytes()], high[: len(low) * 4, : low.shape[1] * 4])
+    assert pair_images(pairs, 4) is pairs
+
+
+@pytest.mark.parametrize("make", [np.stack, list, tf.data.Dataset.from_tensor_slices, iter])
+def test_originals_are_taken_likewise(make):
+    images = [HIGH[0], HIGH[2]]
+    assert pair_images(make(images), 4).fingerprint() == pair_images(images, 4).fingerprint()
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        [HIGH[0] / 255],
+        [(HIGH[0] / 255).astype("f4")],
+        [HIGH[0][..., 0]],
+        HIGH[0],
+        [HIGH[0].astype(np.int64)],
+        [np.dstack([HIGH[0], HIGH[0]])],
+        [Image.fromarray(HIGH[0])],
+        ["a.png"],
+        [{"low": LOW[0], "high": HIGH[0]}],
+        [(HIGH[0], LOW[0])],
+        [(LOW[0][1:], HIGH[0])],
+        [(LOW[0], HIGH[0], HIGH[0])],
+        (LOW, HIGH[:2]),
+        tf.data.Dataset.from_tensors(HIGH[0]).repeat(),
+        as_tfds().ragged_batch(3),
+    ],
+)
+def test_other_kinds_are_refused_in_a_line(images):
+    with pytest.raises(ValueError, match="`images`") as refused:
+        pair_images(images, 4)
+    assert "\n" not in str(refused.value)
 
 
 def test_pairs_of_a_folder_are_those_of_its_arrays(folder, store):
