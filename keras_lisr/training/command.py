@@ -25,7 +25,7 @@ from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.distribution import SEVERAL_HOSTS
 from keras_lisr.training.fit import fit, nothing_left_if_refused, warm_start
 from keras_lisr.training.recipe import OPTIMIZERS, Recipe
-from keras_lisr.training.sources import VALIDATED_SIDE, find_store, progress_bar, read_source
+from keras_lisr.training.sources import VALIDATED_SIDE, find_store, progress_bar, read_folder
 from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import load_model
 from keras_lisr.zoo.skeleton import ATTENTIONS
@@ -178,9 +178,7 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> P
             kind = int if isinstance(parameter.default, int) else text_or_none
             default = f"default: {parameter.default or 'none'}, or what --from has"
             parser.add_argument(flag, type=kind, default=argparse.SUPPRESS, help=default)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="folder of images, or an .npz file of `keras_lisr.data.pack_images`"
-    )
+    parser.add_argument("--data", type=Path, required=True, help="folder of images, or of pairs")
     parser.add_argument(
         "--validation", type=Path, help=f"the same to validate on; else every {HOLD_OUT_EVERY}th photograph of --data"
     )
@@ -257,19 +255,19 @@ def read_data(
     """Images to train on and to validate on.
 
     Args:
-        data: Folder or packed file.
+        data: Folder.
         scale: Upscaling factor.
         patch_size: Smallest side of an image to train on.
         cache: Where decoded images are kept, in a folder for each source.
-        validation: Another folder or packed file; some photographs of `data` if not given.
+        validation: Another folder; some photographs of `data` if not given.
         low_resolution: That of `data`, as for `find_pairs`.
 
     Raises:
         ValueError: If nothing is left to train on.
     """
-    images = read_source(data, scale, patch_size, cache, low_resolution=low_resolution)
+    images = read_folder(data, cache, scale, smallest_side=patch_size, low_resolution=low_resolution)
     if validation is not None:
-        return images, read_source(validation, scale, VALIDATED_SIDE * scale, cache, part="valid")
+        return images, read_folder(validation, cache, scale, smallest_side=VALIDATED_SIDE * scale, part="valid")
     names, held_out = hold_out_photographs(images.names, max(HOLD_OUT_EVERY, math.ceil(len(images) / MOST_HELD_OUT)))
     if not names:
         raise ValueError(

@@ -27,7 +27,7 @@ from keras_lisr.training.distribution import Group, find_group, synchronize_batc
 from keras_lisr.training.kernel_gradient import speed_up_kernel_gradients
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
-from keras_lisr.training.sources import VALIDATED_SIDE, read_source
+from keras_lisr.training.sources import VALIDATED_SIDE, read_folder
 from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import load_model, transplant
 from keras_lisr.zoo.transplant import find_difference
@@ -62,8 +62,8 @@ def fit(
 
     Args:
         recipe: What to train and how.
-        images: What to train on: a folder, as for `read_pairs`, decoded into `output`; a packed file; or images in
-            memory, as for `pair_images`: a list, a `tf.data.Dataset` and so on of uint8 images, or of pairs.
+        images: What to train on: a folder, as for `read_pairs`, decoded into `output`; or images in memory, as for
+            `pair_images`: a list, a `tf.data.Dataset` and so on of uint8 images, or of pairs.
         output: Folder of the run; made where absent.
         validation: The same, kept out of training; the PSNR of the whole images (luma, shave = scale) is measured
             after every epoch, in tiles where they are large; degraded, if the recipe degrades.
@@ -108,8 +108,12 @@ def fit(
             logging.getLogger(__name__).warning("%s has made its %d steps; more must be asked for", output, first_step)
         else:
             cache = output / "cache"
-            training = as_pairs(images, recipe.scale, recipe.patch_size, cache)
-            validation = as_pairs(validation, recipe.scale, VALIDATED_SIDE * recipe.scale, cache, part="valid")
+            if isinstance(images, str | PathLike):
+                images = read_folder(Path(images), cache, recipe.scale, smallest_side=recipe.patch_size)
+            if isinstance(validation, str | PathLike):
+                side = VALIDATED_SIDE * recipe.scale
+                validation = read_folder(Path(validation), cache, recipe.scale, smallest_side=side, part="valid")
+            training, validation = pair_images(images, recipe.scale), pair_images(validation, recipe.scale)
             if not len(validation):
                 raise ValueError("`validation` must hold at least one image. Received none.")
             if teacher is not None and training.labels is None:
@@ -244,13 +248,6 @@ def train(
         for callback in callbacks:
             if isinstance(callback, keras.callbacks.CSVLogger):
                 callback.on_train_end()  # An error leaves its file open.
-
-
-def as_pairs(images: Any, scale: int, smallest_side: int, cache: Path, part: str = "train") -> ImagePairs:
-    """Images with their versions of low resolution, from memory or from disk."""
-    if isinstance(images, str | PathLike):
-        return read_source(Path(images), scale, smallest_side, cache, part)
-    return pair_images(images, scale)
 
 
 def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> keras.Model:

@@ -1,38 +1,25 @@
-"""Where images come from on disk: folders, decoded once into a cache, and packed files."""
+"""Folders of images, decoded once into a cache that several runs may share."""
 
 import importlib.util
 import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from keras_lisr.data.image_pairs import ImagePairs, pair_images, read_pairs
-from keras_lisr.data.patches import unpack_images
+from keras_lisr.data.image_pairs import ImagePairs, read_pairs
 
 VALIDATED_SIDE = 8  # Low-resolution pixels, below which an image is not validated on.
 
 
-def read_source(
-    source: Path,
-    scale: int,
-    smallest_side: int,
-    cache: Path,
-    part: str = "train",
-    low_resolution: str | Path | None = None,
-) -> ImagePairs:
-    """The pairs of a packed file, in memory, or of a folder, decoded into the cache."""
-    if source.is_file():
-        return pair_images(unpack_images(source), scale)
-    store = find_store(cache, source)
-    return read_pairs(
-        source,
-        scale,
-        smallest_side=smallest_side,
-        part=part,
-        low_resolution=low_resolution,
-        store=store,
-        progress=progress_bar(),
-    )
+def read_folder(folder: Path, cache: Path, scale: int, **options: Any) -> ImagePairs:
+    """The pairs of a folder, from their place in the cache; `options` as for `read_pairs`."""
+    return read_pairs(folder, scale, store=find_store(cache, folder), progress=progress_bar(), **options)
+
+
+def find_store(cache: Path, folder: Path) -> Path:
+    """The place in a cache for the images of a folder, and for a teacher's labels of them."""
+    return cache / f"{folder.resolve().name}_{zlib.crc32(bytes(folder.resolve())):08x}"
 
 
 def progress_bar() -> Callable | None:
@@ -42,8 +29,3 @@ def progress_bar() -> Callable | None:
     from tqdm import tqdm
 
     return partial(tqdm, unit=" images", disable=None, leave=False)
-
-
-def find_store(cache: Path, source: Path) -> Path:
-    """The folder of a cache for the images of another, and for a teacher's labels of them."""
-    return cache / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"

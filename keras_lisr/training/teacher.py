@@ -7,13 +7,12 @@ slowly; a teacher's output has none. docs/training-speed.md shows what that is w
 import dataclasses
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_lisr.data.image_pairs import ImagePairs
 from keras_lisr.data.image_store import HeldImages, Item, hold_images
@@ -74,24 +73,6 @@ def label_pairs(
         labels=HeldImages(list(labels.values())),
         teacher=f"{name}, self-ensemble" if self_ensemble else name,
     )
-
-
-def pair_with_labels(
-    images: Sequence[np.ndarray] | dict[str, np.ndarray], teacher: keras.Model | str | Path, scale: int, **options: Any
-) -> ImagePairs:
-    """Pairs of images without a high resolution: they are the low one, and the teacher makes the other.
-
-    Args:
-        images: uint8 `(height, width, 3)`, perhaps by name.
-        teacher: As for `label_pairs`.
-        scale: Upscaling factor.
-        **options: As for `label_pairs`.
-    """
-    named = images if isinstance(images, dict) else {str(i): image for i, image in enumerate(images)}
-    nothing = [np.empty((0, 0, 3), np.uint8)] * len(named)
-    labelled = label_pairs(ImagePairs(list(named), list(named.values()), nothing), teacher, scale, **options)
-    assert labelled.labels is not None
-    return dataclasses.replace(labelled, high_resolution=labelled.labels)
 
 
 def fingerprint(model: keras.Model) -> int:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from keras_lisr import zoo
-from keras_lisr.data import Degradation, pack_images
+from keras_lisr.data import Degradation
 from keras_lisr.training import Recipe, command, warmup_cosine
 from keras_lisr.zoo import fsrcnn, load_model
 
@@ -122,15 +122,6 @@ def test_whole_photographs_are_held_out(photographs, fitted, tmp_path):
     assert command.main(recipe, ["--data", str(photographs), "--output", str(tmp_path / "run")]) == 0
     _, train, _, options = fitted[0]
     assert len(train) == 1 and len(options["validation"]) == 2
-
-
-def test_packed_images_are_held_out_by_photograph_too(photographs, fitted, tmp_path):
-    packed, run = tmp_path / "packed.npz", str(tmp_path / "run")
-    pack_images(sorted(photographs.iterdir()), packed)
-    assert command.main(recipe, ["--data", str(packed), "--output", run]) == 0
-    assert command.main(recipe, ["--data", str(photographs), "--output", run]) == 0
-    for of_packed, of_folder in zip(*[(train, options["validation"]) for _, train, _, options in fitted], strict=True):
-        assert of_packed.fingerprint() == of_folder.fingerprint()
 
 
 def test_separate_validation(photographs, fitted, tmp_path):
