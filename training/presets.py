@@ -211,7 +211,7 @@ def run(flags: argparse.Namespace) -> None:
 def argument_parser() -> Parser:
     """The flags."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
-    parser.add_argument("--data", type=Path, required=True, help="folder of photographs, or a packed .npz file")
+    parser.add_argument("--data", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--output", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--teachers", type=Path, metavar="FOLDER", help="holds x2.keras, x3.keras and x4.keras")
     parser.add_argument(
