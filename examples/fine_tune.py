@@ -45,8 +45,8 @@ image = tf.TensorSpec((None, None, 3), tf.uint8)
 dataset = tf.data.Dataset.from_generator(lambda: iter(pairs), output_signature=(image, image))
 patches = dataset.cache().repeat().shuffle(100).map(cut).batch(BATCH).prefetch(tf.data.AUTOTUNE)
 
-# %% The preset, at a tenth of the rate of a new network or less. Without `jit_compile=False` Keras would have XLA compile
-# the step, which is slower on processors than oneDNN; on GPUs leave it out.
+# %% The preset, at a tenth of the rate of a new network or less. Without `jit_compile=False` Keras would have XLA
+# compile the step, which is slower on processors than oneDNN; on GPUs leave it out.
 model = from_preset("imdn_x4")
 before = evaluate(Upscaler(model, precision="float32"), benchmark).psnr
 rate = keras.optimizers.schedules.CosineDecay(2e-5, STEPS)

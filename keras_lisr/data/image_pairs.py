@@ -89,7 +89,8 @@ def pair_images(images: Any, scale: int) -> ImagePairs:
     """
     if isinstance(images, ImagePairs):
         return images
-    if getattr(images, "num_batches", 0) is None or repeats(images):
+    is_endless = hasattr(images, "cardinality") and int(images.cardinality()) == -1
+    if is_endless or getattr(images, "num_batches", 0) is None:
         raise ValueError(f"`images` must have an end, without `repeat`. Received: {type(images).__name__}")
     if isinstance(images, tuple) or is_tfds_pair(images):
         images = [images]
@@ -110,11 +111,6 @@ def pair_images(images: Any, scale: int) -> ImagePairs:
         made = threads.map(lambda name: imresize(high[name], 1 / scale), alone)
         low |= dict(zip(alone, made, strict=True))
     return ImagePairs(list(high), [low[name] for name in high], list(high.values()))
-
-
-def repeats(images: Any) -> bool:
-    """Whether a `tf.data.Dataset` is known to have no end."""
-    return hasattr(images, "cardinality") and int(images.cardinality()) == -1
 
 
 def is_tfds_pair(element: Any) -> bool:

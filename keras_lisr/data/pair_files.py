@@ -31,7 +31,7 @@ SHOWN = 10  # Of many.
 COMPARED = 50  # Namesakes of two folders, whose sizes tell about the rest.
 MOST_NAMESAKES = 8  # Where more folders count from 1, that tells nothing.
 
-HARMLESS = ("of another part", "of another scale", "without an original")  # Reasons not to use an image.
+OTHER_PART, OTHER_SCALE, NO_ORIGINAL = "of another part", "of another scale", "without an original"
 
 
 class PairFiles(NamedTuple):
@@ -100,23 +100,19 @@ def find_pairs(
             f"`low_resolution` must hold an image for each one of `folder`. Received: "
             f"low_resolution={str(low_resolution)!r}, without {shorten(alone)}"
         )
-    unused = dict.fromkeys(set(every) - set(images), "of another part") | dict.fromkeys(
-        lows + given, "without an original"
-    )
+    unused = dict.fromkeys(set(every) - set(images), OTHER_PART) | dict.fromkeys(lows + given, NO_ORIGINAL)
     for low, _ in belonging:
         instead = f"there are none for {shorten(alone)}" if alone else "others are used"
-        unused[low] = instead if low.scale in (None, scale) else "of another scale"
+        unused[low] = instead if low.scale in (None, scale) else OTHER_SCALE
     used = {} if alone else used
     names = [name_of(original) for original in originals]
     if len(set(names)) < len(names):  # Of several folders.
         names = [original.path.as_posix() for original in originals]
-    pairs = []
-    for name, original in zip(names, originals, strict=True):
-        pairs.append(PairFiles(name, original.file))
-        if original in used:
-            low = used[original]
-            pairs[-1] = PairFiles(name, original.file, low.file, low.folder)
-            unused.pop(low, None)
+    pairs = [PairFiles(name, original.file) for name, original in zip(names, originals, strict=True)]
+    for i, original in enumerate(originals if used else ()):
+        low = used[original]
+        pairs[i] = pairs[i]._replace(low_resolution=low.file, source=low.folder)
+        unused.pop(low, None)
     tell(folder, pairs, unused)
     return pairs
 
@@ -298,9 +294,9 @@ def tell(folder: str | Path, pairs: Sequence[PairFiles], unused: Mapping[Named, 
     sources = shorten(sorted({pair.source for pair in pairs}))
     counts = Counter((image.folder, reason) for image, reason in unused.items())
     not_used = [f"{count} of {where} ({reason})" for (where, reason), count in sorted(counts.items())]
-    is_harmless = all(reason in HARMLESS for reason in unused.values())
+    harmless = {OTHER_PART, OTHER_SCALE, *([NO_ORIGINAL] if pairs[0].low_resolution else [])}
     logging.getLogger(__name__).log(
-        logging.INFO if is_harmless else logging.WARNING,
+        logging.INFO if harmless.issuperset(unused.values()) else logging.WARNING,
         "%s: %d images, low resolution from %s%s",
         folder,
         len(pairs),

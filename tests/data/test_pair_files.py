@@ -113,6 +113,12 @@ def test_what_is_not_used_is_told(tmp_path, caplog, inside):
     assert "2 of DIV2K_train_LR_wild" in record.getMessage() and "2 of DIV2K_train_LR_bicubic/X2" in record.getMessage()
 
 
+def test_low_resolution_of_other_names_is_not_trained_on(tmp_path, caplog):
+    pair_up(tmp_path, "hr/a{}.png", "lr/b{}.png")
+    assert [pair.name for pair in find_pairs(tmp_path, 4)] == ["a0.png", "a1.png"]
+    assert caplog.records[0].levelname == "WARNING" and "lr" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("high", "low", "sizes"),
     [

@@ -126,6 +126,7 @@ def test_the_training_block_makes_a_recipe(monkeypatch):
     assert made[0].build().count_params() > 700_000
 
 
+@pytest.mark.slow
 def test_data_of_a_builder_is_trained_on(tmp_path, monkeypatch):
     """By `fit` and by Keras alone, on data of the structure that the builder of DIV2K gives, as far as two steps."""
     random = np.random.default_rng(0)
