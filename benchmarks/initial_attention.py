@@ -13,7 +13,8 @@ from pathlib import Path
 
 import keras
 
-from keras_lisr.data import hold_out_photographs, image_files, pair_images, read_images
+from keras_lisr.data import hold_out_photographs, read_pairs
+from keras_lisr.inference import Upscaler
 from keras_lisr.layers import GlobalAttentionBlock
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import mean_psnr
@@ -39,7 +40,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--seeds", type=int, default=1)
     flags = parser.parse_args()
-    train, held_out = map(read_images, hold_out_photographs(image_files(flags.data), every=24))
+    pairs = read_pairs(flags.data, SCALE, smallest_side=24 * SCALE)
+    train, held_out = map(pairs.select, hold_out_photographs(pairs.names, every=24))
     for network, build in NETWORKS.items():
         for setting, options in SETTINGS.items():
             for seed in range(flags.seeds):
@@ -55,9 +57,15 @@ def main() -> None:
                 )
                 output = flags.output / f"{network}, {setting}, seed {seed}".replace(", ", "_").replace(" ", "_")
                 model = fit(
-                    recipe, train, output, validation=held_out[:1], precision="float32", seed=seed, steps_per_epoch=500
+                    recipe,
+                    train,
+                    output,
+                    validation=held_out.select(held_out.names[:1]),
+                    precision="float32",
+                    seed=seed,
+                    steps_per_epoch=500,
                 )
-                decibels = mean_psnr(model, pair_images(held_out, SCALE), SCALE)
+                decibels = mean_psnr(Upscaler(model), held_out, SCALE)
                 print(f"RESULT {network:32}{setting:16}seed {seed}  {decibels:.3f} dB", flush=True)
                 keras.backend.clear_session()
 

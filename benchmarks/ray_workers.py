@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 
 from keras_lisr.basics.preset_index import DEFAULT_PRESET
+from keras_lisr.basics.silent_start import silent_start
 from keras_lisr.batch import Plan, ShippedModel, Task, connect, find_jobs, run_jobs, run_on_ray
-from keras_lisr.cli.silent_start import silent_start
 
 ROOT = Path(__file__).parents[1]
 PLAN = Plan(precision="float32")  # By default, each process measures what is faster.

@@ -22,10 +22,10 @@ from keras_lisr.training import Recipe, halving, main
 from keras_lisr.zoo import imdn
 
 
-def recipe(scale: int = 4, *, ggas: bool = False, cwss: bool = False, attention: str = "cca") -> Recipe:
-    """IMDN for one scale; with an empty `attention`, without global pooling."""
+def recipe(scale: int = 4, *, ggas: bool = False, cwss: bool = False, attention: str | None = "cca") -> Recipe:
+    """IMDN for one scale; without global pooling if `attention` is None."""
     return Recipe(
-        build=partial(imdn, scale, ggas=ggas, cwss=cwss, attention=attention or None),
+        build=partial(imdn, scale, ggas=ggas, cwss=cwss, attention=attention),
         scale=scale,
         steps=1_000_000,
         learning_rate=4e-4 if ggas or cwss else 2e-4,

@@ -48,7 +48,8 @@ from keras_lisr.inference import Upscaler
 from keras_lisr.inference.precision import read_cpuinfo
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import mean_psnr
-from keras_lisr.training.command import amount, progress_bar, read_data, run_program
+from keras_lisr.training.command import amount, read_data, run_program
+from keras_lisr.training.sources import progress_bar
 from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import from_preset, load_model
 from keras_lisr.zoo.storage import checksum, save_preset
@@ -209,7 +210,7 @@ def run(flags: argparse.Namespace) -> None:
 def argument_parser() -> Parser:
     """The flags."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
-    parser.add_argument("--data", type=Path, required=True, help="folder of photographs, or a packed .npz file")
+    parser.add_argument("--data", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--output", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--teachers", type=Path, metavar="FOLDER", help="holds x2.keras, x3.keras and x4.keras")
     parser.add_argument(
@@ -279,13 +280,13 @@ def publish(plan: Plan, folder: Path, validation: ImagePairs, data_root: Path | 
         file = Path(temporary) / "preset.npz"
         save_preset(load_model(folder / "averaged.keras"), file)
         model = from_preset(file)  # As it will be used: with the weights in float16.
-        held_out = mean_psnr(model, validation, plan.scale)
+        upscale = Upscaler(model, precision="float32")
+        held_out = mean_psnr(upscale, validation, plan.scale)
         if any(known.name == plan.name for known in presets()):
-            before = mean_psnr(from_preset(plan.name), validation, plan.scale)
+            before = mean_psnr(Upscaler(from_preset(plan.name), precision="float32"), validation, plan.scale)
             if before >= held_out:
                 sys.stderr.write(f"{plan.name} stays: {before:.3f} dB on held-out images, and {held_out:.3f} now\n")
                 return
-        upscale = Upscaler(model, precision="float32")
         measured = {}
         for name in SETS:
             result = evaluate(upscale, BenchmarkSet(find_benchmark_set(name, data_root), plan.scale))

@@ -24,11 +24,11 @@ from keras_lisr.zoo import shallow_edsr
 
 
 def recipe(
-    scale: int = 4, *, ggas: bool = False, cwss: bool = False, attention: str = "", placement: str = "block"
+    scale: int = 4, *, ggas: bool = False, cwss: bool = False, attention: str | None = None, placement: str = "block"
 ) -> Recipe:
-    """Shallow EDSR for one scale; `attention` as Table 1 names it in small letters, none if empty."""
+    """Shallow EDSR for one scale; `attention` as Table 1 names it in small letters, none if None."""
     return Recipe(
-        build=partial(shallow_edsr, scale, ggas=ggas, cwss=cwss, attention=attention or None, placement=placement),
+        build=partial(shallow_edsr, scale, ggas=ggas, cwss=cwss, attention=attention, placement=placement),
         scale=scale,
         steps=300_000,
         learning_rate=2e-4 if ggas or cwss else 1e-4,

@@ -77,7 +77,7 @@ def main(title: str, cells: Sequence[Cell], argv: Sequence[str] | None = None) -
 def argument_parser(title: str) -> Parser:
     """The flags."""
     parser = Parser(description=title, allow_abbrev=False)
-    parser.add_argument("--data", type=Path, required=True, help="folder of images, or a packed .npz file")
+    parser.add_argument("--data", type=Path, required=True, help="folder of images, or of pairs")
     parser.add_argument("--evaluate", nargs="+", default=["set5"], metavar="SET", help="folders of benchmark sets")
     parser.add_argument("--data-root", type=Path, metavar="FOLDER", help="of the sets (default: $KERAS_LISR_DATA)")
     parser.add_argument("--output", type=Path, required=True, help="folder of the runs")

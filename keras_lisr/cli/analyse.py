@@ -9,7 +9,7 @@ from typing import Any
 from keras_lisr.basics.preset_index import choose_model
 from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.cli.files import check_targets, titles
-from keras_lisr.cli.silent_start import silent_start
+from keras_lisr.cli.start import start_keras
 
 SUFFIXES = (".png", ".webp", ".pdf", ".svg")
 DOTS_PER_INCH = 150
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
     known = titles(names)
     arguments.reference = known[names[-1]] if reference else None
     image = read_rgb(arguments.picture)
-    with silent_start():
+    with start_keras():
         from keras_lisr.zoo import load_model
 
         models = {title: load_model(name) for name, title in known.items()}

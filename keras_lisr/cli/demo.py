@@ -5,7 +5,7 @@ import threading
 import webbrowser
 
 from keras_lisr.basics.preset_index import DEFAULT_PRESET, choose_model
-from keras_lisr.cli.silent_start import silent_start
+from keras_lisr.cli.start import start_keras
 
 MAX_PIXELS = 2_500_000  # Makes 40 megapixels at x4, more than which a browser is slow to show.
 
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise ValueError(f"`port` must be from 1 to 65535. Received: port={arguments.port}")
     check_gradio()
     check_address(arguments.host, arguments.port)
-    with silent_start(name):
+    with start_keras(name):
         from keras_lisr.demo.models import Models
 
         models = Models(name)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from keras_lisr.basics.preset_index import choose_model
 from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.cli.files import check_targets, titles
-from keras_lisr.cli.silent_start import silent_start
+from keras_lisr.cli.start import start_keras
 
 WARM_UP = 16  # Pixels a side of the picture that comes first, whose time is that of compiling.
 
@@ -24,7 +24,10 @@ def add_to(commands) -> None:
         nargs="+",
         required=True,
         metavar="FOLDER",
-        help="benchmark sets: folders that hold HR/ and perhaps LR_bicubic/X4/, or names in --data-root",
+        help="folders of images or of pairs, such as HR/ beside LR_bicubic/X4/, or names of such in --data-root",
+    )
+    command.add_argument(
+        "--low", type=Path, metavar="FOLDER", help="low resolution of --data, where names and sizes do not tell it"
     )
     command.add_argument("--data-root", type=Path, metavar="FOLDER", help="default: $KERAS_LISR_DATA")
     command.add_argument("-s", "--scale", type=int, help="upscaling factor (default: that of each model)")
@@ -49,13 +52,17 @@ def run(arguments: argparse.Namespace) -> int:
     folders = titles(find_benchmark_set(name, arguments.data_root) for name in arguments.data)
     check_targets(arguments.json, arguments.csv, arguments.markdown, inputs=models)
 
-    with silent_start():
+    with start_keras():
         from keras_lisr.evaluation import EvaluationProtocol, report
         from keras_lisr.evaluation import evaluate as measure
 
         protocol = EvaluationProtocol(arguments.shave, arguments.rounded_luma)
         subjects = load_subjects(models, arguments)
-    sets = [(title, BenchmarkSet(folder, scale)) for folder, title in folders.items() for scale in sorted(subjects)]
+    sets = [
+        (title, BenchmarkSet(folder, scale, arguments.low))
+        for folder, title in folders.items()
+        for scale in sorted(subjects)
+    ]
     entries, unmeasured = [], []
     total = sum(len(subjects[a_set.scale]) * len(a_set) for _, a_set in sets)
     with tqdm(total=total, unit=" images", disable=None) as bar:  # None: on terminals.

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from keras_lisr.basics.export_options import FORMATS, QUANTIZATIONS, TYPES, check_options
 from keras_lisr.basics.preset_index import choose_model
-from keras_lisr.cli.silent_start import silent_start
+from keras_lisr.cli.start import start_keras
 
 
 def add_to(commands) -> None:
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
     sets = [find_benchmark_set(name) for name in arguments.evaluate]
     # The converter, too, writes to standard error.
     bars: dict[str, Any] = {"total": arguments.fine_tune, "unit": " steps", "leave": False}
-    with silent_start() as seen, tqdm(file=seen, disable=None if arguments.fine_tune else True, **bars) as bar:
+    with start_keras() as seen, tqdm(file=seen, disable=None if arguments.fine_tune else True, **bars) as bar:
         from keras_lisr.export import export_model
         from keras_lisr.zoo import load_model
 

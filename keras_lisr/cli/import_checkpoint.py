@@ -5,7 +5,7 @@ from pathlib import Path
 
 from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.cli.files import check_targets
-from keras_lisr.cli.silent_start import silent_start
+from keras_lisr.cli.start import start_keras
 from keras_lisr.interop import ARCHITECTURES
 
 
@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> None:
     if output.suffix != ".keras":
         raise ValueError(f"OUT must be a .keras file. Received: {str(output)!r}")
     check_targets(output, inputs=[arguments.file])
-    with silent_start():
+    with start_keras():
         from keras_lisr import interop
 
         unwrapped: list[str] = []

@@ -4,7 +4,7 @@ import argparse
 import runpy
 from pathlib import Path
 
-from keras_lisr.cli.silent_start import silent_start
+from keras_lisr.cli.start import start_keras
 
 
 def add_to(commands) -> None:
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     recipe = arguments.recipe
     if not recipe.is_file() or recipe.suffix != ".py":
         raise ValueError(f"RECIPE must be a Python file such as training/imdn.py. Received: {str(recipe)!r}")
-    with silent_start():
+    with start_keras():
         from keras_lisr.training import main as train_by_recipe
 
     names = runpy.run_path(str(recipe), run_name="recipe")

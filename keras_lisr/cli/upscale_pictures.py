@@ -4,15 +4,15 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_lisr.basics.preset_index import LITERT
+from keras_lisr.basics.silent_start import silent_start
 from keras_lisr.batch import Job, Plan, ShippedModel, Task, Url, connect, find_jobs, run_jobs, run_on_ray
 from keras_lisr.batch.jobs import check_free
 from keras_lisr.batch.storage import find_existing, kind_of, parse
 from keras_lisr.batch.worker import SKIPPED
 from keras_lisr.cli.comparison import write_comparison
 from keras_lisr.cli.files import check_targets
-from keras_lisr.cli.silent_start import silent_start
 from keras_lisr.cli.standard_streams import STREAM, streams_as_files
+from keras_lisr.cli.start import start_keras
 from keras_lisr.cli.upscale_report import Report, tell_dry_run
 from keras_lisr.pictures import Size
 from keras_lisr.pictures.formats import format_of
@@ -59,7 +59,7 @@ class Request:
         Raises:
             ValueError: If the model cannot be loaded.
         """
-        with silent_start(self.model_name):
+        with start_keras(self.model_name):
             return self.plan.load(self.model_name)
 
 
@@ -103,7 +103,7 @@ def upscale_all(request: Request, jobs: list[Job], network: TiledUpscaler | None
     with ExitStack() as stack:
         if request.cluster:
             model = ShippedModel.of(request.model_name)
-            with silent_start(LITERT):  # A port that is another one of Ray's is told by C++, too.
+            with silent_start():  # A port that is another one of Ray's is told by C++, too.
                 stack.enter_context(connect(request.cluster))
             tasks = run_on_ray(left, model, request.plan, workers=request.workers)
         else:

@@ -12,9 +12,6 @@ from keras_lisr.data.image_pairs import pair_images as pair_images
 from keras_lisr.data.image_pairs import read_pairs as read_pairs
 from keras_lisr.data.imresize import imresize as imresize
 from keras_lisr.data.patches import PatchSampler as PatchSampler
-from keras_lisr.data.patches import pack_images as pack_images
-from keras_lisr.data.patches import read_images as read_images
-from keras_lisr.data.patches import unpack_images as unpack_images
 
 __all__ = [
     "BenchmarkImage",
@@ -26,10 +23,7 @@ __all__ = [
     "hold_out_photographs",
     "image_files",
     "imresize",
-    "pack_images",
     "pair_images",
-    "read_images",
     "read_pairs",
     "read_rgb",
-    "unpack_images",
 ]

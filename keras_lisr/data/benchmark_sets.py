@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_lisr.data.image_folder import read_rgb
-from keras_lisr.data.image_pairs import PairFiles, find_pairs, read_low_resolution
+from keras_lisr.data.image_pairs import read_low_resolution
 from keras_lisr.data.image_store import crop_to_multiple
+from keras_lisr.data.pair_files import PairFiles, find_pairs, shorten
 
 DATA_ROOT = "KERAS_LISR_DATA"
 
@@ -28,7 +29,8 @@ class BenchmarkImage(NamedTuple):
 class BenchmarkSet:
     """A folder of benchmark images at one scale, read while it is iterated.
 
-    The layout is the one of the public archives, or that of DIV2K's own; a folder without either holds originals:
+    The layout is the one of the public archives, DIV2K's own or another that `find_pairs` knows; a folder without any
+    holds originals:
 
         Set5/HR/baby.png
         Set5/LR_bicubic/X4/babyx4.png
@@ -47,9 +49,10 @@ class BenchmarkSet:
     Args:
         folder: Folder that holds `HR`, or that of the originals.
         scale: Integer upscaling factor.
+        low_resolution: As for `find_pairs`.
 
     Raises:
-        ValueError: If `scale` isn't an integer above 1 or there is no image in `folder`.
+        ValueError: If `scale` isn't an integer above 1, or as `find_pairs` says.
 
     Example:
         for name, low_resolution, high_resolution in BenchmarkSet("datasets/Set5", scale=4):
@@ -58,6 +61,7 @@ class BenchmarkSet:
 
     folder: str | Path
     scale: int
+    low_resolution: str | Path | None = None
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
@@ -91,7 +95,7 @@ class BenchmarkSet:
     @cached_property
     def pairs(self) -> list[PairFiles]:
         """The files of each image, in the order of their names."""
-        return find_pairs(self.folder, self.scale, part="valid")
+        return find_pairs(self.folder, self.scale, "valid", self.low_resolution)
 
     @property
     def name(self) -> str:
@@ -100,12 +104,8 @@ class BenchmarkSet:
 
     @property
     def low_resolution_source(self) -> str:
-        """Where the low-resolution images come from: a folder such as `"LR_bicubic/X4"`, or `"imresize"`."""
-        name, _, file = self.pairs[0]
-        if file is None:
-            return "imresize"
-        folder = file.parents[name.count("/")]
-        return f"{folder.parent.name}/{folder.name}"
+        """Where the low-resolution images come from: folders such as `"LR_bicubic/X4"`, or `"imresize"`."""
+        return shorten(sorted({pair.source for pair in self.pairs}))
 
 
 def find_benchmark_set(name: str | Path, root: str | Path | None = None) -> Path:

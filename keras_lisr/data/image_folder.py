@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
+
+from keras_lisr.basics.picture_suffixes import READABLE
 
 Name = TypeVar("Name", str, Path)
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp")
+SUFFIXES = (*READABLE, ".bmp")  # Which Pillow reads, and libvips does not.
 
 
 def image_files(folder: str | Path) -> list[Path]:
@@ -21,18 +23,23 @@ def image_files(folder: str | Path) -> list[Path]:
         folder: Folder to search.
 
     Returns:
-        Files with the suffix of an image format, in either case, sorted by path.
+        Files with the suffix of an image format, in either case, sorted by path; none that is hidden.
 
     Raises:
         ValueError: If there are none, or no such folder.
     """
     if not Path(folder).is_dir():
         raise ValueError(f"`folder` must be an existing folder. Received: folder={str(folder)!r}")
-    below = (Path(parent, name) for parent, _, names in os.walk(folder, followlinks=True) for name in names)
-    files = sorted(file for file in below if file.suffix.lower() in SUFFIXES)
+    files = images_below(folder)
     if not files:
         raise ValueError(f"`folder` must hold images ({', '.join(SUFFIXES)}). Received: folder={folder}")
     return files
+
+
+def images_below(folder: str | Path) -> list[Path]:
+    """As `image_files`, and nothing where there is nothing."""
+    below = (Path(parent, name) for parent, _, names in os.walk(folder, followlinks=True) for name in names)
+    return sorted(file for file in below if file.suffix.lower() in SUFFIXES and file.name[0] != ".")
 
 
 def hold_out_photographs(files: Sequence[Name], every: int) -> tuple[list[Name], list[Name]]:
@@ -59,8 +66,8 @@ def hold_out_photographs(files: Sequence[Name], every: int) -> tuple[list[Name],
 def read_rgb(file: str | Path) -> np.ndarray:
     """Reads an image as RGB.
 
-    Grey images are replicated to three channels and transparency is dropped. Pixels come as stored: neither the EXIF
-    orientation nor a color profile is applied.
+    The image is turned upright as EXIF says, grey is replicated to three channels, transparency is dropped, and a color
+    profile is not applied.
 
     Args:
         file: Image with 8 bits per channel.
@@ -77,7 +84,7 @@ def read_rgb(file: str | Path) -> np.ndarray:
             # Pillow reads RGB of 16 bits as of 8; its decoder's arguments tell.
             if image.mode.startswith(("I", "F")) or any(";16" in str(tile.args) for tile in image.tile):
                 raise ValueError(f"mode {image.mode} has more than 8 bits per channel")
-            return np.array(image.convert("RGB"))
+            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
     except FileNotFoundError:
         raise
     # Pillow raises SyntaxError for a broken PNG, and takes a broken size in a header for a decompression bomb.

@@ -2,21 +2,20 @@
 
 import hashlib
 import logging
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from keras_lisr.data.image_folder import image_files, read_rgb
+from keras_lisr.data.image_folder import read_rgb
 from keras_lisr.data.image_store import Held, HeldImages, Item, crop_to_multiple, hold_images, open_image
 from keras_lisr.data.imresize import imresize
+from keras_lisr.data.pair_files import PairFiles, find_pairs, shorten
 
-SHOWN = 10  # Of the images that are left out; run.json has them all.
 FINGERPRINT_ROWS = 8  # Of each image, or one more.
 
 
@@ -75,18 +74,74 @@ def pick(images: Sequence[np.ndarray], positions: Sequence[int]) -> Sequence[np.
     return images.pick(positions) if isinstance(images, HeldImages) else [images[i] for i in positions]
 
 
-def pair_images(images: Sequence[np.ndarray] | dict[str, np.ndarray], scale: int) -> ImagePairs:
-    """Pairs images in memory with what `imresize` makes of them.
+def pair_images(images: Any, scale: int) -> ImagePairs:
+    """Pairs images in memory with those of low resolution, which `imresize` makes where they are not given.
 
     Args:
-        images: uint8 `(height, width, 3)`, perhaps by name; cropped to multiples of `scale`.
+        images: uint8 `(height, width, 3)`, cropped to multiples of `scale`; or pairs of these, low resolution first or
+            as TFDS has them, `{"lr": ..., "hr": ...}`. One by one or in batches: a list, a dictionary by their names, a
+            `tf.data.Dataset`, a `PyDataset` or another iterable, all of which is read into memory; or one such pair of
+            batches. Pairs that were made here are returned as they are.
         scale: Upscaling factor.
+
+    Raises:
+        ValueError: If they are none of that, endless, or pairs whose sizes do not differ by `scale`.
     """
-    named = images if isinstance(images, dict) else {str(i): image for i, image in enumerate(images)}
-    high_resolution = [crop_to_multiple(image, scale) for image in named.values()]
+    if isinstance(images, ImagePairs):
+        return images
+    is_endless = hasattr(images, "cardinality") and int(images.cardinality()) == -1
+    if is_endless or getattr(images, "num_batches", 0) is None:
+        raise ValueError(f"`images` must have an end, without `repeat`. Received: {type(images).__name__}")
+    if isinstance(images, tuple) or is_tfds_pair(images):
+        images = [images]
+    low, high = {}, {}
+    for key, element in images.items() if isinstance(images, Mapping) else enumerate(images):
+        for i, (*given, original) in enumerate(split_element(element, key)):
+            name = f"{key}_{i}" if i else str(key)
+            high[name] = crop_to_multiple(original, scale)
+            for image in given:
+                low[name] = image
+                if image.shape[:2] != tuple(side // scale for side in original.shape[:2]):
+                    raise ValueError(
+                        f"`images` must be pairs of low and high resolution that differ by x{scale}. "
+                        f"Received: shapes {image.shape} and {original.shape} in element {key}"
+                    )
+    alone = [name for name in high if name not in low]
     with ThreadPoolExecutor() as threads:
-        low_resolution = list(threads.map(partial(imresize, scale=1 / scale), high_resolution))
-    return ImagePairs(list(named), low_resolution, high_resolution)
+        made = threads.map(lambda name: imresize(high[name], 1 / scale), alone)
+        low |= dict(zip(alone, made, strict=True))
+    return ImagePairs(list(high), [low[name] for name in high], list(high.values()))
+
+
+def is_tfds_pair(element: Any) -> bool:
+    """Whether an element holds images of low and of high resolution by TFDS's names."""
+    return isinstance(element, Mapping) and set(element) == {"lr", "hr"}
+
+
+def split_element(element: Any, key: Any) -> list[tuple[np.ndarray, ...]]:
+    """The images of an element, or its pairs of low and high resolution: several if it is a batch."""
+    parts = (element["lr"], element["hr"]) if is_tfds_pair(element) else element
+    batches = [to_images(part, key) for part in (parts if isinstance(parts, tuple | list) else (parts,))]
+    if len(batches) > 2 or len({len(batch) for batch in batches}) > 1:
+        raise ValueError(
+            f"`images` must be single, or pairs of low and high resolution. Received: {len(batches)} parts in "
+            f"element {key}, of {', '.join(str(len(batch)) for batch in batches)} images"
+        )
+    return list(zip(*batches, strict=True))
+
+
+def to_images(part: Any, key: Any) -> list[np.ndarray]:
+    """An image, or those of a batch or a list."""
+    if isinstance(part, list | tuple):
+        return [image for one in part for image in to_images(one, key)]
+    array = np.asarray(part) if hasattr(part, "dtype") else np.array(None)
+    if array.dtype != np.uint8 or array.ndim not in (3, 4) or array.shape[-1] != 3:
+        received = f"{array.dtype} of shape {array.shape}" if array.ndim else type(part).__name__
+        raise ValueError(
+            f"`images` must be uint8 RGB (height, width, 3), such as np.array(image.convert('RGB')) of Pillow's or "
+            f"(255 * image).round().astype('uint8') of floats in [0, 1]. Received: {received} in element {key}"
+        )
+    return list(array) if array.ndim == 4 else [array]
 
 
 def read_pairs(
@@ -95,6 +150,7 @@ def read_pairs(
     *,
     smallest_side: int = 1,
     part: str = "train",
+    low_resolution: str | Path | None = None,
     store: Path | None = None,
     progress: Callable[..., Any] | None = None,
 ) -> ImagePairs:
@@ -103,18 +159,19 @@ def read_pairs(
     Images that are broken or too small are left out, with a message.
 
     Args:
-        folder: Any folder of images, with those below it. DIV2K's layout is recognised, see `find_pairs`.
+        folder: Any folder of images, with those below it, or of pairs, see `find_pairs`.
         scale: Upscaling factor.
         smallest_side: Height and width, in pixels of the high resolution, below which an image is left out.
         part: As for `find_pairs`.
+        low_resolution: Likewise.
         store: Folder for those files, made or gone on with; None holds the images in memory.
         progress: Called with what is iterated over, `total` and `desc`, it returns an iterator, as `tqdm.tqdm` does.
 
     Raises:
-        ValueError: If no image is left.
+        ValueError: If no image is left, or as `find_pairs` says.
         OSError: If a file cannot be written.
     """
-    files = find_pairs(folder, scale, part)
+    files = find_pairs(folder, scale, part, low_resolution)
     hold = partial(hold_images, store=store, progress=progress)
     high, left_out = hold("high_resolution", [high_resolution_item(pair) for pair in files])
     readable = [pair for pair in files if pair.name in high]
@@ -138,68 +195,6 @@ def read_pairs(
     return ImagePairs(
         names, HeldImages([low[name] for name in names]), HeldImages([high[name] for name in names], scale), left_out
     )
-
-
-class PairFiles(NamedTuple):
-    """Files of one pair; without `low_resolution`, `imresize` makes it."""
-
-    name: str
-    high_resolution: Path
-    low_resolution: Path | None
-
-
-def find_pairs(folder: str | Path, scale: int, part: str = "train") -> list[PairFiles]:
-    """Lists the images of a folder and those of low resolution that belong to them.
-
-    The layout of DIV2K and of the benchmark sets is recognised: `HR/0001.png` or `DIV2K_train_HR/0001.png` beside
-    `LR_bicubic/X4/0001x4.png` or `DIV2K_train_LR_bicubic/X4/0001x4.png`, whether `folder` is the one that holds them or
-    the one of high resolution. Low-resolution files are used if there is one for every image, and otherwise none, with
-    a warning where some are there.
-
-    Args:
-        folder: Folder to search, with those below it.
-        scale: Upscaling factor.
-        part: Part of a data set that is taken where `folder` holds several, `DIV2K_train_HR` and `DIV2K_valid_HR`.
-
-    Raises:
-        ValueError: If there are no images.
-    """
-    pairs = []
-    for high_folder, file in high_resolution_files(Path(folder), part):
-        name = file.relative_to(high_folder)
-        low_folder = high_folder.with_name(re.sub("HR$", "LR_bicubic", high_folder.name)) / f"X{scale}"
-        low_file = low_folder / name.with_name(f"{name.stem}x{scale}{name.suffix}")
-        pairs.append(PairFiles(name.as_posix(), file, low_file if low_file.is_file() else None))
-    if len({pair.name for pair in pairs}) < len(pairs):  # Of several folders.
-        pairs = [pair._replace(name=pair.high_resolution.relative_to(folder).as_posix()) for pair in pairs]
-    alone = [pair.name for pair in pairs if pair.low_resolution is None]
-    if alone and len(alone) < len(pairs):
-        logging.getLogger(__name__).warning(
-            "%d of %d images in %s have no low-resolution file for x%d, so that all are made: %s",
-            len(alone),
-            len(pairs),
-            folder,
-            scale,
-            shorten(alone),
-        )
-    return [pair._replace(low_resolution=None) for pair in pairs] if alone else pairs
-
-
-def high_resolution_files(folder: Path, part: str) -> list[tuple[Path, Path]]:
-    """The images of a folder but for those of low resolution and of other parts, each after the folder that names it.
-
-    That is the `HR` or `..._HR` directly inside `folder` in which it lies, or `folder` itself.
-    """
-    inside = [path for path in folder.glob("*HR") if re.fullmatch(r"(.*_)?HR", path.name) and path.is_dir()]
-    others = [path for path in inside if part not in path.name and re.search("train|valid|test", path.name)]
-    others = others if len(others) < len(inside) else []
-    low = [path for high in inside for path in folder.glob(f"{high.name.removesuffix('HR')}LR_*")]
-    files = []
-    for file in image_files(folder):
-        top = folder / file.relative_to(folder).parts[0]
-        if top not in others and top not in low:
-            files.append((top if top in inside else folder, file))
-    return files
 
 
 def high_resolution_item(pair: PairFiles) -> Item:
@@ -230,9 +225,3 @@ def identity(file: Path) -> list[int]:
     """What tells whether a file has changed: size and time."""
     status = file.stat()
     return [status.st_size, status.st_mtime_ns]
-
-
-def shorten(texts: Sequence[str]) -> str:
-    """Names the first few of many."""
-    more = f", and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-    return ", ".join(texts[:SHOWN]) + more

@@ -4,18 +4,13 @@ The sampler is a pure function of its seed and the step, so every backend and ev
 patches in the same order, and a run that resumes at step n goes on with exactly the patches it would have seen.
 """
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_lisr.data.degradation import Degradation
-from keras_lisr.data.image_folder import read_rgb
-from keras_lisr.data.image_pairs import ImagePairs, pair_images
+from keras_lisr.data.image_pairs import pair_images
 
 
 class PatchSampler:
@@ -25,8 +20,7 @@ class PatchSampler:
     patches are left out: sky and blurred background teach a network little and cost a step as much as anything else.
 
     Args:
-        images: uint8 `(height, width, 3)`, each side at least `patch_size`, of which `imresize` makes those of low
-            resolution; or pairs.
+        images: As for `pair_images`, each side of high resolution at least `patch_size`.
         scale: Upscaling factor.
         patch_size: Side of the high-resolution patch, a multiple of `scale`.
         batch_size: Patches in a batch.
@@ -41,8 +35,8 @@ class PatchSampler:
             it by default, where the pairs have labels.
 
     Raises:
-        ValueError: If there are no images, one is smaller than a patch, `patch_size` is not a multiple of `scale`,
-            `candidates` is below one, or a patch is too small to choose by detail.
+        ValueError: As `pair_images` says, or if there are no images, one is smaller than a patch, `patch_size` is not a
+            multiple of `scale`, `candidates` is below one, or a patch is too small to choose by detail.
 
     Example:
 
@@ -54,7 +48,7 @@ class PatchSampler:
 
     def __init__(
         self,
-        images: Sequence[np.ndarray] | ImagePairs,
+        images: Any,
         *,
         scale: int,
         patch_size: int,
@@ -76,9 +70,9 @@ class PatchSampler:
                 f"`patch_size` must be at least three times `scale` to choose by detail. "
                 f"Received: patch_size={patch_size}, scale={scale}"
             )
-        if not len(images):
+        pairs = pair_images(images, scale)
+        if not len(pairs):
             raise ValueError("`images` must hold at least one image. Received none.")
-        pairs = images if isinstance(images, ImagePairs) else pair_images(images, scale)
         smallest = min(min(image.shape[:2]) for image in pairs.high_resolution)
         if smallest < patch_size:
             raise ValueError(
@@ -188,40 +182,3 @@ def dihedral(image: np.ndarray, orientation: int) -> np.ndarray:
         orientation: 0 to 7: quarter turns and, from 4 on, a horizontal flip before them.
     """
     return np.rot90(image[:, ::-1] if orientation >= 4 else image, orientation % 4)
-
-
-def read_images(files: Sequence[str | PathLike]) -> list[np.ndarray]:
-    """Decodes image files in parallel to uint8 `(height, width, 3)`."""
-    with ThreadPoolExecutor() as threads:
-        return list(threads.map(read_rgb, files))
-
-
-def pack_images(files: Sequence[str | PathLike], packed: str | PathLike) -> None:
-    """Decodes image files into one `.npz` file, which `unpack_images` reads where there is nothing but NumPy.
-
-    Args:
-        files: Images, as `image_files` lists them. Their names are kept, from their common folder on, for names tell
-            which images show one photograph.
-        packed: File to write.
-    """
-    folder = os.path.commonpath([Path(file).absolute().parent for file in files])
-    names = [Path(file).absolute().relative_to(folder).as_posix() for file in files]
-    images: dict[str, Any] = dict(zip(names, read_images(files), strict=True))
-    np.savez_compressed(Path(packed), **images)
-
-
-def unpack_images(packed: str | PathLike) -> dict[str, np.ndarray]:
-    """The images of a file that `pack_images` wrote, by their names and in their order.
-
-    Raises:
-        ValueError: If it is broken, or another kind of file.
-    """
-    try:
-        with open(packed, "rb") as file, np.load(file) as archive:
-            return dict(archive)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # NumPy and zipfile raise half a dozen types for broken files.
-        raise ValueError(
-            f"`packed` must be a file of `pack_images`. Received: packed={str(packed)!r}, which is broken or another"
-        ) from error

@@ -14,6 +14,9 @@ from keras_lisr.evaluation.color import LUMA_OFFSET, LUMA_WEIGHTS, luma
 from keras_lisr.evaluation.protocol import Channels, check_options
 
 PEAK = 255.0
+# Floats in [0, 1] may go beyond, where something was resized or a network is young. Further out, they are of another
+# range: [-1, 1], or that of bytes.
+SLACK, SLACK_OF_NETWORKS = 0.5, 4.0
 
 # SSIM: constants and window of Wang et al. (https://doi.org/10.1109/TIP.2003.819861).
 C1 = (0.01 * PEAK) ** 2
@@ -34,8 +37,8 @@ def psnr(
 
     Args:
         high_resolution: `(height, width, 3)` RGB; `uint8`, or floating-point in [0, 1], which is clipped and rounded to
-            8 bits first.
-        super_resolved: Image of the same shape, under the same rule.
+            8 bits first, and refused if it goes beyond [-0.5, 1.5].
+        super_resolved: Image of the same shape, under the same rule, and refused beyond [-4, 5].
         shave: Pixels removed from each side; the field removes as many as the scale.
         channels: "luma" (BT.601, studio range), "rgb" (all three together), or "grey": the values of images that are
             grey replicated to RGB.
@@ -45,7 +48,7 @@ def psnr(
         Decibels; infinity for identical images.
 
     Raises:
-        ValueError: If the images aren't RGB of one shape, have another type or are too small for `shave`.
+        ValueError: If the images aren't RGB of one shape, have another type or range, or are too small for `shave`.
 
     Example:
         >>> black = np.zeros((8, 8, 3), np.uint8)
@@ -107,8 +110,17 @@ class _PerImageMetric(keras.metrics.Mean):
         self._direction = "up"  # Where ModelCheckpoint(mode="auto") and its kin look.
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Adds a batch: the originals, the model's output, and optionally a weight for each image."""
-        super().update_state(self.measure(self._pixels(y_true), self._pixels(y_pred)), sample_weight)
+        """Adds a batch: the originals, the model's output, and optionally a weight for each image.
+
+        Raises:
+            ValueError: If one of them holds integers that are not bytes.
+        """
+        y_true = ops.convert_to_tensor(y_true)
+        measured = self.measure(self._pixels(y_true), self._pixels(ops.convert_to_tensor(y_pred)))
+        if keras.backend.standardize_dtype(y_true.dtype) != "uint8":
+            is_unit_range = ops.all(ops.abs(ops.cast(y_true, "float32") - 0.5) <= 0.5 + SLACK, axis=(1, 2, 3))
+            measured = ops.where(is_unit_range, measured, math.nan)
+        super().update_state(measured, sample_weight)
 
     def measure(self, x: Any, y: Any) -> Any:
         """Compares two batches `(batch, height, width, channels)` in [0, 255], one number per image."""
@@ -119,7 +131,12 @@ class _PerImageMetric(keras.metrics.Mean):
         return {**super().get_config(), "shave": self.shave, "channels": self.channels}
 
     def _pixels(self, images: Any) -> Any:
-        images = ops.floor(ops.clip(ops.cast(images, "float32"), 0, 1) * PEAK + 0.5)
+        dtype = keras.backend.standardize_dtype(images.dtype)
+        images = ops.cast(images, "float32")
+        if keras.backend.is_float_dtype(dtype):
+            images = ops.floor(ops.clip(images, 0, 1) * PEAK + 0.5)
+        elif dtype != "uint8":
+            raise ValueError(f"Images must be uint8, or floating-point in [0, 1]. Received: dtype={dtype}")
         if self.channels == "luma":
             images = LUMA_OFFSET + sum(weight * images[..., i : i + 1] for i, weight in enumerate(LUMA_WEIGHTS))
         return _shave(images, self.shave)
@@ -136,10 +153,12 @@ class PSNR(_PerImageMetric):
         dtype: Type of the metric's result.
 
     Input shape:
-        `(batch, height, width, 3)`, twice: RGB in [0, 1], clipped and rounded to 8 bits.
+        `(batch, height, width, 3)`, twice: RGB, uint8 or floating-point in [0, 1], which is clipped and rounded to 8
+        bits.
 
     Output shape:
-        Scalar: decibels, infinite as soon as one image is identical to its original.
+        Scalar: decibels, infinite as soon as one image is identical to its original, NaN as soon as an original is of
+        another range.
 
     Raises:
         ValueError: If `shave` isn't an integer of at least 0 or `channels` is neither.
@@ -164,11 +183,10 @@ class SSIM(_PerImageMetric):
         dtype: Type of the metric's result.
 
     Input shape:
-        `(batch, height, width, 3)`, twice: RGB in [0, 1], clipped and rounded to 8 bits. At least 11×11 pixels must
-        remain inside the border.
+        As for `PSNR`. At least 11×11 pixels must remain inside the border.
 
     Output shape:
-        Scalar, at most 1.
+        Scalar, at most 1, NaN as soon as an original is of another range.
 
     Raises:
         ValueError: If `shave` isn't an integer of at least 0 or `channels` is neither.
@@ -193,8 +211,8 @@ def _comparable_pixels(
     if min(shape[:2]) <= 2 * shave:
         raise ValueError(f"`shave` must leave some of the image. Received: shave={shave}, shape={shape}")
 
-    def pixels(image: np.ndarray) -> np.ndarray:
-        image = _eight_bits(image)
+    def pixels(image: np.ndarray, slack: float) -> np.ndarray:
+        image = _eight_bits(image, slack)
         if channels != "rgb":
             image = luma(image)[..., None]
         if channels == "grey":
@@ -203,14 +221,19 @@ def _comparable_pixels(
             image = np.floor(image + 0.5)
         return _shave(image, shave)
 
-    return pixels(high_resolution), pixels(super_resolved)
+    return pixels(high_resolution, SLACK), pixels(super_resolved, SLACK_OF_NETWORKS)
 
 
-def _eight_bits(image: np.ndarray) -> np.ndarray:
+def _eight_bits(image: np.ndarray, slack: float) -> np.ndarray:
     """Returns whole numbers from 0 to 255, as float64 because NaN must stay one."""
     if image.dtype == np.uint8:
         return image.astype(np.float64)
     if np.issubdtype(image.dtype, np.floating):
+        if image.min() < -slack or image.max() > 1 + slack:
+            raise ValueError(
+                f"Images must be uint8, or floating-point in [0, 1]. Received: {image.dtype} from {image.min():.4g} to "
+                f"{image.max():.4g}"
+            )
         return np.floor(np.clip(image.astype(np.float64), 0, 1) * PEAK + 0.5)
     raise ValueError(f"Images must be uint8, or floating-point in [0, 1]. Received: dtype={image.dtype}")
 

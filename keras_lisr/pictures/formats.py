@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from keras_lisr.basics.picture_suffixes import READABLE as READABLE
 from keras_lisr.basics.whole_files import reason
 from keras_lisr.pictures.metadata import EXIF, IPTC, TEXTS, XMP
 from keras_lisr.pictures.picture import PROFILE
@@ -62,7 +63,6 @@ FORMATS = {
     ),
     ".gif": Format("GIF", 65_535, (), animation=True, options={"effort": 1}),
 }
-READABLE = (*FORMATS, ".jfif")  # Suffixes that files with pictures usually have; what a file is, its content tells.
 
 
 def format_of(path: str | Path) -> Format:

@@ -3,7 +3,7 @@
 import math
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import keras
@@ -12,6 +12,9 @@ import numpy as np
 from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.evaluation.metrics import psnr
+from keras_lisr.graph.cast import cast_model
+from keras_lisr.inference.engines import Precision
+from keras_lisr.inference.upscaler import Upscaler
 from keras_lisr.training.checkpoints import Steps
 from keras_lisr.training.distribution import Group, use_first_device
 
@@ -59,6 +62,9 @@ class AveragedModel(keras.callbacks.Callback):
     ):
         super().__init__()
         self.network = network
+        self.precision: Precision = "bfloat16" if "bfloat16" in {x.compute_dtype for x in network.layers} else "float32"
+        self.upscale = Upscaler(network, precision=self.precision)
+        self.is_copy = cast_model(network, self.precision) is not network
         self.pairs = pairs
         self.scale = scale
         self.steps = steps
@@ -71,7 +77,10 @@ class AveragedModel(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs["seconds"] = time.monotonic() - self.start
         fill_with_averages(self.network, self.model)
-        logs["val_psnr"] = mean_psnr(self.network, self.pairs, self.scale)
+        if self.is_copy:  # Of the weights before.
+            self.upscale = Upscaler(self.network, precision=self.precision)
+        with use_first_device():
+            logs["val_psnr"] = mean_psnr(self.upscale, self.pairs, self.scale)
         logs["step"] = self.steps.until(epoch + 1)
         averaged = self.folder / "averaged.keras"
         with write_whole(averaged) as partial:
@@ -93,17 +102,11 @@ def fill_with_averages(network: keras.Model, model: keras.Model) -> None:
         variable.assign(np.array(keras.ops.convert_to_numpy(average)))  # Copied: a training step consumes JAX's arrays.
 
 
-def mean_psnr(network: keras.Model, pairs: Iterable[tuple[np.ndarray, np.ndarray]], scale: int) -> float:
+def mean_psnr(
+    upscale: Callable[[np.ndarray], np.ndarray], pairs: Iterable[tuple[np.ndarray, np.ndarray]], scale: int
+) -> float:
     """PSNR on luma without `scale` pixels of the border, averaged over pairs of low and high resolution."""
-    return float(
-        np.mean([psnr(image, super_resolve(network, low_resolution), shave=scale) for low_resolution, image in pairs])
-    )
-
-
-def super_resolve(network: keras.Model, low_resolution: np.ndarray) -> np.ndarray:
-    """What a network makes of one uint8 image, float32 in about [0, 1]."""
-    with use_first_device():
-        return network.predict_on_batch(low_resolution[None].astype(np.float32) / 255)[0]
+    return float(np.mean([psnr(image, upscale(low_resolution), shave=scale) for low_resolution, image in pairs]))
 
 
 class TimeLimit(keras.callbacks.Callback):

@@ -2,12 +2,11 @@
 
 import argparse
 import dataclasses
-import importlib.util
 import inspect
+import logging
 import math
 import os
 import sys
-import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,21 +16,23 @@ import keras
 
 from keras_lisr.basics.interruption import exit_code_of, raise_on_signals
 from keras_lisr.basics.parser import Parser
-from keras_lisr.basics.preset_index import choose_model
+from keras_lisr.basics.preset_index import choose_model, find_preset
 from keras_lisr.data.degradation import Degradation
 from keras_lisr.data.image_folder import hold_out_photographs
-from keras_lisr.data.image_pairs import ImagePairs, pair_images, read_pairs
-from keras_lisr.data.patches import unpack_images
+from keras_lisr.data.image_pairs import ImagePairs
+from keras_lisr.layers import ChannelWiseScale, GlobalAttentionBlock
 from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.distribution import SEVERAL_HOSTS
-from keras_lisr.training.fit import fit
+from keras_lisr.training.fit import fit, nothing_left_if_refused, warm_start
 from keras_lisr.training.recipe import OPTIMIZERS, Recipe
+from keras_lisr.training.sources import VALIDATED_SIDE, find_store, progress_bar, read_folder
 from keras_lisr.training.teacher import label_pairs
+from keras_lisr.zoo import load_model
+from keras_lisr.zoo.skeleton import ATTENTIONS
 
 # What flags may change of a recipe.
 CHANGEABLE = ("steps", "batch_size", "patch_size", "optimizer", "learning_rate")
 HOLD_OUT_EVERY = 24
-VALIDATED_SIDE = 8  # Low-resolution pixels, below which an image is not validated on.
 MOST_HELD_OUT = 32  # Validation of more takes longer than it tells.
 
 
@@ -62,6 +63,8 @@ def run_program(parser: Parser, run: Callable[[argparse.Namespace], None], argv:
         143 after SIGTERM. One line on standard error says why.
     """
     exit_code, message = 0, ""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("keras_lisr").setLevel(logging.INFO)
     try:
         with raise_on_signals():
             run(parser.parse_args(argv))
@@ -81,44 +84,64 @@ def run_program(parser: Parser, run: Callable[[argparse.Namespace], None], argv:
 
 def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     """Reads the images and trains."""
-    options = {name: getattr(flags, name) for name in inspect.signature(recipe).parameters}
+    done = max(checkpoints(flags.output / "checkpoints"), default=0)
+    for model in (flags.start_from, flags.teacher):
+        if model is not None:
+            choose_model(model)  # Before the images are decoded.
+    given = (options_of(flags.start_from) if flags.start_from else {}) | vars(flags)
+    options = {name: given[name] for name in inspect.signature(recipe).parameters if name in given}
     changes: dict[str, Any] = {name: getattr(flags, name) for name in CHANGEABLE}
     if flags.degrade:
         changes["degradation"] = Degradation()
     changes = {name: value for name, value in changes.items() if value is not None}
     changed = dataclasses.replace(recipe(**options), **changes)
-    for model in (flags.start_from, flags.teacher):
-        if model is not None:
-            choose_model(model)  # Before the images are decoded.
-    done = max(checkpoints(flags.output / "checkpoints"), default=0)
     if done >= changed.steps and SEVERAL_HOSTS not in os.environ:  # Of several processes all must see that: `fit` asks.
         tell(f"{flags.output} has made its {done} steps; --steps asks for more")
         return
+    if flags.start_from and not done:
+        warm_start(changed.build(), flags.start_from)  # Likewise.
     if flags.deterministic:
         make_deterministic()
     cache = flags.cache or flags.output / "cache"
-    training, validation = read_data(flags.data, changed.scale, changed.patch_size, cache, flags.validation)
-    if flags.teacher is not None:
-        training = label_pairs(
-            training,
-            flags.teacher,
-            changed.scale,
-            self_ensemble=flags.self_ensemble,
-            store=find_store(cache, flags.data),
-            progress=progress_bar(),
+    with nothing_left_if_refused(flags.output):
+        training, validation = read_data(
+            flags.data, changed.scale, changed.patch_size, cache, flags.validation, low_resolution=flags.low
         )
-    fit(
-        changed,
-        training,
-        flags.output,
-        validation=validation,
-        precision=flags.precision,
-        seed=flags.seed,
-        steps_per_epoch=flags.steps_per_epoch,
-        start_from=flags.start_from,
-        hours=flags.hours,
-        distribute=flags.distribute,
-    )
+        if flags.teacher is not None:
+            training = label_pairs(
+                training,
+                flags.teacher,
+                changed.scale,
+                self_ensemble=flags.self_ensemble,
+                store=find_store(cache, flags.data),
+                progress=progress_bar(),
+            )
+        fit(
+            changed,
+            training,
+            flags.output,
+            validation=validation,
+            precision=flags.precision,
+            seed=flags.seed,
+            steps_per_epoch=flags.steps_per_epoch,
+            start_from=flags.start_from,
+            hours=flags.hours,
+            distribute=flags.distribute,
+        )
+
+
+def options_of(name: str) -> dict[str, Any]:
+    """What a trained network was built with, as its preset or its layers tell."""
+    if not Path(name).suffix:
+        return find_preset(name).arguments
+    model = load_model(name)
+    kinds = {type(layer) for layer in model.layers}
+    return {
+        "scale": model.compute_output_shape((1, 64, 64, 3))[1] // 64,
+        "ggas": GlobalAttentionBlock in kinds,
+        "cwss": ChannelWiseScale in kinds,
+        "attention": next((text for text, layer in ATTENTIONS.items() if layer in kinds), None),
+    }
 
 
 def make_deterministic() -> None:
@@ -150,14 +173,17 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> P
     for name, parameter in inspect.signature(recipe).parameters.items():
         flag = f"--{name.replace('_', '-')}"
         if isinstance(parameter.default, bool):
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=parameter.default)
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS)
         else:
-            parser.add_argument(flag, type=type(parameter.default), default=parameter.default)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="folder of images, or an .npz file of `keras_lisr.data.pack_images`"
-    )
+            kind = int if isinstance(parameter.default, int) else text_or_none
+            default = f"default: {parameter.default or 'none'}, or what --from has"
+            parser.add_argument(flag, type=kind, default=argparse.SUPPRESS, help=default)
+    parser.add_argument("--data", type=Path, required=True, help="folder of images, or of pairs")
     parser.add_argument(
         "--validation", type=Path, help=f"the same to validate on; else every {HOLD_OUT_EVERY}th photograph of --data"
+    )
+    parser.add_argument(
+        "--low", type=Path, metavar="FOLDER", help="low resolution of --data, where names and sizes do not tell it"
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the run; an interrupted one goes on")
     parser.add_argument(
@@ -197,6 +223,11 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> P
     return parser
 
 
+def text_or_none(text: str) -> str | None:
+    """A text, or what stands for nothing, as argparse wants its types."""
+    return None if text.lower() in ("none", "") else text
+
+
 def positive_integer(text: str) -> int:
     """A positive integer, as argparse wants its types."""
     number = int(text)
@@ -213,29 +244,30 @@ def amount(text: str) -> float:
     return number
 
 
-def find_store(cache: Path, source: Path) -> Path:
-    """The folder of a cache for the images of another, and for a teacher's labels of them."""
-    return cache / f"{source.resolve().name}_{zlib.crc32(bytes(source.resolve())):08x}"
-
-
 def read_data(
-    data: Path, scale: int, patch_size: int, cache: Path, validation: Path | None = None
+    data: Path,
+    scale: int,
+    patch_size: int,
+    cache: Path,
+    validation: Path | None = None,
+    low_resolution: Path | None = None,
 ) -> tuple[ImagePairs, ImagePairs]:
     """Images to train on and to validate on.
 
     Args:
-        data: Folder or packed file.
+        data: Folder.
         scale: Upscaling factor.
         patch_size: Smallest side of an image to train on.
         cache: Where decoded images are kept, in a folder for each source.
-        validation: Another folder or packed file; some photographs of `data` if not given.
+        validation: Another folder; some photographs of `data` if not given.
+        low_resolution: That of `data`, as for `find_pairs`.
 
     Raises:
         ValueError: If nothing is left to train on.
     """
-    images = read_source(data, scale, patch_size, cache)
+    images = read_folder(data, cache, scale, smallest_side=patch_size, low_resolution=low_resolution)
     if validation is not None:
-        return images, read_source(validation, scale, VALIDATED_SIDE * scale, cache, part="valid")
+        return images, read_folder(validation, cache, scale, smallest_side=VALIDATED_SIDE * scale, part="valid")
     names, held_out = hold_out_photographs(images.names, max(HOLD_OUT_EVERY, math.ceil(len(images) / MOST_HELD_OUT)))
     if not names:
         raise ValueError(
@@ -244,20 +276,3 @@ def read_data(
             f"Received: data={str(data)!r} with {len(images)} of one"
         )
     return dataclasses.replace(images.select(names), left_out=images.left_out), images.select(held_out)
-
-
-def read_source(source: Path, scale: int, smallest_side: int, cache: Path, part: str = "train") -> ImagePairs:
-    """The pairs of a packed file, in memory, or of a folder."""
-    if source.is_file():
-        return pair_images(unpack_images(source), scale)
-    store = find_store(cache, source)
-    return read_pairs(source, scale, smallest_side=smallest_side, part=part, store=store, progress=progress_bar())
-
-
-def progress_bar() -> Callable | None:
-    """What shows bars on terminals; a rented machine may have JAX, NumPy and little else."""
-    if not importlib.util.find_spec("tqdm"):
-        return None
-    from tqdm import tqdm
-
-    return partial(tqdm, unit=" images", disable=None, leave=False)

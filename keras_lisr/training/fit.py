@@ -2,15 +2,17 @@
 
 import csv
 import importlib.util
+import logging
 import math
+import shutil
 import sys
-from collections.abc import Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import keras
-import numpy as np
 
 from keras_lisr.basics.whole_files import PARTIAL, write_whole
 from keras_lisr.data.degradation import degrade_pairs
@@ -25,6 +27,7 @@ from keras_lisr.training.distribution import Group, find_group, synchronize_batc
 from keras_lisr.training.kernel_gradient import speed_up_kernel_gradients
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
+from keras_lisr.training.sources import VALIDATED_SIDE, read_folder
 from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import load_model, transplant
 from keras_lisr.zoo.transplant import find_difference
@@ -32,10 +35,10 @@ from keras_lisr.zoo.transplant import find_difference
 
 def fit(
     recipe: Recipe,
-    images: Sequence[np.ndarray] | ImagePairs,
+    images: Any,
     output: str | PathLike,
     *,
-    validation: Sequence[np.ndarray] | ImagePairs,
+    validation: Any,
     precision: str = "auto",
     seed: int = 0,
     steps_per_epoch: int = 1000,
@@ -44,6 +47,7 @@ def fit(
     self_ensemble: bool = False,
     hours: float | None = None,
     distribute: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> keras.Model:
     """Trains a network with `model.fit`, or goes on with a run that was interrupted.
 
@@ -58,10 +62,11 @@ def fit(
 
     Args:
         recipe: What to train and how.
-        images: What to train on: uint8 `(height, width, 3)` of high resolution, or pairs, as `read_pairs` makes.
+        images: What to train on: a folder, as for `read_pairs`, decoded into `output`; or images in memory, as for
+            `pair_images`: a list, a `tf.data.Dataset` and so on of uint8 images, or of pairs.
         output: Folder of the run; made where absent.
         validation: The same, kept out of training; the PSNR of the whole images (luma, shave = scale) is measured
-            after every epoch; degraded, if the recipe degrades.
+            after every epoch, in tiles where they are large; degraded, if the recipe degrades.
         precision: "float32", "mixed_bfloat16", "mixed_float16" with loss scaling, or "auto": bfloat16 where the
             processor or GPU computes it fast.
         seed: Seed of the weights and of the patches.
@@ -76,6 +81,7 @@ def fit(
         hours: Wall time after which the run stops at the end of an epoch, to be gone on with later.
         distribute: Use all devices of this host, see `keras_lisr.training.distribution`. Several hosts are used
             whenever the environment variables of `keras.distribution.initialize` name them.
+        callbacks: Keras callbacks, which see `val_psnr`, too.
 
     Returns:
         The network with the averaged weights of the last epoch, not compiled.
@@ -83,55 +89,78 @@ def fit(
     Raises:
         ValueError: If there are no validation images, `precision` is none of these or float16 on several devices of
             TensorFlow, `output` holds the run of another network, `start_from` is another network, `teacher` is one of
-            another scale, the batch cannot be divided among the devices, or as `PatchSampler` says.
+            another scale, the batch cannot be divided among the devices, or as `read_pairs`, `pair_images` and
+            `PatchSampler` say. A folder that was not there before is not left behind.
         FloatingPointError: If the loss, the weights or the optimizer are no longer finite.
         OSError: If the folder cannot be written to.
         ConnectionError: If another process of the run has died.
     """
-    if not len(validation):
-        raise ValueError("`validation` must hold at least one image. Received none.")
     keras.utils.set_random_seed(seed)
     if precision == "auto":
         precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
     output, group = Path(output), find_group(distribute)
     check_devices(recipe, precision, group)
-
-    model, first_step = start(recipe, output / "checkpoints", precision, start_from, group)
-    network = build(recipe, precision)
-    network.jit_compile = model.jit_compile
-    if first_step < recipe.steps:
-        training, validation = as_pairs(images, recipe.scale), as_pairs(validation, recipe.scale)
-        if teacher is not None and training.labels is None:
-            training = label_pairs(training, teacher, recipe.scale, self_ensemble=self_ensemble)
-        if recipe.degradation is not None:
-            validation = degrade_pairs(validation, recipe.degradation, recipe.scale)
-        group.require_same(
-            int(training.fingerprint()[:7], 16),
-            f"`images` must be those of the first process. Received: {len(training)} images, not the same",
-        )
-        steps = Steps(first_step, min(steps_per_epoch, recipe.steps))
-        callbacks: list[keras.callbacks.Callback] = [TerminateOnNonFinite(output / "checkpoints", steps)]
-        if group.process == 0:
-            for leftover in output.rglob(PARTIAL):
-                leftover.unlink()  # Of a run that was killed while it wrote.
-            record_start(
-                output / "run.json",
-                recipe,
-                {"training": training, "validation": validation},
-                first_step=first_step,
-                steps_per_epoch=steps_per_epoch,
-                seed=seed,
-                precision=precision,
-                start_from=None if start_from is None else str(start_from),
-                teacher=training.teacher,
-                devices=group.devices,
+    with nothing_left_if_refused(output):
+        model, first_step = start(recipe, output / "checkpoints", precision, start_from, group)
+        network = build(recipe, precision)
+        network.jit_compile = model.jit_compile
+        if first_step >= recipe.steps:
+            logging.getLogger(__name__).warning("%s has made its %d steps; more must be asked for", output, first_step)
+        else:
+            cache = output / "cache"
+            if isinstance(images, str | PathLike):
+                images = read_folder(Path(images), cache, recipe.scale, smallest_side=recipe.patch_size)
+            if isinstance(validation, str | PathLike):
+                side = VALIDATED_SIDE * recipe.scale
+                validation = read_folder(Path(validation), cache, recipe.scale, smallest_side=side, part="valid")
+            training, validation = pair_images(images, recipe.scale), pair_images(validation, recipe.scale)
+            if not len(validation):
+                raise ValueError("`validation` must hold at least one image. Received none.")
+            if teacher is not None and training.labels is None:
+                training = label_pairs(training, teacher, recipe.scale, self_ensemble=self_ensemble)
+            if recipe.degradation is not None:
+                validation = degrade_pairs(validation, recipe.degradation, recipe.scale)
+            group.require_same(
+                int(training.fingerprint()[:7], 16),
+                f"`images` must be those of the first process. Received: {len(training)} images, not the same",
             )
-            callbacks += writers(output, network, validation, recipe.scale, steps)
-        if hours is not None:
-            callbacks.append(TimeLimit(hours * 3600, group))
-        train(model, recipe, recipe.sampler(training, seed), steps, callbacks, group)
+            steps = Steps(first_step, min(steps_per_epoch, recipe.steps))
+            every = [TerminateOnNonFinite(output / "checkpoints", steps)]
+            if group.process == 0:
+                for leftover in output.rglob(PARTIAL):
+                    leftover.unlink()  # Of a run that was killed while it wrote.
+                record_start(
+                    output / "run.json",
+                    recipe,
+                    {"training": training, "validation": validation},
+                    first_step=first_step,
+                    steps_per_epoch=steps_per_epoch,
+                    seed=seed,
+                    precision=precision,
+                    start_from=None if start_from is None else str(start_from),
+                    teacher=training.teacher,
+                    devices=group.devices,
+                )
+                every += writers(output, network, validation, recipe.scale, steps, callbacks)
+            else:
+                every += callbacks
+            if hours is not None:
+                every.append(TimeLimit(hours * 3600, group))
+            train(model, recipe, recipe.sampler(training, seed), steps, every, group)
     fill_with_averages(network, model)
     return network
+
+
+@contextmanager
+def nothing_left_if_refused(output: Path) -> Iterator[None]:
+    """Removes the folder of a run that a ValueError ends before its first checkpoint, unless it was there before."""
+    is_new = not output.exists()
+    try:
+        yield
+    except ValueError:
+        if is_new and not checkpoints(output / "checkpoints"):
+            shutil.rmtree(output, ignore_errors=True)
+        raise
 
 
 def check_devices(recipe: Recipe, precision: str, group: Group) -> None:
@@ -166,12 +195,18 @@ def start(
 
 
 def writers(
-    output: Path, network: keras.Model, validation: ImagePairs, scale: int, steps: Steps
+    output: Path,
+    network: keras.Model,
+    validation: ImagePairs,
+    scale: int,
+    steps: Steps,
+    others: Sequence[keras.callbacks.Callback],
 ) -> list[keras.callbacks.Callback]:
-    """What validates and writes."""
+    """What validates and writes, and between the two what others see of that."""
     log = output / "log.csv"
     callbacks = [
         AveragedModel(network, validation, scale, steps, output, best_psnr=cut_log(log, steps.first)),
+        *others,
         keras.callbacks.CSVLogger(str(log), append=steps.first > 0),
     ]
     if importlib.util.find_spec("tensorflow"):  # It writes for TensorBoard.
@@ -213,11 +248,6 @@ def train(
         for callback in callbacks:
             if isinstance(callback, keras.callbacks.CSVLogger):
                 callback.on_train_end()  # An error leaves its file open.
-
-
-def as_pairs(images: Sequence[np.ndarray] | ImagePairs, scale: int) -> ImagePairs:
-    """Images with their versions of low resolution."""
-    return images if isinstance(images, ImagePairs) else pair_images(images, scale)
 
 
 def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> keras.Model:

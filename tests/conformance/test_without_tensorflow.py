@@ -1,4 +1,4 @@
-"""The same recipe trains on a machine that has no TensorFlow, from one packed file of images."""
+"""The same recipe trains on a machine that has no TensorFlow."""
 
 import csv
 import importlib
@@ -16,7 +16,7 @@ if importlib.util.find_spec("tensorflow"):
     pytest.skip("TensorFlow is installed here; `make test-backends` tests where it is not", allow_module_level=True)
 
 import keras_lisr
-from keras_lisr.data.patches import pack_images, unpack_images
+from keras_lisr.data import read_pairs
 from keras_lisr.training import Recipe, fit
 from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.schedules import warmup_cosine
@@ -40,15 +40,11 @@ def recipe() -> Recipe:
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("packed")
-    images = [(picture(24 + 2 * i, 30, 3, phase=i) * 255).astype(np.uint8) for i in range(5)]
-    files = [folder / f"{i}.png" for i in range(5)]
-    for image, file in zip(images, files, strict=True):
-        Image.fromarray(image).save(file)
-    pack_images(files, folder / "images.npz")
-    unpacked = list(unpack_images(folder / "images.npz").values())
-    assert all((one == other).all() for one, other in zip(images, unpacked, strict=True))
-    return unpacked
+    folder = tmp_path_factory.mktemp("images")
+    for i in range(5):
+        image = (picture(24 + 2 * i, 30, 3, phase=i) * 255).astype(np.uint8)
+        Image.fromarray(image).save(folder / f"{i}.png")
+    return list(read_pairs(folder, 2).high_resolution)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 from reference import png_of_16_bit_rgb
 
-from keras_lisr.data.image_folder import image_files, is_grey, read_rgb
+from keras_lisr.data.image_folder import SUFFIXES, image_files, is_grey, read_rgb
+from keras_lisr.pictures import formats
 
 
 @pytest.fixture
@@ -19,16 +20,39 @@ def save(pixels, file):
 def test_lists_images_sorted_in_subfolders_and_nothing_else(tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "folder.png").mkdir()
-    for name in ["b.png", "a.JPG", "c.webp", "sub/d.tif", "notes.txt", "e.jpeg", "f.tiff", "g.bmp"]:
+    for name in [
+        "b.png",
+        "a.JPG",
+        "c.webp",
+        "sub/d.tif",
+        "notes.txt",
+        "e.jpeg",
+        "f.tiff",
+        "g.bmp",
+        "h.JFIF",
+        "i.gif",
+        ".hidden.png",
+    ]:
         (tmp_path / name).touch()
     names = [file.relative_to(tmp_path).as_posix() for file in image_files(tmp_path)]
-    assert names == ["a.JPG", "b.png", "c.webp", "e.jpeg", "f.tiff", "g.bmp", "sub/d.tif"]
+    assert names == ["a.JPG", "b.png", "c.webp", "e.jpeg", "f.tiff", "g.bmp", "h.JFIF", "i.gif", "sub/d.tif"]
 
 
 @pytest.mark.parametrize("name", ["", "missing"])
 def test_no_images_is_an_error(tmp_path, name):
     with pytest.raises(ValueError, match=f"`folder`.*{name}"):
         image_files(tmp_path / name)
+
+
+def test_pictures_are_turned_upright(tmp_path, pixels):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # A quarter turn to the right.
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "turned.png"), np.rot90(pixels, -1))
+
+
+def test_what_can_be_upscaled_can_be_trained_and_measured_on():
+    assert set(formats.FORMATS) <= set(formats.READABLE) < set(SUFFIXES)
 
 
 def test_rgb_comes_as_stored_grey_is_replicated_and_transparency_dropped(tmp_path, pixels):

@@ -1,8 +1,10 @@
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from keras_lisr.data.image_pairs import find_pairs, pair_images, read_pairs
+from keras_lisr.data.image_pairs import pair_images, read_pairs
 from keras_lisr.data.imresize import imresize
 
 
@@ -35,6 +37,87 @@ def test_pairs_of_arrays():
     for (low_resolution, high_resolution), image in zip(pairs, images, strict=True):
         np.testing.assert_array_equal(high_resolution, image[:24, :28])
         np.testing.assert_array_equal(low_resolution, imresize(image[:24, :28], 1 / 4))
+
+
+HIGH = [picture(0), picture(1, 26, 31), picture(2)]
+LOW = [picture(10 + i, len(image) // 4, image.shape[1] // 4) for i, image in enumerate(HIGH)]
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self):
+        super().__init__()
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        chosen = [[0, 2], [1]][index]
+        return np.stack([LOW[i] for i in chosen]), np.stack([HIGH[i] for i in chosen])
+
+
+def as_tfds():
+    """As the builder of `div2k` gives them: dictionaries, or pairs of low and high resolution, of many sizes."""
+    shapes = {name: tf.TensorSpec((None, None, 3), tf.uint8) for name in ("lr", "hr")}
+    examples = [{"lr": low, "hr": high} for low, high in zip(LOW, HIGH, strict=True)]
+    return tf.data.Dataset.from_generator(lambda: iter(examples), output_signature=shapes)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: list(zip(LOW, HIGH, strict=True)),
+        lambda: zip(LOW, HIGH, strict=True),
+        lambda: [{"lr": low, "hr": high} for low, high in zip(LOW, HIGH, strict=True)],
+        lambda: (LOW, HIGH),
+        lambda: {"lr": LOW, "hr": HIGH},
+        lambda: {name: (low, high) for name, low, high in zip("abc", LOW, HIGH, strict=True)},
+        lambda: [(tf.constant(low), tf.constant(high)) for low, high in zip(LOW, HIGH, strict=True)],
+        as_tfds,
+        lambda: as_tfds().map(lambda example: (example["lr"], example["hr"])),
+        lambda: as_tfds().batch(1),
+        lambda: as_tfds().as_numpy_iterator(),
+        Batches,
+    ],
+)
+def test_pairs_in_memory_are_taken_as_keras_and_tfds_have_them(make):
+    pairs = pair_images(make(), 4)
+    found = {low.tobytes(): high for low, high in pairs}
+    assert len(pairs) == 3
+    for low, high in zip(LOW, HIGH, strict=True):
+        np.testing.assert_array_equal(found[low.tobytes()], high[: len(low) * 4, : low.shape[1] * 4])
+    assert pair_images(pairs, 4) is pairs
+
+
+@pytest.mark.parametrize("make", [np.stack, list, tf.data.Dataset.from_tensor_slices, iter])
+def test_originals_are_taken_likewise(make):
+    images = [HIGH[0], HIGH[2]]
+    assert pair_images(make(images), 4).fingerprint() == pair_images(images, 4).fingerprint()
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        [HIGH[0] / 255],
+        [(HIGH[0] / 255).astype("f4")],
+        [HIGH[0][..., 0]],
+        HIGH[0],
+        [HIGH[0].astype(np.int64)],
+        [np.dstack([HIGH[0], HIGH[0]])],
+        [Image.fromarray(HIGH[0])],
+        ["a.png"],
+        [{"low": LOW[0], "high": HIGH[0]}],
+        [(HIGH[0], LOW[0])],
+        [(LOW[0][1:], HIGH[0])],
+        [(LOW[0], HIGH[0], HIGH[0])],
+        (LOW, HIGH[:2]),
+        tf.data.Dataset.from_tensors(HIGH[0]).repeat(),
+        as_tfds().ragged_batch(3),
+    ],
+)
+def test_other_kinds_are_refused_in_a_line(images):
+    with pytest.raises(ValueError, match="`images`") as refused:
+        pair_images(images, 4)
+    assert "\n" not in str(refused.value)
 
 
 def test_pairs_of_a_folder_are_those_of_its_arrays(folder, store):
@@ -104,50 +187,6 @@ def test_a_store_serves_several_scales(folder, tmp_path):
         read_pairs(folder, scale, store=tmp_path / "store")
     folders = {path.name: len(list(path.glob("*.npy"))) for path in (tmp_path / "store").iterdir()}
     assert folders == {"high_resolution": 3, "low_resolution_x2": 3, "low_resolution_x4": 3}
-
-
-@pytest.mark.parametrize("prefix", ["", "DIV2K_train_"])
-@pytest.mark.parametrize("inside", [False, True])
-def test_div2ks_layout_is_recognised(tmp_path, prefix, inside, store):
-    """The low-resolution images are not what `imresize` makes, so that it shows whose they are."""
-    root = tmp_path / "DIV2K"
-    for i in range(2):
-        save(picture(i), root / f"{prefix}HR" / f"000{i}.png")
-        save(picture(10 + i, 6, 7), root / f"{prefix}LR_bicubic" / "X4" / f"000{i}x4.png")
-        save(picture(20 + i, 12, 15), root / f"{prefix}LR_bicubic" / "X2" / f"000{i}x2.png")
-    save(picture(5), root / "DIV2K_valid_HR" / "0801.png")
-    folder = root / f"{prefix}HR" if inside else root
-    pairs = read_pairs(folder, 4, store=store)
-    assert pairs.names == ["0000.png", "0001.png"]
-    np.testing.assert_array_equal(pairs.low_resolution[1], picture(11, 6, 7))
-    np.testing.assert_array_equal(pairs.high_resolution[1], picture(1)[:, :28])
-    np.testing.assert_array_equal(read_pairs(folder, 3, store=store).low_resolution[0], imresize(picture(0), 1 / 3))
-
-
-def test_a_part_of_div2k_can_be_asked_for(tmp_path):
-    for part, name in (("train", "0001"), ("valid", "0801")):
-        save(picture(0), tmp_path / f"DIV2K_{part}_HR" / f"{name}.png")
-        save(picture(0, 6, 7), tmp_path / f"DIV2K_{part}_LR_bicubic" / "X4" / f"{name}x4.png")
-    assert read_pairs(tmp_path, 4).names == ["0001.png"]
-    (pair,) = find_pairs(tmp_path, 4, part="valid")
-    assert pair.name == "0801.png" and pair.low_resolution.name == "0801x4.png"
-
-
-def test_several_sets_side_by_side_are_all_read(tmp_path):
-    """As DF2K is, with others beside it."""
-    for name in ("DIV2K_train_HR/1.png", "Flickr2K_HR/1.png", "DIV2K_valid_HR/2.png", "other/3.png", "4.png"):
-        save(picture(0), tmp_path / name)
-    save(picture(0, 6, 7), tmp_path / "DIV2K_train_LR_bicubic" / "X4" / "1x4.png")
-    names = [pair.name for pair in find_pairs(tmp_path, 4)]
-    assert names == ["4.png", "DIV2K_train_HR/1.png", "Flickr2K_HR/1.png", "other/3.png"]
-
-
-def test_incomplete_low_resolution_is_not_used(tmp_path, caplog):
-    for i in range(2):
-        save(picture(i), tmp_path / "HR" / f"{i}.png")
-    save(picture(9, 6, 7), tmp_path / "LR_bicubic" / "X4" / "0x4.png")
-    assert [pair.low_resolution for pair in find_pairs(tmp_path, 4)] == [None, None]
-    assert "1.png" in caplog.text and "0.png" not in caplog.text
 
 
 def test_low_resolution_of_another_size_is_left_out(tmp_path, store):

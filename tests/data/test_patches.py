@@ -2,11 +2,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from keras_lisr.data.image_pairs import pair_images
 from keras_lisr.data.imresize import imresize
-from keras_lisr.data.patches import PatchSampler, dihedral, pack_images, unpack_images
+from keras_lisr.data.patches import PatchSampler, dihedral
 
 
 @pytest.fixture
@@ -91,25 +90,6 @@ def test_the_eight_orientations_are_the_symmetries_of_the_square():
     images = {orientation.tobytes() for orientation in orbit(square)}
     assert len(images) == 8
     assert {np.ascontiguousarray(image).tobytes() for turned in orbit(square) for image in orbit(turned)} == images
-
-
-@pytest.fixture
-def files(images, tmp_path):
-    files = [tmp_path / name for name in ("lake_1.png", "sea/lake_2.png", "sea/moor.png")]
-    (tmp_path / "sea").mkdir()
-    for file, image in zip(files, images, strict=True):
-        Image.fromarray(image).save(file)
-    return files
-
-
-def test_packed_images_come_back_with_their_names(images, files, tmp_path):
-    pack_images(files, tmp_path / "packed.npz")
-    unpacked = unpack_images(tmp_path / "packed.npz")
-    assert list(unpacked) == ["lake_1.png", "sea/lake_2.png", "sea/moor.png"]
-    assert all(np.array_equal(mine, yours) for mine, yours in zip(images, unpacked.values(), strict=True))
-    (tmp_path / "packed.npz").write_bytes(b"PK\x03\x04torn")
-    with pytest.raises(ValueError, match="`packed`"):
-        unpack_images(tmp_path / "packed.npz")
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0, 40), (1, 80), (0.25, 50)])

@@ -120,6 +120,29 @@ def test_ssim_needs_one_window():
         ssim(BLACK, BLACK, shave=3)
 
 
+@pytest.mark.parametrize("metric", [psnr, ssim])
+@pytest.mark.parametrize("other_range", [lambda image: image.astype(np.float32), lambda image: image / 127.5 - 1])
+def test_another_range_is_refused(metric, other_range):
+    original, output = waves_and_noise()
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        metric(other_range(original), output / 255, shave=0)
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        metric(original, original.astype(np.float32), shave=0)
+
+
+@pytest.mark.parametrize(("metric", "function"), [(PSNR, psnr), (SSIM, ssim)])
+def test_keras_metrics_take_bytes_and_are_nan_or_raise_for_other_ranges(metric, function):
+    originals, outputs = batch()
+    expected = np.mean([function(*pair, shave=4) for pair in zip(originals, outputs, strict=True)])
+    as_bytes = (originals * 255).round().astype(np.uint8)
+    model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Activation("linear")])
+    model.compile(loss="mae", metrics=[metric(shave=4)])
+    for targets, measured in ((as_bytes, expected), (as_bytes.astype("f4"), math.nan), (2 * originals - 1, math.nan)):
+        assert model.evaluate(outputs, targets, verbose=0)[1] == pytest.approx(measured, abs=1e-4, nan_ok=True)
+    with pytest.raises(ValueError, match="dtype=int"):
+        metric(shave=4).update_state(as_bytes.astype(np.int32), outputs)
+
+
 def batch():
     pairs = [waves_and_noise(seed).astype(np.float32) / 255 for seed in range(3)]
     return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])

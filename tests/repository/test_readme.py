@@ -6,10 +6,13 @@ import importlib.util
 import io
 import re
 import shlex
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from keras_lisr import zoo
@@ -62,6 +65,8 @@ def test_commands_of_docs_are_known():
     text = re.sub(r"\n {14}(?=--)", " ", text)  # YAML folds lines.
     commands = re.findall(r"keras-lisr train \S*training/(\w+\.py) (--[^\n&]*)", text)
     assert len(commands) == 4
+    text = (ROOT / "docs" / "fine-tuning.md").read_text(encoding="utf-8")
+    commands += re.findall(r"keras-lisr train \S*training/(\w+\.py) (--.*)", text)
     for line in re.findall(r"^keras-lisr upscale .*$", text, re.MULTILINE):
         make_parser().parse_args(shlex.split(line, comments=True)[1:])
     for recipe, flags in commands:
@@ -117,10 +122,34 @@ def test_published_weights_are_given_both_strategies(monkeypatch):
 def test_the_training_block_makes_a_recipe(monkeypatch):
     made = []
     monkeypatch.setattr("keras_lisr.training.fit", lambda recipe, *arguments, **options: made.append(recipe))
-    monkeypatch.setattr("keras_lisr.data.image_files", lambda folder: ["a.png"] * 12)
-    monkeypatch.setattr("keras_lisr.data.read_images", list)
     exec(block_with("Recipe("), {})
     assert made[0].build().count_params() > 700_000
+
+
+@pytest.mark.slow
+def test_data_of_a_builder_is_trained_on(tmp_path, monkeypatch):
+    """By `fit` and by Keras alone, on data of the structure that the builder of DIV2K gives, as far as two steps."""
+    random = np.random.default_rng(0)
+    shapes = [((48 + i, 50, 3), (4 * (48 + i), 200, 3)) for i in range(2)]
+    pairs = [tuple(random.integers(256, size=shape, dtype=np.uint8) for shape in pair) for pair in shapes]
+    images = tf.TensorSpec((None, None, 3), tf.uint8)
+    supervised = tf.data.Dataset.from_generator(lambda: iter(pairs), output_signature=(images, images))
+    examples = supervised.map(lambda low, high: {"lr": low, "hr": high})
+    builder = types.ModuleType("tensorflow_datasets")
+    builder.load = lambda name, split, as_supervised=False: supervised if as_supervised else [examples, examples]
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", builder)
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "fine-tuning.md").read_text(encoding="utf-8")
+    text = re.sub(r"steps=20_000", "steps=1, batch_size=1", text)
+    text = re.sub(r"steps_per_epoch=1000, epochs=\d+", "steps_per_epoch=1, verbose=0", text).replace(
+        "batch(16)", "batch(1)"
+    )
+    blocks = PYTHON.findall(text)
+    assert len(blocks) == 2
+    for block in blocks:
+        names = {}
+        exec(block, names)
+        assert names["model"].count_params() == zoo.from_preset("imdn_x4").count_params()
 
 
 @pytest.mark.parametrize("preset", presets(), ids=lambda preset: preset.name)

@@ -6,7 +6,8 @@ from reference import picture
 from keras_lisr.data import PatchSampler, imresize, pair_images
 from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.evaluation import psnr
-from keras_lisr.training.callbacks import AveragedModel, EpochStart, TimeLimit, fill_with_averages, super_resolve
+from keras_lisr.inference import Upscaler
+from keras_lisr.training.callbacks import AveragedModel, EpochStart, TimeLimit, fill_with_averages
 from keras_lisr.training.checkpoints import Steps
 from keras_lisr.training.distribution import Group
 from keras_lisr.training.optimizer import AveragingAdam
@@ -77,7 +78,10 @@ def test_the_averages_are_validated_as_the_field_does_and_saved_and_the_best_is_
     history = model.fit(*BATCH, epochs=2, callbacks=[callback, look], verbose=0).history
     assert not np.array_equal(*seen)
     np.testing.assert_array_equal(seen[1], model.get_weights()[-1])  # `fit` leaves the averages in the weights.
-    expected = [psnr(image[:16], super_resolve(network, imresize(image[:16], 1 / 2)), shave=2) for image in images]
+    expected = [
+        psnr(image[:16], Upscaler(network, precision="float32")(imresize(image[:16], 1 / 2)), shave=2)
+        for image in images
+    ]
     assert history["val_psnr"][-1] == pytest.approx(np.mean(expected), abs=1e-4)
     assert history["step"] == [1, 2]
 

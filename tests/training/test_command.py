@@ -1,12 +1,15 @@
+import runpy
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_lisr.data import Degradation, pack_images
+from keras_lisr import zoo
+from keras_lisr.data import Degradation
 from keras_lisr.training import Recipe, command, warmup_cosine
-from keras_lisr.zoo import fsrcnn
+from keras_lisr.zoo import fsrcnn, load_model
 
 
 def recipe(scale: int = 2, *, ggas: bool = False) -> Recipe:
@@ -59,6 +62,51 @@ def test_a_recipe_can_be_changed(photographs, fitted, tmp_path):
     assert command.main(recipe, [*fixed, "--optimizer", "sgd"]) == 2
 
 
+def test_a_fine_tuned_network_keeps_its_options(photographs, tmp_path, capsys):
+    network = recipe(2, ggas=True).build()
+    network.save(tmp_path / "trained.keras")
+    flags = ["--data", str(photographs), "--output", str(tmp_path / "run"), "--from", str(tmp_path / "trained.keras")]
+    flags += ["--steps-per-epoch", "2", "--steps"]
+    for change in (["--no-ggas"], ["--patch-size", "400"], ["--low", str(tmp_path / "run")]):
+        assert command.main(recipe, [*flags, "2", *change]) == 2
+        assert capsys.readouterr().err.count("\n") == 1 and not (tmp_path / "run").exists()
+    for steps in "24":  # The second goes on.
+        assert command.main(recipe, [*flags, steps, "--learning-rate", "0", "--precision", "float32"]) == 0
+    trained = load_model(tmp_path / "run" / "averaged.keras")
+    for mine, yours in zip(trained.trainable_weights, network.trainable_weights, strict=True):
+        np.testing.assert_allclose(mine, yours, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("flags", "changes"),
+    [
+        ([], {}),
+        (["--attention", "none", "--no-ggas", "--scale", "3"], {"ggas": False, "scale": 3}),
+        (["--attention", "cca"], {"attention": "cca"}),
+    ],
+)
+def test_options_of_a_preset_are_taken_unless_others_are_given(monkeypatch, flags, changes):
+    networks = []
+    monkeypatch.setattr(command, "warm_start", lambda network, start_from: networks.append(network))
+    monkeypatch.setattr(command, "read_data", lambda *arguments, **options: ([], []))
+    monkeypatch.setattr(command, "fit", lambda *arguments, **options: None)
+    imdn = runpy.run_path(str(Path(__file__).parents[2] / "training" / "imdn.py"))["recipe"]
+    assert command.main(imdn, ["--data", "a", "--output", "b", "--from", "imdn_x4", *flags]) == 0
+    expected = zoo.imdn(**{"ggas": True, "cwss": True, "attention": None, **changes})
+    assert {weight.path for weight in networks[0].weights} == {weight.path for weight in expected.weights}
+    assert networks[0].count_params() == expected.count_params()
+
+
+def test_low_resolution_can_be_named(photographs, fitted, tmp_path):
+    for name in ("a_1", "a_2", "b_1"):
+        (tmp_path / "mine").mkdir(exist_ok=True)
+        Image.new("RGB", (12, 12), "red").save(tmp_path / "mine" / f"{name}.png")
+    flags = ["--data", str(photographs), "--output", str(tmp_path / "run"), "--low", str(tmp_path / "mine")]
+    assert command.main(recipe, flags) == 0
+    (_, training, _, options) = fitted[0]
+    assert all((low == (255, 0, 0)).all() for low in (*training.low_resolution, *options["validation"].low_resolution))
+
+
 def test_a_teacher_labels_what_is_trained_on(photographs, fitted, tmp_path):
     teacher, run = tmp_path / "teacher.keras", tmp_path / "run"
     fsrcnn(2, num_filters=4, num_shrunk_filters=2, num_blocks=1).save(teacher)
@@ -74,15 +122,6 @@ def test_whole_photographs_are_held_out(photographs, fitted, tmp_path):
     assert command.main(recipe, ["--data", str(photographs), "--output", str(tmp_path / "run")]) == 0
     _, train, _, options = fitted[0]
     assert len(train) == 1 and len(options["validation"]) == 2
-
-
-def test_packed_images_are_held_out_by_photograph_too(photographs, fitted, tmp_path):
-    packed, run = tmp_path / "packed.npz", str(tmp_path / "run")
-    pack_images(sorted(photographs.iterdir()), packed)
-    assert command.main(recipe, ["--data", str(packed), "--output", run]) == 0
-    assert command.main(recipe, ["--data", str(photographs), "--output", run]) == 0
-    for of_packed, of_folder in zip(*[(train, options["validation"]) for _, train, _, options in fitted], strict=True):
-        assert of_packed.fingerprint() == of_folder.fingerprint()
 
 
 def test_separate_validation(photographs, fitted, tmp_path):
@@ -134,6 +173,7 @@ def test_bad_input_is_one_line_and_exit_code_2(photographs, tmp_path, capsys, ch
     flags = ["--data", str(photographs), "--output", str(tmp_path / "run"), *change]
     assert command.main(recipe, flags) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("flag", ["--from", "--teacher"])

@@ -10,13 +10,14 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.data import Degradation, imresize
 from keras_lisr.evaluation import psnr
+from keras_lisr.inference import Upscaler, upscaler
 from keras_lisr.training import Recipe, fit, warmup_cosine
-from keras_lisr.training.callbacks import super_resolve
 from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.fit import cut_log, warm_start
 from keras_lisr.zoo import fsrcnn
@@ -103,11 +104,50 @@ def test_learns_and_leaves_a_complete_folder(recipe, images, tmp_path):
 
 def test_returns_the_averaged_weights_that_were_validated(recipe, images, tmp_path):
     model = run(recipe, images, tmp_path)
-    super_resolved = super_resolve(model, imresize(images[0], 1 / 2))
+    super_resolved = Upscaler(model, precision="float32")(imresize(images[0], 1 / 2))
     assert psnr(images[0], super_resolved, shave=2) == pytest.approx(float(log(tmp_path)[-1]["val_psnr"]), abs=1e-4)
     assert_equal_weights(model, keras.models.load_model(tmp_path / "averaged.keras"))
     raw = checkpoint(tmp_path, 40)
     assert any(not np.allclose(mine, yours) for mine, yours in zip(model.get_weights(), raw.get_weights(), strict=True))
+
+
+def test_a_folder_and_a_dataset_are_taken_and_callbacks_see_what_is_validated(recipe, images, tmp_path):
+    for i, image in enumerate(images):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "photos" / f"{i}.png")
+    short, seen = dataclasses.replace(recipe, steps=10), []
+    look = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs["val_psnr"]))
+    pairs = tf.data.Dataset.from_tensor_slices(([imresize(image, 1 / 2) for image in images], images))
+    options = {"validation": pairs.take(1), "precision": "float32", "steps_per_epoch": 10, "callbacks": [look]}
+    models = [
+        fit(short, given, tmp_path / name, **options)
+        for name, given in (("list", images), ("folder", tmp_path / "photos"), ("dataset", pairs))
+    ]
+    assert_equal_weights(models[0], models[1])
+    assert_equal_weights(models[0], models[2])
+    assert seen[0] == seen[1] == seen[2] == pytest.approx(float(log(tmp_path / "list")[0]["val_psnr"]))
+
+
+@pytest.mark.parametrize("change", [{"patch_size": 400}, {"loss": "nothing"}])
+def test_a_refused_start_leaves_no_folder(recipe, images, tmp_path, change):
+    with pytest.raises(ValueError):
+        run(dataclasses.replace(recipe, **change), images, tmp_path / "run")
+    with pytest.raises(ValueError, match="`images`"):
+        run(recipe, [image / 255 for image in images], tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_large_pictures_are_validated_in_tiles(recipe, images, tmp_path, monkeypatch):
+    """Where a layer would get too many values at once."""
+    windows = []
+    run_window = Upscaler._run
+    monkeypatch.setattr(upscaler, "MOST_VALUES", 100_000)
+    monkeypatch.setattr(
+        Upscaler, "_run", lambda self, window, dtype: windows.append(window.shape) or run_window(self, window, dtype)
+    )
+    large = np.tile(images[0], (8, 8, 1))
+    run(dataclasses.replace(recipe, steps=10), images, tmp_path, validation=[large])
+    assert len(windows) > 1 and max(np.prod(shape[1:3]) for shape in windows) < large[..., 0].size / 8
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(recipe, images, tmp_path):
@@ -222,11 +262,12 @@ def test_the_run_of_another_network_is_left_alone(recipe, images, tmp_path):
     assert all(file.read_bytes() == content for file, content in before.items())
 
 
-def test_a_finished_run_is_not_run_again(recipe, images, tmp_path):
+def test_a_finished_run_is_not_run_again_and_says_so(recipe, images, tmp_path, caplog):
     first = run(recipe, images, tmp_path)
     (tmp_path / "averaged.keras").unlink()
+    assert not caplog.records
     assert_equal_weights(first, run(recipe, images, tmp_path, start_from="gone.keras"))
-    assert first_steps(tmp_path) == [0]
+    assert first_steps(tmp_path) == [0] and str(tmp_path) in caplog.text
 
 
 def test_best_is_kept_over_a_resumption(recipe, images, tmp_path):

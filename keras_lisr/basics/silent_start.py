@@ -6,18 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from keras_lisr.basics.preset_index import LITERT
-
 
 @contextmanager
-def silent_start(model: str | None = None) -> Iterator[TextIO]:
-    """Starts Keras, unless only a LiteRT file is needed, and keeps TensorFlow's start from writing to standard error.
+def silent_start() -> Iterator[TextIO]:
+    """Keeps TensorFlow's start, and whatever else is done within, from writing to standard error.
 
     The environment silences its log from there on. What comes before the log is set up, about CUDA, heeds no setting,
     and is written by C++ to the file descriptor itself.
-
-    Args:
-        model: What will be loaded, if that is known.
 
     Yields:
         The standard error that was, for what is to be seen meanwhile.
@@ -29,10 +24,6 @@ def silent_start(model: str | None = None) -> Iterator[TextIO]:
     try:
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 2)
-            if not (model or "").endswith(LITERT):
-                import keras
-
-                keras.config.set_image_data_format("channels_last")  # Whatever keras.json says to other programs.
         with open(standard_error, "w", closefd=False) as seen:
             yield seen
     finally:

@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_lisr.data.image_pairs import read_pairs
+from keras_lisr.data.imresize import imresize
+from keras_lisr.data.pair_files import find_pairs
+
+
+def picture(seed, height=24, width=30):
+    return np.random.default_rng(seed).integers(256, size=(height, width, 3), dtype=np.uint8)
+
+
+def save(image, file):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(file)
+
+
+@pytest.mark.parametrize("prefix", ["", "DIV2K_train_"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_div2ks_layout_is_recognised(tmp_path, prefix, inside):
+    """The low-resolution images are not what `imresize` makes, so that it shows whose they are."""
+    root = tmp_path / "DIV2K"
+    for i in range(2):
+        save(picture(i), root / f"{prefix}HR" / f"000{i}.png")
+        save(picture(10 + i, 6, 7), root / f"{prefix}LR_bicubic" / "X4" / f"000{i}x4.png")
+        save(picture(20 + i, 12, 15), root / f"{prefix}LR_bicubic" / "X2" / f"000{i}x2.png")
+    save(picture(5), root / "DIV2K_valid_HR" / "0801.png")
+    folder = root / f"{prefix}HR" if inside else root
+    pairs = read_pairs(folder, 4)
+    assert pairs.names == ["0000.png", "0001.png"]
+    np.testing.assert_array_equal(pairs.low_resolution[1], picture(11, 6, 7))
+    np.testing.assert_array_equal(pairs.high_resolution[1], picture(1)[:, :28])
+    np.testing.assert_array_equal(read_pairs(folder, 3).low_resolution[0], imresize(picture(0), 1 / 3))
+
+
+def test_a_part_of_div2k_can_be_asked_for(tmp_path):
+    for part, name in (("train", "0001"), ("valid", "0801")):
+        save(picture(0), tmp_path / f"DIV2K_{part}_HR" / f"{name}.png")
+        save(picture(0, 6, 7), tmp_path / f"DIV2K_{part}_LR_bicubic" / "X4" / f"{name}x4.png")
+    assert read_pairs(tmp_path, 4).names == ["0001.png"]
+    (pair,) = find_pairs(tmp_path, 4, part="valid")
+    assert pair.name == "0801.png" and pair.low_resolution.name == "0801x4.png"
+
+
+def test_several_sets_side_by_side_are_all_read(tmp_path):
+    """As DF2K is, with others beside it."""
+    for name in ("DIV2K_train_HR/1.png", "Flickr2K_HR/1.png", "DIV2K_valid_HR/2.png", "other/3.png", "4.png"):
+        save(picture(0), tmp_path / name)
+    save(picture(0, 6, 7), tmp_path / "DIV2K_train_LR_bicubic" / "X4" / "1x4.png")
+    names = [pair.name for pair in find_pairs(tmp_path, 4)]
+    assert names == ["4.png", "DIV2K_train_HR/1.png", "Flickr2K_HR/1.png", "other/3.png"]
+
+
+def test_incomplete_low_resolution_is_not_used(tmp_path, caplog):
+    for i in range(2):
+        save(picture(i), tmp_path / "HR" / f"{i}.png")
+    save(picture(9, 6, 7), tmp_path / "LR_bicubic" / "X4" / "0x4.png")
+    assert [pair.low_resolution for pair in find_pairs(tmp_path, 4)] == [None, None]
+    assert "1.png" in caplog.text and "0.png" not in caplog.text
+
+
+def pair_up(root, high, low, sizes=((24, 28), (6, 7)), count=2):
+    """Files of high and of low resolution, whose names hold a number."""
+    for i in range(count):
+        for name, (height, width), colour in ((high, sizes[0], 200), (low, sizes[1], 100 + i)):
+            save(np.full((height, width, 3), colour, np.uint8), root / name.format(i))
+
+
+@pytest.mark.parametrize(
+    ("high", "low"),
+    [
+        ("hr/{}.png", "lr/{}.png"),
+        ("GT/{}.png", "LQ/{}.png"),
+        ("train/HR/{}.png", "train/LR/{}.png"),
+        ("HR_train/{}.png", "LR_train/{}x4.png"),
+        ("GTmod12/{}.png", "LRbicx4/{}.png"),
+        ("{}_HR.png", "{}_LR4.png"),
+        ("Canon/4/{}_HR.png", "Canon/4/{}_LR4.png"),
+        ("img_{}_SRF_4_HR.png", "img_{}_SRF_4_LR.png"),
+        ("DIV2K_train_HR/{}.png", "DIV2K_train_LR_unknown/X4/{}x4.png"),
+        ("DIV2K_train_HR/{}.png", "DIV2K_train_LR_mild/{}x4m.png"),
+        ("DIV2K_train_HR/{}.png", "DIV2K_train_LR_difficult/{}x4d.png"),
+        ("DIV2K_train_HR/{}.png", "DIV2K_train_LR_wild/{}x4w1.png"),
+        ("DIV2K_train_HR/{}.png", "DIV2K_train_LR_bicubic_X4/DIV2K_train_LR_bicubic/X4/{}x4.png"),
+        ("HR/{}.png", "LR_bicubic/X4/{}.png"),
+        ("HR/{}.png", "LR_bicubic/{}x4.png"),
+        ("HR/{}.png", "LR_bicubic/X4/{}x4.bmp"),
+        ("original/{}.png", "X4/{}.png"),
+        ("mine/{}.png", "small/{}.png"),
+        ("mine/a/{}.png", "small/a/{}.png"),
+        ("{}.png", "thumbnails/{}.png"),
+    ],
+)
+def test_namesakes_are_pairs(tmp_path, caplog, high, low):
+    pair_up(tmp_path, high, low)
+    caplog.set_level("INFO")
+    pairs = read_pairs(tmp_path, 4)
+    assert [image[0, 0, 0] for image in pairs.low_resolution] == [100, 101]
+    assert [image.shape for image in pairs.high_resolution] == [(24, 28, 3)] * 2
+    (record,) = caplog.records
+    assert (tmp_path / low).parent.name in record.getMessage() and record.levelname == "INFO"
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_is_not_used_is_told(tmp_path, caplog, inside):
+    pair_up(tmp_path, "DIV2K_train_HR/{}.png", "DIV2K_train_LR_bicubic/X4/{}x4.png")
+    pair_up(tmp_path, "DIV2K_train_HR/{}.png", "DIV2K_train_LR_wild/{}x4w1.png")
+    pair_up(tmp_path, "DIV2K_train_HR/{}.png", "DIV2K_train_LR_bicubic/X2/{}x2.png", ((24, 28), (12, 14)))
+    pairs = find_pairs(tmp_path / "DIV2K_train_HR" if inside else tmp_path, 4)
+    assert {pair.source for pair in pairs} == {"DIV2K_train_LR_bicubic/X4"}
+    (record,) = caplog.records
+    assert "2 of DIV2K_train_LR_wild" in record.getMessage() and "2 of DIV2K_train_LR_bicubic/X2" in record.getMessage()
+
+
+def test_low_resolution_of_other_names_is_not_trained_on(tmp_path, caplog):
+    pair_up(tmp_path, "hr/a{}.png", "lr/b{}.png")
+    assert [pair.name for pair in find_pairs(tmp_path, 4)] == ["a0.png", "a1.png"]
+    assert caplog.records[0].levelname == "WARNING" and "lr" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "sizes"),
+    [
+        ("hr/{}.png", "lr/{}.png", ((24, 28), (8, 9))),  # For another scale.
+        ("GT/{}.png", "LQ/{}.png", ((24, 28), (24, 28))),
+        ("hr/{}.png", "lr/{}.png", ((6, 7), (24, 28))),
+        ("{}.png", "{}_x4.png", ((24, 28), (96, 112))),  # Somebody upscaled them.
+        ("mine/{}.png", "small/{}.png", ((24, 28), (8, 9))),
+    ],
+)
+def test_namesakes_that_do_not_fit_are_an_error(tmp_path, high, low, sizes):
+    pair_up(tmp_path, high, low, sizes)
+    with pytest.raises(ValueError, match="`folder`.*x4"):
+        find_pairs(tmp_path, 4)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("cat/{}.png", "dog/{}.png"),
+        ("2025/a/{}.png", "2026/{}.png"),
+        ("DIV2K_HR/{}.png", "Flickr2K_HR/{}.png"),
+        ("linu{}.png", "linu{}x4.jpg.png"),
+    ],
+)
+@pytest.mark.parametrize("sizes", [((24, 28), (24, 28)), ((24, 28), (25, 9))])
+def test_other_photographs_of_the_same_names_are_originals(tmp_path, first, second, sizes):
+    pair_up(tmp_path, first, second, sizes)
+    assert [pair.low_resolution for pair in find_pairs(tmp_path, 4)] == [None] * 4
+
+
+def test_the_folder_of_low_resolution_can_be_named(tmp_path):
+    pair_up(tmp_path, "photographs/{}.png", "degraded/{}-x4.png")
+    pair_up(tmp_path, "photographs/{}.png", "photographs/lr/{}.png")
+    pairs = find_pairs(tmp_path / "photographs", 4, low_resolution=tmp_path / "degraded")
+    assert [pair.low_resolution.name for pair in pairs] == ["0-x4.png", "1-x4.png"]
+    (tmp_path / "degraded" / "1-x4.png").unlink()
+    with pytest.raises(ValueError, match="`low_resolution`.*1.png"):
+        find_pairs(tmp_path / "photographs", 4, low_resolution=tmp_path / "degraded")
