@@ -77,6 +77,8 @@ class Upscaler(TiledUpscaler):
     (96, 128, 3)
     """
 
+    warns = True  # Of results that are another picture, once; training validates what may still make such.
+
     def __init__(
         self,
         model: keras.Model,
@@ -110,7 +112,6 @@ class Upscaler(TiledUpscaler):
         self.precision = resolve_precision(precision)
         self._deep_precision = "bfloat16" if precision == "bfloat16" else "float32"
         self._model = model
-        self._told = False
         self._self_ensemble = self_ensemble
         self._compiled: dict[np.dtype, Compiled] = {}
         self._compile(np.uint8)
@@ -125,8 +126,8 @@ class Upscaler(TiledUpscaler):
                 f"`model` must enlarge pictures of every size by {self.scale}. Received: {self._model.name!r}, which "
                 f"makes {enlarged.shape} of {window.shape}"
             )
-        if not self._told and (change := mean_change(window, enlarged, self.scale)) > MOST_CHANGE:
-            self._told = True
+        if self.warns and (change := mean_change(window, enlarged, self.scale)) > MOST_CHANGE:
+            self.warns = False
             logging.getLogger(__name__).warning(
                 "%s returns another picture than it is given, %.0f%% of the range apart: it must be trained, and for "
                 "RGB in [0, 1], not in [0, 255]",

@@ -63,13 +63,19 @@ class AveragedModel(keras.callbacks.Callback):
         super().__init__()
         self.network = network
         self.precision: Precision = "bfloat16" if "bfloat16" in {x.compute_dtype for x in network.layers} else "float32"
-        self.upscale = Upscaler(network, precision=self.precision)
+        self.upscale = self.compile_network()
         self.is_copy = cast_model(network, self.precision) is not network
         self.pairs = pairs
         self.scale = scale
         self.steps = steps
         self.folder = folder
         self.best_psnr = best_psnr
+
+    def compile_network(self) -> Upscaler:
+        """The network on whole images, in tiles where they are large."""
+        upscaler = Upscaler(self.network, precision=self.precision)
+        upscaler.warns = False
+        return upscaler
 
     def on_epoch_begin(self, epoch, logs=None):
         self.start = time.monotonic()
@@ -78,7 +84,7 @@ class AveragedModel(keras.callbacks.Callback):
         logs["seconds"] = time.monotonic() - self.start
         fill_with_averages(self.network, self.model)
         if self.is_copy:  # Of the weights before.
-            self.upscale = Upscaler(self.network, precision=self.precision)
+            self.upscale = self.compile_network()
         with use_first_device():
             logs["val_psnr"] = mean_psnr(self.upscale, self.pairs, self.scale)
         logs["step"] = self.steps.until(epoch + 1)
