@@ -115,9 +115,11 @@ def tensorflow_step(
 ) -> Callable[[], None]:
     """The step of `fit`, with the moving average of the weights."""
     from functools import partial
+    from pathlib import Path
 
     from keras_lisr.training import Recipe, halving
-    from keras_lisr.training.fit import new_model
+    from keras_lisr.training.distribution import Group
+    from keras_lisr.training.fit import Run
     from keras_lisr.zoo import edsr_baseline
 
     recipe = Recipe(
@@ -128,7 +130,8 @@ def tensorflow_step(
         schedule=halving(every=1.0),
         patch_size=PATCH_SIZE * SCALE,
     )
-    model = new_model(recipe, None, "float32" if precision == "float32" else "mixed_bfloat16")
+    policy = "float32" if precision == "float32" else "mixed_bfloat16"
+    model = Run(recipe, Path(), policy, Group()).compile(None)
 
     return lambda: model.train_on_batch(low_resolution, high_resolution)
 

@@ -16,19 +16,17 @@ import keras
 
 from keras_lisr.basics.interruption import exit_code_of, raise_on_signals
 from keras_lisr.basics.parser import Parser
-from keras_lisr.basics.preset_index import choose_model, find_preset
+from keras_lisr.basics.preset_index import choose_model
 from keras_lisr.data.degradation import Degradation
 from keras_lisr.data.image_folder import hold_out_photographs
 from keras_lisr.data.image_pairs import ImagePairs
-from keras_lisr.layers import ChannelWiseScale, GlobalAttentionBlock
 from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.distribution import SEVERAL_HOSTS
 from keras_lisr.training.fit import fit, nothing_left_if_refused, warm_start
 from keras_lisr.training.recipe import OPTIMIZERS, Recipe
 from keras_lisr.training.sources import VALIDATED_SIDE, find_store, progress_bar, read_folder
 from keras_lisr.training.teacher import label_pairs
-from keras_lisr.zoo import load_model
-from keras_lisr.zoo.skeleton import ATTENTIONS
+from keras_lisr.zoo import SuperResolutionModel, load_model
 
 # What flags may change of a recipe.
 CHANGEABLE = ("steps", "batch_size", "patch_size", "optimizer", "learning_rate")
@@ -131,17 +129,9 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
 
 
 def options_of(name: str) -> dict[str, Any]:
-    """What a trained network was built with, as its preset or its layers tell."""
-    if not Path(name).suffix:
-        return find_preset(name).arguments
+    """What a trained network was built with; nothing of one that does not know."""
     model = load_model(name)
-    kinds = {type(layer) for layer in model.layers}
-    return {
-        "scale": model.compute_output_shape((1, 64, 64, 3))[1] // 64,
-        "ggas": GlobalAttentionBlock in kinds,
-        "cwss": ChannelWiseScale in kinds,
-        "attention": next((text for text, layer in ATTENTIONS.items() if layer in kinds), None),
-    }
+    return model.arguments if isinstance(model, SuperResolutionModel) else {}
 
 
 def make_deterministic() -> None:

@@ -1,6 +1,7 @@
 """A recipe and images in, a trained network out."""
 
 import csv
+import dataclasses
 import importlib.util
 import logging
 import math
@@ -98,39 +99,25 @@ def fit(
     keras.utils.set_random_seed(seed)
     if precision == "auto":
         precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
-    output, group = Path(output), find_group(distribute)
-    check_devices(recipe, precision, group)
-    with nothing_left_if_refused(output):
-        model, first_step = start(recipe, output / "checkpoints", precision, start_from, group)
-        network = build(recipe, precision)
+    run = Run(recipe, Path(output), precision, find_group(distribute))
+    run.check_devices()
+    with nothing_left_if_refused(run.output):
+        model, first_step = run.start(start_from)
+        network = run.build()
         network.jit_compile = model.jit_compile
         if first_step >= recipe.steps:
             logging.getLogger(__name__).warning("%s has made its %d steps; more must be asked for", output, first_step)
         else:
-            cache = output / "cache"
-            if isinstance(images, str | PathLike):
-                images = read_folder(Path(images), cache, recipe.scale, smallest_side=recipe.patch_size)
-            if isinstance(validation, str | PathLike):
-                side = VALIDATED_SIDE * recipe.scale
-                validation = read_folder(Path(validation), cache, recipe.scale, smallest_side=side, part="valid")
-            training, validation = pair_images(images, recipe.scale), pair_images(validation, recipe.scale)
-            if not len(validation):
-                raise ValueError("`validation` must hold at least one image. Received none.")
+            training, validation = run.read(images, validation)
             if teacher is not None and training.labels is None:
                 training = label_pairs(training, teacher, recipe.scale, self_ensemble=self_ensemble)
-            if recipe.degradation is not None:
-                validation = degrade_pairs(validation, recipe.degradation, recipe.scale)
-            group.require_same(
-                int(training.fingerprint()[:7], 16),
-                f"`images` must be those of the first process. Received: {len(training)} images, not the same",
-            )
             steps = Steps(first_step, min(steps_per_epoch, recipe.steps))
-            every = [TerminateOnNonFinite(output / "checkpoints", steps)]
-            if group.process == 0:
-                for leftover in output.rglob(PARTIAL):
+            every = [TerminateOnNonFinite(run.checkpoints, steps)]
+            if run.group.process == 0:
+                for leftover in run.output.rglob(PARTIAL):
                     leftover.unlink()  # Of a run that was killed while it wrote.
                 record_start(
-                    output / "run.json",
+                    run.output / "run.json",
                     recipe,
                     {"training": training, "validation": validation},
                     first_step=first_step,
@@ -139,16 +126,158 @@ def fit(
                     precision=precision,
                     start_from=None if start_from is None else str(start_from),
                     teacher=training.teacher,
-                    devices=group.devices,
+                    devices=run.group.devices,
                 )
-                every += writers(output, network, validation, recipe.scale, steps, callbacks)
+                every += run.writers(network, validation, steps, callbacks)
             else:
                 every += callbacks
             if hours is not None:
-                every.append(TimeLimit(hours * 3600, group))
-            train(model, recipe, recipe.sampler(training, seed), steps, every, group)
+                every.append(TimeLimit(hours * 3600, run.group))
+            run.train(model, recipe.sampler(training, seed), steps, every)
     fill_with_averages(network, model)
     return network
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One training of one recipe, from its first step to its last, however often it is interrupted.
+
+    Args:
+        recipe: What is trained, and how.
+        output: Folder of the run.
+        precision: Keras's policy.
+        group: The devices and processes that train together.
+    """
+
+    recipe: Recipe
+    output: Path
+    precision: str
+    group: Group
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.output / "checkpoints"
+
+    def check_devices(self) -> None:
+        """Raises a ValueError where the recipe cannot be trained on so many devices."""
+        if self.recipe.batch_size % self.group.devices:
+            raise ValueError(
+                f"`batch_size` must be a multiple of the number of devices. "
+                f"Received: batch_size={self.recipe.batch_size}, devices={self.group.devices}"
+            )
+        is_tensorflow = keras.backend.backend() == "tensorflow"
+        if self.precision == "mixed_float16" and self.group.devices > 1 and is_tensorflow:
+            raise ValueError(
+                f"`precision` must not be 'mixed_float16' on several devices under TensorFlow, where Keras looks for "
+                f"gradients that overflow on the first alone. "
+                f"Received: precision={self.precision!r}, devices={self.group.devices}"
+            )
+
+    def start(self, start_from: str | Path | None) -> tuple[keras.Model, int]:
+        """The compiled model as its last checkpoint left it, or before its first step, and the steps it has made."""
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        newest = max(checkpoints(self.checkpoints), default=0)
+        # Before anything is loaded, for which JAX's processes would wait for each other.
+        self.group.require_same(
+            newest,
+            f"`output` must be one folder that all processes see. "
+            f"Received: output={str(self.output)!r} at step {newest}",
+        )
+        with self.group.scope():
+            model = self.compile(None if newest else start_from)
+            synchronize_batch_normalization(model, self.group)
+            return model, resume(model, self.checkpoints) if newest else 0
+
+    def compile(self, start_from: str | Path | None) -> keras.Model:
+        """The compiled network before its first step."""
+        model = self.build()
+        if start_from is not None:
+            warm_start(model, start_from)
+        jit_compile: bool | str = "auto"
+        if keras.backend.backend() == "tensorflow" and not has_gpu():
+            jit_compile = False  # On processors XLA is slower than oneDNN, several times so for depthwise convolutions.
+            speed_up_kernel_gradients(model)
+        optimizer = self.recipe.make_optimizer()
+        if self.precision == "mixed_float16":  # Keras would do so by itself, but not when it loads the model.
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        model.compile(optimizer, self.recipe.loss, jit_compile=jit_compile)
+        model.optimizer.build(model.trainable_variables)
+        return model
+
+    def build(self) -> keras.Model:
+        """The recipe's network in the precision of the run."""
+        with layers_in(self.precision):
+            return self.recipe.build()
+
+    def read(self, images: Any, validation: Any) -> tuple[ImagePairs, ImagePairs]:
+        """The pairs to train on and to validate on, from folders or from what is in memory."""
+        cache, scale = self.output / "cache", self.recipe.scale
+        if isinstance(images, str | PathLike):
+            images = read_folder(Path(images), cache, scale, smallest_side=self.recipe.patch_size)
+        if isinstance(validation, str | PathLike):
+            side = VALIDATED_SIDE * scale
+            validation = read_folder(Path(validation), cache, scale, smallest_side=side, part="valid")
+        training, validation = pair_images(images, scale), pair_images(validation, scale)
+        if not len(validation):
+            raise ValueError("`validation` must hold at least one image. Received none.")
+        if self.recipe.degradation is not None:
+            validation = degrade_pairs(validation, self.recipe.degradation, scale)
+        self.group.require_same(
+            int(training.fingerprint()[:7], 16),
+            f"`images` must be those of the first process. Received: {len(training)} images, not the same",
+        )
+        return training, validation
+
+    def writers(
+        self,
+        network: keras.Model,
+        validation: ImagePairs,
+        steps: Steps,
+        others: Sequence[keras.callbacks.Callback],
+    ) -> list[keras.callbacks.Callback]:
+        """What validates and writes, and between the two what others see of that."""
+        log = self.output / "log.csv"
+        best_psnr = cut_log(log, steps.first)
+        callbacks = [
+            AveragedModel(network, validation, self.recipe.scale, steps, self.output, best_psnr=best_psnr),
+            *others,
+            keras.callbacks.CSVLogger(str(log), append=steps.first > 0),
+        ]
+        if importlib.util.find_spec("tensorflow"):  # It writes for TensorBoard.
+            callbacks.append(keras.callbacks.TensorBoard(str(self.output / "tensorboard"), write_graph=False))
+        # After all that writes: an epoch with a checkpoint lacks nothing else.
+        return [*callbacks, Checkpoint(self.checkpoints, steps)]
+
+    def train(
+        self, model: keras.Model, sampler: PatchSampler, steps: Steps, callbacks: list[keras.callbacks.Callback]
+    ) -> None:
+        """Makes the steps that are left."""
+        group = self.group
+        batches = training_batches(sampler, steps, group)
+        if isinstance(batches, PatchSequence):
+            callbacks.append(EpochStart(batches, steps))
+        shown = 1 if sys.stderr.isatty() else 2
+        try:
+            with group.scope(), redirect_stdout(sys.stderr):  # Where Keras shows progress, which is no result.
+                model.fit(
+                    batches,
+                    shuffle=False,  # The sampler's order is the run's.
+                    steps_per_epoch=steps.per_epoch,
+                    initial_epoch=steps.first_epoch,
+                    epochs=steps.first_epoch + math.ceil((self.recipe.steps - steps.first) / steps.per_epoch),
+                    callbacks=callbacks,
+                    verbose=0 if group.process else shown,
+                )
+        except (RuntimeError, ValueError) as error:
+            # What JAX makes of a connection that is gone depends on the moment.
+            if group.processes == 1:
+                raise
+            raise group.explain_loss(error) from error
+        finally:
+            for callback in callbacks:
+                if isinstance(callback, keras.callbacks.CSVLogger):
+                    callback.on_train_end()  # An error leaves its file open.
 
 
 @contextmanager
@@ -161,116 +290,6 @@ def nothing_left_if_refused(output: Path) -> Iterator[None]:
         if is_new and not checkpoints(output / "checkpoints"):
             shutil.rmtree(output, ignore_errors=True)
         raise
-
-
-def check_devices(recipe: Recipe, precision: str, group: Group) -> None:
-    """Raises a ValueError where a recipe cannot be trained on so many devices."""
-    if recipe.batch_size % group.devices:
-        raise ValueError(
-            f"`batch_size` must be a multiple of the number of devices. "
-            f"Received: batch_size={recipe.batch_size}, devices={group.devices}"
-        )
-    if precision == "mixed_float16" and group.devices > 1 and keras.backend.backend() == "tensorflow":
-        raise ValueError(
-            f"`precision` must not be 'mixed_float16' on several devices under TensorFlow, where Keras looks for "
-            f"gradients that overflow on the first alone. Received: precision={precision!r}, devices={group.devices}"
-        )
-
-
-def start(
-    recipe: Recipe, folder: Path, precision: str, start_from: str | Path | None, group: Group
-) -> tuple[keras.Model, int]:
-    """The compiled model as its last checkpoint left it, or before its first step, and how many steps it has made."""
-    folder.mkdir(parents=True, exist_ok=True)
-    newest = max(checkpoints(folder), default=0)
-    # Before anything is loaded, for which JAX's processes would wait for each other.
-    group.require_same(
-        newest,
-        f"`output` must be one folder that all processes see. Received: output={str(folder.parent)!r} at step {newest}",
-    )
-    with group.scope():
-        model = new_model(recipe, None if newest else start_from, precision)
-        synchronize_batch_normalization(model, group)
-        return model, resume(model, folder) if newest else 0
-
-
-def writers(
-    output: Path,
-    network: keras.Model,
-    validation: ImagePairs,
-    scale: int,
-    steps: Steps,
-    others: Sequence[keras.callbacks.Callback],
-) -> list[keras.callbacks.Callback]:
-    """What validates and writes, and between the two what others see of that."""
-    log = output / "log.csv"
-    callbacks = [
-        AveragedModel(network, validation, scale, steps, output, best_psnr=cut_log(log, steps.first)),
-        *others,
-        keras.callbacks.CSVLogger(str(log), append=steps.first > 0),
-    ]
-    if importlib.util.find_spec("tensorflow"):  # It writes for TensorBoard.
-        callbacks.append(keras.callbacks.TensorBoard(str(output / "tensorboard"), write_graph=False))
-    # After all that writes: an epoch with a checkpoint lacks nothing else.
-    return [*callbacks, Checkpoint(output / "checkpoints", steps)]
-
-
-def train(
-    model: keras.Model,
-    recipe: Recipe,
-    sampler: PatchSampler,
-    steps: Steps,
-    callbacks: list[keras.callbacks.Callback],
-    group: Group,
-) -> None:
-    """Makes the steps that are left."""
-    batches = training_batches(sampler, steps, group)
-    if isinstance(batches, PatchSequence):
-        callbacks.append(EpochStart(batches, steps))
-    shown = 1 if sys.stderr.isatty() else 2
-    try:
-        with group.scope(), redirect_stdout(sys.stderr):  # Where Keras shows progress, which is no result.
-            model.fit(
-                batches,
-                shuffle=False,  # The sampler's order is the run's.
-                steps_per_epoch=steps.per_epoch,
-                initial_epoch=steps.first_epoch,
-                epochs=steps.first_epoch + math.ceil((recipe.steps - steps.first) / steps.per_epoch),
-                callbacks=callbacks,
-                verbose=0 if group.process else shown,
-            )
-    except (RuntimeError, ValueError) as error:
-        # What JAX makes of a connection that is gone depends on the moment.
-        if group.processes == 1:
-            raise
-        raise group.explain_loss(error) from error
-    finally:
-        for callback in callbacks:
-            if isinstance(callback, keras.callbacks.CSVLogger):
-                callback.on_train_end()  # An error leaves its file open.
-
-
-def new_model(recipe: Recipe, start_from: str | Path | None, precision: str) -> keras.Model:
-    """The compiled network before its first step."""
-    model = build(recipe, precision)
-    if start_from is not None:
-        warm_start(model, start_from)
-    jit_compile: bool | str = "auto"
-    if keras.backend.backend() == "tensorflow" and not has_gpu():
-        jit_compile = False  # On processors XLA is slower than oneDNN, several times so for depthwise convolutions.
-        speed_up_kernel_gradients(model)
-    optimizer = recipe.make_optimizer()
-    if precision == "mixed_float16":  # Keras would do so by itself, but not when it loads the model.
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    model.compile(optimizer, recipe.loss, jit_compile=jit_compile)
-    model.optimizer.build(model.trainable_variables)
-    return model
-
-
-def build(recipe: Recipe, precision: str) -> keras.Model:
-    """The recipe's network in a precision."""
-    with layers_in(precision):
-        return recipe.build()
 
 
 def warm_start(model: keras.Model, start_from: str | Path) -> None:

@@ -17,7 +17,7 @@ from reference import picture
 
 from keras_lisr.training import Recipe, halving
 from keras_lisr.training.distribution import SEVERAL_HOSTS, Group, find_group
-from keras_lisr.training.fit import check_devices
+from keras_lisr.training.fit import Run
 from keras_lisr.zoo import imdn
 
 BACKEND = keras.backend.backend()
@@ -175,14 +175,14 @@ def test_processes_that_do_not_see_the_same_folder_are_refused(photographs, alon
     assert first.returncode not in (0, None)  # Ours, or that of JAX, which ends a process that waits for a dead one.
 
 
-def test_what_cannot_be_trained_on_several_devices_is_refused():
+def test_what_cannot_be_trained_on_several_devices_is_refused(tmp_path):
     recipe = Recipe(build=imdn, scale=4, steps=1, learning_rate=1, schedule=halving(1), batch_size=4)
-    check_devices(recipe, "float32", Group(devices=2))
+    Run(recipe, tmp_path, "float32", Group(devices=2)).check_devices()
     with pytest.raises(ValueError, match="`batch_size`"):
-        check_devices(recipe, "float32", Group(devices=3))
+        Run(recipe, tmp_path, "float32", Group(devices=3)).check_devices()
     if BACKEND == "tensorflow":  # Keras looks at the gradients of the first device alone.
         with pytest.raises(ValueError, match="`precision`"):
-            check_devices(recipe, "mixed_float16", Group(devices=2))
+            Run(recipe, tmp_path, "mixed_float16", Group(devices=2)).check_devices()
 
 
 def test_one_device_is_a_group_of_its_own():
