@@ -16,7 +16,13 @@ _raised: list[KeyboardInterrupt] = []
 
 @contextmanager
 def raise_on_signals() -> Iterator[None]:
-    """Lets SIGTERM raise, as Ctrl-C does, and either end what is within, whatever else was raised because of it."""
+    """Lets SIGTERM raise, as Ctrl-C does, and either end what is within, whatever else was raised because of it.
+
+    Only the main thread gets signals: in another one, nothing is done.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def handle(number, frame):
         _raised.append(Terminated() if number == signal.SIGTERM else KeyboardInterrupt())

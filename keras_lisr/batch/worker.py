@@ -168,6 +168,8 @@ class Worker:
             check_fits(task.target, *task.target_size, header.frames)
             task.description = size.note(*sides, network.scale)
             task.notes = losses(task.target, header.depth, () if self.strip_metadata else found.metadata.fields)
+            if found.others:
+                task.notes += ("smaller copies, masks and further pictures of a file are left out",)
             passes = size.passes(*sides, network.scale)
             if passes and not network.exact and network.count_tiles(*sides) > 1:
                 task.notes += (

@@ -62,7 +62,6 @@ FORMATS = {
     ),
     ".gif": Format("GIF", 65_535, (), animation=True, options={"effort": 1}),
 }
-READABLE = (*FORMATS, ".jfif")  # Suffixes that files with pictures usually have; what a file is, its content tells.
 
 
 def format_of(path: str | Path) -> Format:
