@@ -138,7 +138,7 @@ class Worker:
 
     def __call__(self, job: Job) -> Task:
         """Does a job from beginning to end."""
-        with TemporaryDirectory(prefix=FOLDER) as folder:
+        with TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True) as folder:
             task = self.read(job, Path(folder))
             self.compute(task)
             return self.write(task)
