@@ -10,7 +10,7 @@ from reference import assert_close, assign_waves
 from keras_lisr.export.onnx import onnx_network, write_onnx
 
 # tf2onnx takes ten seconds to rewrite the two Einsum of ESA.
-NAMES = [pytest.param(name, marks=[pytest.mark.slow] * name.endswith("-esa")) for name in EXPORTED]
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] * name.endswith(("-esa", "-plain"))) for name in EXPORTED]
 
 
 def assert_agrees(path, model):
