@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export KERAS_LISR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup upscale test test-slow test-backends test-addons test-demo lint format clean
+.PHONY: setup upscale test test-slow test-jax test-torch test-backends test-addons test-demo test-all lint format clean
 
 # `pip` runs again only when the dependencies or the wanted extras change.
 $(VENV)/.%: setup.cfg pyproject.toml
@@ -21,8 +21,20 @@ upscale: setup
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-test-slow: $(VENV)/.test-slow test-demo
+test-slow: $(VENV)/.test-slow
 	$(BIN)/python -m pytest -m slow
+
+# Every suite, whatever fails, and what each took.
+SUITES := test test-slow test-jax test-torch test-addons test-demo
+
+test-all:
+	@told=""; failed=0; \
+	for suite in $(SUITES); do \
+		start=$$(date +%s); \
+		if $(MAKE) --no-print-directory $$suite; then result=passed; else result=FAILED; failed=1; fi; \
+		told="$$told$$(printf '%-12s %-7s %6d s' $$suite $$result $$(($$(date +%s) - start)))\n"; \
+	done; \
+	printf "\n$$told"; exit $$failed
 
 # Environments of the other backends, without TensorFlow. TORCH=torch==2.13.0 picks a certain build.
 TORCH ?= torch
@@ -40,8 +52,12 @@ BACKEND_TESTS := tests/conformance tests/layers tests/graph tests/zoo tests/eval
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-test-backends: .venv-jax/.installed .venv-torch/.installed
+test-backends: test-jax test-torch
+
+test-jax: .venv-jax/.installed
 	KERAS_BACKEND=jax XLA_FLAGS=--xla_backend_optimization_level=0 .venv-jax/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS)
+
+test-torch: .venv-torch/.installed
 	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS) -W 'ignore:`torch.jit:DeprecationWarning'
 
 # tensorflow-addons was made for TensorFlow up to 2.15, which was made for Python up to 3.11.

@@ -174,6 +174,17 @@ ARCHITECTURES = (
 )
 
 each_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda architecture: architecture.name)
+
+
+def some_architectures(*quick: str) -> pytest.MarkDecorator:
+    """Every network, of which only those are in the fast tests."""
+    marks = {
+        architecture.name: [] if architecture.name in quick else [pytest.mark.slow] for architecture in ARCHITECTURES
+    }
+    cases = [pytest.param(each, id=each.name, marks=marks[each.name]) for each in ARCHITECTURES]
+    return pytest.mark.parametrize("architecture", cases)
+
+
 every_layer = pytest.mark.parametrize(
     ("architecture", "options"),
     [

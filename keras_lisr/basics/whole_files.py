@@ -42,7 +42,7 @@ def write_whole(path: Path) -> Iterator[Path]:
 
 def flush(path: Path) -> None:
     """Waits until a file or a folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)  # Windows writes only what may be written.
     try:
         os.fsync(descriptor)
     finally:

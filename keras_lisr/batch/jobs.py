@@ -1,14 +1,20 @@
 """Which pictures are upscaled, and what their results are called: files, or URLs of storage that fsspec knows."""
 
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from keras_lisr.batch.storage import File, Url, files_below, find_existing, kind_of, parse
-from keras_lisr.pictures.formats import FORMATS, READABLE, format_of
+from keras_lisr.pictures.formats import FORMATS, format_of
+from keras_lisr.pictures.kinds import READABLE, is_readable
 
 AS_INPUT = "auto"
+FOLDERS, RESULTS, TWICE = "folders", "results", "given twice"  # Kinds of what is not tried.
+MOST_KINDS = 10
+IGNORES_CASE = sys.platform in ("win32", "darwin")
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,20 @@ class Job:
     target: File
 
 
+class Jobs(list[Job]):
+    """What is to be done, and what is not.
+
+    Args:
+        jobs: What is to be done.
+        unused: What else was found or given, counted by kind: the ending of files that are no pictures, and in words
+            what is no file, hidden, given twice, or the result of an earlier run.
+    """
+
+    def __init__(self, jobs: Iterable[Job], unused: Counter[str]):
+        super().__init__(jobs)
+        self.unused = unused
+
+
 def find_jobs(
     inputs: Sequence[str | Path],
     output: str | Path | None = None,
@@ -31,11 +51,12 @@ def find_jobs(
     recursive: bool = False,
     suffix: str = "",
     ext: str | None = None,
-) -> list[Job]:
+) -> Jobs:
     """Finds pictures and names their results.
 
-    In a folder, files with the suffix of a picture format are taken; hidden ones, linked folders and the output folder
-    are left out. A link to a file is read, and its result has the link's name.
+    In a folder, files with the suffix of a picture format are taken, that of HEIC and JPEG XL where the installed
+    libvips decodes them; hidden ones, linked folders and the output folder are left out. A link to a file is read, and
+    its result has the link's name.
 
     Args:
         inputs: Files and folders, or URLs of such.
@@ -47,8 +68,8 @@ def find_jobs(
             that of the source, PNG where it cannot be written. By default, PNG, or what the file to write says.
 
     Returns:
-        What is to be done, in the order of `inputs` and, within a folder, of the paths. A picture found in a folder
-        that is another one's result is left out: it was made by an earlier run.
+        What is to be done, in the order of `inputs` and, within a folder, of the paths; its `unused` counts what is
+        left out. A picture found in a folder that is another one's result is: it was made by an earlier run.
 
     Raises:
         ValueError: If there is no such file or folder, no picture, no such format, if two pictures would have one
@@ -68,7 +89,8 @@ def find_jobs(
         raise ValueError(f"`ext` must be {AS_INPUT} or one of {known}. Received: ext={ext!r}")
     if Path(f"a{suffix}").name != f"a{suffix}" or "\0" in suffix:
         raise ValueError(f"`suffix` must be a part of a file's name. Received: suffix={suffix!r}")
-    names = find_sources(inputs, output, recursive)
+    unused: Counter[str] = Counter()
+    names = find_sources(inputs, output, recursive, unused)
     if output is not None and not is_folder(output, inputs):
         if suffix or ext not in (None, Path(output).suffix.lower().removeprefix(".")):
             raise ValueError(
@@ -87,15 +109,20 @@ def find_jobs(
     given = set(map(parse, inputs))
     kept = []
     for job in jobs:
-        if identity(job.source) not in made:
+        source = identity(job.source)
+        if source not in made:
             kept.append(job)
-        elif job.source in given or is_same(job.source, job.target):
+        elif job.source in given or source == identity(job.target):
             raise ValueError(f"OUT must be another file than IN. Received: {str(job.source)!r}")
-    return kept
+        else:
+            unused[RESULTS] += 1
+    return Jobs(kept, unused)
 
 
-def find_sources(inputs: Sequence[str | Path], output: str | Path | None, recursive: bool) -> dict[File, PurePosixPath]:
-    """Finds the pictures; the arguments are those of `find_jobs`.
+def find_sources(
+    inputs: Sequence[str | Path], output: str | Path | None, recursive: bool, unused: Counter[str]
+) -> dict[File, PurePosixPath]:
+    """Finds the pictures; the arguments are those of `find_jobs`, and what `Jobs` counts, to which is added.
 
     Returns:
         For each, its path below the folder in which it was found, or its name alone if it was given itself.
@@ -108,44 +135,82 @@ def find_sources(inputs: Sequence[str | Path], output: str | Path | None, recurs
     for given in map(parse, inputs):
         kind = kind_of(given)
         if kind == "directory":
-            for name in pictures_in(given, recursive, output):
+            for name in pictures_in(given, recursive, output, unused):
+                if given / name.as_posix() in names:
+                    unused[TWICE] += 1
                 names.setdefault(given / name.as_posix(), name)
         elif kind:
+            if given in names:
+                unused[TWICE] += 1
             names[given] = PurePosixPath(given.name)
         else:
             raise ValueError(
                 f"IN must be an existing file or folder. Received: {str(given)!r} (No such file or directory)"
             )
+    told = tell_unused(unused)
     if not names:
         raise ValueError(
             f"IN must be pictures, or folders that hold some ({', '.join(READABLE)})"
             f"{'' if recursive else ', or -r be given to search the folders within'}. "
-            f"Received: {', '.join(repr(str(given)) for given in inputs) or 'none'}"
+            f"Received: {', '.join(repr(str(given)) for given in inputs) or 'none'}{f' ({told})' if told else ''}"
         )
     return names
 
 
-def pictures_in(folder: File, recursive: bool, output: str | Path | None) -> Iterator[PurePosixPath]:
+def pictures_in(
+    folder: File, recursive: bool, output: str | Path | None, unused: Counter[str]
+) -> Iterator[PurePosixPath]:
     """The paths, below a folder, of the files that have a picture's suffix: as `find_jobs` says."""
     here = identity(folder)
     results = here if output is None else identity(output)
-    is_within = results != here and PurePosixPath(results).is_relative_to(here)
-    for name in map(PurePosixPath, files_below(folder, recursive)):
-        is_hidden = any(part.startswith(".") for part in name.parts)
-        is_result = is_within and PurePosixPath(here, name).is_relative_to(results)
-        if name.suffix.lower() in READABLE and not is_hidden and not is_result:
+    within = fold(results.removeprefix(f"{here}/")) if results.startswith(f"{here}/") else None
+    found = files_below(folder, recursive)
+    if not found:
+        unused["empty folders"] += 1
+    for path in found:
+        name = PurePosixPath(path)
+        if within and PurePosixPath(fold(path)).is_relative_to(within):
+            unused[RESULTS] += 1
+        elif any(part.startswith(".") for part in name.parts):
+            unused["hidden"] += 1
+        elif path.endswith("/"):
+            unused[FOLDERS] += 1
+        elif is_readable(name.suffix):
             yield name
+        else:
+            unused[name.suffix or "without an ending"] += 1
+
+
+def tell_unused(unused: Counter[str]) -> str:
+    """What was found or given in vain, in one line; empty if nothing was.
+
+    Example:
+
+    >>> tell_unused(Counter({".HEIC": 1, ".txt": 3, "folders": 1}))
+    '4 files and 1 folder not tried: .txt 3, .HEIC 1'
+    """
+    folders = unused[FOLDERS]
+    kinds = Counter({kind: count for kind, count in unused.items() if kind != FOLDERS})
+    files, shown = kinds.total(), dict(kinds.most_common(MOST_KINDS))
+    if others := files - sum(shown.values()):
+        shown["others"] = others
+    counts = ((files, "file"), (folders, "folder"))
+    told = " and ".join(f"{count} {what}{'s' * (count > 1)}" for count, what in counts if count)
+    which = ", ".join(f"{kind} {count}" for kind, count in shown.items())
+    return f"{told} not tried{': ' * bool(which)}{which}" if told else ""
 
 
 def identity(given: str | Path) -> str:
     """What all names of one place share: the path without links, or the URL."""
     found = parse(given)
-    return found.rstrip("/") if isinstance(found, Url) else Path(os.path.realpath(found)).as_posix()
+    if isinstance(found, Url):
+        return found.rstrip("/")
+    return fold(Path(os.path.realpath(found)).as_posix())
 
 
-def is_same(path: str | Path, other: str | Path) -> bool:
-    """Whether two names lead to one place."""
-    return identity(path) == identity(other)
+def fold(name: str) -> str:
+    """A name as the system tells files apart."""
+    return name.lower() if IGNORES_CASE else name
 
 
 def is_folder(output: str | Path, inputs: Sequence[str | Path]) -> bool:

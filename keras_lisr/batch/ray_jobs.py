@@ -46,7 +46,7 @@ class Setup:
             OSError: If it cannot be unpacked.
         """
         os.environ.update(self.environment)
-        with TemporaryDirectory(prefix=FOLDER) as folder:
+        with TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True) as folder:
             network = self.plan.load(self.model.unpack(Path(folder)), self.threads)
         # A result that is there, in a run that replaces none, was finished when its worker was killed.
         return self.plan.worker(network, skip_existing=not self.plan.replaces)

@@ -35,7 +35,7 @@ def run_jobs(
             print(task.job.target, task.status, task.error)
     """
     with (
-        TemporaryDirectory(prefix=FOLDER) as folder,
+        TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True) as folder,
         ThreadPoolExecutor(1, "reader") as reader,
         ThreadPoolExecutor(1, "writer") as writer,
     ):

@@ -16,6 +16,7 @@ from keras_lisr.basics.whole_files import PARTIAL
 
 PROTOCOL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # Two letters: one is a drive of Windows.
 LOCAL = ("file", "local")
+ON_WINDOWS = os.name == "nt"
 # Where a file is there when all of it has arrived. Elsewhere it gets another name first.
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az")
 
@@ -60,9 +61,10 @@ def parse(text: str | Path) -> File:
     if isinstance(text, Path):
         return text
     found = PROTOCOL.match(text)
-    if not found:
-        return Path(text)
-    return Path(text[found.end() :]) if found[1] in LOCAL else Url(text)
+    if found and found[1] not in LOCAL:
+        return Url(text)
+    path = text[found.end() :] if found else text
+    return Path(path[1:] if found and ON_WINDOWS and re.match("/[A-Za-z]:", path) else path)  # file:///C:/photos
 
 
 def filesystem(url: Url) -> tuple[Any, str]:
@@ -123,32 +125,34 @@ def kind_of(file: File) -> str:
 def files_below(folder: File, recursive: bool) -> list[str]:
     """The files in a folder and, if asked, those below it: their paths from there on, sorted. No links are followed.
 
+    Among them are the folders that are not searched: hidden and linked ones, or all. They end in a slash.
+
     Raises:
         ValueError: As `filesystem`, or if a name leads elsewhere, as `../a.png` and `/a.png` do, which object stores
             allow.
         OSError: If a folder cannot be listed.
     """
     if isinstance(folder, Path):
-        return sorted(path.relative_to(folder).as_posix() for path in walk(folder, recursive))
+        return sorted(walk(folder, recursive))
     system, path = filesystem(folder)
     with name_errors(folder):
         system.invalidate_cache()
-        if recursive:
-            paths = system.find(path)
+        if recursive:  # Object stores have no folders; what ends in a slash is an object that stands for one.
+            paths = [found for found in system.find(path) if found[-1] != "/"]
         else:
-            paths = [found["name"] for found in system.ls(path, detail=True) if found["type"] == "file"]
+            found = system.ls(path, detail=True)
+            paths = [entry["name"] + "/" * (entry["type"] == "directory") for entry in found]
     start = f"{path.rstrip('/')}/"
-    # Object stores have no folders; what ends in a slash is an object that stands for one.
-    names = sorted(found.removeprefix(start) for found in paths if found.startswith(start) and found[-1] != "/")
-    for name in names:
-        leads_elsewhere = {"", ".", ".."} & set(name.split("/")) or "\0" in name or (os.sep != "/" and os.sep in name)
+    names = sorted(found.removeprefix(start) for found in paths if found.startswith(start) and found != start)
+    for name in (found.rstrip("/") for found in names):
+        leads_elsewhere = {"", ".", ".."} & set(name.split("/")) or set(name) & set("\0\\:" if ON_WINDOWS else "\0")
         if leads_elsewhere or filesystem(folder / name)[1] != start + name:
             raise ValueError(f"Files must have names that stay in their folder. Received: {name!r} in {str(folder)!r}")
     return names
 
 
-def walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    """The files in a folder, but for those in hidden folders.
+def walk(folder: Path, recursive: bool) -> Iterator[str]:
+    """The files in a folder, as `files_below` tells them.
 
     Raises:
         OSError: If a folder cannot be listed.
@@ -158,8 +162,15 @@ def walk(folder: Path, recursive: bool) -> Iterator[Path]:
         raise error
 
     for parent, folders, names in os.walk(folder, onerror=fail):
-        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
-        yield from (Path(parent, name) for name in names)
+        searched = {
+            name
+            for name in folders
+            if recursive and not name.startswith(".") and not os.path.islink(os.path.join(parent, name))
+        }
+        below = Path(parent).relative_to(folder)
+        yield from ((below / name).as_posix() for name in names)
+        yield from (f"{(below / name).as_posix()}/" for name in folders if name not in searched)
+        folders[:] = searched
 
 
 def find_existing(files: Iterable[File]) -> set[File]:

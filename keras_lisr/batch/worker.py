@@ -138,7 +138,7 @@ class Worker:
 
     def __call__(self, job: Job) -> Task:
         """Does a job from beginning to end."""
-        with TemporaryDirectory(prefix=FOLDER) as folder:
+        with TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True) as folder:
             task = self.read(job, Path(folder))
             self.compute(task)
             return self.write(task)
@@ -168,6 +168,8 @@ class Worker:
             check_fits(task.target, *task.target_size, header.frames)
             task.description = size.note(*sides, network.scale)
             task.notes = losses(task.target, header.depth, () if self.strip_metadata else found.metadata.fields)
+            if found.others:
+                task.notes += ("smaller copies, masks and further pictures of a file are left out",)
             passes = size.passes(*sides, network.scale)
             if passes and not network.exact and network.count_tiles(*sides) > 1:
                 task.notes += (

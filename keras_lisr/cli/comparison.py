@@ -7,47 +7,43 @@ import numpy as np
 from keras_lisr.batch import Job
 from keras_lisr.pictures import Picture, write_picture
 from keras_lisr.pictures.picture import round_to_8_bits
-from keras_lisr.pictures.read import ANY_SIZE, read_strips
+from keras_lisr.pictures.read import ANY_SIZE, open_picture
+from keras_lisr.pictures.vips import to_array
 
 LARGEST_SIDE = 256
 
 
-def write_comparison(job: Job, comparison: Path, max_pixels: int) -> None:
+def write_comparison(job: Job, comparison: Path, scale: int, max_pixels: int) -> None:
     """Writes a job's source as bicubic enlarges it, at the left, and its result, at the right, both as 8-bit RGB.
 
     Of a picture with a side above 256 pixels only the middle is shown: at its full size, the comparison would be too
-    large to see the difference.
+    large to see the difference. Of an animation, the first frame is.
 
     Args:
-        job: What was done, at a whole scale.
+        job: What was done.
         comparison: File to write.
+        scale: By how much the result is larger.
         max_pixels: Of the source.
 
     Raises:
-        ValueError: If one of the files cannot be read.
+        ValueError: If one of the files cannot be read, or the result, which may be there from before, has another size.
         OSError: If the comparison cannot be written.
     """
     from keras_lisr.data.imresize import imresize  # Its package imports Keras.
 
-    source, _ = read_strips(job.source, max_pixels)
-    target, _ = read_strips(job.target, ANY_SIZE)
-    height, width, _ = source.shape
-    scale = target.shape[0] // height
-    rows, columns = middle(height), middle(width)
-    left = imresize(rgb(source[rows][:, columns]), scale)
-    right = rgb(target[enlarge(rows, scale)][:, enlarge(columns, scale)])
-    write_picture(Picture(np.concatenate([left, right], axis=1)), comparison)
-
-
-def middle(side: int) -> slice:
-    """What is shown of a side of so many pixels."""
-    start = max(0, side - LARGEST_SIDE) // 2
-    return slice(start, min(side, start + LARGEST_SIDE))
-
-
-def enlarge(part: slice, scale: int) -> slice:
-    """The same part of a side that is so many times as long."""
-    return slice(part.start * scale, part.stop * scale)
+    with open_picture(job.source, max_pixels) as source, open_picture(job.target, ANY_SIZE) as target:
+        sides, enlarged = source.header[:2], target.header[:2]
+        if enlarged != tuple(side * scale for side in sides):
+            raise ValueError(
+                f"`compare` must come with a result that is {scale} times as large. Received: {str(job.target)!r} with "
+                f"{enlarged[1]} x {enlarged[0]} pixels of {sides[1]} x {sides[0]}"
+            )
+        shown = [min(side, LARGEST_SIDE) for side in sides]
+        top, left = ((side - part) // 2 for side, part in zip(sides, shown, strict=True))
+        box = (left, top, shown[1], shown[0])
+        small = rgb(to_array(source.image.crop(*box)))
+        large = rgb(to_array(target.image.crop(*(value * scale for value in box))))
+    write_picture(Picture(np.concatenate([imresize(small, scale), large], axis=1)), comparison)
 
 
 def rgb(pixels: np.ndarray) -> np.ndarray:

@@ -52,7 +52,7 @@ def streams_as_files(inputs: Sequence[str], output: str | None, ext: str | None)
         raise ValueError(f"IN must be one file where OUT is -, standard output. Received: {received}")
     if to_stdout and sys.stdout.isatty():
         raise ValueError("OUT must be a file where standard output is a terminal. Received: '-'")
-    with TemporaryDirectory(prefix="keras-lisr-") as folder:
+    with TemporaryDirectory(prefix="keras-lisr-", ignore_cleanup_errors=True) as folder:
         if STREAM in inputs:
             inputs = [str(Path(folder, "stdin"))]
             with open(inputs[0], "wb") as file:

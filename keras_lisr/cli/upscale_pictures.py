@@ -2,18 +2,19 @@
 
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from keras_lisr.basics.silent_start import silent_start
 from keras_lisr.batch import Job, Plan, ShippedModel, Task, Url, connect, find_jobs, run_jobs, run_on_ray
-from keras_lisr.batch.jobs import check_free
+from keras_lisr.batch.jobs import Jobs, check_free
 from keras_lisr.batch.storage import find_existing, kind_of, parse
 from keras_lisr.batch.worker import SKIPPED
 from keras_lisr.cli.comparison import write_comparison
 from keras_lisr.cli.files import check_targets
 from keras_lisr.cli.standard_streams import STREAM, streams_as_files
 from keras_lisr.cli.start import start_keras
-from keras_lisr.cli.upscale_report import Report, tell_dry_run
+from keras_lisr.cli.upscale_report import Report
 from keras_lisr.pictures import Size
 from keras_lisr.pictures.formats import format_of
 from keras_lisr.tiling.upscaler import TiledUpscaler
@@ -53,8 +54,9 @@ class Request:
     cluster: str | None
     workers: int | None
 
-    def load(self) -> TiledUpscaler:
-        """What upscales with the model, loaded without a word of TensorFlow.
+    @cached_property
+    def network(self) -> TiledUpscaler:
+        """What upscales with the model, loaded without a word of TensorFlow when it is first asked for.
 
         Raises:
             ValueError: If the model cannot be loaded.
@@ -73,25 +75,30 @@ def upscale_pictures(request: Request) -> int:
         ValueError: If something asked for cannot be done, or the only picture failed.
         OSError: If files, a storage or the cluster cannot be reached.
     """
-    network = request.load() if request.suffix is None else None
-    suffix = f"_x{network.scale}" if network else request.suffix or ""
+    suffix = f"_x{request.network.scale}" if request.suffix is None else request.suffix
     with streams_as_files(request.inputs, request.output, request.ext) as files:
         jobs = find_jobs(files.inputs, files.output, recursive=request.recursive, suffix=suffix, ext=files.ext)
         check_files(request, jobs)
-        if request.dry_run:
-            worker = request.plan.worker(network or request.load(), skip_existing=request.skips_existing)
-            return tell_dry_run(map(worker.examine, jobs), files.lines)
         is_single = len(files.inputs) == 1 and kind_of(parse(files.inputs[0])) == "file"
-        with Report(request.model_name, len(jobs), is_single, request.log, files.lines) as report:
-            upscale_all(request, jobs, network, report)
+        with Report(request.model_name, jobs, is_single, request.log, files.lines) as report:
+            if request.dry_run:
+                worker = request.plan.worker(request.network, skip_existing=request.skips_existing)
+                for job in jobs:
+                    report.tell(worker.examine(job))
+                return report.end()
+            upscale_all(request, jobs, report)
             code = report.end()
-        if request.comparison:
-            write_comparison(jobs[0], request.comparison, request.plan.max_pixels)
-            print(f"{request.comparison}: beside bicubic", file=files.lines)
+        comparison = request.comparison
+        if comparison and request.skips_existing and comparison.exists():
+            print(f"{comparison}: exists, skipped", file=files.lines)
+        elif comparison and not code:
+            scale = int(request.plan.size.scale or request.network.scale)
+            write_comparison(jobs[0], comparison, scale, request.plan.max_pixels)
+            print(f"{comparison}: beside bicubic", file=files.lines)
         return code
 
 
-def upscale_all(request: Request, jobs: list[Job], network: TiledUpscaler | None, report: Report) -> None:
+def upscale_all(request: Request, jobs: Jobs, report: Report) -> None:
     """Upscales pictures, on the cluster if there is one, and tells of each."""
     there = find_existing(job.target for job in jobs) if request.skips_existing else set()
     for job in jobs:
@@ -107,13 +114,13 @@ def upscale_all(request: Request, jobs: list[Job], network: TiledUpscaler | None
                 stack.enter_context(connect(request.cluster))
             tasks = run_on_ray(left, model, request.plan, workers=request.workers)
         else:
-            worker = request.plan.worker(network or request.load())
+            worker = request.plan.worker(request.network)
             tasks = run_jobs(left, worker, report.progress)
         for task in stack.enter_context(closing(tasks)):
             report.tell(task)
 
 
-def check_files(request: Request, jobs: list[Job]) -> None:
+def check_files(request: Request, jobs: Jobs) -> None:
     """Checks that nothing would be written over what is read, or was there before.
 
     Raises:

@@ -4,7 +4,6 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,8 +11,10 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from keras_lisr.batch import Job, Task
-from keras_lisr.batch.storage import File
+from keras_lisr.batch.jobs import Jobs, tell_unused
 from keras_lisr.cli.standard_streams import STREAM
+
+PLANNED = "planned"  # What a dry run says of what has neither failed nor been skipped.
 
 
 class Report:
@@ -21,15 +22,16 @@ class Report:
 
     Args:
         model_name: What they are upscaled with.
-        count: How many there are.
+        jobs: All of them.
         is_single: Whether one picture was asked for, itself: its failure is then that of the command.
         log: File to which a line for each picture is appended; `-` is standard output.
         lines: Where to tell what was done; errors and bars go to standard error.
     """
 
-    def __init__(self, model_name: str, count: int, is_single: bool, log: Path | None, lines: TextIO):
+    def __init__(self, model_name: str, jobs: Jobs, is_single: bool, log: Path | None, lines: TextIO):
         self._model_name = model_name
-        self._count = count
+        self._count = len(jobs)
+        self._unused = jobs.unused
         self._is_single = is_single
         self._log_path = log
         self._log: TextIO | None = None
@@ -61,26 +63,32 @@ class Report:
         self._tiles.update(done - self._tiles.n)
 
     def tell(self, task: Task) -> None:
-        """Tells of one picture."""
-        self._statuses[task.status] += 1
+        """Tells of one picture: what became of it, or of one that was only examined, what would."""
+        status = task.status or PLANNED
+        self._statuses[status] += 1
         self._pictures.update()
         for note in task.notes:
             if note not in self._noted:
                 self._noted.add(note)
                 self._error(f"note: {note}")
         target = printable(task.job.target)
-        if task.status == "written":
-            height, width = task.target_size or (0, 0)
-            described = f" ({task.description})" if task.description else ""
+        height, width = task.target_size or (0, 0)
+        described = f" ({task.description})" if task.description else ""
+        if status == "written":
             took = f"{task.seconds:.1f} s{described}"
             self._line(f"{target}: {width} x {height} pixels by {self._model_name} in {took}")
-        elif task.status == "skipped":
+        elif status == PLANNED and task.header:
+            header = task.header
+            frames = f", {header.frames} frames" if header.frames > 1 else ""
+            sizes = f"{header.width} x {header.height} -> {width} x {height} pixels"
+            self._line(f"{printable(task.job.source)} -> {target}: {sizes}{frames}{described}")
+        elif status == "skipped":
             self._line(f"{target}: exists, skipped")
         else:
             self._failed.append(task.error if self._is_single else f"{printable(task.job.source)}: {task.error}")
             if not self._is_single:
                 self._error(f"failed: {self._failed[-1]}")
-        self._write_log(task.record())
+        self._write_log(task.record() | {"status": status})
 
     def end(self) -> int:
         """Tells of all pictures.
@@ -92,8 +100,11 @@ class Report:
             ValueError: If the only picture failed.
         """
         seconds = time.monotonic() - self._start
-        counts = {status: self._statuses[status] for status in ("written", "skipped", "failed")}
-        self._write_log({"pictures": self._count, **counts, "seconds": round(seconds, 3), "model": self._model_name})
+        counts = {status: self._statuses[status] for status in ("written", PLANNED, "skipped", "failed")}
+        summary = {"pictures": self._count, **counts, "not_tried": {**self._unused}, "seconds": round(seconds, 3)}
+        self._write_log(summary | {"model": self._model_name})
+        if self._unused:
+            self._error(printable(tell_unused(self._unused)))
         if self._is_single:
             if self._failed:
                 raise ValueError(self._failed[0])
@@ -116,27 +127,7 @@ class Report:
             self._log.flush()  # What a killed run did stays known.
 
 
-def printable(path: File) -> str:
-    """A file's name as one line."""
-    name = str(path)
+def printable(text: str | Path) -> str:
+    """A file's name, or what holds some, as one line."""
+    name = str(text)
     return name if name.isprintable() else repr(name)
-
-
-def tell_dry_run(tasks: Iterable[Task], lines: TextIO) -> int:
-    """Prints what would become of pictures.
-
-    Returns:
-        Exit code: 1 if one would fail.
-    """
-    statuses: Counter[str] = Counter()
-    for task in tasks:
-        statuses[task.status] += 1
-        fate = f"would fail: {task.error}" if task.error else "exists, would be skipped"
-        if task.header and task.target_size and not task.status:
-            header, (height, width) = task.header, task.target_size
-            frames = f", {header.frames} frames" if header.frames > 1 else ""
-            described = f" ({task.description})" if task.description else ""
-            fate = f"{header.width} x {header.height} -> {width} x {height} pixels{frames}{described}"
-        print(f"{printable(task.job.source)} -> {printable(task.job.target)}: {fate}", file=lines)
-    print(f"{statuses['']} of {statuses.total()} pictures", file=lines)
-    return 1 if statuses["failed"] else 0

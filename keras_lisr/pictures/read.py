@@ -6,13 +6,15 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pyvips
 
+from keras_lisr.pictures.kinds import HEAD, kind_of, load
 from keras_lisr.pictures.metadata import read_metadata
 from keras_lisr.pictures.picture import PROFILE, Animation, Metadata, Picture
+from keras_lisr.pictures.tiff import find_page
 from keras_lisr.pictures.vips import DTYPES, TO_SRGB, interpret, one_line, to_array, to_rows
 from keras_lisr.tiling.rows import Stream, bands_of
 
@@ -21,20 +23,10 @@ File = str | Path | BinaryIO
 DEFAULT_MAX_PIXELS = 200_000_000  # What the largest sensors of phones have.
 ANY_SIZE = 2**62
 MOST_FRAMES = 10_000  # Of an animation: each takes its time, even if it is a few bytes long.
-HEAD = 64  # Bytes that tell what a file is.
-LOADERS = {
-    "PNG": "pngload_source",
-    "JPEG": "jpegload_source",
-    "WEBP": "webpload_source",
-    "TIFF": "tiffload_source",
-    "GIF": "gifload_source",
-    "AVIF": "heifload_source",
-}
 ANIMATED = ("GIF", "WEBP")
+SERIES = ("AVIF", "HEIC")  # Of pictures, one of which is the main one.
 REORDERED = range(3, 9)  # Orientations whose rows come in another order, or as columns.
 OTHER_COLOURS = ("lab", "labs", "labq", "multiband")  # What libvips calls those that are neither grey, RGB nor CMYK.
-TAG_BYTES = 12  # Of TIFF, but for files beyond 4 GiB.
-COMPRESSION, JPEG, PHOTOMETRIC, YCBCR = 259, 7, 262, 6  # Two of its tags, each with something that it may say.
 
 
 class Header(NamedTuple):
@@ -46,7 +38,7 @@ class Header(NamedTuple):
         channels: 1 for grey, 3 for RGB, and 1 more with alpha.
         depth: 8 or 16 bits of each channel.
         frames: 1 unless it is animated.
-        format: PNG, JPEG, WEBP, TIFF, GIF or AVIF.
+        format: As `LOADERS` names it.
     """
 
     height: int
@@ -65,11 +57,13 @@ class OpenPicture(NamedTuple):
             the other.
         header: What the file says of it.
         metadata: Likewise.
+        others: How many pictures it holds beside: smaller copies, masks, or more of a series.
     """
 
     image: pyvips.Image
     header: Header
     metadata: Metadata
+    others: int = 0
 
 
 def picture_size(file: File, *, max_pixels: int = ANY_SIZE) -> Header:
@@ -182,12 +176,15 @@ def open_picture(file: File, max_pixels: int, all_frames: bool = False) -> Itera
             kind = kind_of(stream.read(HEAD))
             if kind == "PNG":
                 check_png(stream)
-            if kind == "TIFF":
-                check_tiff(stream)
-            stored = load(stream, kind)
-            frames = stored.get("n-pages") if stored.get_typeof("n-pages") and kind != "AVIF" else 1
-            if frames > 1 and kind not in ANIMATED:
-                raise ValueError(f"it has {frames} pages")
+            page, others = find_page(stream) if kind == "TIFF" else (0, 0)
+            options: dict[str, Any] = {"page": page} if page else {}
+            stored = load(stream, kind, **options)
+            pages = stored.get("n-pages") if stored.get_typeof("n-pages") else 1
+            frames = pages if kind in ANIMATED else 1
+            if kind in SERIES:
+                others = pages - 1
+            elif kind == "JPEG XL" and pages > 1:
+                raise ValueError("it is an animated JPEG XL; of animations, GIF and WebP can be read")
             if frames > MOST_FRAMES:
                 raise ValueError(f"it has {frames} frames; {MOST_FRAMES} can be read")
             pixels = stored.height * stored.width * frames
@@ -198,11 +195,14 @@ def open_picture(file: File, max_pixels: int, all_frames: bool = False) -> Itera
                 )
             if all_frames and frames > 1:
                 stored = load(stream, kind, n=-1)
-            image = to_grey_or_rgb(turn_upright(stored, stream, kind))
+            orientation = stored.get("orientation") if stored.get_typeof("orientation") else 1
+            if orientation in REORDERED and kind not in ANIMATED:
+                stored = load(stream, kind, access="random", **options)
+            image = to_grey_or_rgb(stored.autorot() if orientation > 1 else stored)
             height = image.height // frames if all_frames else image.height
             depth = 8 * DTYPES[image.format].itemsize
             header = Header(height, image.width, image.bands, depth, frames, kind)
-            yield OpenPicture(image, header, read_metadata(image))
+            yield OpenPicture(image, header, read_metadata(image), others)
     except (pyvips.Error, ValueError, OSError, OverflowError) as error:
         raise read_error(name, error) from error
 
@@ -232,53 +232,6 @@ def open_file(path: str | Path) -> BinaryIO:
     if os.path.exists(path) and not os.path.isfile(path):
         raise ValueError("it is a folder" if os.path.isdir(path) else "it is no file")
     return open(path, "rb")
-
-
-def kind_of(head: bytes) -> str:
-    """The format of a file that begins so.
-
-    Raises:
-        ValueError: If it is none that can be read.
-    """
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "TIFF"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[4:8] == b"ftyp" and b"avif" in head:
-        return "AVIF"
-    raise ValueError(f"it is none of {', '.join(LOADERS)}, or a broken one")
-
-
-def load(stream: BinaryIO, kind: str, access: str = "sequential", **options: int) -> pyvips.Image:
-    """A file as libvips opens it, which stops at the first error.
-
-    Args:
-        stream: The file.
-        kind: Its format.
-        access: "sequential", if the rows are to be read from top to bottom, or "random".
-        **options: Of the loader.
-    """
-    stream.seek(0)
-    if isinstance(stream, io.BytesIO):
-        source = pyvips.Source.new_from_memory(stream.getvalue())
-    else:
-        source = pyvips.Source.new_from_descriptor(stream.fileno())
-    # The loader by its name: libvips would also give files to others, which strangers' should not see.
-    return getattr(pyvips.Image, LOADERS[kind])(source, access=access, fail_on="error", **options)
-
-
-def turn_upright(stored: pyvips.Image, stream: BinaryIO, kind: str) -> pyvips.Image:
-    """A picture turned as its orientation says; its frames are not, which have none."""
-    orientation = stored.get("orientation") if stored.get_typeof("orientation") else 1
-    if orientation in REORDERED and kind not in ANIMATED:
-        stored = load(stream, kind, access="random")
-    return stored.autorot() if orientation > 1 else stored
 
 
 def to_grey_or_rgb(image: pyvips.Image) -> pyvips.Image:
@@ -311,20 +264,3 @@ def check_png(stream: BinaryIO) -> None:
         if start[4:] == b"acTL":
             raise ValueError("it is an animated PNG; of animations, GIF and WebP can be read")
         stream.seek(struct.unpack(">I", start[:4])[0] + 4, io.SEEK_CUR)
-
-
-def check_tiff(stream: BinaryIO) -> None:
-    """Checks that a TIFF does not hold YCbCr beyond JPEG, which libvips would take for RGB.
-
-    Raises:
-        ValueError: If it does.
-    """
-    stream.seek(0)
-    order: Literal["little", "big"] = "little" if stream.read(4).startswith(b"II") else "big"
-    stream.seek(int.from_bytes(stream.read(4), order))
-    entries = stream.read(TAG_BYTES * int.from_bytes(stream.read(2), order))
-    entries = entries[: len(entries) // TAG_BYTES * TAG_BYTES]
-    layout = f"{'<' if order == 'little' else '>'}HHIH2x"
-    tags = {tag: value for tag, _, _, value in struct.iter_unpack(layout, entries)}
-    if tags.get(PHOTOMETRIC) == YCBCR and tags.get(COMPRESSION) != JPEG:
-        raise ValueError("it is a TIFF in YCbCr without JPEG")

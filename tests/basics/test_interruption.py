@@ -2,8 +2,10 @@ import contextlib
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from command_line import run
 
 from keras_lisr.basics.interruption import Terminated, check_interruption, exit_code_of, raise_on_signals
 from keras_lisr.batch import Job, Task
@@ -93,6 +95,14 @@ def test_what_fails_in_other_threads_meanwhile_is_told(handlers):
             asked.set()
             thread.join()
     assert task.error == "the file is broken"
+
+
+def test_other_threads_get_no_signals(handlers):
+    with ThreadPoolExecutor(1) as thread, raise_on_signals():
+        inside = signal.getsignal(signal.SIGTERM)
+        assert thread.submit(run, "models").result() == 0
+        assert thread.submit(run, "upscale").result() == 2
+        assert signal.getsignal(signal.SIGTERM) is inside
 
 
 def test_ctrl_c_that_is_ignored_stays_so(handlers):

@@ -1,4 +1,6 @@
 import os
+import stat
+from fcntl import F_GETFL, fcntl
 
 import pytest
 
@@ -36,6 +38,20 @@ def test_what_fails_leaves_what_was_there(tmp_path, error):
         assert str(raised.value) == (
             f"`path` could not be written. Received: path={str(file)!r} (No space left on device)"
         )
+
+
+def test_what_is_synced_may_be_written_but_for_folders(tmp_path, monkeypatch):
+    """Windows syncs nothing else."""
+    modes, sync = [], os.fsync
+
+    def fsync(descriptor):
+        modes.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), fcntl(descriptor, F_GETFL) & os.O_ACCMODE))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with write_whole(tmp_path / "a.txt") as partial:
+        partial.write_text("new")
+    assert modes == [(False, os.O_RDWR), (True, os.O_RDONLY)]
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):

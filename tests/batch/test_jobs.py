@@ -1,11 +1,13 @@
 import os
+from collections import Counter
 
 import fsspec
 import pytest
 
 from keras_lisr.batch import Job, Url, find_jobs
-from keras_lisr.batch.jobs import check_free
+from keras_lisr.batch.jobs import check_free, tell_unused
 from keras_lisr.batch.storage import put
+from keras_lisr.pictures import kinds
 
 
 @pytest.fixture
@@ -39,6 +41,46 @@ def test_the_tree_is_kept(album, tmp_path):
         ("b.jpg", "b_x4.jpg"),
     ]
     assert not out.exists()  # Nothing is made by looking.
+
+
+def test_what_is_not_tried_is_counted_by_kind(album, tmp_path, monkeypatch):
+    monkeypatch.setattr(kinds, "decodes", lambda kind: kind == "HEIC")
+    for name in ("IMG_1.HEIC", "IMG_2.jxl", "c.jpe", "readme"):
+        (album / name).touch()
+    (album / "linked").symlink_to(tmp_path)
+    (tmp_path / "empty").mkdir()
+    jobs = find_jobs([album, tmp_path / "empty", album / "b.jpg"], tmp_path / "out")
+    assert [job.source.name for job in jobs] == ["IMG_1.HEIC", "a.PNG", "b.jpg", "c.jpe"]
+    expected = {".jxl": 1, ".txt": 1, ".zip": 1, "without an ending": 1, "hidden": 3, "folders": 2}
+    assert jobs.unused == {**expected, "empty folders": 1, "given twice": 1}
+    inside = find_jobs([album], album / "out", recursive=True)
+    assert inside.unused == {**expected, "folders": 1}
+    for job in inside:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        job.target.touch()
+    assert find_jobs([album], album / "out", recursive=True).unused == {**expected, "folders": 1, "results": 6}
+    beside = find_jobs([album / "2024"], suffix="_x4")
+    beside[0].target.touch()
+    assert find_jobs([album / "2024"], suffix="_x4").unused == {"folders": 1, "results": 1}
+
+
+def test_many_kinds_take_one_line():
+    unused = Counter({f".{i:03}": 1 for i in range(30)}) + Counter({".HEIC": 2})
+    told = tell_unused(unused)
+    assert told.startswith("32 files not tried: .HEIC 2, ") and told.endswith(", others 21")
+    assert tell_unused(Counter()) == ""
+
+
+def test_results_that_only_case_tells_apart_are_one_file_on_some_systems(tmp_path, monkeypatch):
+    for name in ("a.png", "A.jpg"):
+        (tmp_path / name).touch()
+    assert len(find_jobs([tmp_path], tmp_path / "out")) == 2
+    monkeypatch.setattr("keras_lisr.batch.jobs.IGNORES_CASE", True)
+    with pytest.raises(ValueError, match="names"):
+        find_jobs([tmp_path], tmp_path / "out")
+    (tmp_path / "A.jpg").rename(tmp_path / "b.PNG")
+    with pytest.raises(ValueError, match="OUT"):
+        find_jobs([tmp_path / "b.PNG"], tmp_path / "B.png")
 
 
 def test_several_inputs_keep_their_order(album, tmp_path):
@@ -156,6 +198,7 @@ def test_storage_is_searched_as_folders_are(bucket, memory_storage):
         Job(bucket / "a 100%.PNG", out / "a 100%.png"),
         Job(bucket / "b.jpg", out / "b.png"),
     ]
+    assert find_jobs([bucket], out).unused == {".txt": 1, "hidden": 2, "folders": 1}
     assert find_jobs([bucket], out, recursive=True, suffix="_x4", ext="auto")[0] == Job(
         bucket / "2024/ä.tif", out / "2024/ä_x4.tif"
     )

@@ -102,6 +102,7 @@ def test_what_cannot_be_loaded_is_one_error(cluster, pictures, model, tmp_path):
 
 def test_a_cluster_without_room_is_told(cluster, pictures, model, tmp_path, monkeypatch):
     monkeypatch.setattr("keras_lisr.batch.ray_jobs.choose_needs", lambda *arguments, **options: {"CPU": 1000})
+    monkeypatch.setattr("keras_lisr.batch.ray_jobs.FAREWELL", 0.1)
     with pytest.raises(OSError, match="1000 processors"):
         list(run_on_ray(find_jobs([pictures], tmp_path / "out"), ShippedModel.of(model), Plan(), patience=1.0))
 

@@ -59,7 +59,7 @@ def test_folders_are_listed_with_and_without_those_within(bucket, tmp_path):
     put(tmp_path / "in", Url(f"{bucket}2") / "other.png")
     system = filesystem(bucket)[0]
     system.store["/bucket/empty/"] = MemoryFile(system, "")  # As consoles of object stores make folders.
-    assert files_below(bucket, recursive=False) == ["a.png", "b.png"]
+    assert files_below(bucket, recursive=False) == ["a.png", "b.png", "empty/", "within/"]
     assert files_below(bucket, recursive=True) == ["a.png", "b.png", "within/a.png"]
     assert [kind_of(bucket / name) for name in ("a.png", "within", "c.png")] == ["file", "directory", ""]
 
@@ -69,6 +69,20 @@ def test_names_that_lead_elsewhere_are_refused(bucket, name):
     system = filesystem(bucket)[0]
     system.store[f"/bucket/{name}"] = MemoryFile(system, name)
     with pytest.raises(ValueError, match="memory://bucket"):
+        files_below(bucket, recursive=True)
+
+
+def test_windows_has_other_names(bucket, monkeypatch):
+    assert str(parse("file:///C:/photos")) == "/C:/photos"
+    monkeypatch.setattr(storage, "ON_WINDOWS", True)
+    assert [str(parse(name)) for name in ("file:///C:/photos", "file:///photos", "/photos")] == [
+        "C:/photos",
+        "/photos",
+        "/photos",
+    ]
+    system = filesystem(bucket)[0]
+    system.store["/bucket/C:a.png"] = MemoryFile(system, "")  # Beside no folder, but on another drive.
+    with pytest.raises(ValueError, match="names"):
         files_below(bucket, recursive=True)
 
 

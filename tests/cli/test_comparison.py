@@ -15,7 +15,7 @@ def test_bicubic_at_the_left_and_the_result_at_the_right(tmp_path, channels, dty
     pixels = colours.astype(dtype) * dtype(1 if dtype == np.uint8 else 257)
     write_picture(Picture(pixels), job.source)
     write_picture(Picture(pixels.repeat(3, axis=0).repeat(3, axis=1)), job.target)
-    write_comparison(job, tmp_path / "both.png", 10**6)
+    write_comparison(job, tmp_path / "both.png", 3, 10**6)
     seen = (colours if channels == 3 else colours[..., [0, 0, 0]])[:, 22:278]  # The middle.
     both = read_picture(tmp_path / "both.png").pixels
     np.testing.assert_array_equal(both[:, :768], imresize(seen, 3))

@@ -63,6 +63,7 @@ def test_integers_are_calibrated_and_measured(models, representative, tmp_path, 
     assert LiteRTNetwork(path).dtype == np.uint8
 
 
+@pytest.mark.slow
 def test_integers_are_fine_tuned(models, representative, tmp_path, monkeypatch):
     from keras_lisr.export import litert
 

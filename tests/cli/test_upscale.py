@@ -110,6 +110,42 @@ def test_comparisons_show_the_middle_of_large_pictures(tmp_path, picture, monkey
     np.testing.assert_array_equal(whole[-512:, 512:], pixels(tmp_path / "whole.png")[44:556, 144:656])
 
 
+def test_of_animations_the_first_frame_is_compared(picture):
+    frames = [Image.fromarray(np.full((10, 12, 3), value, np.uint8)) for value in (0, 120, 255)]
+    source, targets = (
+        picture.with_name("a.gif"),
+        ["-o", picture.with_name("a.webp"), "--compare", picture.with_name("c.png")],
+    )
+    frames[0].save(source, save_all=True, append_images=frames[1:], duration=[100, 200, 50])
+    assert run("upscale", source, "-n", "tiny_x2", *targets) == 0
+    compared = pixels(picture.with_name("c.png"))
+    assert compared.shape == (20, 48, 3) and compared.mean() < 20
+
+
+def test_a_comparison_shows_what_was_asked_for_or_nothing(picture, capsys):
+    output, comparison = picture.with_name("out.png"), picture.with_name("c.png")
+    command = ["upscale", picture, "-o", output, "--skip-existing", "--compare", comparison]
+    assert run("upscale", picture, "-o", output, "-s", 2) == 0
+    content = output.read_bytes()
+    for options in (["-s", 4], ["-n", DEFAULT_PRESET]):  # What is there is of another size.
+        assert run(*command, *options) == 2
+        assert "`compare`" in capsys.readouterr().err
+        assert output.read_bytes() == content and not comparison.exists()
+    assert run(*command, "-s", 2) == 0
+    np.testing.assert_array_equal(pixels(comparison)[:, 60:], pixels(output))
+    comparison.write_text("mine")
+    assert run(*command, "-s", 2) == 0
+    assert comparison.read_text() == "mine" and "c.png: exists, skipped\n" in capsys.readouterr().out
+
+
+def test_what_failed_is_not_compared(picture, tmp_path, capsys):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "broken.png").write_text("no picture")
+    assert run("upscale", folder, "-o", tmp_path / "out", "-n", "tiny_x2", "--compare", tmp_path / "c.png") == 1
+    assert "1 of 1 pictures failed" in capsys.readouterr().err and not (tmp_path / "c.png").exists()
+
+
 def test_blended_tiles_are_told(picture, models, capsys):
     assert run("upscale", picture, "-n", models / "pooling.keras", "-t", 4) == 0
     assert "note: " not in capsys.readouterr().err  # 36 pixels with halo: one tile.

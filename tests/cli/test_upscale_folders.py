@@ -40,9 +40,9 @@ def test_a_bad_file_is_told_twice_and_the_rest_goes_on(album, tmp_path, capsys):
     printed, errors = capsys.readouterr()
     assert printed.splitlines()[-1].endswith(": 2 written, 2 failed")
     lines = errors.splitlines()
-    assert [line.startswith("keras-lisr: failed: ") for line in lines] == [True, True, False, False, False]
-    assert lines[2] == "keras-lisr: 2 of 4 pictures failed:"
-    assert [line.strip() for line in lines[3:]] == [line.removeprefix("keras-lisr: failed: ") for line in lines[:2]]
+    assert [line.startswith("keras-lisr: failed: ") for line in lines] == [True, True, False, False, False, False]
+    assert lines[2:4] == ["keras-lisr: 1 folder not tried", "keras-lisr: 2 of 4 pictures failed:"]
+    assert [line.strip() for line in lines[4:]] == [line.removeprefix("keras-lisr: failed: ") for line in lines[:2]]
     assert "a.png" in lines[0] and "b.png" in lines[1]
 
     *records, summary = map(json.loads, log.read_text().splitlines())
@@ -109,15 +109,19 @@ def test_a_dry_run_tells_what_would_be_made(album, tmp_path, capsys):
     out.mkdir()
     (out / "zz.png").touch()
     before = sorted(tmp_path.rglob("*"))
+    log = tmp_path / "log.jsonl"
     command = ["upscale", album, "-o", out, "-n", "tiny_x2", "--dry-run", "--ext", "auto", "--skip-existing"]
-    assert run(*command) == 1
-    assert sorted(tmp_path.rglob("*")) == before
-    printed = capsys.readouterr().out
+    assert run(*command, "--json", log) == 1
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, log])
+    printed, errors = capsys.readouterr()
+    *records, summary = map(json.loads, log.read_text().splitlines())
+    assert [record["status"] for record in records] == ["failed", "planned", "planned", "planned", "skipped"]
+    assert (summary["planned"], summary["not_tried"]) == (3, {"folders": 1})
+    assert "1 folder not tried\n" in errors and f"failed: {album / 'a.png'}: " in errors
     assert f"{album / 'in.png'} -> {out / 'in.png'}: 30 x 20 -> 60 x 40 pixels\n" in printed
     assert f"{album / 'b.webp'} -> {out / 'b.webp'}: 100 x 90 -> 200 x 180 pixels, 3 frames\n" in printed
-    assert f"{album / 'a.png'} -> {out / 'a.png'}: would fail: " in printed
-    assert f"{out / 'zz.png'}: exists, would be skipped\n" in printed
-    assert printed.endswith("\n3 of 5 pictures\n")
+    assert f"{out / 'zz.png'}: exists, skipped\n" in printed
+    assert printed.endswith(": 3 planned, 1 skipped, 1 failed\n")
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

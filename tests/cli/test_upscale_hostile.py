@@ -28,7 +28,7 @@ def damage(seed, content):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the largest resident size is read from /proc")
-@pytest.mark.parametrize("count", [12, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [4, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_folder_of_damaged_files(tmp_path, count):
     """So many of each kind beside the whole one."""
     keras.utils.set_random_seed(0)

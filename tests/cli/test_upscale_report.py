@@ -1,17 +1,20 @@
 import io
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from keras_lisr.batch import Job, Task
+from keras_lisr.batch.jobs import Jobs
 from keras_lisr.cli.upscale_report import Report, printable
+from keras_lisr.pictures.read import Header
 
 
-def report(count, lines, log=None, is_single=False):
+def report(count, lines, log=None, is_single=False, unused=()):
     """What tells there of so many pictures."""
-    return Report("tiny", count, is_single, log, lines)
+    return Report("tiny", Jobs([Job(Path("a.png"), Path("b.png"))] * count, Counter(unused)), is_single, log, lines)
 
 
 def make_task(name, status="written", **known):
@@ -42,6 +45,18 @@ def test_the_failure_of_a_single_picture_is_an_error(capsys):
         with pytest.raises(ValueError, match="^`path` must be a picture$"):
             told.end()
     assert not capsys.readouterr().err
+
+
+def test_what_was_not_tried_is_told_and_logged(capsys):
+    lines = io.StringIO()
+    with report(1, lines, Path("-"), is_single=True, unused={".HEIC": 2, ".a\nb": 1}) as told:
+        told.tell(make_task("a.png", "", header=Header(10, 15, 3, 8, 1, "PNG")))
+        assert told.end() == 0
+    printed, errors = capsys.readouterr()
+    record, summary = map(json.loads, printed.splitlines())
+    assert record["status"] == "planned" and summary["planned"] == 1
+    assert summary["not_tried"] == {".HEIC": 2, ".a\nb": 1}
+    assert "3 files not tried: .HEIC 2" in errors and errors.count("\n") == 2
 
 
 def test_the_log_goes_on_where_it_was(tmp_path):

@@ -3,18 +3,33 @@
 import keras
 import numpy as np
 import pytest
-from architectures import STRATEGIES, each_architecture
+from architectures import ARCHITECTURES, STRATEGIES
 from reference import assert_close, assign_waves, picture, to_numpy
 
 
-@pytest.fixture(params=["mixed_float16", "mixed_bfloat16"])
+@pytest.fixture
 def policy(request):
     keras.config.set_dtype_policy(request.param)
     yield request.param
     keras.config.set_dtype_policy("float32")
 
 
-@each_architecture
+@pytest.mark.parametrize(
+    ("policy", "architecture"),
+    [
+        pytest.param(
+            policy,
+            architecture,
+            id=f"{policy}-{architecture.name}",
+            marks=[pytest.mark.slow]
+            if policy == "mixed_float16" and architecture.name not in ("fsrcnn", "imdn")
+            else [],
+        )
+        for policy in ("mixed_float16", "mixed_bfloat16")
+        for architecture in ARCHITECTURES
+    ],
+    indirect=["policy"],
+)
 def test_trains(architecture, policy):
     strategies = STRATEGIES[architecture.strategies[-1]]
     model = architecture.build_tiny(2, **strategies)

@@ -16,7 +16,7 @@ cases = [
         scale,
         strategy,
         id=f"{architecture.name}-x{scale}-{strategy}",
-        marks=[pytest.mark.slow] if architecture.name == "rcan" and scale != 4 else [],
+        marks=[pytest.mark.slow] if architecture.name == "rcan" and (scale, strategy) != (4, "both") else [],
     )
     for architecture in ARCHITECTURES
     for scale in architecture.parameters

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from architectures import each_architecture
+from architectures import some_architectures
 from reference import picture
 
 from keras_lisr.export.channel_scales import solve
@@ -28,7 +28,7 @@ def noise(model: keras.Model) -> float:
     return sum(float(feature_noise(np.ones_like(gain), low, high, gain)) for low, high, _, gain in known)
 
 
-@each_architecture
+@some_architectures("fsrcnn", "imdn")
 def test_an_equalized_network_is_equal(architecture):
     keras.utils.set_random_seed(0)
     strategies = {name: True for name in ("ggas", "cwss") if name in architecture.strategies}

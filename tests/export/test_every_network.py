@@ -27,7 +27,14 @@ LEAST = {"none": 60, "float16": 60, "int8": 33}  # Decibels; of bytes, one in 16
 STATIC = (40, 36)
 KINDS = itertools.cycle([(None, "float32"), (STATIC, "uint8"), (STATIC, "float32"), (None, "uint8"), (None, "float32")])
 MATRIX = [
-    pytest.param(architecture, strategy, quantize, *next(KINDS), id=f"{architecture.name}-{strategy}-{quantize}")
+    pytest.param(
+        architecture,
+        strategy,
+        quantize,
+        *next(KINDS),
+        id=f"{architecture.name}-{strategy}-{quantize}",
+        marks=[] if strategy != "plain" and quantize in ("none", "int8") else [pytest.mark.slow],
+    )
     for quantize in OPTIONS
     for architecture in ARCHITECTURES
     for strategy in ("plain", architecture.strategies[-1])

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from architectures import each_architecture
+from architectures import some_architectures
 from reference import assert_close, picture, to_numpy
 
 from keras_lisr import zoo
@@ -46,7 +46,7 @@ def noise_of_file(network, model, path):
     return noise([file(patch[None]) for patch in HELD_OUT], model)
 
 
-@each_architecture
+@some_architectures("fsrcnn", "imdn")
 def test_what_is_observed_is_not_changed(architecture):
     keras.utils.set_random_seed(0)
     network = litert_graph(fold(architecture.build_tiny(2)))

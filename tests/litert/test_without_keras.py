@@ -99,7 +99,7 @@ def test_a_folder_is_upscaled_without_them(environment, litert_file, picture, im
     write_picture(Picture(image), album / "a.png")
     write_picture(Picture(image[..., :1]), album / "within" / "grey.png")
     folder = ["upscale", album, "-r", "-o", out, "-n", litert_file("any")]
-    assert "2 of 2 pictures\n" in call(environment / "keras-lisr", *folder, "--dry-run")
+    assert ": 2 planned\n" in call(environment / "keras-lisr", *folder, "--dry-run")
     assert ": 2 written\n" in call(environment / "keras-lisr", *folder)
     expected = enlarge(LiteRTUpscaler(litert_file("any")), image)
     np.testing.assert_array_equal(read_picture(out / "a.png").pixels, expected)

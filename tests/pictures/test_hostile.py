@@ -58,7 +58,7 @@ def test_cut_off_files(name):
         assert_read_or_refused(content[:length])
 
 
-@settings(max_examples=2500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=800, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(SAMPLES)), st.lists(st.one_of(edit, early_edit), min_size=1, max_size=4))
 def test_damaged_files(name, edits):
     assert_read_or_refused(mutate(SAMPLES[name], edits))
@@ -92,7 +92,7 @@ def assert_passed_on_or_refused(folder, content, suffix, strip_metadata):
     assert [path.name for path in folder.iterdir()] == [source.name]
 
 
-@settings(max_examples=700, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(sorted(SAMPLES)),
     st.lists(st.one_of(edit, early_edit), min_size=1, max_size=3),

@@ -270,6 +270,7 @@ def test_what_is_large_is_known_from_the_picture_or_the_result(tiny):
     assert not upscaler.is_large(5000, 5000) and upscaler.is_large(6000, 6000)
 
 
+@pytest.mark.slow
 def test_no_more_is_held_for_a_higher_picture(tiny):
     network = Upscaler(tiny._model, precision="float32", tile=64)
     band = random_pixels((64, 200, 4))

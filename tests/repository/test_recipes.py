@@ -88,7 +88,13 @@ def test_the_numbers_are_the_official_ones(name):
     assert recipe.loss == "mean_absolute_error" and recipe.candidates == 1 and recipe.degradation is None
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("default", "edsr_baseline", "fsrcnn") else [pytest.mark.slow])
+        for name in RECIPES
+    ],
+)
 def test_runs_two_steps(name, tmp_path):
     options = {key: True for key in ("ggas", "cwss") if key in inspect.signature(load(name).recipe).parameters}
     recipe = load(name).recipe(2, **options)

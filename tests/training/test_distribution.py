@@ -103,6 +103,7 @@ def test_two_devices_have_the_losses_of_one(photographs, alone, tmp_path):
     assert json.loads((tmp_path / "run.json").read_text())[0]["devices"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND == "torch", reason="several devices are TensorFlow's and JAX's")
 def test_what_is_not_finite_on_one_device_ends_the_run_of_all(photographs, tmp_path):
     """Without GGAS: its batch normalization would carry it to the other device."""

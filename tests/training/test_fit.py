@@ -310,7 +310,7 @@ def test_needs_validation_images(recipe, images, tmp_path):
         run(recipe, images, tmp_path, validation=[])
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_run_killed_at_random_moments_is_the_run_that_was_not(images, tmp_path, kills):
     for i, image in enumerate(images):
         Image.fromarray(image).save(tmp_path / f"{i}.png")

@@ -1,0 +1,113 @@
+"""What files are by their content, and which of them the installed libvips reads."""
+
+import base64
+import io
+import zlib
+from functools import cache
+from typing import Any, BinaryIO
+
+import pyvips
+
+from keras_lisr.pictures.formats import FORMATS
+
+HEAD = 64  # Bytes that tell what a file is.
+LOADERS = {
+    "PNG": "pngload_source",
+    "JPEG": "jpegload_source",
+    "WEBP": "webpload_source",
+    "TIFF": "tiffload_source",
+    "GIF": "gifload_source",
+    "AVIF": "heifload_source",
+    "HEIC": "heifload_source",
+    "JPEG XL": "jxlload_source",
+}
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1")
+JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
+
+# Suffixes that files with pictures usually have, and those of formats that not every libvips was built with.
+READABLE = (*FORMATS, ".jpe", ".jfif")
+READABLE_SOMEWHERE = {".heic": "HEIC", ".heif": "HEIC", ".hif": "HEIC", ".jxl": "JPEG XL"}
+# A picture of each: only trying tells, because HEIC is opened, but not decoded, without a decoder of HEVC.
+SAMPLES = {
+    "HEIC": zlib.decompress(
+        base64.b85decode(
+            b"c-muNV30{GsVvAy%}izhg51nBLl8SRGck>Ufzc{AwIq=N0u(b+a*CjAhJwuG5(YHDSCCnf3uZ9_u~KGEKG;YX2OysjEF1@+fj|g|"
+            b"l`}K*(%|Yvft*w(C@-Td*$~9sm03_!0Ho(+79{5b=^~(nGb0NJ+)lX<41fOo_`$%y&#VB{DDJ?>!}$L{NC7j${2w5aL2eh5gCbB)"
+            b"&54l_RpLMsi&*qZm1R3OD1ZdOgrX8qDZ2~f!J-XH4nPY;GK&jRp_Vy7G0>wGnP8WK93qxkkP8bVphuY-nVNwtsoa!APzdp9Fs|d;"
+            b"@J0I0>VG1$-x~k`1_nW="
+        )
+    ),
+    "JPEG XL": base64.b85decode(b"{|W#Q5EK^z2m%2B7ywHcixq+a"),
+}
+
+
+def kind_of(head: bytes) -> str:
+    """The format of a file that begins so.
+
+    Raises:
+        ValueError: If it is none that can be read.
+    """
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:12] == b"ftypavis":
+        raise ValueError("it is an animated AVIF; of animations, GIF and WebP can be read")
+    if head[4:8] == b"ftyp" and b"avif" in head:
+        return "AVIF"
+    if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS:
+        return check_decoder("HEIC")
+    if head.startswith(JPEG_XL):
+        return check_decoder("JPEG XL")
+    raise ValueError(f"it is none of {', '.join(LOADERS)}, or a broken one")
+
+
+def check_decoder(kind: str) -> str:
+    """Returns a format that the installed libvips decodes.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    if not decodes(kind):
+        raise ValueError(f"it is {kind}, which the installed libvips cannot decode; convert it to PNG or JPEG first")
+    return kind
+
+
+@cache
+def decodes(kind: str) -> bool:
+    """Whether the installed libvips decodes a format that not every one does."""
+    try:
+        load(io.BytesIO(SAMPLES[kind]), kind).avg()
+    except (pyvips.Error, AttributeError):  # The latter where there is no such loader.
+        return False
+    return True
+
+
+def is_readable(suffix: str) -> bool:
+    """Whether files whose names end so usually hold pictures that can be read."""
+    suffix = suffix.lower()
+    return suffix in READABLE or (suffix in READABLE_SOMEWHERE and decodes(READABLE_SOMEWHERE[suffix]))
+
+
+def load(stream: BinaryIO, kind: str, access: str = "sequential", **options: Any) -> pyvips.Image:
+    """A file as libvips opens it, which stops at the first error.
+
+    Args:
+        stream: The file.
+        kind: Its format.
+        access: "sequential", if the rows are to be read from top to bottom, or "random".
+        **options: Of the loader.
+    """
+    stream.seek(0)
+    if isinstance(stream, io.BytesIO):
+        source = pyvips.Source.new_from_memory(stream.getvalue())
+    else:
+        source = pyvips.Source.new_from_descriptor(stream.fileno())
+    # The loader by its name: libvips would also give files to others, which strangers' should not see.
+    return getattr(pyvips.Image, LOADERS[kind])(source, access=access, fail_on="error", **options)
