@@ -260,8 +260,8 @@ def test_errors_are_one_line_and_exit_code_2(picture, models, exported, capsys):
     assert sorted(os.listdir(picture.parent)) == before
 
 
-def test_the_command_says_nothing_but_its_own(picture, models):
-    process = start("upscale", picture, "-n", models / "tiny.npz")
+def test_the_command_says_nothing_but_its_own(picture):
+    process = start("upscale", picture, "-n", "fsrcnn_x4")
     printed, errors = process.communicate(timeout=100)
     assert process.returncode == 0
     assert printed.count("\n") == 1
