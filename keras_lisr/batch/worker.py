@@ -167,7 +167,7 @@ class Worker:
             task.target_size = size.of(*sides, network.scale)
             check_fits(task.target, *task.target_size, header.frames)
             task.description = size.note(*sides, network.scale)
-            task.notes = losses(task.target, header.depth, () if self.strip_metadata else found.metadata.fields)
+            task.notes = losses(task.target, header.depth, () if self.strip_metadata else found.metadata.names)
             if found.others:
                 task.notes += ("smaller copies, masks and further pictures of a file are left out",)
             passes = size.passes(*sides, network.scale)

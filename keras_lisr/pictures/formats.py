@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from keras_lisr.basics.picture_suffixes import READABLE as READABLE
 from keras_lisr.basics.whole_files import reason
 from keras_lisr.pictures.metadata import EXIF, IPTC, TEXTS, XMP
-from keras_lisr.pictures.picture import PROFILE
+from keras_lisr.pictures.picture import PROFILE, RESOLUTION
 
-NAMES = {EXIF: "EXIF", XMP: "XMP", IPTC: "IPTC", TEXTS: "texts"}
+NAMES = {EXIF: "EXIF", XMP: "XMP", IPTC: "IPTC", TEXTS: "texts", RESOLUTION: "resolution"}
 
 
 class Format(NamedTuple):
@@ -37,12 +37,19 @@ class Format(NamedTuple):
     options: dict[str, Any] = {}
 
 
-PNG = Format("PNG", 2**31 - 1, (PROFILE, EXIF, XMP, TEXTS), depth=16)
-JPEG = Format("JPEG", 65_500, (PROFILE, EXIF, XMP, IPTC), alpha=False, quality=95, options={"subsample_mode": "off"})
+PNG = Format("PNG", 2**31 - 1, (PROFILE, EXIF, XMP, TEXTS, RESOLUTION), depth=16)
+JPEG = Format(
+    "JPEG",
+    65_500,
+    (PROFILE, EXIF, XMP, IPTC, RESOLUTION),
+    alpha=False,
+    quality=95,
+    options={"subsample_mode": "off"},
+)
 TIFF = Format(
     "TIFF",
     2**31 - 1,
-    (PROFILE, XMP, IPTC),
+    (PROFILE, XMP, IPTC, RESOLUTION),
     depth=16,
     options={"compression": "deflate", "predictor": "horizontal", "resunit": "inch"},
 )
@@ -144,7 +151,7 @@ def losses(path: str | Path, depth: int, fields: Iterable[str] = ()) -> tuple[st
     Args:
         path: File to write.
         depth: Bits of each channel.
-        fields: Names of the metadata that are to be kept.
+        fields: What is to be kept of the metadata, as `Metadata.names` has it.
 
     Raises:
         ValueError: If the suffix is unknown.

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyvips
 
-from keras_lisr.pictures.picture import PROFILE, Metadata
+from keras_lisr.pictures.picture import PROFILE, USUAL_DPI, Metadata
 from keras_lisr.pictures.vips import interpret, to_srgb
 
 # By the beginnings of libvips' names: what a format has no room for, libvips leaves out.
@@ -16,7 +16,6 @@ KEEP = {EXIF_BLOCK: 1, XMP: 2, IPTC: 4, PROFILE: 8}  # libvips' flags of what is
 KEEP_REST = 16
 PROFILE_SPACES = {True: (b"GRAY", b"RGB "), False: (b"RGB ",)}  # By whether a picture is grey.
 MILLIMETRES = 25.4  # To the inch. One pixel to the millimetre is libvips' own idea where a file says nothing.
-USUAL_DPI = 72.0
 XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>))[1-8]""")
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 PROFILE = "icc-profile-data"
+RESOLUTION = "resolution"
+USUAL_DPI = 72.0  # Which says nothing.
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,12 @@ class Metadata:
 
     fields: Mapping[str, bytes | str] = field(default_factory=dict)
     dpi: tuple[float, float] | None = None
+
+    @property
+    def names(self) -> set[str]:
+        """What there is: libvips' names, and `RESOLUTION` where the file says it."""
+        said = self.dpi not in (None, (USUAL_DPI, USUAL_DPI))
+        return {*self.fields, *([RESOLUTION] if said else [])}
 
     @property
     def icc_profile(self) -> bytes:
