@@ -22,7 +22,13 @@ LOADERS = {
     "JPEG XL": "jxlload_source",
 }
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1")
-JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
+STARTS: dict[str, tuple[bytes, ...]] = {
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "JPEG": (b"\xff\xd8\xff",),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
+}
 
 # Suffixes that files with pictures usually have, and those of formats that not every libvips was built with.
 READABLE = (*FORMATS, ".jpe", ".jfif")
@@ -45,36 +51,19 @@ def kind_of(head: bytes) -> str:
     """The format of a file that begins so.
 
     Raises:
-        ValueError: If it is none that can be read.
+        ValueError: If it is none that can be read, or none that the installed libvips decodes.
     """
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "TIFF"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[4:12] == b"ftypavis":
-        raise ValueError("it is an animated AVIF; of animations, GIF and WebP can be read")
-    if head[4:8] == b"ftyp" and b"avif" in head:
-        return "AVIF"
-    if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS:
-        return check_decoder("HEIC")
-    if head.startswith(JPEG_XL):
-        return check_decoder("JPEG XL")
-    raise ValueError(f"it is none of {', '.join(LOADERS)}, or a broken one")
-
-
-def check_decoder(kind: str) -> str:
-    """Returns a format that the installed libvips decodes.
-
-    Raises:
-        ValueError: If it does not.
-    """
-    if not decodes(kind):
+    kind = next((kind for kind, starts in STARTS.items() if head.startswith(starts)), "HEIC")
+    if kind == "HEIC":
+        if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+            return "WEBP"
+        if head[4:12] == b"ftypavis":
+            raise ValueError("it is an animated AVIF; of animations, GIF and WebP can be read")
+        if head[4:8] == b"ftyp" and b"avif" in head:
+            return "AVIF"
+        if head[4:8] != b"ftyp" or head[8:12] not in HEIC_BRANDS:
+            raise ValueError(f"it is none of {', '.join(LOADERS)}, or a broken one")
+    if kind in SAMPLES and not decodes(kind):
         raise ValueError(f"it is {kind}, which the installed libvips cannot decode; convert it to PNG or JPEG first")
     return kind
 

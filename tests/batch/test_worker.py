@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image
 from PIL.ExifTags import Base
 
@@ -128,6 +129,13 @@ def test_what_the_header_tells_is_refused_by_it(tmp_path, upscaler, source, targ
         first.save(tmp_path / name, save_all=True, append_images=[second])
     task = Worker(upscaler, **options).examine(Job(tmp_path / source, tmp_path / target))
     assert task.status == "failed" and error in task.error
+
+
+def test_what_a_file_holds_besides_is_told(tmp_path, upscaler):
+    large = pyvips.Image.black(300, 300, bands=3).copy(interpretation="srgb")
+    large.tiffsave(str(tmp_path / "a.tif"), pyramid=True, tile=True)
+    task = Worker(upscaler).examine(Job(tmp_path / "a.tif", tmp_path / "out.png"))
+    assert task.header[:2] == (300, 300) and any("smaller copies" in note for note in task.notes)
 
 
 def test_transparency_is_refused_before_it_is_computed_and_dropped_where_it_hides_nothing(tmp_path, upscaler):

@@ -86,7 +86,7 @@ def test_folders_missing_and_empty_files_and_pipes_are_refused(tmp_path):
 
 def test_pages_and_animations_are_refused_where_one_picture_is_read(tmp_path):
     first, second = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue"))
-    for name in ("a.tif", "a.png"):
+    for name in ("a.tif", "a.png", "a.avif"):
         first.save(tmp_path / name, save_all=True, append_images=[second])
         for read in (read_picture, read_animation, picture_size, read_strips):
             with pytest.raises(ValueError, match="`file`"):
