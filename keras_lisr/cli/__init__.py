@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import keras_lisr
 from keras_lisr.basics.interruption import exit_code_of, raise_on_signals
+from keras_lisr.basics.log_lines import show_log
 from keras_lisr.basics.parser import Parser
 from keras_lisr.cli import analyse, demo, evaluate, export, import_checkpoint, models, train, upscale
 
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             getattr(sys, name).reconfigure(errors="backslashreplace")
     try:
         arguments = make_parser().parse_args(argv)
-        with raise_on_signals():
+        with raise_on_signals(), show_log("keras-lisr"):
             return arguments.run(arguments) or 0
     except (ValueError, OSError) as error:
         print("keras-lisr: error:", " ".join(str(error).split()), file=sys.stderr)

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 
 from keras_lisr.basics.interruption import exit_code_of, raise_on_signals
+from keras_lisr.basics.log_lines import show_log
 from keras_lisr.basics.parser import Parser
 from keras_lisr.basics.preset_index import choose_model
 from keras_lisr.data.degradation import Degradation
@@ -61,10 +62,8 @@ def run_program(parser: Parser, run: Callable[[argparse.Namespace], None], argv:
         143 after SIGTERM. One line on standard error says why.
     """
     exit_code, message = 0, ""
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("keras_lisr").setLevel(logging.INFO)
     try:
-        with raise_on_signals():
+        with raise_on_signals(), show_log(parser.prog, logging.INFO):
             run(parser.parse_args(argv))
     except (ConnectionError, FloatingPointError) as error:
         exit_code, message = 1, f"error: {error}"

@@ -1,0 +1,25 @@
+"""What the package logs, as lines of a command."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def show_log(command: str, level: int = logging.WARNING) -> Iterator[None]:
+    """Writes what is logged within, from a level up, to standard error after the name of the command.
+
+    Within another of these it is the level alone that counts.
+    """
+    logger = logging.getLogger("keras_lisr")
+    before = logger.level
+    logger.setLevel(level)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(f"{command}: %(message)s"))
+    if not logger.handlers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
