@@ -25,7 +25,6 @@ def fine_tune_quantized(
     model: keras.Model,
     patches: Sequence[np.ndarray],
     pictures: Sequence[np.ndarray],
-    *,
     steps: int,
     progress: Progress | None = None,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,18 +12,6 @@ from keras_lisr.graph.calls import make_first_positional
 from keras_lisr.graph.flatten import duplicate
 from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
 from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
-
-
-class Folding(NamedTuple):
-    """A folded network, and what could not be folded.
-
-    Args:
-        model: The network.
-        kept: Why a multiplication had to stay, by the name of its layer.
-    """
-
-    model: keras.Model
-    kept: dict[str, str]
 
 
 def fold(model: keras.Model) -> keras.Model:
@@ -39,8 +27,8 @@ def fold(model: keras.Model) -> keras.Model:
 
     Returns:
         A model of the same output, up to the rounding of the new weights (1e-6 of the range), with layers of the same
-        names. Where alphas are negative or cannot pass what follows them, multiplications stay: `folding` says which
-        and why.
+        names. Where alphas are negative or cannot pass what follows them, multiplications stay: the sidecar of an
+        exported file says which and why.
 
     Raises:
         ValueError: As `graph.calls`.
@@ -51,13 +39,7 @@ def fold(model: keras.Model) -> keras.Model:
     >>> fold(edsr_baseline(ggas=True, cwss=True)).count_params() - edsr_baseline().count_params()  # Eq. 6
     7360
     """
-    return folding(model).model
-
-
-def folding(model: keras.Model) -> Folding:
-    """Folds a network and says what had to stay; see `fold`."""
-    solution = solve(model)
-    return Folding(rescale_model(model, solution), solution.kept)
+    return rescale_model(model, solve(model))
 
 
 def rescale_model(model: keras.Model, solution: Solution, sizes: Mapping[int, float] | None = None) -> keras.Model:

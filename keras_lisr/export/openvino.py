@@ -30,14 +30,6 @@ def write_openvino(model: keras.Model, path: Path) -> None:
     openvino.serialize(converted, path, path.with_suffix(".bin"))
 
 
-def check_weights(path: str | Path) -> None:
-    """Raises a ValueError if there is a `.bin` beside the name of an OpenVINO file, but not that file."""
-    path = Path(path).resolve()
-    weights = path.with_suffix(".bin")
-    if weights.exists() and not path.exists():
-        raise ValueError(f"`path` must be a name without a {weights.name} of others. Received: path={str(path)!r}")
-
-
 def openvino_network(path: str | Path, precision: str = "float32") -> Network:
     """An OpenVINO file as a function on arrays, run on the processor.
 

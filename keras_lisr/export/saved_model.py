@@ -10,8 +10,6 @@ import numpy as np
 from keras_lisr.litert.network import INPUT, OUTPUT, SIGNATURE
 
 PICTURES = "upscale"  # The signature from bytes to bytes.
-GRAPH = "saved_model.pb"
-CONTENTS = {GRAPH, "fingerprint.pb", "variables", "assets"}
 Network = Callable[[np.ndarray], np.ndarray]
 
 
@@ -47,19 +45,6 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
     module = tf.Module()
     module.weights = list(network.get_concrete_function().variables)
     tf.saved_model.save(module, str(folder), {SIGNATURE: network, PICTURES: upscale})
-
-
-def check_folder(folder: str | Path) -> None:
-    """Raises a ValueError if writing a SavedModel to a folder would destroy anything but another SavedModel."""
-    folder = Path(folder)
-    if not folder.exists():
-        return
-    found = {file.name for file in folder.iterdir()} if folder.is_dir() else {folder.name}
-    if found and not (GRAPH in found and found <= CONTENTS):
-        raise ValueError(
-            "`folder` must be a new or empty folder, or a SavedModel to replace. "
-            f"Received: folder={str(folder)!r}, where there is {min(found - CONTENTS or found)!r}"
-        )
 
 
 def float_signature(model: keras.Model, shape: tuple[int, int] | None = None) -> Any:
