@@ -43,14 +43,8 @@ def fold(model: keras.Model) -> keras.Model:
 
 
 def rescale_model(model: keras.Model, solution: Solution, sizes: Mapping[int, float] | None = None) -> keras.Model:
-    """A network with scales in its weights and without the layers that they make superfluous.
-
-    Args:
-        model: The network as it is.
-        solution: Scales that it can have.
-        sizes: Sizes of the free ones, as for `Equations.values`.
-    """
-    values = partial(solution.equations.values, sizes=sizes)
+    """A network with scales in its weights, the free ones of these sizes, and without the layers that they replace."""
+    values = partial(solution.values, sizes=sizes)
 
     def clone(operation):
         if type(operation) is GlobalAttentionBlock:
@@ -113,13 +107,7 @@ def affine(normalization: keras.layers.BatchNormalization) -> tuple[np.ndarray, 
 
 
 def rescale_weights(layer: keras.layers.Layer, entering: np.ndarray, leaving: np.ndarray) -> list[np.ndarray]:
-    """The weights with which a layer takes T' and returns T' where it took and returned T.
-
-    Args:
-        layer: One of those that `channel_scales` lets take up scales.
-        entering: Scales of its input.
-        leaving: Scales of its output.
-    """
+    """The weights with which a layer takes T' and returns T' where it took and returned T, of these scales."""
     first, *others = map(to_float64, layer.get_weights())
     match type(layer).__name__:
         case "Conv2D":

@@ -29,7 +29,7 @@ def write_litert(model: keras.Model, options: ExportOptions, progress: Progress 
 
     Args:
         model: Functional model from RGB in [0, 1] to RGB, folded or not, in float32.
-        options: As for `export_model`; for "int8", `representative` are arrays.
+        options: Where to, and how. For "int8", `representative` are arrays.
         progress: Called after each step of `fine_tune`.
 
     Raises:
@@ -99,9 +99,8 @@ def signature(network: keras.Model, options: ExportOptions) -> Any:
     """The function that a file holds."""
     import tensorflow as tf
 
-    in_bytes = (
-        options.io == "uint8" and options.quantize != "int8"
-    )  # The converter itself gives an integer file integers.
+    # The converter itself gives an integer file integers.
+    in_bytes = options.io == "uint8" and options.quantize != "int8"
     height, width = options.shape or (None, None)
     spec = tf.TensorSpec((1, height, width, 3), tf.uint8 if in_bytes else tf.float32, INPUT)
 

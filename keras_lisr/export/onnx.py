@@ -55,17 +55,9 @@ def write_erfc(graph: Any, node: Any, name: str, arguments: list) -> None:
 
 
 def onnx_network(path: str | Path) -> Network:
-    """An ONNX file as a function on arrays, run by ONNX Runtime on the processor.
+    """An ONNX file as a function on float32 arrays, run by ONNX Runtime on the processor.
 
-    Args:
-        path: What `write_onnx` wrote.
-
-    Returns:
-        Function from float32 in [0, 1], `(batch, height, width, 3)`, to the same `scale` times as large. Its `shape` is
-        the height and width of the pictures that it takes, or None if it takes any.
-
-    Raises:
-        ValueError: If ONNX Runtime is not installed.
+    Its `shape` is the height and width of the pictures that it takes, or None if it takes any.
     """
     # Read once, when it is imported. Otherwise it reports its use to Microsoft.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

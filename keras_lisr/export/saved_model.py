@@ -20,10 +20,6 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
     [0, 1], which is not clipped, and `upscale` uint8, clipped and rounded half up as by `keras_lisr.inference`. Every
     weight is stored once, in float32. TensorFlow 2.15 can load it as well as today's.
 
-    Args:
-        model: Functional model from RGB in [0, 1] to RGB, in float32.
-        folder: The folder, which is made.
-
     Raises:
         ValueError: If Keras runs on another backend than TensorFlow.
 
@@ -48,15 +44,7 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
 
 
 def float_signature(model: keras.Model, shape: tuple[int, int] | None = None) -> Any:
-    """A network as a `tf.function` from `low_resolution` to `super_resolved`.
-
-    Args:
-        model: Functional model, in float32.
-        shape: Height and width of the one picture that it takes at a time; by default any, and any number of them.
-
-    Raises:
-        ValueError: If Keras runs on another backend than TensorFlow.
-    """
+    """A network as a `tf.function` on one picture of this shape at a time, or on any number of any size."""
     check_backend()
     import tensorflow as tf
 
@@ -78,15 +66,7 @@ def check_backend() -> None:
 
 
 def saved_model_network(folder: str | Path, signature: str = SIGNATURE) -> Network:
-    """A signature of a SavedModel as a function on arrays.
-
-    Args:
-        folder: What `write_saved_model` wrote.
-        signature: "serving_default" for float32 in [0, 1], "upscale" for uint8.
-
-    Returns:
-        Function from `(batch, height, width, 3)` to the same `scale` times as large.
-    """
+    """A signature of a SavedModel as a function on arrays."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))
