@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
 import keras
 import numpy as np
@@ -14,10 +14,9 @@ from keras_lisr.export.equalize import equalize
 from keras_lisr.export.fine_tune import fine_tune_quantized
 from keras_lisr.export.litert_file import check_litert_file
 from keras_lisr.export.litert_graph import litert_graph
-from keras_lisr.export.saved_model import check_backend
+from keras_lisr.export.saved_model import check_backend, signature
 from keras_lisr.graph.cast import layers_in
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
-from keras_lisr.litert.network import INPUT, OUTPUT
 from keras_lisr.tiling.rows import Progress
 
 
@@ -74,7 +73,10 @@ def convert(network: keras.Model, options: ExportOptions, patches: Sequence[np.n
     # Without the variables, which the module holds, LiteRT would find them empty.
     module = tf.Module()
     module.weights = [weight.value for weight in network.weights]
-    function = signature(network, options).get_concrete_function()
+    # The converter itself gives an integer file integers.
+    dtype = "uint8" if options.io == "uint8" and options.quantize != "int8" else "float32"
+    size = (1, *(options.shape or (None, None)))
+    function = signature(partial(network, training=False), dtype, size).get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if options.quantize != "none":
@@ -93,22 +95,3 @@ def convert(network: keras.Model, options: ExportOptions, patches: Sequence[np.n
         raise ValueError(
             f"`model` must be a network that LiteRT has operators for. Received: model={network.name!r} ({reason})"
         ) from error
-
-
-def signature(network: keras.Model, options: ExportOptions) -> Any:
-    """The function that a file holds."""
-    import tensorflow as tf
-
-    # The converter itself gives an integer file integers.
-    in_bytes = options.io == "uint8" and options.quantize != "int8"
-    height, width = options.shape or (None, None)
-    spec = tf.TensorSpec((1, height, width, 3), tf.uint8 if in_bytes else tf.float32, INPUT)
-
-    @tf.function(input_signature=[spec], autograph=False)
-    def call(low_resolution):
-        if not in_bytes:
-            return {OUTPUT: network(low_resolution, training=False)}
-        super_resolved = network(tf.cast(low_resolution, tf.float32) / 255, training=False)
-        return {OUTPUT: tf.cast(tf.floor(tf.clip_by_value(super_resolved, 0, 1) * 255 + 0.5), tf.uint8)}
-
-    return call

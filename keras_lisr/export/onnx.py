@@ -1,6 +1,7 @@
 """Networks as ONNX files, for ONNX Runtime and what reads the same files."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.basics.extras import import_extra
 from keras_lisr.export.litert_graph import litert_graph
-from keras_lisr.export.saved_model import Network, float_signature
+from keras_lisr.export.saved_model import Network, signature
 from keras_lisr.litert.network import INPUT
 
 
@@ -25,7 +26,8 @@ def write_onnx(model: keras.Model, options: ExportOptions) -> None:
             TensorFlow.
     """
     # tf2onnx leaves the transposes to ONNX's order of channels around splits and gathers, of which that graph has none.
-    network = float_signature(litert_graph(model, dilated=False), options.shape)
+    size = (1, *options.shape) if options.shape else (None,) * 3
+    network = signature(partial(litert_graph(model, dilated=False), training=False), size=size)
     tf2onnx = import_extra("tf2onnx", "onnx")
     # Not model.export(format="onnx"), which calls the output "output_0".
     try:

@@ -1,13 +1,14 @@
 """Networks as OpenVINO files, for the processors and graphics of Intel."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from keras_lisr.basics.extras import import_extra
-from keras_lisr.export.saved_model import Network, float_signature
+from keras_lisr.export.saved_model import Network, signature
 
 
 def write_openvino(model: keras.Model, path: Path) -> None:
@@ -20,7 +21,7 @@ def write_openvino(model: keras.Model, path: Path) -> None:
     Raises:
         ValueError: If Keras runs on another backend than TensorFlow, or OpenVINO is not installed.
     """
-    network = float_signature(model)
+    network = signature(partial(model, training=False))
     openvino = import_openvino()
     converted = openvino.convert_model(network.get_concrete_function())
     openvino.serialize(converted, path, path.with_suffix(".bin"))

@@ -1,6 +1,7 @@
 """Networks as SavedModels, which `tf.saved_model.load` runs without Keras and without this package."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,10 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
         network = tf.saved_model.load("imdn_x4")
         super_resolved = network.signatures["upscale"](low_resolution=picture)["super_resolved"]
     """
-    network = float_signature(model)
+    network = signature(partial(model, training=False))
+    upscale = signature(lambda pictures: network(pictures)[OUTPUT], "uint8")
 
     import tensorflow as tf
-
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8, INPUT)], autograph=False)
-    def upscale(low_resolution):
-        super_resolved = network(tf.cast(low_resolution, tf.float32) / 255)[OUTPUT]
-        return {OUTPUT: tf.cast(tf.floor(tf.clip_by_value(super_resolved, 0, 1) * 255 + 0.5), tf.uint8)}
 
     # Not keras.export.ExportArchive, which stores every weight twice.
     module = tf.Module()
@@ -43,18 +40,19 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
     tf.saved_model.save(module, str(folder), {SIGNATURE: network, PICTURES: upscale})
 
 
-def float_signature(model: keras.Model, shape: tuple[int, int] | None = None) -> Any:
-    """A network as a `tf.function` on one picture of this shape at a time, or on any number of any size."""
+def signature(network: Callable[[Any], Any], dtype: str = "float32", size: Sequence[int | None] = (None,) * 3) -> Any:
+    """A network of floats as a `tf.function` on pictures of a type, `(batch, height, width)` of that size."""
     check_backend()
     import tensorflow as tf
 
-    size = (1, *shape) if shape else (None, None, None)
+    @tf.function(input_signature=[tf.TensorSpec((*size, 3), dtype, INPUT)], autograph=False)
+    def call(low_resolution):
+        if dtype == "float32":
+            return {OUTPUT: network(low_resolution)}
+        super_resolved = network(tf.cast(low_resolution, tf.float32) / 255)
+        return {OUTPUT: tf.cast(tf.floor(tf.clip_by_value(super_resolved, 0, 1) * 255 + 0.5), tf.uint8)}
 
-    @tf.function(input_signature=[tf.TensorSpec((*size, 3), tf.float32, INPUT)], autograph=False)
-    def network(low_resolution):
-        return {OUTPUT: model(low_resolution, training=False)}
-
-    return network
+    return call
 
 
 def check_backend() -> None:
@@ -65,7 +63,7 @@ def check_backend() -> None:
         )
 
 
-def saved_model_network(folder: str | Path, signature: str = SIGNATURE) -> Network:
+def saved_model_network(folder: str | Path, name: str = SIGNATURE) -> Network:
     """A signature of a SavedModel as a function on arrays."""
     import tensorflow as tf
 
@@ -73,6 +71,6 @@ def saved_model_network(folder: str | Path, signature: str = SIGNATURE) -> Netwo
 
     def network(low_resolution):
         # It names `loaded` because a signature alone does not keep its variables.
-        return loaded.signatures[signature](**{INPUT: tf.constant(low_resolution)})[OUTPUT].numpy()
+        return loaded.signatures[name](**{INPUT: tf.constant(low_resolution)})[OUTPUT].numpy()
 
     return network

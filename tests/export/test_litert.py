@@ -66,12 +66,6 @@ def test_delegates_get_one_piece_and_no_shapes(name, tmp_path):
         assert_close(run(tmp_path / file), compute(model), atol=1e-4)
 
 
-def test_names(tmp_path):
-    write_litert(build("fsrcnn-plain"), ExportOptions(tmp_path / "network.tflite"))
-    signatures = Interpreter(str(tmp_path / "network.tflite")).get_signature_list()
-    assert signatures == {"serving_default": {"inputs": ["low_resolution"], "outputs": ["super_resolved"]}}
-
-
 @pytest.mark.parametrize("shape", [None, (24, 20)])
 def test_enhanced_spatial_attention_resizes_by_an_operator_of_its_own(shape, tmp_path):
     model, path = build("shallow_edsr-esa"), tmp_path / "network.tflite"
