@@ -19,6 +19,7 @@ import keras
 import numpy as np
 
 from keras_lisr import zoo
+from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.export import fold
 from keras_lisr.export.litert import write_litert
 from keras_lisr.export.openvino import openvino_network, write_openvino
@@ -32,11 +33,12 @@ Engine = Callable[[keras.Model, Path], Callable[[np.ndarray], object]]
 
 def litert(model: keras.Model, folder: Path, quantize: str) -> Callable[[np.ndarray], object]:
     """A static LiteRT file's network."""
-    path = folder / "network.tflite"
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     pictures = [noise] if quantize == "int8" else None  # Times do not depend on the ranges.
-    write_litert(model, path, quantize=quantize, shape=(HEIGHT, WIDTH), representative=pictures)
-    return LiteRTNetwork(path, threads=THREADS)
+    size = (HEIGHT, WIDTH)
+    options = ExportOptions(folder / "network.tflite", quantize=quantize, shape=size, representative=pictures)
+    write_litert(model, options)
+    return LiteRTNetwork(options.path, threads=THREADS)
 
 
 def tensorflow(model: keras.Model, folder: Path, precision: str) -> Callable[[np.ndarray], object]:

@@ -8,9 +8,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from keras_lisr.basics.export_options import FORMATS, QUANTIZATIONS, TYPES, check_options
+from keras_lisr.basics.export_options import FORMATS, QUANTIZATIONS, TYPES, ExportOptions
 from keras_lisr.basics.preset_index import choose_model
 from keras_lisr.cli.start import start_keras
+
+OPTIONS = ("format", "quantize", "shape", "representative", "io", "fine_tune", "opset")
 
 
 def add_to(commands) -> None:
@@ -26,7 +28,7 @@ def add_to(commands) -> None:
         metavar="FILE",
         help=".tflite, .onnx or .xml file, or folder of a SavedModel; a sidecar FILE.json is written beside it",
     )
-    command.add_argument("--format", choices=FORMATS, help="default: what the name of FILE says")
+    command.add_argument("--format", choices=FORMATS, default="", help="default: what the name of FILE says")
     command.add_argument("--quantize", choices=QUANTIZATIONS, default="none", help="for LiteRT (default: %(default)s)")
     command.add_argument(
         "--shape",
@@ -65,22 +67,18 @@ def run(arguments: argparse.Namespace) -> None:
     from keras_lisr.data.image_folder import image_files
 
     model_name = choose_model(arguments.model)
-    options = {
-        "format": arguments.format,
-        "quantize": arguments.quantize,
-        "shape": arguments.shape and tuple(arguments.shape),
-        "representative": arguments.representative,
-        "io": arguments.io,
-        "fine_tune": arguments.fine_tune,
-        "opset": arguments.opset,
-    }
-    check_options(arguments.output, **options)
+    arguments.shape = arguments.shape and tuple(arguments.shape)
+    options = {option: getattr(arguments, option) for option in OPTIONS}
+    ExportOptions(arguments.output, **options)
     if arguments.representative:
         image_files(arguments.representative)
     sets = [find_benchmark_set(name) for name in arguments.evaluate]
     # The converter, too, writes to standard error.
-    bars: dict[str, Any] = {"total": arguments.fine_tune, "unit": " steps", "leave": False}
-    with start_keras() as seen, tqdm(file=seen, disable=None if arguments.fine_tune else True, **bars) as bar:
+    steps = arguments.fine_tune
+    with (
+        start_keras() as seen,
+        tqdm(file=seen, disable=not steps or None, total=steps, unit=" steps", leave=False) as bar,
+    ):
         from keras_lisr.export import export_model
         from keras_lisr.zoo import load_model
 

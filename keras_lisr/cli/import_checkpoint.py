@@ -24,12 +24,14 @@ def run(arguments: argparse.Namespace) -> None:
     output = arguments.output
     if output.suffix != ".keras":
         raise ValueError(f"OUT must be a .keras file. Received: {str(output)!r}")
-    check_targets(output, inputs=[arguments.file])
+    if output.parent.exists():  # Otherwise it is made, once there is something to write.
+        check_targets(output, inputs=[arguments.file])
     with start_keras():
         from keras_lisr import interop
 
         unwrapped: list[str] = []
         model = interop.load(arguments.file, arguments.architecture, arguments.scale, say=unwrapped.append)
+    output.parent.mkdir(parents=True, exist_ok=True)
     with write_whole(output) as partial:
         model.save(partial)
     source = " ".join([str(arguments.file), *(f"({line})" for line in unwrapped)])

@@ -3,7 +3,6 @@
 from keras_lisr.export.equalize import equalize as equalize
 from keras_lisr.export.export_model import export_model as export_model
 from keras_lisr.export.fold import fold as fold
-from keras_lisr.export.fold import folding as folding
 from keras_lisr.export.verify import verify as verify
 
-__all__ = ["equalize", "export_model", "fold", "folding", "verify"]
+__all__ = ["equalize", "export_model", "fold", "verify"]

@@ -17,17 +17,13 @@ MOST_PIXELS = 2**26  # Of all pictures together: of many, a part of each is kept
 
 
 def read_pictures(pictures: Pictures, count: int = COUNT) -> tuple[list[np.ndarray], dict[str, str]]:
-    """Reads representative pictures, the same ones every time.
-
-    Args:
-        pictures: Folder of images, or uint8 RGB arrays `(height, width, 3)`: what a device will give the network.
-        count: How many at most, chosen by chance.
+    """Reads so many of the representative pictures, chosen by chance, the same ones every time.
 
     Returns:
         uint8 arrays `(height, width, 3)`, and why a file could not be read, by its name.
 
     Raises:
-        ValueError: If there are no pictures, none can be read, or an array is no such picture.
+        ValueError: If there are no pictures, none can be read, or an array is no picture of bytes.
     """
     random = np.random.default_rng(0)
     sources = image_files(pictures) if isinstance(pictures, str | Path) else list(pictures)
@@ -78,14 +74,7 @@ def calibration_patches(
     """Cuts patches from pictures, and adds a ramp from black to white.
 
     The ramp makes the range of the input exactly [0, 1], so that bytes of a picture are the integers of the file.
-
-    Args:
-        pictures: What `read_pictures` returned.
-        shape: Height and width of a patch.
-        count: Number of patches without the ramp.
-
-    Returns:
-        float32 arrays `(height, width, 3)` in [0, 1].
+    Patches are float32 in [0, 1].
     """
     patches = [patch.astype(np.float32) / 255 for patch in cut_patches(pictures, shape, count)]
     ramp = np.broadcast_to(np.linspace(0, 1, shape[0], dtype=np.float32)[:, None, None], (*shape, 3))
@@ -93,24 +82,14 @@ def calibration_patches(
 
 
 def cut_patches(pictures: Sequence[np.ndarray], shape: Sequence[int], count: int, seed: int = 0) -> list[np.ndarray]:
-    """Cuts patches of one size from pictures, the same ones every time.
-
-    Args:
-        pictures: uint8 RGB arrays `(height, width, 3)`.
-        shape: Height and width of a patch; smaller pictures are continued by their mirror images.
-        count: Number of patches: of as many pictures, chosen by chance, if there are more, or else several of one.
-        seed: Start of the random numbers.
-
-    Returns:
-        uint8 arrays `(height, width, 3)`.
-    """
+    """Cuts patches of one size from pictures, each as often as the others, the same ones every time."""
     random = np.random.default_rng(seed)
     chosen = random.permutation(len(pictures))
     return [cut(pictures[chosen[i % len(chosen)]], shape, random) for i in range(count)]
 
 
 def cut(picture: np.ndarray, shape: Sequence[int], random: np.random.Generator) -> np.ndarray:
-    """A patch from anywhere in a picture."""
+    """A patch from anywhere in a picture; a smaller picture is continued by its mirror image."""
     missing = [max(0, wanted - side) for wanted, side in zip(shape, picture.shape[:2], strict=True)]
     if any(missing):
         picture = np.pad(picture, [*((0, surplus) for surplus in missing), (0, 0)], mode="symmetric")

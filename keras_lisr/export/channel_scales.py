@@ -9,7 +9,7 @@ Convolutions put no equation between what enters and what leaves them, and so le
 solved.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import keras
@@ -63,9 +63,9 @@ class Equations:
         self.factors += [1.0] * count
         return Scales(np.arange(first, first + count), np.ones(count))
 
-    def known(self, factors: np.ndarray) -> Scales:
-        """Scales that are no longer free."""
-        return Scales(np.full(len(factors), ONE), factors)
+    def ones(self, count: int) -> Scales:
+        """So many that are no longer free, but 1."""
+        return Scales(np.full(count, ONE), np.ones(count))
 
     def root(self, unknown: int) -> tuple[int, float]:
         """The free unknown on which another depends, and the factor between them."""
@@ -106,49 +106,6 @@ class Equations:
         return scales.factors * [factor * (sizes or {}).get(root, 1.0) for root, factor in roots]
 
 
-class Solution(NamedTuple):
-    """Scales that a whole network can have.
-
-    Args:
-        equations: The system.
-        tensors: Scales of each tensor, by its id.
-        layers: Scales of what enters and what leaves each layer that takes up scales in its weights, by its name.
-        kept: Why a `ChannelWiseScale` has to stay, by its name.
-    """
-
-    equations: Equations
-    tensors: dict[int, Scales]
-    layers: dict[str, tuple[Scales, Scales]]
-    kept: dict[str, str]
-
-
-def solve(model: keras.Model) -> Solution:
-    """Finds scales with which `ChannelWiseScale` layers can go.
-
-    Each is assumed to go until the equations contradict one another; the one that came last before then stays.
-
-    Args:
-        model: Functional model with one input and one output.
-
-    Raises:
-        ValueError: As `graph.calls`.
-    """
-    graph, output = list(calls(model)), model.outputs[0]
-    kept: dict[str, str] = {}
-    while True:
-        system = _System(kept)
-        for call in graph:
-            try:
-                system.enter(call)
-                if any(tensor is output for tensor in call.outputs):
-                    system.fix(system.tensors[id(output)])
-            except ContradictionError as contradiction:
-                kept[system.last_removed] = f"{contradiction} at {call.operation.name}"
-                break
-        else:
-            return Solution(system.equations, system.tensors, system.layers, kept)
-
-
 def is_channel_by_channel(call: Call) -> bool:
     """Whether a call joins several tensors, each with its channels, and no constant, which is no tensor."""
     channels = {tensor.shape[-1] for tensor in (*call.inputs, *call.outputs)}
@@ -167,17 +124,18 @@ def passes_scales(layer: keras.layers.Layer) -> bool:
     return getattr(layer, "max_value", None) is None and not getattr(layer, "threshold", 0)
 
 
-class _System:
-    """The equations of a network, entered call by call.
+class Solution(Equations):
+    """The equations of a network, entered call by call: scales that it can have.
 
     Args:
-        kept: Names of the `ChannelWiseScale` layers that stay.
+        kept: Why a `ChannelWiseScale` has to stay, by its name.
     """
 
-    def __init__(self, kept: Collection[str]):
+    def __init__(self, kept: dict[str, str]):
+        super().__init__()
         self.kept = kept
-        self.equations = Equations()
-        self.tensors: dict[int, Scales] = {}
+        self.tensors: dict[int, Scales] = {}  # By the tensor's id.
+        # Of what enters and what leaves each layer that takes up scales in its weights, by its name.
         self.layers: dict[str, tuple[Scales, Scales]] = {}
         self.last_removed = ""
 
@@ -187,21 +145,23 @@ class _System:
         for tensor, scales in zip(call.outputs, self._outputs(call, inputs), strict=True):
             self.tensors[id(tensor)] = scales
 
+    def fix(self, scales: Scales) -> None:
+        """Has scales be 1."""
+        self.equate(scales, self.ones(len(scales.factors)))
+
     def _outputs(self, call: Call, inputs: list[Scales]) -> list[Scales]:
         """The scales of what a call returns."""
-        operation, equations = call.operation, self.equations
-        if call.radius is None or not on_channels(operation):
-            return self._leave(call, inputs)
+        operation = call.operation
         if type(operation) is ChannelWiseScale:  # A subclass may do anything.
             return [self._scale(operation, inputs[0])]
         if type(operation) is GlobalAttentionBlock:
-            return [self._absorb(operation, inputs[0], equations.known(np.ones(len(inputs[0].factors))))]
+            return [self._absorb(operation, inputs[0], self.ones(len(inputs[0].factors)))]
         if type(operation) in GATES:
             # A gate of what it is given, which passes; the gate itself takes the scale into its first convolution.
             return [self._absorb(operation, inputs[0], inputs[0])]
-        match kind(operation):
+        match kind(operation) if call.radius is not None and on_channels(operation) else None:
             case "Conv2D" | "Conv2DTranspose" | "DepthwiseConv2D" | "BatchNormalization" if takes_up_scales(operation):
-                outputs = self._absorb(operation, inputs[0], equations.unknowns(call.outputs[0].shape[-1]))
+                outputs = self._absorb(operation, inputs[0], self.unknowns(call.outputs[0].shape[-1]))
                 if getattr(operation, "activation", None) not in PASSING:
                     self.fix(outputs)
                 return [outputs]
@@ -209,10 +169,11 @@ class _System:
                 return [inputs[0]]
             case "Add" | "Subtract" if is_channel_by_channel(call):
                 for other in inputs[1:]:
-                    equations.equate(inputs[0], other)
+                    self.equate(inputs[0], other)
                 return [inputs[0]]
             case "Multiply" if is_channel_by_channel(call):
-                features, *others = sorted(inputs, key=self._is_known)  # All but one stay, such as an attention map.
+                # All but one stay, such as an attention map.
+                features, *others = sorted(inputs, key=self._is_known)
                 for other in others:
                     self.fix(other)
                 return [features]
@@ -226,15 +187,11 @@ class _System:
                 parts = (np.split(values, operation.block_size**2) for values in inputs[0])
                 phases = [Scales(*part) for part in zip(*parts, strict=True)]
                 for phase in phases[1:]:
-                    equations.equate(phases[0], phase)
+                    self.equate(phases[0], phase)
                 return [phases[0]]
-        return self._leave(call, inputs)
-
-    def _leave(self, call: Call, inputs: list[Scales]) -> list[Scales]:
-        """The scales of what a call returns that is left as it is."""
-        for scales in inputs:
+        for scales in inputs:  # Whatever else is left as it is.
             self.fix(scales)
-        return [self.equations.known(np.ones(tensor.shape[-1])) for tensor in call.outputs]
+        return [self.ones(tensor.shape[-1]) for tensor in call.outputs]
 
     def _scale(self, layer: ChannelWiseScale, inputs: Scales) -> Scales:
         """What leaves a `ChannelWiseScale`: alpha, which goes into the scale unless the layer stays."""
@@ -250,15 +207,38 @@ class _System:
         """What leaves a layer that takes up scales in its weights; at each call of a shared layer they are the same."""
         if layer.name in self.layers:
             first_inputs, first_outputs = self.layers[layer.name]
-            self.equations.equate(first_inputs, inputs)
+            self.equate(first_inputs, inputs)
             return first_outputs
         self.layers[layer.name] = inputs, outputs
         return outputs
 
-    def fix(self, scales: Scales) -> None:
-        """Has scales be 1."""
-        self.equations.equate(scales, self.equations.known(np.ones(len(scales.factors))))
-
     def _is_known(self, scales: Scales) -> bool:
         """Whether nothing about the scales of a tensor is free."""
-        return all(self.equations.root(unknown)[0] == ONE for unknown in scales.unknowns)
+        return all(self.root(unknown)[0] == ONE for unknown in scales.unknowns)
+
+
+def solve(model: keras.Model) -> Solution:
+    """Finds scales with which `ChannelWiseScale` layers can go.
+
+    Each is assumed to go until the equations contradict one another; the one that came last before then stays.
+
+    Args:
+        model: Functional model with one input and one output.
+
+    Raises:
+        ValueError: As `graph.calls`.
+    """
+    graph, output = list(calls(model)), model.outputs[0]
+    kept: dict[str, str] = {}
+    while True:
+        solution = Solution(kept)
+        for call in graph:
+            try:
+                solution.enter(call)
+                if any(tensor is output for tensor in call.outputs):
+                    solution.fix(solution.tensors[id(output)])
+            except ContradictionError as contradiction:
+                kept[solution.last_removed] = f"{contradiction} at {call.operation.name}"
+                break
+        else:
+            return solution

@@ -16,11 +16,7 @@ from keras_lisr.graph.flatten import nodes
 
 
 def find_uneven(model: keras.Model, patches: Sequence[np.ndarray]) -> dict[str, list[int]]:
-    """Finds the concatenations of which the ranges of some parts are unlike those of others.
-
-    Args:
-        model: Functional model from RGB in [0, 1] to RGB.
-        patches: float32 pictures `(height, width, 3)` in [0, 1], of one size.
+    """Finds the concatenations of which the ranges of some parts are unlike those of others, on patches in [0, 1].
 
     Returns:
         By the name of each, if nothing but 1x1 convolutions reads it: the number of the group of each part.
@@ -68,21 +64,15 @@ def measure_width(features):
 
 
 def sum_of_convolutions(layer: keras.layers.Conv2D, parts: Sequence[Any], groups: Sequence[int]):
-    """What a 1x1 convolution of a concatenation computes.
-
-    Args:
-        layer: One of which `is_pointwise` is true.
-        parts: What is concatenated.
-        groups: The number of the group of each.
-    """
+    """What a pointwise convolution of concatenated parts computes, each in the group of such a number."""
     kernel, *biases = layer.get_weights()
     kernels = np.split(kernel, np.cumsum([part.shape[-1] for part in parts])[:-1], axis=2)
     results: list[Any] = []
     for number in sorted(set(groups)):
         chosen = [place for place, other in enumerate(groups) if other == number]
-        features = (
-            parts[chosen[0]] if len(chosen) == 1 else keras.layers.Concatenate()([parts[place] for place in chosen])
-        )
+        features = parts[chosen[0]]
+        if len(chosen) > 1:
+            features = keras.layers.Concatenate()([parts[place] for place in chosen])
         convolution = keras.layers.Conv2D(
             layer.filters, 1, use_bias=bool(biases) and not results, dtype=layer.dtype_policy
         )

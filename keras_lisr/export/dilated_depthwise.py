@@ -12,7 +12,7 @@ ROWS = (slice(0, 7, 3), slice(1, 6, 4), slice(2, 5, 2))
 
 
 def is_large(operation: keras.Operation) -> bool:
-    """Whether an operation is a depthwise convolution to which `dilated_sum` applies."""
+    """Whether an operation is a depthwise convolution of 7x7."""
     return (
         type(operation) is keras.layers.DepthwiseConv2D
         and set(operation.kernel_size) == {7}
@@ -21,11 +21,7 @@ def is_large(operation: keras.Operation) -> bool:
 
 
 def dilated_sum(layer: keras.layers.DepthwiseConv2D) -> Callable[[Any], Any]:
-    """A function that computes what a depthwise convolution does, as a sum over sets of its kernel's rows.
-
-    Args:
-        layer: One of which `is_large` is true.
-    """
+    """A function that computes what a large depthwise convolution does, as a sum over sets of its kernel's rows."""
     kernel, *biases = layer.get_weights()
     parts: list[keras.layers.Layer] = []
     for rows in ROWS:

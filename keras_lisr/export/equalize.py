@@ -12,8 +12,8 @@ import numpy as np
 
 from keras_lisr.export.channel_scales import ONE, Scales, solve
 from keras_lisr.export.fold import rescale_model
-from keras_lisr.export.quantization_noise import feature_noise, is_convolution, is_rounded, kernel_noise, measure
-from keras_lisr.graph.calls import calls
+from keras_lisr.export.quantization_noise import feature_noise, is_rounded, kernel_noise, measure
+from keras_lisr.graph.calls import calls, kind
 from keras_lisr.graph.cast import cast_model
 
 ITERATIONS = 200
@@ -38,20 +38,19 @@ def equalize(model: keras.Model, patches: Sequence[np.ndarray]) -> keras.Model:
 
     model = cast_model(model, "float32")
     solution, statistics = solve(model), measure(model, patches)
-    equations = solution.equations
     places = {ONE: 0}  # Of the free unknowns in a row of their sizes.
     groups: dict[tuple, list[tuple]] = {}  # Tensors and kernels of one shape, which are computed at once.
 
     def add(noise: Callable, scales: Scales, *known: np.ndarray) -> None:
-        indices = [places.setdefault(equations.root(unknown)[0], len(places)) for unknown in scales.unknowns]
-        row = np.array(indices), equations.values(scales).astype(np.float32), *known
+        indices = [places.setdefault(solution.root(unknown)[0], len(places)) for unknown in scales.unknowns]
+        row = np.array(indices), solution.values(scales).astype(np.float32), *known
         groups.setdefault((noise, *(array.shape for array in known)), []).append(row)
 
     for call in calls(model):
         for tensor in call.outputs if is_rounded(call) else ():
             low, high, _, gain = statistics[id(tensor)]
             add(feature_noise, solution.tensors[id(tensor)], low, high, gain)
-        if is_convolution(call):
+        if kind(call.operation) == "Conv2D" and call.operation.groups == 1:
             kernel = np.abs(call.operation.get_weights()[0])
             entering, leaving = (statistics[id(tensor)] for tensor in (call.inputs[0], call.outputs[0]))
             area = kernel.shape[0] * kernel.shape[1]

@@ -13,16 +13,17 @@ import keras
 import numpy as np
 
 import keras_lisr
-from keras_lisr.basics.export_options import check_options
+from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.data.benchmark_sets import find_benchmark_set
 from keras_lisr.export.calibration import COUNT, Pictures, hold_out, read_pictures
+from keras_lisr.export.channel_scales import solve
 from keras_lisr.export.fine_tune import POOL
-from keras_lisr.export.fold import folding
+from keras_lisr.export.fold import rescale_model
 from keras_lisr.export.litert import write_litert
 from keras_lisr.export.onnx import write_onnx
-from keras_lisr.export.openvino import check_weights, write_openvino
-from keras_lisr.export.saved_model import check_folder, write_saved_model
+from keras_lisr.export.openvino import write_openvino
+from keras_lisr.export.saved_model import write_saved_model
 from keras_lisr.export.verify import NETWORKS, Upscale, measure_sets, run
 from keras_lisr.export.verify import verify as verify_file
 from keras_lisr.graph.cast import cast_model
@@ -33,7 +34,6 @@ from keras_lisr.litert.network import INPUT, OUTPUT
 from keras_lisr.litert.sidecar import checksum, is_sidecar, sidecar_path, size, write_sidecar
 from keras_lisr.tiling.rows import Progress
 
-WRITERS = {"saved_model": write_saved_model, "openvino": write_openvino}
 PACKAGES = {
     "saved_model": ("keras", "tensorflow"),
     "litert": ("keras", "tensorflow", "ai-edge-litert"),
@@ -94,19 +94,17 @@ def export_model(
 
         export_model(from_preset("imdn_x4"), "imdn_x4.tflite", quantize="float16", evaluate=["set5"])
     """
-    options: dict[str, Any] = {
-        "quantize": quantize,
-        "shape": shape,
-        "representative": representative,
-        "io": io,
-        "fine_tune": fine_tune,
-    }
-    format = check_options(path, format=format, opset=opset, **options)
-    path = Path(path).resolve()  # What a link points to is replaced, not the link.
-    if format == "saved_model":
-        check_folder(path)
-    if format == "openvino":
-        check_weights(path)
+    options = ExportOptions(
+        Path(path),
+        format=format or "",
+        quantize=quantize,
+        shape=shape,
+        representative=representative,
+        io=io,
+        fine_tune=fine_tune,
+        opset=opset,
+    )
+    path, format = options.path, options.format
     beside = sidecar_path(path)
     if beside.exists() and not is_sidecar(beside):
         raise ValueError(
@@ -122,7 +120,8 @@ def export_model(
         raise ValueError(f"`model` must take pictures of any size for {format!r}. Received: one that takes {fixed}")
     if fixed not in ((None, None), shape):
         raise ValueError(f"`shape` must be {fixed}, the size that this model takes. Received: shape={shape}")
-    if any(side % (multiple := side_multiple(model)) for side in shape or (1,)):
+    multiple = side_multiple(model)
+    if any(side % multiple for side in shape or (1,)):
         raise ValueError(
             f"`shape` must be one of multiples of {multiple} for a network with strides. Received: shape={shape}"
         )
@@ -135,18 +134,23 @@ def export_model(
     unread: dict[str, str] = {}
     if representative is not None:
         pictures, unread = read_pictures(representative, POOL if fine_tune else COUNT)
-        options["representative"], held_out = hold_out(pictures)
+        calibration, held_out = hold_out(pictures)
+        options = replace(options, representative=calibration)
     model = cast_model(model, "float32")
-    folded = folding(model)
+    solution = solve(model)
+    folded = rescale_model(model, solution)
     with tempfile.TemporaryDirectory(prefix=PARTIAL[:-1], dir=path.parent) as temporary:
         partial = Path(temporary) / path.name
-        if format == "litert":
-            write_litert(folded.model, partial, progress=progress, **options)
-        elif format == "onnx":
-            write_onnx(folded.model, partial, shape=shape, opset=opset)
-        else:
-            WRITERS[format](folded.model, partial)
-        verification: dict[str, Any] = {"kept": folded.kept, "fine_tuned": fine_tune, "unread": unread}
+        match format:
+            case "litert":
+                write_litert(folded, replace(options, path=partial), progress)
+            case "onnx":
+                write_onnx(folded, replace(options, path=partial))
+            case "openvino":
+                write_openvino(folded, partial)
+            case "saved_model":
+                write_saved_model(folded, partial)
+        verification: dict[str, Any] = {"kept": solution.kept, "fine_tuned": fine_tune, "unread": unread}
         if verify:
             verification |= asdict(verify_file(model, partial, format=format, quantize=quantize, held_out=held_out))
         pictures_in, pictures_out = tensors(partial, format)

@@ -25,7 +25,6 @@ def fine_tune_quantized(
     model: keras.Model,
     patches: Sequence[np.ndarray],
     pictures: Sequence[np.ndarray],
-    *,
     steps: int,
     progress: Progress | None = None,
 ) -> None:
@@ -38,8 +37,8 @@ def fine_tune_quantized(
     Args:
         network: What `litert_graph` returned, `bounded`.
         model: The network in floats.
-        patches: float32 pictures `(height, width, 3)` in [0, 1] from which the ranges are taken, as for `convert`.
-        pictures: uint8 arrays `(height, width, 3)` to train on, such as the network will be given.
+        patches: Those of the calibration, from which the ranges are taken.
+        pictures: uint8 arrays `(height, width, 3)` to train on.
         steps: How many, each on 4 patches as large as those.
         progress: Called after each step with the number of those that are done and of all.
     """

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,18 +12,6 @@ from keras_lisr.graph.calls import make_first_positional
 from keras_lisr.graph.flatten import duplicate
 from keras_lisr.layers.channel_wise_scale import ChannelWiseScale
 from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
-
-
-class Folding(NamedTuple):
-    """A folded network, and what could not be folded.
-
-    Args:
-        model: The network.
-        kept: Why a multiplication had to stay, by the name of its layer.
-    """
-
-    model: keras.Model
-    kept: dict[str, str]
 
 
 def fold(model: keras.Model) -> keras.Model:
@@ -39,8 +27,8 @@ def fold(model: keras.Model) -> keras.Model:
 
     Returns:
         A model of the same output, up to the rounding of the new weights (1e-6 of the range), with layers of the same
-        names. Where alphas are negative or cannot pass what follows them, multiplications stay: `folding` says which
-        and why.
+        names. Where alphas are negative or cannot pass what follows them, multiplications stay: the sidecar of an
+        exported file says which and why.
 
     Raises:
         ValueError: As `graph.calls`.
@@ -51,24 +39,12 @@ def fold(model: keras.Model) -> keras.Model:
     >>> fold(edsr_baseline(ggas=True, cwss=True)).count_params() - edsr_baseline().count_params()  # Eq. 6
     7360
     """
-    return folding(model).model
-
-
-def folding(model: keras.Model) -> Folding:
-    """Folds a network and says what had to stay; see `fold`."""
-    solution = solve(model)
-    return Folding(rescale_model(model, solution), solution.kept)
+    return rescale_model(model, solve(model))
 
 
 def rescale_model(model: keras.Model, solution: Solution, sizes: Mapping[int, float] | None = None) -> keras.Model:
-    """A network with scales in its weights and without the layers that they make superfluous.
-
-    Args:
-        model: The network as it is.
-        solution: Scales that it can have.
-        sizes: Sizes of the free ones, as for `Equations.values`.
-    """
-    values = partial(solution.equations.values, sizes=sizes)
+    """A network with scales in its weights, the free ones of these sizes, and without the layers that they replace."""
+    values = partial(solution.values, sizes=sizes)
 
     def clone(operation):
         if type(operation) is GlobalAttentionBlock:
@@ -131,13 +107,7 @@ def affine(normalization: keras.layers.BatchNormalization) -> tuple[np.ndarray, 
 
 
 def rescale_weights(layer: keras.layers.Layer, entering: np.ndarray, leaving: np.ndarray) -> list[np.ndarray]:
-    """The weights with which a layer takes T' and returns T' where it took and returned T.
-
-    Args:
-        layer: One of those that `channel_scales` lets take up scales.
-        entering: Scales of its input.
-        leaving: Scales of its output.
-    """
+    """The weights with which a layer takes T' and returns T' where it took and returned T, of these scales."""
     first, *others = map(to_float64, layer.get_weights())
     match type(layer).__name__:
         case "Conv2D":

@@ -2,72 +2,54 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import keras
 import numpy as np
 
+from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.export.calibration import SIDE, calibration_patches
 from keras_lisr.export.concatenation import find_uneven
 from keras_lisr.export.equalize import equalize
 from keras_lisr.export.fine_tune import fine_tune_quantized
 from keras_lisr.export.litert_file import check_litert_file
 from keras_lisr.export.litert_graph import litert_graph
-from keras_lisr.export.saved_model import check_backend
+from keras_lisr.export.saved_model import check_backend, signature
 from keras_lisr.graph.cast import layers_in
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
-from keras_lisr.litert.network import INPUT, OUTPUT
 from keras_lisr.tiling.rows import Progress
 
 
 @layers_in("float32")
-def write_litert(
-    model: keras.Model,
-    path: Path,
-    *,
-    quantize: str = "none",
-    shape: tuple[int, int] | None = None,
-    representative: Sequence[np.ndarray] | None = None,
-    io: str = "float32",
-    fine_tune: int = 0,
-    progress: Progress | None = None,
-) -> None:
+def write_litert(model: keras.Model, options: ExportOptions, progress: Progress | None = None) -> None:
     """Writes a network as a file of LiteRT's own operators, which delegates run as one piece.
 
     Its signature `serving_default` takes `low_resolution`, `(1, height, width, 3)`, and returns `super_resolved`.
 
     Args:
         model: Functional model from RGB in [0, 1] to RGB, folded or not, in float32.
-        path: File to write.
-        quantize: As for `export_model`, and so are the others.
-        shape: Height and width of a file for one size.
-        representative: For "int8": uint8 arrays `(height, width, 3)`.
-        io: Type of the pictures that go in and out.
-        fine_tune: Steps.
-        progress: Called after each of these.
+        options: Where to, and how. For "int8", `representative` are arrays.
+        progress: Called after each step of `fine_tune`.
 
     Raises:
         ValueError: If Keras runs on another backend than TensorFlow, or the network has operations that are not
             LiteRT's own, or that lose too much in "int8".
     """
     check_backend()
-    if representative is None:
-        patches = None
-        network = litert_graph(model)
-    else:
-        patches = cut_calibration(model, representative, shape)
+    patches: list[np.ndarray] = []
+    if options.quantize == "int8":
+        patches = cut_calibration(model, options)
         model = equalize(model, patches)
         network = litert_graph(model, bounded=True, uneven=find_uneven(model, patches))
-        if fine_tune:
-            fine_tune_quantized(network, model, patches, representative, steps=fine_tune, progress=progress)
-    path.write_bytes(convert(network, quantize=quantize, shape=shape, patches=patches, io=io))
-    check_litert_file(path, static=shape is not None, integer=quantize == "int8")
+        if options.fine_tune:
+            fine_tune_quantized(network, model, patches, options.representative, options.fine_tune, progress)
+    else:
+        network = litert_graph(model)
+    options.path.write_bytes(convert(network, options, patches))
+    check_litert_file(options.path, static=options.shape is not None, integer=options.quantize == "int8")
 
 
-def cut_calibration(
-    model: keras.Model, pictures: Sequence[np.ndarray], shape: tuple[int, int] | None
-) -> list[np.ndarray]:
+def cut_calibration(model: keras.Model, options: ExportOptions) -> list[np.ndarray]:
     """Patches for the calibration of a network, in the size that a file for one size needs."""
     if any(isinstance(layer, keras.layers.UnitNormalization) for layer in model.layers):
         raise ValueError(
@@ -76,21 +58,12 @@ def cut_calibration(
         )
     resizes = any(isinstance(layer, EnhancedSpatialAttention) for layer in model.layers)
     # The size that a map is resized to is a constant of a static file.
-    side = shape if shape and (resizes or None not in model.input_shape[1:3]) else (SIDE, SIDE)
-    return calibration_patches(pictures, side)
+    fixed = options.shape if resizes or None not in model.input_shape[1:3] else None
+    return calibration_patches(options.representative, fixed or (SIDE, SIDE))
 
 
-def convert(
-    network: keras.Model,
-    *,
-    quantize: str = "none",
-    shape: tuple[int, int] | None = None,
-    patches: Sequence[np.ndarray] | None = None,
-    io: str = "float32",
-) -> bytes:
+def convert(network: keras.Model, options: ExportOptions, patches: Sequence[np.ndarray] = ()) -> bytes:
     """Converts what `litert_graph` returned, `bounded` for "int8", to the content of a file.
-
-    Options are those of `write_litert`; for "int8", patches those of `calibration_patches`.
 
     Raises:
         ValueError: If LiteRT has no operator for one of the network.
@@ -100,17 +73,20 @@ def convert(
     # Without the variables, which the module holds, LiteRT would find them empty.
     module = tf.Module()
     module.weights = [weight.value for weight in network.weights]
-    function = signature(network, quantize, shape, io).get_concrete_function()
+    # The converter itself gives an integer file integers.
+    dtype = "uint8" if options.io == "uint8" and options.quantize != "int8" else "float32"
+    size = (1, *(options.shape or (None, None)))
+    function = signature(partial(network, training=False), dtype, size).get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if quantize != "none":
+    if options.quantize != "none":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if quantize == "float16":
+    if options.quantize == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if quantize == "int8":
+    if options.quantize == "int8":
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.representative_dataset = lambda: ([patch[None]] for patch in patches or ())
-        converter.inference_input_type = converter.inference_output_type = tf.as_dtype(io)
+        converter.representative_dataset = lambda: ([patch[None]] for patch in patches)
+        converter.inference_input_type = converter.inference_output_type = tf.as_dtype(options.io)
     try:
         return converter.convert()
     except Exception as error:  # The converter's own, which it keeps private, with the places in the code.
@@ -119,21 +95,3 @@ def convert(
         raise ValueError(
             f"`model` must be a network that LiteRT has operators for. Received: model={network.name!r} ({reason})"
         ) from error
-
-
-def signature(network: keras.Model, quantize: str, shape: tuple[int, int] | None, io: str) -> Any:
-    """The function that a file holds."""
-    import tensorflow as tf
-
-    in_bytes = io == "uint8" and quantize != "int8"  # The converter itself gives an integer file integers.
-    height, width = shape or (None, None)
-    spec = tf.TensorSpec((1, height, width, 3), tf.uint8 if in_bytes else tf.float32, INPUT)
-
-    @tf.function(input_signature=[spec], autograph=False)
-    def call(low_resolution):
-        if not in_bytes:
-            return {OUTPUT: network(low_resolution, training=False)}
-        super_resolved = network(tf.cast(low_resolution, tf.float32) / 255, training=False)
-        return {OUTPUT: tf.cast(tf.floor(tf.clip_by_value(super_resolved, 0, 1) * 255 + 0.5), tf.uint8)}
-
-    return call

@@ -26,14 +26,7 @@ class LiteRTFile(NamedTuple):
 
 
 def read_litert_file(path: str | Path) -> LiteRTFile:
-    """Reads what a file consists of.
-
-    Args:
-        path: LiteRT file.
-
-    Raises:
-        ValueError: If ai-edge-litert is not installed.
-    """
+    """Reads what a LiteRT file consists of, or raises a ValueError if ai-edge-litert is not installed."""
     schema = import_extra("ai_edge_litert.schema_py_generated", "litert")
     types, builtins = names(schema.TensorType), names(schema.BuiltinOperator)
     model = schema.Model.GetRootAs(Path(path).read_bytes())
@@ -59,26 +52,19 @@ def read_litert_file(path: str | Path) -> LiteRTFile:
 
 
 def check_litert_file(path: str | Path, *, static: bool, integer: bool) -> None:
-    """Makes sure that delegates can run a file as a whole.
-
-    Args:
-        path: LiteRT file.
-        static: Whether it is for one size, and so must compute no shapes.
-        integer: Whether it must compute with integers alone.
+    """Makes sure that delegates can run a file as a whole: a static one computes no shapes, an integer one no floats.
 
     Raises:
-        ValueError: If it cannot: it computes shapes or floats that it must not, or has a tensor with more than 4
-            dimensions.
+        ValueError: If they cannot.
     """
     content = read_litert_file(path)
-    shapes = sorted(SHAPE_OPERATORS & content.operators.keys()) if static else []
-    for what, wrong in (
-        ("no shapes to compute", shapes),
-        ("integer operators only", content.floats if integer else []),
-        (f"tensors of at most {HIGHEST_RANK} dimensions", [content.rank] if content.rank > HIGHEST_RANK else []),
-    ):
-        if wrong:
-            raise ValueError(f"The file must have {what}. Received: {', '.join(map(str, wrong))}")
+    shapes = SHAPE_OPERATORS & content.operators.keys()
+    if static and shapes:
+        raise ValueError(f"The file must have no shapes to compute. Received: {', '.join(sorted(shapes))}")
+    if integer and content.floats:
+        raise ValueError(f"The file must have integer operators only. Received: {', '.join(content.floats)}")
+    if content.rank > HIGHEST_RANK:
+        raise ValueError(f"The file must have tensors of at most {HIGHEST_RANK} dimensions. Received: {content.rank}")
 
 
 def names(enumeration: type) -> dict[int, str]:

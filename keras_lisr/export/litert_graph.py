@@ -54,15 +54,31 @@ def litert_graph(
     rearranged: dict[int, tuple[keras.KerasTensor, int]] = {}  # What depth to space was applied to, by its result's id.
     joined: dict[int, tuple] = {}  # The parts and groups of an uneven concatenation, by its result's id.
     uneven = uneven or {}
-    # What is called in place of a layer, by the layer's id: once for all calls of one that is shared.
-    replaced: dict[int, Callable[[Any], Any]] = {}
-    for layer in model.layers:
-        if dilated and is_large(layer):
-            replaced[id(layer)] = dilated_sum(layer)
-        elif kind(layer) == "Conv2DTranspose":
-            replaced[id(layer)] = sub_pixel(layer)
-        elif is_apart(layer, model):
-            replaced[id(layer)] = depthwise(layer)
+
+    def rearrange(features, block_size: int):
+        result = keras.ops.depth_to_space(features, block_size)
+        rearranged[id(result)] = features, block_size
+        return result
+
+    def replace(operation) -> Callable[[Any], Any] | None:
+        if dilated and is_large(operation):
+            return dilated_sum(operation)
+        if isinstance(operation, BicubicUpsample):
+            return lambda image: rearrange(bicubic_phases(image, operation.scale), operation.scale)
+        match kind(operation):
+            case "Conv2DTranspose":
+                convolution = sub_pixel(operation)
+                return lambda features: rearrange(convolution(features), operation.strides[0])
+            case "DepthToSpace":
+                return lambda features: rearrange(features, operation.block_size)
+            case "Split" if operation.axis in CHANNEL_AXES:
+                return lambda features: slices(features, operation.indices_or_sections)
+            case "BatchNormalization" if is_apart(operation, model):
+                return depthwise(operation)
+        return None
+
+    # What is called in place of an operation, by its id: once for all calls of a layer that is shared.
+    replaced = {id(operation): replace(operation) for operation in model.operations}
 
     def clone(operation):
         replacement = REPLACED.get(type(operation))
@@ -70,26 +86,13 @@ def litert_graph(
         originals[id(copy)] = operation
         return copy
 
-    def rearrange(features, block_size: int):
-        result = keras.ops.depth_to_space(features, block_size)
-        rearranged[id(result)] = features, block_size
-        return result
-
     def call(operation, *args, **kwargs):
         original = originals[id(operation)]
         args, kwargs = make_first_positional(args, kwargs)
-        if kind(original) == "Conv2DTranspose":
-            return rearrange(replaced[id(original)](args[0]), original.strides[0])
-        if isinstance(original, BicubicUpsample):
-            return rearrange(bicubic_phases(args[0], original.scale), original.scale)
-        if id(original) in replaced:
-            return replaced[id(original)](args[0])
+        if replacement := replaced[id(original)]:
+            return replacement(args[0])
         if is_pointwise(original) and id(args[0]) in joined:
             return sum_of_convolutions(original, *joined[id(args[0])])
-        if kind(original) == "DepthToSpace":
-            return rearrange(args[0], original.block_size)
-        if kind(original) == "Split" and original.axis in CHANNEL_AXES:
-            return slices(args[0], original.indices_or_sections)
 
         tensors = keras.tree.flatten(args)
         block_sizes = {rearranged[id(tensor)][1] if id(tensor) in rearranged else 1 for tensor in tensors}
@@ -120,8 +123,8 @@ def litert_graph(
 
 
 def is_apart(layer: keras.layers.Layer, model: keras.Model) -> bool:
-    """Whether a layer is a batch normalization that no convolution takes in: at one call, none comes before it."""
-    if kind(layer) != "BatchNormalization" or layer.axis not in CHANNEL_AXES:
+    """Whether no convolution takes a batch normalization in: at one call, none comes before it."""
+    if layer.axis not in CHANNEL_AXES:
         return False
     inputs = [node.input_tensors[0] for node in nodes(model) if node.operation is layer]
     return any(kind(tensor._keras_history.operation) != "Conv2D" for tensor in inputs)

@@ -1,54 +1,50 @@
 """Networks as ONNX files, for ONNX Runtime and what reads the same files."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.basics.extras import import_extra
 from keras_lisr.export.litert_graph import litert_graph
-from keras_lisr.export.saved_model import Network, float_signature
+from keras_lisr.export.saved_model import Network, signature
 from keras_lisr.litert.network import INPUT
 
 
-def write_onnx(
-    model: keras.Model, path: Path, *, shape: tuple[int, int] | None = None, opset: int | None = None
-) -> None:
-    """Writes a network as one file.
+def write_onnx(model: keras.Model, options: ExportOptions) -> None:
+    """Writes a network, in float32, as one file.
 
-    It takes `low_resolution`, float32 in [0, 1], `(batch, height, width, 3)`, and returns `super_resolved`.
-
-    Args:
-        model: Functional model from RGB in [0, 1] to RGB, in float32.
-        path: File to write.
-        shape: Height and width of the only pictures that the file takes, one at a time; None for any size and number.
-        opset: Version of ONNX's operators; by default tf2onnx's own choice.
+    It takes `low_resolution`, float32 in [0, 1], `(batch, height, width, 3)`, and returns `super_resolved`; with a
+    `shape`, one picture at a time.
 
     Raises:
         ValueError: If tf2onnx does not know the opset or is not installed, or Keras runs on another backend than
             TensorFlow.
     """
     # tf2onnx leaves the transposes to ONNX's order of channels around splits and gathers, of which that graph has none.
-    network = float_signature(litert_graph(model, dilated=False), shape)
+    size = (1, *options.shape) if options.shape else (None,) * 3
+    network = signature(partial(litert_graph(model, dilated=False), training=False), size=size)
     tf2onnx = import_extra("tf2onnx", "onnx")
     # Not model.export(format="onnx"), which calls the output "output_0".
     try:
         converted, _ = tf2onnx.convert.from_function(
-            network, network.input_signature, opset=opset, custom_op_handlers={"Erfc": (write_erfc, [])}
+            network, network.input_signature, opset=options.opset, custom_op_handlers={"Erfc": (write_erfc, [])}
         )
     except ValueError as error:
-        if opset is None:
+        if options.opset is None:
             raise
         raise ValueError(
-            f"`opset` must be one that tf2onnx can write this network in. Received: opset={opset} ({error})"
+            f"`opset` must be one that tf2onnx can write this network in. Received: opset={options.opset} ({error})"
         ) from error
     for tensor, suffix in ((converted.graph.input[0], ""), (converted.graph.output[0], "_out")):
         for dimension, name in zip(tensor.type.tensor_type.shape.dim, ("batch", "height", "width"), strict=False):
             if dimension.dim_param:
                 dimension.dim_param = name if name == "batch" else name + suffix
-    path.write_bytes(converted.SerializeToString())
+    options.path.write_bytes(converted.SerializeToString())
 
 
 def write_erfc(graph: Any, node: Any, name: str, arguments: list) -> None:
@@ -61,17 +57,9 @@ def write_erfc(graph: Any, node: Any, name: str, arguments: list) -> None:
 
 
 def onnx_network(path: str | Path) -> Network:
-    """An ONNX file as a function on arrays, run by ONNX Runtime on the processor.
+    """An ONNX file as a function on float32 arrays, run by ONNX Runtime on the processor.
 
-    Args:
-        path: What `write_onnx` wrote.
-
-    Returns:
-        Function from float32 in [0, 1], `(batch, height, width, 3)`, to the same `scale` times as large. Its `shape` is
-        the height and width of the pictures that it takes, or None if it takes any.
-
-    Raises:
-        ValueError: If ONNX Runtime is not installed.
+    Its `shape` is the height and width of the pictures that it takes, or None if it takes any.
     """
     # Read once, when it is imported. Otherwise it reports its use to Microsoft.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

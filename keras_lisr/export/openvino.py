@@ -1,56 +1,34 @@
 """Networks as OpenVINO files, for the processors and graphics of Intel."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from keras_lisr.basics.extras import import_extra
-from keras_lisr.export.saved_model import Network, float_signature
+from keras_lisr.export.saved_model import Network, signature
 
 
 def write_openvino(model: keras.Model, path: Path) -> None:
-    """Writes a network for pictures of any size and number: the graph, and beside it the weights, as `.bin`.
+    """Writes a network, in float32, for pictures of any size and number: the graph, and beside it the weights, `.bin`.
 
     It takes `low_resolution`, float32 in [0, 1], `(batch, height, width, 3)`, and returns `super_resolved`. The weights
     are float32; OpenVINO itself computes in bfloat16 where a processor is faster so, unless `INFERENCE_PRECISION_HINT`
     says "f32".
 
-    Args:
-        model: Functional model from RGB in [0, 1] to RGB, in float32.
-        path: File to write, `.xml`.
-
     Raises:
         ValueError: If Keras runs on another backend than TensorFlow, or OpenVINO is not installed.
     """
-    network = float_signature(model)
+    network = signature(partial(model, training=False))
     openvino = import_openvino()
     converted = openvino.convert_model(network.get_concrete_function())
     openvino.serialize(converted, path, path.with_suffix(".bin"))
 
 
-def check_weights(path: str | Path) -> None:
-    """Raises a ValueError if there is a `.bin` beside the name of an OpenVINO file, but not that file."""
-    path = Path(path).resolve()
-    weights = path.with_suffix(".bin")
-    if weights.exists() and not path.exists():
-        raise ValueError(f"`path` must be a name without a {weights.name} of others. Received: path={str(path)!r}")
-
-
 def openvino_network(path: str | Path, precision: str = "float32") -> Network:
-    """An OpenVINO file as a function on arrays, run on the processor.
-
-    Args:
-        path: What `write_openvino` wrote.
-        precision: "float32", or "bfloat16" where the processor has it.
-
-    Returns:
-        Function from float32 in [0, 1], `(batch, height, width, 3)`, to the same `scale` times as large.
-
-    Raises:
-        ValueError: If OpenVINO is not installed.
-    """
+    """An OpenVINO file as a function on float32 arrays, run on the processor, in bfloat16 only where it has that."""
     path = Path(path).resolve()  # Where the weights are.
     hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
     compiled = import_openvino().Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": hint})

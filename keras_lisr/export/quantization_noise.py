@@ -37,11 +37,7 @@ class Statistics(NamedTuple):
 def feature_noise(scales: Any, low: Any, high: Any, gain: Any) -> Any:
     """Mean square of the output's error that comes from rounding tensors of as many channels, `(tensors, channels)`.
 
-    Args:
-        scales: By what the channels are divided in the file.
-        low: As in `Statistics`.
-        high: Likewise.
-        gain: Likewise.
+    In the file the channels are divided by the scales; the others are as in `Statistics`.
     """
     steps = (keras.ops.max(high / scales, -1) - keras.ops.min(low / scales, -1)) / STEPS
     return keras.ops.sum(steps**2 / 12 * keras.ops.sum(gain * scales**2, -1))
@@ -62,12 +58,7 @@ def kernel_noise(scales: Any, largest: Any, power: Any, gain: Any) -> Any:
 
 
 def measure(model: keras.Model, patches: Sequence[np.ndarray]) -> dict[int, Statistics]:
-    """Statistics of each tensor of a network, by its id.
-
-    Args:
-        model: Functional model from RGB in [0, 1] to RGB.
-        patches: float32 pictures `(height, width, 3)` in [0, 1], of one size.
-    """
+    """Statistics of each tensor of a network, by its id, on pictures in [0, 1] of one size."""
     import tensorflow as tf
 
     tensors = [tensor for call in calls(model) for tensor in call.outputs]
@@ -102,11 +93,6 @@ def summarize(value: Any, gradient: Any, share: float) -> tuple[Any, ...]:
     axes, square = tuple(range(len(value.shape) - 1)), keras.ops.square
     low, high = keras.ops.min(value, axes), keras.ops.max(value, axes)
     return low, high, keras.ops.mean(square(value), axes), keras.ops.mean(square(gradient), axes) * share
-
-
-def is_convolution(call: Call) -> bool:
-    """Whether a call multiplies by a kernel that mixes channels."""
-    return kind(call.operation) == "Conv2D" and call.operation.groups == 1
 
 
 def is_rounded(call: Call) -> bool:

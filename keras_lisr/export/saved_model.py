@@ -1,6 +1,7 @@
 """Networks as SavedModels, which `tf.saved_model.load` runs without Keras and without this package."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,6 @@ import numpy as np
 from keras_lisr.litert.network import INPUT, OUTPUT, SIGNATURE
 
 PICTURES = "upscale"  # The signature from bytes to bytes.
-GRAPH = "saved_model.pb"
-CONTENTS = {GRAPH, "fingerprint.pb", "variables", "assets"}
 Network = Callable[[np.ndarray], np.ndarray]
 
 
@@ -22,10 +21,6 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
     [0, 1], which is not clipped, and `upscale` uint8, clipped and rounded half up as by `keras_lisr.inference`. Every
     weight is stored once, in float32. TensorFlow 2.15 can load it as well as today's.
 
-    Args:
-        model: Functional model from RGB in [0, 1] to RGB, in float32.
-        folder: The folder, which is made.
-
     Raises:
         ValueError: If Keras runs on another backend than TensorFlow.
 
@@ -34,14 +29,10 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
         network = tf.saved_model.load("imdn_x4")
         super_resolved = network.signatures["upscale"](low_resolution=picture)["super_resolved"]
     """
-    network = float_signature(model)
+    network = signature(partial(model, training=False))
+    upscale = signature(lambda pictures: network(pictures)[OUTPUT], "uint8")
 
     import tensorflow as tf
-
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8, INPUT)], autograph=False)
-    def upscale(low_resolution):
-        super_resolved = network(tf.cast(low_resolution, tf.float32) / 255)[OUTPUT]
-        return {OUTPUT: tf.cast(tf.floor(tf.clip_by_value(super_resolved, 0, 1) * 255 + 0.5), tf.uint8)}
 
     # Not keras.export.ExportArchive, which stores every weight twice.
     module = tf.Module()
@@ -49,39 +40,19 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
     tf.saved_model.save(module, str(folder), {SIGNATURE: network, PICTURES: upscale})
 
 
-def check_folder(folder: str | Path) -> None:
-    """Raises a ValueError if writing a SavedModel to a folder would destroy anything but another SavedModel."""
-    folder = Path(folder)
-    if not folder.exists():
-        return
-    found = {file.name for file in folder.iterdir()} if folder.is_dir() else {folder.name}
-    if found and not (GRAPH in found and found <= CONTENTS):
-        raise ValueError(
-            "`folder` must be a new or empty folder, or a SavedModel to replace. "
-            f"Received: folder={str(folder)!r}, where there is {min(found - CONTENTS or found)!r}"
-        )
-
-
-def float_signature(model: keras.Model, shape: tuple[int, int] | None = None) -> Any:
-    """A network as a `tf.function` from `low_resolution` to `super_resolved`.
-
-    Args:
-        model: Functional model, in float32.
-        shape: Height and width of the one picture that it takes at a time; by default any, and any number of them.
-
-    Raises:
-        ValueError: If Keras runs on another backend than TensorFlow.
-    """
+def signature(network: Callable[[Any], Any], dtype: str = "float32", size: Sequence[int | None] = (None,) * 3) -> Any:
+    """A network of floats as a `tf.function` on pictures of a type, `(batch, height, width)` of that size."""
     check_backend()
     import tensorflow as tf
 
-    size = (1, *shape) if shape else (None, None, None)
+    @tf.function(input_signature=[tf.TensorSpec((*size, 3), dtype, INPUT)], autograph=False)
+    def call(low_resolution):
+        if dtype == "float32":
+            return {OUTPUT: network(low_resolution)}
+        super_resolved = network(tf.cast(low_resolution, tf.float32) / 255)
+        return {OUTPUT: tf.cast(tf.floor(tf.clip_by_value(super_resolved, 0, 1) * 255 + 0.5), tf.uint8)}
 
-    @tf.function(input_signature=[tf.TensorSpec((*size, 3), tf.float32, INPUT)], autograph=False)
-    def network(low_resolution):
-        return {OUTPUT: model(low_resolution, training=False)}
-
-    return network
+    return call
 
 
 def check_backend() -> None:
@@ -92,22 +63,14 @@ def check_backend() -> None:
         )
 
 
-def saved_model_network(folder: str | Path, signature: str = SIGNATURE) -> Network:
-    """A signature of a SavedModel as a function on arrays.
-
-    Args:
-        folder: What `write_saved_model` wrote.
-        signature: "serving_default" for float32 in [0, 1], "upscale" for uint8.
-
-    Returns:
-        Function from `(batch, height, width, 3)` to the same `scale` times as large.
-    """
+def saved_model_network(folder: str | Path, name: str = SIGNATURE) -> Network:
+    """A signature of a SavedModel as a function on arrays."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))
 
     def network(low_resolution):
         # It names `loaded` because a signature alone does not keep its variables.
-        return loaded.signatures[signature](**{INPUT: tf.constant(low_resolution)})[OUTPUT].numpy()
+        return loaded.signatures[name](**{INPUT: tf.constant(low_resolution)})[OUTPUT].numpy()
 
     return network

@@ -8,14 +8,7 @@ def sub_pixel(layer: keras.layers.Conv2DTranspose) -> keras.layers.Conv2D:
     """A convolution that computes what a transposed one does, before its pixels are rearranged.
 
     Each pixel of its result is a sum over the few input pixels around it, and pixels at the same place within a stride
-    have the same weights: each place is a channel of an ordinary convolution.
-
-    Args:
-        layer: One of padding "same" that enlarges both sides by an integer.
-
-    Returns:
-        A layer from `(batch, height, width, channels)` to `(batch, height, width, filters x stride^2)`, of which depth
-        to space makes the result.
+    have the same weights: each place is a channel of an ordinary convolution, of filters x stride^2 channels.
     """
     kernel, *biases = layer.get_weights()
     stride = layer.strides[0]

@@ -152,13 +152,7 @@ def check(comparisons: Iterable[Comparison], bound: Bound, quantize: str) -> Non
 def judge(
     model: keras.Model, upscale: Upscale, held_out: Sequence[np.ndarray], shape: tuple[int, int]
 ) -> dict[str, float]:
-    """Measures what a file loses on pictures of the kind that it was calibrated on.
-
-    Args:
-        model: The network.
-        upscale: The file.
-        held_out: uint8 RGB `(height, width, 3)` of any size.
-        shape: Height and width of what the two are run on.
+    """Measures what a file loses on pictures of the kind that it was calibrated on, in crops of this shape.
 
     Returns:
         `psnr` of the file's results beside the network's, for crops; and, for as many that are made smaller first, the
@@ -217,13 +211,7 @@ def draw_picture(height: int, width: int, phase: int) -> np.ndarray:
 
 
 def compare(model: keras.Model, upscale: Upscale, picture: np.ndarray, *, clipped: bool) -> Comparison:
-    """Runs a file and a network on a picture.
-
-    Args:
-        model: The network.
-        upscale: The file.
-        picture: uint8 RGB `(height, width, 3)`.
-        clipped: Whether the file returns no values outside [0, 1]; one that returns bytes does not either.
+    """Runs a file and a network on a picture of bytes, where a file of integers or bytes has clipped its results.
 
     Raises:
         ValueError: If the sizes of the results differ.

@@ -1,6 +1,6 @@
 """An official checkpoint in, a Keras model out."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,15 +95,8 @@ def absorb_mean_shifts(
 ) -> dict[str, np.ndarray]:
     """Moves the range of RGB and the mean shifts into the convolutions beside them, but for the mean colour itself.
 
-    The shifts are not always what they were built as: RCAN's authors mean to freeze them, and train them.
-
-    Args:
-        tensors: Those of the file.
-        layout: One with `mean_shifts`.
-        colour: What `mean_colour` found. It stays a subtraction, because the convolution behind it pads with zeros.
-
-    Returns:
-        The tensors of the equal network on RGB in [0, 1] that takes the colour away and adds it again.
+    The shifts are not always what they were built as: RCAN's authors mean to freeze them, and train them. The colour
+    stays a subtraction, because the convolution behind it pads with zeros.
     """
     (before, _), (after, offset) = (mean_shift(tensors, layout, after=after) for after in (False, True))
     first, last = (layout.convolutions[place].tensors for place in (0, -1))
@@ -125,12 +118,14 @@ def mean_shift(tensors: Mapping[str, np.ndarray], layout: Layout, *, after: bool
 
 
 def assign(model: keras.Model, tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
-    """Sets every weight of a model from the tensors of its layout.
-
-    Raises:
-        ValueError: If one has another shape.
-    """
-    for weight, shuffle, name in pairs(model, layout):
+    """Sets every weight of a model from the tensors of its layout, or raises a ValueError if one has another shape."""
+    convolutions = {convolution.layer: convolution for convolution in layout.convolutions}
+    for weight in model.weights:
+        if weight.path in layout.vectors:
+            name, shuffle = layout.vectors[weight.path], 1
+        else:
+            layer, _, kind = weight.path.rpartition("/")
+            name, shuffle = convolutions[layer].tensors[kind == "bias"], convolutions[layer].shuffle
         value = from_official(tensors[name], shuffle)
         # PyTorch has 1 in place of the channels that a depthwise kernel does not mix, and around a vector's.
         if weight.path.endswith("depthwise/kernel") or weight.path in layout.vectors:
@@ -140,18 +135,6 @@ def assign(model: keras.Model, tensors: Mapping[str, np.ndarray], layout: Layout
                 f"with {name!r} of shape {tensors[name].shape}, which does not fit {weight.shape} of {weight.path}"
             )
         weight.assign(value)
-
-
-def pairs(model: keras.Model, layout: Layout) -> Iterator[tuple[keras.Variable, int, str]]:
-    """Every weight of a model, with the factor of the pixel shuffle behind it and the name of its tensor."""
-    convolutions = {convolution.layer: convolution for convolution in layout.convolutions}
-    for weight in model.weights:
-        if weight.path in layout.vectors:
-            yield weight, 1, layout.vectors[weight.path]
-            continue
-        layer, _, kind = weight.path.rpartition("/")
-        convolution = convolutions[layer]
-        yield weight, convolution.shuffle, convolution.tensors[kind == "bias"]
 
 
 def from_official(tensor: np.ndarray, shuffle: int) -> np.ndarray:

@@ -34,9 +34,6 @@ class StateDict(NamedTuple):
 def read_file(file: str | Path) -> Any:
     """Reads what `torch.save` wrote, of any age, and runs no code that it may hold.
 
-    Args:
-        file: The file, by whatever suffix. Tensors on a GPU are read on the processor.
-
     Raises:
         ValueError: If there is no such file, it holds more than names, tensors and plain numbers, or PyTorch is not
             installed.
@@ -59,10 +56,6 @@ def find_state_dict(stored: Any, known: str) -> StateDict:
     They keep it in dictionaries, beside a step and the optimizer's state (`params_ema`, `state_dict`), and in prefixes
     of the names (`module.`, `model.`). Whatever these are called, the network is where one tensor of it is that is
     known. Of several networks, the one with averaged weights is taken, which has "ema" in its place.
-
-    Args:
-        stored: What `read_file` returned.
-        known: Name of one of the network's tensors.
 
     Raises:
         ValueError: If there is no such network, or more than one.

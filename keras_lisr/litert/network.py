@@ -46,12 +46,7 @@ class LiteRTNetwork:
             ) from error
 
     def _open(self, interpreter: Any) -> None:
-        """Asks the file what it takes and returns.
-
-        Raises:
-            ValueError: If it does not enlarge pictures.
-            RuntimeError: If LiteRT cannot run it.
-        """
+        """Asks the file what it takes and returns."""
         names = interpreter.get_signature_list().get(SIGNATURE)
         if names != {"inputs": [INPUT], "outputs": [OUTPUT]}:
             raise ValueError(f"its signature {SIGNATURE} has {names}")
@@ -99,11 +94,7 @@ class LiteRTNetwork:
 
 
 def _tensor(name: str, details: dict[str, Any]) -> dict[str, Any]:
-    """What a sidecar says of a tensor of pictures.
-
-    Raises:
-        ValueError: If its type is none of `DTYPES`.
-    """
+    """What a sidecar says of a tensor of pictures."""
     dtype = np.dtype(details["dtype"]).name
     if dtype not in DTYPES:
         raise ValueError(f"its {name} is of {dtype}")

@@ -58,14 +58,7 @@ def sidecar_path(path: str | Path) -> Path:
 
 
 def write_sidecar(sidecar: Sidecar, path: str | Path) -> Path:
-    """Writes the sidecar of an exported file.
-
-    Args:
-        sidecar: What is to be written.
-        path: The exported file, which need not be there yet.
-
-    Returns:
-        Where the sidecar lies.
+    """Writes the sidecar of an exported file, and returns where it lies.
 
     Raises:
         ValueError: If a number is infinite or none, which JSON does not know.

@@ -64,8 +64,6 @@ class LiteRTUpscaler(TiledUpscaler):
         if self.shape:
             self.smallest_side = 1  # Less is filled up to the file's size.
         self._bytes_per_pixel = 0 if self.shape else math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(path))
-        self._input, self._output = self._network.input, self._network.output
-        self._takes_16_bits = "float32" == self._input["dtype"] == self._output["dtype"]
 
     def bands(self, image: Rows, progress: Progress | None = None) -> Iterator[np.ndarray]:
         """As `TiledUpscaler.bands`.
@@ -73,16 +71,17 @@ class LiteRTUpscaler(TiledUpscaler):
         Raises:
             ValueError: As there, or if `image` has 16 bits where the file knows only bytes.
         """
-        if image.dtype == np.uint16 and not self._takes_16_bits:
+        taken, returned = self._network.input["dtype"], self._network.output["dtype"]
+        if image.dtype == np.uint16 and not taken == returned == "float32":
             raise ValueError(
-                f"`image` must have 8 bits for this file, which takes {self._input['dtype']} and returns "
-                f"{self._output['dtype']}. Received: image.dtype={image.dtype}"
+                f"`image` must have 8 bits for this file, which takes {taken} and returns {returned}. "
+                f"Received: image.dtype={image.dtype}"
             )
         return super().bands(image, progress)
 
     def _run(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        numbers = self._network(numbers_of_pixels(self._input, dtype)[window])
-        return pixels_of_numbers(numbers, self._output, dtype)
+        numbers = self._network(numbers_of_pixels(self._network.input, dtype)[window])
+        return pixels_of_numbers(numbers, self._network.output, dtype)
 
     def _pixel_memory(self, dtype: DTypeLike) -> int:
         return self._bytes_per_pixel

@@ -28,7 +28,7 @@ def checkpoint(tmp_path):
 
 
 def test_a_checkpoint_becomes_a_model_that_the_other_commands_take(checkpoint, tmp_path, picture, capsys):
-    output = tmp_path / "carn.keras"
+    output = tmp_path / "teachers" / "x2" / "carn.keras"  # In folders that are made.
     assert run("import", checkpoint, "--architecture", "carn", "--scale", 2, "-o", output) == 0
     printed, errors = capsys.readouterr()
     assert printed == f"{output}: carn x2, 1,183 parameters from {checkpoint} (module.*)\n" and not errors
@@ -45,11 +45,14 @@ def test_a_checkpoint_becomes_a_model_that_the_other_commands_take(checkpoint, t
         (["FILE", "--architecture", "imdn", "--scale", "2", "-o", "OUT"], "the official 'imdn' for x2"),
         (["FILE", "--architecture", "idn", "--scale", "2", "-o", "OUT"], "'idn'"),
         (["FILE", "--architecture", "carn", "--scale", "2", "-o", "out.h5"], "OUT"),
+        (["FILE", "--architecture", "imdn", "--scale", "2", "-o", "NEW"], "the official 'imdn'"),
+        (["FILE", "--architecture", "carn", "--scale", "2", "-o", "INSIDE"], "`path`"),
         (["missing.pth", "--architecture", "carn", "--scale", "2", "-o", "OUT"], "`file`"),
     ],
 )
 def test_errors_are_one_line_exit_code_2_and_no_file(checkpoint, tmp_path, capsys, arguments, message):
-    paths = {"FILE": checkpoint, "OUT": tmp_path / "out.keras"}
+    paths = {"FILE": checkpoint, "OUT": tmp_path / "out.keras", "NEW": tmp_path / "gone" / "out.keras"}
+    paths["INSIDE"] = checkpoint / "out.keras"
     before = sorted(tmp_path.iterdir())
     assert run("import", *(paths.get(argument, argument) for argument in arguments)) == 2
     printed, errors = capsys.readouterr()

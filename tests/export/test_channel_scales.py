@@ -23,8 +23,8 @@ def test_equal_scales_have_one_value_whatever_their_factors():
 def test_what_is_known_stays_known_from_either_side():
     equations = Equations()
     one, other = equations.unknowns(1), equations.unknowns(1)
-    equations.equate(one, equations.known(np.array([4.0])))
-    equations.equate(equations.known(np.array([8.0])), times(other, 2.0))
+    equations.equate(one, times(equations.ones(1), 4.0))
+    equations.equate(times(equations.ones(1), 8.0), times(other, 2.0))
     assert equations.values(one) == equations.values(other) == 4
 
 
@@ -32,7 +32,7 @@ def test_free_unknowns_take_the_sizes_that_are_asked_for():
     equations = Equations()
     scales = equations.unknowns(2)
     assert list(equations.values(scales, {1: 10.0})) == [10, 1]
-    assert list(equations.values(equations.known(np.array([3.0])), {1: 10.0})) == [3]
+    assert list(equations.values(times(equations.ones(1), 3.0), {1: 10.0})) == [3]
 
 
 def test_two_scales_cannot_meet():
@@ -57,14 +57,12 @@ def test_a_chain_carries_the_product_of_its_alphas():
         model.get_layer(f"block_{i}_sum_alpha").set_weights([alpha])
     solution = solve(model)
     assert not solution.kept
-    shallow = solution.equations.values(solution.layers["shallow"][1])
+    shallow = solution.values(solution.layers["shallow"][1])
     for i in (1, 2, 3):
         entering, leaving = solution.layers[f"block_{i}_conv_1"][0], solution.layers[f"block_{i}_conv_2"][1]
         for scales in (entering, leaving):
-            np.testing.assert_allclose(solution.equations.values(scales), shallow * np.prod(alphas[:i], axis=0))
-    np.testing.assert_allclose(
-        solution.equations.values(solution.layers["trunk_conv"][0]), shallow * np.prod(alphas, axis=0)
-    )
+            np.testing.assert_allclose(solution.values(scales), shallow * np.prod(alphas[:i], axis=0))
+    np.testing.assert_allclose(solution.values(solution.layers["trunk_conv"][0]), shallow * np.prod(alphas, axis=0))
 
 
 def make_scale(alpha: list[float]) -> ChannelWiseScale:
@@ -110,9 +108,7 @@ def test_the_scales_of_a_split_and_a_concatenation_are_those_of_their_channels()
     outputs = keras.layers.Conv2D(3, 1, name="last")(keras.layers.Concatenate()([other, one, other]))
     solution = solve(keras.Model(inputs, outputs))
     first, last = solution.layers["first"][1], solution.layers["last"][0]
-    np.testing.assert_allclose(
-        solution.equations.values(last), solution.equations.values(first)[[1, 0, 1]] * [2, 0.5, 2]
-    )
+    np.testing.assert_allclose(solution.values(last), solution.values(first)[[1, 0, 1]] * [2, 0.5, 2])
 
 
 def test_the_phases_of_a_pixel_have_the_scale_of_their_channel():
@@ -121,7 +117,7 @@ def test_the_phases_of_a_pixel_have_the_scale_of_their_channel():
     features = make_scale([0.5, 2])(keras.ops.depth_to_space(phases, 2))
     sums = keras.layers.Add()([keras.ops.depth_to_space(keras.layers.Conv2D(8, 1, name="other")(inputs), 2), features])
     solution = solve(keras.Model(inputs, keras.layers.Conv2D(3, 1)(sums)))
-    first, other = (solution.equations.values(solution.layers[name][1]).reshape(4, 2) for name in ("first", "other"))
+    first, other = (solution.values(solution.layers[name][1]).reshape(4, 2) for name in ("first", "other"))
     np.testing.assert_allclose(first * [0.5, 2], other)
     assert (other == other[0]).all()
 

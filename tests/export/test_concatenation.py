@@ -4,6 +4,7 @@ import pytest
 from reference import assert_close, assign_waves, picture, to_numpy
 
 from keras_lisr import zoo
+from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.export.concatenation import find_uneven
 from keras_lisr.export.litert import convert
 from keras_lisr.export.litert_graph import litert_graph
@@ -74,8 +75,8 @@ def test_blocks_that_grow_lose_less_as_a_sum(tmp_path):
     assert found.keys() == {"fusion"}
     errors = []
     for uneven in ({}, found):
-        content = convert(litert_graph(model, bounded=True, uneven=uneven), quantize="int8", patches=PATCHES)
-        (tmp_path / "file.tflite").write_bytes(content)
+        options = ExportOptions(tmp_path / "file.tflite", quantize="int8", representative=PATCHES)
+        options.path.write_bytes(convert(litert_graph(model, bounded=True, uneven=uneven), options, PATCHES))
         result = LiteRTNetwork(tmp_path / "file.tflite")(image)
         errors.append(np.mean((result - to_numpy(model(image))) ** 2))
     assert errors[1] < errors[0] / 2

@@ -169,7 +169,7 @@ def test_what_a_link_points_to_is_replaced(tmp_path):
         ("n.tflite", {"evaluate": ["set99"]}, "data"),
         ("missing/n.tflite", {}, "path"),
         ("file", {}, "path"),
-        ("folder", {"format": "saved_model"}, "folder"),
+        ("folder", {"format": "saved_model"}, "path"),
         ("mine.tflite", {}, "path"),
         ("file.xml", {}, "path"),
     ],
@@ -183,7 +183,7 @@ def test_what_cannot_be_is_told_before_anything_is_computed(file, options, name,
     (tmp_path / "file.bin").write_text("")
     (tmp_path / "mine.tflite.json").write_text('{"format": "mine"}')
     before = sorted(os.listdir(tmp_path))
-    monkeypatch.setattr(MODULE, "folding", None)
+    monkeypatch.setattr(MODULE, "rescale_model", None)
     with pytest.raises(ValueError, match=f"`{name}`|{name}="):
         export_model(build("shallow_edsr-esa"), tmp_path / file, **options)
     assert sorted(os.listdir(tmp_path)) == before

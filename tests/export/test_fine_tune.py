@@ -6,6 +6,7 @@ from architectures import some_architectures
 from reference import assert_close, picture, to_numpy
 
 from keras_lisr import zoo
+from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.export import fine_tune, fold
 from keras_lisr.export.fine_tune import Rounding, fine_tune_quantized, round_weight, simulate
 from keras_lisr.export.litert import convert
@@ -41,7 +42,8 @@ def noise(results, model):
 
 
 def noise_of_file(network, model, path):
-    path.write_bytes(convert(network, quantize="int8", patches=PATCHES))
+    options = ExportOptions(path, quantize="int8", representative=PICTURES)
+    path.write_bytes(convert(network, options, PATCHES))
     file = LiteRTNetwork(path)
     return noise([file(patch[None]) for patch in HELD_OUT], model)
 
@@ -95,7 +97,9 @@ def test_the_simulation_is_as_noisy_as_the_file(model, tmp_path):
         if isinstance(layer, keras.layers.Conv2D):
             layer.kernel.assign(round_weight(layer.kernel.value, (0, 1, 2)))
     found = noise([to_numpy(simulated(patch[None])) for patch in HELD_OUT], model)
-    assert found == pytest.approx(noise_of_file(litert_graph(model, bounded=True), model, tmp_path / "file"), abs=2)
+    assert found == pytest.approx(
+        noise_of_file(litert_graph(model, bounded=True), model, tmp_path / "file.tflite"), abs=2
+    )
 
 
 def test_what_was_learnt_is_less_noisy_on_other_pictures(model, tmp_path, monkeypatch):
@@ -105,10 +109,10 @@ def test_what_was_learnt_is_less_noisy_on_other_pictures(model, tmp_path, monkey
     random = np.random.default_rng(0)
     for weight in network.variables:
         weight.assign(weight + random.normal(0, 0.01, weight.shape))
-    before = noise_of_file(network, model, tmp_path / "before")
+    before = noise_of_file(network, model, tmp_path / "before.tflite")
     weights = [to_numpy(weight) for weight in model.weights]
-    fine_tune_quantized(network, model, PATCHES, PICTURES, steps=60, progress=lambda *counts: seen.append(counts))
+    fine_tune_quantized(network, model, PATCHES, PICTURES, 60, lambda *counts: seen.append(counts))
     assert seen == [(done, 60) for done in range(1, 61)]
-    assert noise_of_file(network, model, tmp_path / "after") < before - 6
+    assert noise_of_file(network, model, tmp_path / "after.tflite") < before - 6
     for weight, unchanged in zip(model.weights, weights, strict=True):
         np.testing.assert_array_equal(to_numpy(weight), unchanged)

@@ -6,7 +6,8 @@ import pytest
 from architectures import ARCHITECTURES
 from reference import assert_close, picture
 
-from keras_lisr.export.fold import fold, folding
+from keras_lisr.export.channel_scales import solve
+from keras_lisr.export.fold import fold, rescale_model
 from keras_lisr.layers import ChannelWiseScale, GlobalAttentionBlock
 from keras_lisr.zoo import edsr_baseline, from_preset, fsrcnn, imdn
 
@@ -26,6 +27,12 @@ def train(model: keras.Model) -> keras.Model:
         elif weight.name == "bias":
             weight.assign_add(random.normal(0, 0.1, weight.shape))
     return model
+
+
+def fold_and_tell(model: keras.Model) -> tuple[keras.Model, dict[str, str]]:
+    """A folded network, and what had to stay."""
+    solution = solve(model)
+    return rescale_model(model, solution), solution.kept
 
 
 def assert_equal(folded: keras.Model, model: keras.Model) -> None:
@@ -50,7 +57,7 @@ EVERY_NETWORK = [
 def test_a_folded_network_is_equal(architecture, options):
     keras.utils.set_random_seed(0)
     model = train(architecture.build_tiny(**options))
-    folded, kept = folding(model)
+    folded, kept = fold_and_tell(model)
     assert_equal(folded, model)
     assert multiplications(folded) == len(kept) <= multiplications(model)
     assert not any(isinstance(layer, GlobalAttentionBlock) for layer in folded.layers)
@@ -62,7 +69,7 @@ def test_a_folded_network_is_equal(architecture, options):
 )
 def test_what_remains_is_the_count_of_equation_6(architecture):
     strategies = [name for name in ("ggas", "cwss") if name in architecture.strategies]
-    folded, kept = folding(architecture.build(4, **dict.fromkeys(strategies, True)))
+    folded, kept = fold_and_tell(architecture.build(4, **dict.fromkeys(strategies, True)))
     expected = architecture.parameters[4].ggas_folded
     if (
         kept
@@ -98,14 +105,14 @@ def test_the_kernel_size_of_an_ablation_stays():
 def test_alphas_that_are_not_positive_stay(alpha):
     model = edsr_baseline(2, cwss=True, num_filters=4, num_blocks=2)
     model.get_layer("block_2_sum_alpha").set_weights([np.array([0.5, alpha, 2, 1])])
-    folded, kept = folding(model)
+    folded, kept = fold_and_tell(model)
     assert kept.keys() == {"block_2_sum_alpha"}
     assert_equal(folded, model)
 
 
 def test_the_shipped_network_folds_whole():
     model = from_preset("imdn_x4")
-    folded, kept = folding(model)
+    folded, kept = fold_and_tell(model)
     assert not kept and not multiplications(folded)
     assert_equal(folded, model)
 

@@ -7,6 +7,7 @@ from exported_networks import EXPORTED
 from reference import assert_close, assign_waves, picture, to_numpy
 
 from keras_lisr import zoo
+from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.export.litert import write_litert
 from keras_lisr.export.litert_file import read_litert_file
 from keras_lisr.litert import LiteRTNetwork
@@ -56,8 +57,8 @@ def quantizations(path):
 @pytest.mark.parametrize("name", ["imdn-both", "idn-both", "fsrcnn-deconvolution", "shallow_edsr-sa"])
 def test_delegates_get_one_piece_and_no_shapes(name, tmp_path):
     model = build(name)
-    write_litert(model, tmp_path / "any.tflite")
-    write_litert(model, tmp_path / "static.tflite", shape=(24, 20))
+    write_litert(model, ExportOptions(tmp_path / "any.tflite"))
+    write_litert(model, ExportOptions(tmp_path / "static.tflite", shape=(24, 20)))
     for file, shape in (("any.tflite", None), ("static.tflite", (24, 20))):
         assert pieces(tmp_path / file) == 1
         assert LiteRTNetwork(tmp_path / file).shape == shape
@@ -65,19 +66,13 @@ def test_delegates_get_one_piece_and_no_shapes(name, tmp_path):
         assert_close(run(tmp_path / file), compute(model), atol=1e-4)
 
 
-def test_names(tmp_path):
-    write_litert(build("fsrcnn-plain"), tmp_path / "network.tflite")
-    signatures = Interpreter(str(tmp_path / "network.tflite")).get_signature_list()
-    assert signatures == {"serving_default": {"inputs": ["low_resolution"], "outputs": ["super_resolved"]}}
-
-
 @pytest.mark.parametrize("shape", [None, (24, 20)])
 def test_enhanced_spatial_attention_resizes_by_an_operator_of_its_own(shape, tmp_path):
     model, path = build("shallow_edsr-esa"), tmp_path / "network.tflite"
-    write_litert(model, path, shape=shape)
+    write_litert(model, ExportOptions(path, shape=shape))
     assert_close(run(path), compute(model), atol=1e-4)
     assert "RESIZE_BILINEAR" in read_litert_file(path).operators
-    write_litert(model, path, shape=shape, quantize="int8", representative=PICTURES, io="uint8")
+    write_litert(model, ExportOptions(path, shape=shape, quantize="int8", representative=PICTURES, io="uint8"))
     assert_close(run(path) / 255, compute(model).clip(0, 1), atol=0.2)
 
 
@@ -86,7 +81,9 @@ def test_weights_of_fewer_bits_make_smaller_files(tmp_path):
     sizes = {}
     for quantize in ("none", "float16", "dynamic", "int8"):
         path = tmp_path / f"{quantize}.tflite"
-        write_litert(model, path, quantize=quantize, representative=PICTURES if quantize == "int8" else None)
+        write_litert(
+            model, ExportOptions(path, quantize=quantize, representative=PICTURES if quantize == "int8" else None)
+        )
         sizes[quantize] = path.stat().st_size / model.count_params()
     assert sizes["none"] < 4.5 and sizes["float16"] < 2.5 and max(sizes["dynamic"], sizes["int8"]) < 1.5
     assert read_litert_file(tmp_path / "none.tflite").floats and not read_litert_file(tmp_path / "int8.tflite").floats
@@ -97,7 +94,7 @@ def test_bytes_are_the_integers_of_an_int8_file(name, tmp_path):
     """The last convolution saturates where the picture ends, before its pixels are rearranged."""
     model = build(name)
     darker = [picture // 2 for picture in PICTURES]  # Their own range is [0, 0.5].
-    write_litert(model, tmp_path / "bytes.tflite", quantize="int8", representative=darker, io="uint8")
+    write_litert(model, ExportOptions(tmp_path / "bytes.tflite", quantize="int8", representative=darker, io="uint8"))
     network = LiteRTNetwork(tmp_path / "bytes.tflite")
     for tensor in (network.input, network.output):
         assert (tensor["dtype"], np.float32(tensor["scale"]), tensor["zero_point"]) == ("uint8", STEP, 0)
@@ -105,7 +102,7 @@ def test_bytes_are_the_integers_of_an_int8_file(name, tmp_path):
     assert first == last == (STEP, -128)
     assert not {"MINIMUM", "RELU", "RELU_0_TO_1"} & read_litert_file(tmp_path / "bytes.tflite").operators.keys()
 
-    write_litert(model, tmp_path / "floats.tflite", quantize="int8", representative=darker)
+    write_litert(model, ExportOptions(tmp_path / "floats.tflite", quantize="int8", representative=darker))
     operators = read_litert_file(tmp_path / "floats.tflite").operators
     assert operators["QUANTIZE"] == operators["DEQUANTIZE"] == 1
     assert_close(run(tmp_path / "floats.tflite") * 255, run(tmp_path / "bytes.tflite"), atol=1e-3)
@@ -114,7 +111,7 @@ def test_bytes_are_the_integers_of_an_int8_file(name, tmp_path):
 @pytest.mark.parametrize("quantize", ["none", "float16", "dynamic"])
 def test_bytes_in_and_out_of_a_file_of_floats(quantize, tmp_path):
     model = build("carn-plain")
-    write_litert(model, tmp_path / "network.tflite", quantize=quantize, io="uint8")
+    write_litert(model, ExportOptions(tmp_path / "network.tflite", quantize=quantize, io="uint8"))
     result = run(tmp_path / "network.tflite")
     assert result.dtype == np.uint8
     assert_close(result, np.floor(compute(model).clip(0, 1) * 255 + 0.5), atol=1)
@@ -124,7 +121,7 @@ def test_bytes_in_and_out_of_a_file_of_floats(quantize, tmp_path):
 def test_the_same_pictures_give_the_same_file(tmp_path):
     model = build("fsrcnn-plain")
     for name in ("a.tflite", "b.tflite"):
-        write_litert(model, tmp_path / name, quantize="int8", representative=PICTURES)
+        write_litert(model, ExportOptions(tmp_path / name, quantize="int8", representative=PICTURES))
     assert (tmp_path / "a.tflite").read_bytes() == (tmp_path / "b.tflite").read_bytes()
 
 
@@ -150,7 +147,7 @@ def test_what_delegates_cannot_run_is_refused(layer, message, tmp_path):
     inputs = keras.Input((24, 20, 3), batch_size=1)
     model = keras.Model(inputs, layer(inputs), name="odd")
     with pytest.raises(ValueError, match=message):
-        write_litert(model, tmp_path / "network.tflite", shape=(24, 20))
+        write_litert(model, ExportOptions(tmp_path / "network.tflite", shape=(24, 20)))
 
 
 def test_channels_that_a_normalization_makes_alike_are_rounded_alike(tmp_path):
@@ -165,7 +162,7 @@ def test_channels_that_a_normalization_makes_alike_are_rounded_alike(tmp_path):
     kernel, bias = model.layers[1].get_weights()
     model.layers[1].set_weights([kernel * sizes, bias])
 
-    write_litert(model, tmp_path / "integers.tflite", quantize="int8", representative=PICTURES)
+    write_litert(model, ExportOptions(tmp_path / "integers.tflite", quantize="int8", representative=PICTURES))
     error = np.mean((run(tmp_path / "integers.tflite") - compute(model).clip(0, 1)) ** 2)
     assert -10 * np.log10(error) > 47  # Before, 45.
     operators = read_litert_file(tmp_path / "integers.tflite").operators
@@ -175,6 +172,6 @@ def test_channels_that_a_normalization_makes_alike_are_rounded_alike(tmp_path):
 def test_integers_have_no_operator_that_runs_outside_of_the_delegate_on_features(tmp_path):
     """SQUARED_DIFFERENCE, which took IMDN longer than all its convolutions."""
     model = build("imdn-plain")
-    write_litert(model, tmp_path / "integers.tflite", quantize="int8", representative=PICTURES)
+    write_litert(model, ExportOptions(tmp_path / "integers.tflite", quantize="int8", representative=PICTURES))
     assert "SQUARED_DIFFERENCE" not in read_litert_file(tmp_path / "integers.tflite").operators
     assert_close(run(tmp_path / "integers.tflite"), compute(model).clip(0, 1), atol=0.05)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from exported_networks import build
 
+from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.export.calibration import calibration_patches
 from keras_lisr.export.litert import convert
 from keras_lisr.export.litert_file import check_litert_file, read_litert_file
@@ -15,10 +16,10 @@ def files(tmp_path_factory):
     """Folder with a network in floats, as it is and so with shapes to compute, and in integers."""
     folder = tmp_path_factory.mktemp("files")
     network = build("fsrcnn-deconvolution")
-    (folder / "floats.tflite").write_bytes(convert(network))
+    (folder / "floats.tflite").write_bytes(convert(network, ExportOptions(folder / "floats.tflite")))
     patches = calibration_patches([np.zeros((16, 16, 3), np.uint8)], (16, 16), count=1)
-    integers = convert(litert_graph(network, bounded=True), quantize="int8", patches=patches)
-    (folder / "integers.tflite").write_bytes(integers)
+    options = ExportOptions(folder / "integers.tflite", quantize="int8", representative=patches)
+    options.path.write_bytes(convert(litert_graph(network, bounded=True), options, patches))
     return folder
 
 

@@ -7,6 +7,7 @@ from architectures import STRATEGIES, each_architecture
 from exported_networks import LOW_RESOLUTION, build, each_exported
 from reference import assert_close, assign_waves
 
+from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.export.onnx import onnx_network, write_onnx
 
 
@@ -19,7 +20,7 @@ def assert_agrees(path, model):
 @each_exported
 def test_agrees_with_keras(name, tmp_path):
     model = build(name)
-    write_onnx(model, tmp_path / "network.onnx")
+    write_onnx(model, ExportOptions(tmp_path / "network.onnx"))
     assert_agrees(tmp_path / "network.onnx", model)
 
 
@@ -28,12 +29,12 @@ def test_agrees_with_keras(name, tmp_path):
 def test_full_width_agrees_with_keras(architecture, tmp_path):
     model = architecture.build(**STRATEGIES[architecture.strategies[-1]])
     assign_waves(model)
-    write_onnx(model, tmp_path / "network.onnx")
+    write_onnx(model, ExportOptions(tmp_path / "network.onnx"))
     assert_agrees(tmp_path / "network.onnx", model)
 
 
 def test_names_types_and_sizes(tmp_path):
-    write_onnx(build("fsrcnn-ggas"), tmp_path / "network.onnx")
+    write_onnx(build("fsrcnn-ggas"), ExportOptions(tmp_path / "network.onnx"))
     file = onnx.load(tmp_path / "network.onnx")
     onnx.checker.check_model(file, full_check=True)
     for tensors, name in ((file.graph.input, "low_resolution"), (file.graph.output, "super_resolved")):
@@ -53,7 +54,7 @@ def dimensions(tensor):
 
 def test_a_file_for_one_size_in_another_opset(tmp_path):
     model = build("idn-plain")
-    write_onnx(model, tmp_path / "network.onnx", shape=(15, 17), opset=17)
+    write_onnx(model, ExportOptions(tmp_path / "network.onnx", shape=(15, 17), opset=17))
     file = onnx.load(tmp_path / "network.onnx")
     assert {entry.domain: entry.version for entry in file.opset_import}[""] == 17
     scale = model(LOW_RESOLUTION[0]).shape[1] // 15
@@ -66,19 +67,19 @@ def test_a_file_for_one_size_in_another_opset(tmp_path):
 
 @pytest.mark.parametrize(("name", "most"), [("imdn-both", 2), ("shallow_edsr-esa", 2), ("idn-plain", 3)])
 def test_features_are_not_transposed(name, most, tmp_path):
-    write_onnx(build(name), tmp_path / "network.onnx")
+    write_onnx(build(name), ExportOptions(tmp_path / "network.onnx"))
     file = onnx.load(tmp_path / "network.onnx")
     assert sum(node.op_type == "Transpose" for node in file.graph.node) == most
 
 
 def test_an_opset_that_is_not_known_is_refused(tmp_path):
     with pytest.raises(ValueError, match="`opset`"):
-        write_onnx(build("fsrcnn-plain"), tmp_path / "network.onnx", opset=99)
+        write_onnx(build("fsrcnn-plain"), ExportOptions(tmp_path / "network.onnx", opset=99))
 
 
 def test_nobody_is_told_of_the_use(monkeypatch, tmp_path):
     monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
-    write_onnx(build("fsrcnn-plain"), tmp_path / "network.onnx")
+    write_onnx(build("fsrcnn-plain"), ExportOptions(tmp_path / "network.onnx"))
     onnx_network(tmp_path / "network.onnx")
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
 
@@ -86,7 +87,7 @@ def test_nobody_is_told_of_the_use(monkeypatch, tmp_path):
 def test_missing_libraries_are_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     with pytest.raises(ValueError, match=r"keras_lisr\[onnx\]"):
-        write_onnx(build("fsrcnn-plain"), tmp_path / "network.onnx")
+        write_onnx(build("fsrcnn-plain"), ExportOptions(tmp_path / "network.onnx"))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ValueError, match=r"keras_lisr\[onnx\]"):
         onnx_network(tmp_path / "network.onnx")

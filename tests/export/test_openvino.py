@@ -6,7 +6,7 @@ from architectures import STRATEGIES, each_architecture
 from exported_networks import LOW_RESOLUTION, build, each_exported
 from reference import assert_close, assign_waves
 
-from keras_lisr.export.openvino import check_weights, import_openvino, openvino_network, write_openvino
+from keras_lisr.export.openvino import import_openvino, openvino_network, write_openvino
 
 
 def assert_agrees(path, model):
@@ -50,12 +50,6 @@ def test_weights_are_stored_once_and_in_float32(tmp_path):
     assert weights <= (tmp_path / "network.bin").stat().st_size < 1.1 * weights
     constants = ElementTree.parse(tmp_path / "network.xml").findall(".//layer[@type='Const']/data")
     assert not [constant for constant in constants if constant.get("element_type") in ("f16", "bf16")]
-
-
-def test_other_weights_are_kept(tmp_path):
-    (tmp_path / "network.bin").write_text("mine")
-    with pytest.raises(ValueError, match="`path`.*network.bin"):
-        check_weights(tmp_path / "network.xml")
 
 
 def test_the_missing_library_is_named(monkeypatch, tmp_path):

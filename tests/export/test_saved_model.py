@@ -10,7 +10,8 @@ from architectures import STRATEGIES, each_architecture
 from exported_networks import EXPORTED, LOW_RESOLUTION, as_bytes, build, each_exported
 from reference import assert_close, assign_waves, to_numpy
 
-from keras_lisr.export.saved_model import check_folder, saved_model_network, write_saved_model
+from keras_lisr.basics.export_options import ExportOptions
+from keras_lisr.export.saved_model import saved_model_network, write_saved_model
 from keras_lisr.inference.engines import compile_engine
 
 # What runs the folders has neither Keras nor this package.
@@ -121,11 +122,11 @@ def test_what_is_no_saved_model_is_kept(precious, tmp_path):
     precious = tmp_path / precious
     if precious.parent.name == "photos":
         write_saved_model(model_of(keras.layers.Identity()), precious.parent)
-        check_folder(precious.parent)
+        ExportOptions(precious.parent)
     precious.parent.mkdir(parents=True, exist_ok=True)
     precious.touch()
-    with pytest.raises(ValueError, match="`folder`"):
-        check_folder(next(tmp_path.iterdir()))
+    with pytest.raises(ValueError, match="`path`"):
+        ExportOptions(next(tmp_path.iterdir()))
 
 
 def test_other_backends_are_refused(monkeypatch, tmp_path):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from reference import assign_waves, to_numpy
 
 from keras_lisr import zoo
+from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.export import litert
 from keras_lisr.export.litert import write_litert
 from keras_lisr.export.onnx import write_onnx
@@ -48,7 +49,7 @@ def file(model, tmp_path_factory):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(litert, "SIDE", 24)
                 patch.setattr(litert, "equalize", lambda model, patches: model)
-                write_litert(model, path, **OPTIONS[name])
+                write_litert(model, ExportOptions(path, **OPTIONS[name]))
         return path
 
     return write
@@ -89,7 +90,7 @@ def test_differences_are_those_of_the_values_that_come_out(model, file):
 
 
 def test_a_file_for_one_size_gets_three_pictures_of_it(model, tmp_path):
-    write_litert(model, tmp_path / "static.tflite", shape=(24, 20))
+    write_litert(model, ExportOptions(tmp_path / "static.tflite", shape=(24, 20)))
     pictures = verify(model, tmp_path / "static.tflite").pictures
     assert [(picture.height, picture.width) for picture in pictures] == [(24, 20)] * 3
     assert len({picture.psnr for picture in pictures}) == 3
@@ -98,7 +99,10 @@ def test_a_file_for_one_size_gets_three_pictures_of_it(model, tmp_path):
 @pytest.mark.parametrize("format", ["saved_model", "onnx", "openvino"])
 def test_other_formats(format, model, tmp_path):
     path = tmp_path / {"saved_model": "network", "onnx": "network.onnx", "openvino": "network.xml"}[format]
-    {"saved_model": write_saved_model, "onnx": write_onnx, "openvino": write_openvino}[format](model, path)
+    if format == "onnx":
+        write_onnx(model, ExportOptions(path))
+    else:
+        {"saved_model": write_saved_model, "openvino": write_openvino}[format](model, path)
     found = verify(model, path, format=format)
     assert min(picture.psnr for picture in found.pictures) > 110 and len(found.pictures) == 3
     assert (found.operators, found.rank) == ({}, None)
@@ -125,7 +129,7 @@ def test_both_signatures_of_a_saved_model_are_run(model, tmp_path, monkeypatch):
 
 def test_bytes_that_are_cut_off_are_refused(model, tmp_path, monkeypatch):
     monkeypatch.setattr(tf, "floor", lambda values: tf.math.floor(values - 0.5))
-    write_litert(model, tmp_path / "network.tflite", io="uint8")
+    write_litert(model, ExportOptions(tmp_path / "network.tflite", io="uint8"))
     with pytest.raises(ValueError, match="dB"):
         verify(model, tmp_path / "network.tflite")
 
@@ -137,7 +141,7 @@ def test_another_network_is_refused(name, model, file):
 
 
 def test_numbers_that_are_none_are_refused(model, tmp_path):
-    write_litert(model, tmp_path / "network.tflite")
+    write_litert(model, ExportOptions(tmp_path / "network.tflite"))
     kernel = to_numpy(model.get_layer("block_1_conv_1").kernel).transpose(3, 0, 1, 2)
     content = (tmp_path / "network.tflite").read_bytes()
     assert content.count(kernel.tobytes()) == 1
@@ -167,7 +171,7 @@ def test_decibels_are_pooled_over_pictures():
 @pytest.mark.usefixtures("quick_int8")
 def test_a_file_calibrated_on_nothing_is_refused(model, tmp_path, monkeypatch):
     monkeypatch.setattr(litert, "calibration_patches", lambda *_: [np.zeros((24, 24, 3), np.float32)])
-    write_litert(model, tmp_path / "dark.tflite", quantize="int8", representative=PICTURES)
+    write_litert(model, ExportOptions(tmp_path / "dark.tflite", quantize="int8", representative=PICTURES))
     with pytest.raises(ValueError, match="dB.*`representative`"):
         verify(model, tmp_path / "dark.tflite", quantize="int8")
 
