@@ -11,10 +11,9 @@ import keras
 import numpy as np
 
 from keras_lisr.basics import preset_index
-from keras_lisr.basics.hub import PREFIX, fetch
 from keras_lisr.basics.preset_index import choose_model, find_preset
 from keras_lisr.graph.weight_budget import at_most_weights
-from keras_lisr.zoo.network import BUILDERS, SuperResolutionModel, find_difference
+from keras_lisr.zoo.network import BUILDERS, SuperResolutionModel, compare_layers
 
 SUFFIX = ".npz"
 ARCHITECTURE = "architecture"
@@ -41,10 +40,8 @@ def from_preset(name_or_path: str | Path) -> SuperResolutionModel:
 
         model = from_preset("imdn_x4")
     """
-    name = str(name_or_path)
-    if name.startswith(PREFIX):
-        name = str(fetch(name))
-    if name.endswith(SUFFIX):
+    name = choose_model(str(name_or_path))
+    if Path(name).suffix:
         return _load(Path(name))
     preset = find_preset(name)
     path = preset_index.FOLDER / preset.file
@@ -120,8 +117,8 @@ def save_preset(model: SuperResolutionModel, path: str | Path) -> None:
         path: File to write, `.npz`.
 
     Raises:
-        ValueError: If `path` has another suffix, the builder would not make `model` again exactly, an argument is
-            beyond 256, or a weight is beyond float16.
+        ValueError: If `path` has another suffix, the builder would not make `model` again exactly, as with a layer
+            that is not registered with Keras, an argument is beyond 256, or a weight is beyond float16.
 
     Example:
 
@@ -135,14 +132,18 @@ def save_preset(model: SuperResolutionModel, path: str | Path) -> None:
             f"Received: model={model.name!r}, a {type(model).__name__}"
         )
     architecture = json.dumps({"builder": model.builder, "arguments": model.arguments})
-    with np.errstate(over="ignore"):  # What becomes infinite is refused where it is assigned.
-        weights = {weight.path: keras.ops.convert_to_numpy(weight.value).astype(np.float16) for weight in model.weights}
-    rebuilt = _build(architecture)
-    if difference := find_difference(model, rebuilt):
+    try:
+        rebuilt = _build(architecture)
+        difference = compare_layers(model, rebuilt)
+    except TypeError as error:  # Keras does not find a layer's class.
+        difference = cause_of(error)
+    if difference:
         raise ValueError(
             f"`model` must be as {model.builder} makes it with {model.arguments}; save any other as .keras. "
-            f"Received: model={model.name!r}, which differs in {difference}"
+            f"Received: model={model.name!r}, which differs: {difference}"
         )
+    with np.errstate(over="ignore"):  # What becomes infinite is refused where it is assigned.
+        weights = {weight.path: keras.ops.convert_to_numpy(weight.value).astype(np.float16) for weight in model.weights}
     _assign(rebuilt, weights)
     arrays: dict[str, Any] = {ARCHITECTURE: np.array(architecture), **weights}
     np.savez_compressed(path, **arrays)
