@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_lisr.analysis.power_spectrum import HALF_BAND, Spectrum, discontinuities
-from keras_lisr.analysis.residuals import above_reference
+from keras_lisr.basics.extras import import_extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,7 +118,17 @@ def draw_residuals(magnitudes: Mapping[str, Mapping[str, float]], reference: str
         style: dict[str, Any] = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)], "markersize": 8}
         axes.plot(range(1, len(means) + 1), list(means.values()), label=model, **style)
     if reference is not None:
-        mark_above_reference(axes, magnitudes, reference)
+        largest = max(magnitudes[reference].values())
+        axes.axhline(largest, color="black", linestyle=":", label=f"largest of {reference}")
+        points = [
+            (number, mean)
+            for means in magnitudes.values()
+            for number, mean in enumerate(means.values(), start=1)
+            if mean > largest
+        ]
+        if points:
+            style = {"color": RED, "edgecolor": "white", "linewidth": 0.6, "zorder": 3}
+            axes.scatter(*zip(*points, strict=True), s=32, label=f"larger than it ({len(points)})", **style)
 
     axes.set_xlabel("residual connection, in the order of the network")
     axes.set_ylabel("mean |H_RL(x)| (units of the features)")
@@ -131,22 +141,6 @@ def draw_residuals(magnitudes: Mapping[str, Mapping[str, float]], reference: str
     axes.grid(color=BAND)
     figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     return figure
-
-
-def mark_above_reference(axes: "Axes", magnitudes: Mapping[str, Mapping[str, float]], reference: str) -> None:
-    """The reference's largest residual as a dotted line, and the larger ones of the others as red points."""
-    largest = max(magnitudes[reference].values())
-    axes.axhline(largest, color="black", linestyle=":", label=f"largest of {reference}")
-    points = [
-        (number, mean)
-        for means in magnitudes.values()
-        for number, (name, mean) in enumerate(means.items(), start=1)
-        if name in above_reference(means, magnitudes[reference])
-    ]
-    if points:
-        numbers, means = zip(*points, strict=True)
-        style: dict[str, Any] = {"color": RED, "edgecolor": "white", "linewidth": 0.6, "zorder": 3}
-        axes.scatter(numbers, means, s=32, label=f"larger than it ({len(points)})", **style)
 
 
 def draw_attention(image: np.ndarray, attention_map: np.ndarray, model: str | None = None) -> "Figure":
@@ -200,16 +194,5 @@ def draw_attention(image: np.ndarray, attention_map: np.ndarray, model: str | No
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure of so many inches, whose parts make room for one another.
-
-    Raises:
-        ValueError: If matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ValueError(
-            "Figures must have matplotlib: pip install 'keras_lisr[figures]'. "
-            f"Received: {type(error).__name__} ({error})"
-        ) from error
-    return Figure(figsize=(width, height), layout="constrained")
+    """An empty figure of so many inches, whose parts make room for one another."""
+    return import_extra("matplotlib.figure", "figures").Figure(figsize=(width, height), layout="constrained")

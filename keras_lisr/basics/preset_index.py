@@ -57,36 +57,29 @@ def presets() -> list[Preset]:
     return [Preset(name, **entry) for name, entry in index.items()]
 
 
-def find_preset(name: str | None = None, scale: int | None = None) -> Preset:
-    """Finds a preset by its name or its scale.
-
-    Args:
-        name: Name of the preset; by default `DEFAULT_PRESET`, or the first of that scale.
-        scale: Upscaling factor, which picks the preset if there is no name.
+def find_preset(name: str = DEFAULT_PRESET, scale: int | None = None) -> Preset:
+    """Finds a preset by its name, or the default or first one of a scale, if that is given.
 
     Raises:
-        ValueError: If there is none of that name or scale.
+        ValueError: If there is none.
     """
     known = {preset.name: preset for preset in presets()}
-    if name is None and scale is not None:
+    if scale:
         of_scale = [preset for preset in known.values() if preset.scale == scale]
-        if not of_scale:
-            scales = ", ".join(sorted({str(preset.scale) for preset in known.values()}))
-            raise ValueError(f"`scale` must be that of a preset ({scales}). Received: scale={scale!r}")
         return max(of_scale, key=lambda preset: preset.name == DEFAULT_PRESET)
-    if name is not None and name not in known:
+    if name not in known:
         raise ValueError(
             f"`name` must be a preset ({', '.join(known)}), a .keras or .npz file or hf://owner/repository. "
             f"Received: name={name!r}"
         )
-    return known[name or DEFAULT_PRESET]
+    return known[name]
 
 
 def choose_model(name: str | None = None, *, exported: bool = False) -> str:
     """Checks, without Keras, a model that is asked for: by the name of its preset or its file.
 
     Args:
-        name: Name of a preset, by default `DEFAULT_PRESET`, path of a `.keras` or `.npz` file, or address of one, as
+        name: Name of a preset, `DEFAULT_PRESET` if None, path of a `.keras` or `.npz` file, or address of one, as
             `basics.hub.fetch` takes it.
         exported: Whether `name` may also be the path of a `.tflite` file.
 

@@ -123,7 +123,8 @@ def global_guide(shallow, ggas: Strategy) -> Callable:
     """
     if not ggas:
         return lambda features, name: keras.layers.Identity(name=name)(features)
-    attention_map = choose_factory(ggas, GlobalAttentionBlock, "ggas")(name="global_attention")(shallow)
+    factory = choose_factory(GlobalAttentionBlock if ggas is True else ggas, "ggas", "False, True")
+    attention_map = factory(name="global_attention")(shallow)
     return lambda features, name: keras.layers.Multiply(name=name)([features, attention_map])
 
 
@@ -139,27 +140,20 @@ def channel_wise_scale(cwss: Strategy, name: str) -> Callable:
     """
     if not cwss:
         return lambda inputs: inputs
-    return choose_factory(cwss, ChannelWiseScale, "cwss")(name=f"{name}_alpha")
+    return choose_factory(ChannelWiseScale if cwss is True else cwss, "cwss", "False, True")(name=f"{name}_alpha")
 
 
-def choose_factory(strategy: Strategy, default: LayerFactory, name: str) -> LayerFactory:
-    """What makes the layer of a strategy that is on.
+def choose_factory(given: Any, name: str, others: str) -> LayerFactory:
+    """What makes the layer of an option: the factory that is given, or one for a stored class and configuration.
 
     Raises:
-        ValueError: If `strategy` is neither True nor callable nor the configuration of a layer.
+        ValueError: If `given` is neither; it names the option and what else it may be.
     """
-    if strategy is True:
-        return default
-    if isinstance(strategy, Mapping):
-        return stored_factory(strategy)
-    if callable(strategy):
-        return strategy
-    raise ValueError(f"`{name}` must be False, True or a layer factory. Received: {name}={strategy!r}")
-
-
-def stored_factory(stored: Configuration) -> LayerFactory:
-    """Makes layers of one class and configuration, as a stored network names them."""
-    return lambda name: keras.saving.deserialize_keras_object({**stored, "config": {**stored["config"], "name": name}})
+    if isinstance(given, Mapping):
+        return lambda name: keras.saving.deserialize_keras_object({**given, "config": given["config"] | {"name": name}})
+    if not callable(given):
+        raise ValueError(f"`{name}` must be {others} or a layer factory. Received: {name}={given!r}")
+    return given
 
 
 def residual_connection(inputs, residual: Callable, *, cwss: Strategy, name: str):
@@ -188,12 +182,5 @@ def local_attention(features, attention: Attention, name: str):
     """
     if attention is None:
         return features
-    make_attention = ATTENTIONS.get(attention) if isinstance(attention, str) else attention
-    if isinstance(attention, Mapping):
-        make_attention = stored_factory(attention)
-    if not callable(make_attention):
-        raise ValueError(
-            f"`attention` must be None, {', '.join(map(repr, ATTENTIONS))} or a layer factory. "
-            f"Received: attention={attention!r}"
-        )
-    return make_attention(name=name)(features)
+    known = ATTENTIONS.get(attention, attention) if isinstance(attention, str) else attention
+    return choose_factory(known, "attention", f"None, {', '.join(map(repr, ATTENTIONS))}")(name=name)(features)

@@ -42,8 +42,6 @@ def test_by_name_by_scale_and_by_default(folder):
 def test_what_there_is_not_is_answered_with_what_there_is(folder):
     with pytest.raises(ValueError, match="`name`.*small_x4, small_x2, imdn_x4.*name='x'"):
         find_preset("x")
-    with pytest.raises(ValueError, match="`scale`.*2, 4.*scale=3"):
-        find_preset(scale=3)
 
 
 def test_a_model_is_chosen_by_name_or_by_file(folder, tmp_path):
