@@ -47,7 +47,7 @@ class SuperResolutionModel(keras.Model):
     @property
     def scale(self) -> int:
         """Upscaling factor."""
-        return self.get_layer(OUTPUT).arguments["scale"]
+        return self.arguments["scale"]
 
     def call(self, inputs, training=None, mask=None, **kwargs):
         """Runs the network.

@@ -20,7 +20,6 @@ ARCHITECTURE = "architecture"
 LONGEST_JSON = 2**24  # Bytes of what describes a model; that of RCAN takes one million.
 MOST_INFLATION = 10  # Weights hardly compress.
 LARGEST_ARGUMENT = 256  # Of a builder: the channels of the full EDSR. MemNet's recursions share their weights.
-LONGEST_CAUSE = 300
 
 
 def from_preset(name_or_path: str | Path) -> SuperResolutionModel:
@@ -106,7 +105,7 @@ def inflated_length(path: Path) -> int:
 def cause_of(error: Exception) -> str:
     """What Keras could not load, without the configuration of all that it stands in."""
     innermost = str(error).rpartition("Exception encountered: ")[2]
-    return " ".join(innermost.partition("Full object config:")[0].split())[:LONGEST_CAUSE]
+    return " ".join(innermost.partition("Full object config:")[0].split())[:300]
 
 
 def save_preset(model: SuperResolutionModel, path: str | Path) -> None:
@@ -183,17 +182,15 @@ def _build(architecture: str) -> SuperResolutionModel:
 
 def _assign(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
     """Sets every weight of a model, each by its path, and uses every one that is given."""
-    paths = {weight.path for weight in model.weights}
-    for path in paths ^ weights.keys():
-        where = "the network" if path in paths else "the file"
-        raise ValueError(f"The weights must be those of {model.name!r}. Received: {path!r} in {where} only")
+    shapes = {weight.path: tuple(weight.shape) for weight in model.weights}
+    for path in {**shapes, **weights}:
+        given, wanted = weights[path].shape if path in weights else "none", shapes.get(path, "none")
+        if given != wanted:
+            raise ValueError(
+                f"The weights must be those of {model.name!r}. Received: {path!r} of shape {given} in place of {wanted}"
+            )
     for weight in model.weights:
         values = weights[weight.path]
-        if values.shape != tuple(weight.shape):
-            raise ValueError(
-                f"The weights must be those of {model.name!r}. Received: {weight.path!r} of shape {values.shape} "
-                f"in place of {tuple(weight.shape)}"
-            )
         if not np.isfinite(values).all():
             raise ValueError(f"The weights must be finite in float16. Received: {weight.path!r}, which is not")
         weight.assign(values.astype(np.float32))

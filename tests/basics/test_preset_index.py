@@ -55,8 +55,9 @@ def test_a_model_is_chosen_by_name_or_by_file(folder, tmp_path):
     with zipfile.ZipFile(file, "w"):
         pass
     assert choose_model(file) == file
-    with pytest.raises(ValueError, match="`keras-lisr import FILE"):
-        choose_model("IMDN_x4.pth", exported=True)
+    for other, way_out in (("IMDN_x4.pth", "`keras-lisr import FILE"), ("network.h5", r"`load_weights`.*\.keras")):
+        with pytest.raises(ValueError, match=f"`model`.*{way_out}"):
+            choose_model(other, exported=True)
 
 
 def test_an_exported_file_is_chosen_where_it_will_do(tmp_path):

@@ -70,11 +70,6 @@ def test_upscale_returns_what_the_upscaler_does_and_sees_later_weights(dtype):
     assert (model.upscale(image) != before).any()
 
 
-def test_upscale_refuses_floats():
-    with pytest.raises(ValueError, match="`image`"):
-        zoo.fsrcnn(2, num_filters=4).upscale(np.zeros((8, 8, 3), np.float32))
-
-
 @pytest.mark.parametrize(("policy", "options"), [("mixed_float16", {}), ("mixed_bfloat16", {"ggas": IN_FLOAT32})])
 def test_upscale_sees_later_weights_whatever_the_precision(policy, options):
     with layers_in(policy):
