@@ -93,12 +93,7 @@ def compile_self_ensemble(model: keras.Model, dtype: DTypeLike = np.uint8) -> En
     The geometric self-ensemble of EDSR (https://arxiv.org/abs/1707.02921): eight times the work for a few hundredths to
     tenths of a decibel.
 
-    Args:
-        model: As for `compile_engine`.
-        dtype: As for `compile_engine`.
-
-    Returns:
-        As `compile_engine`; rounded after the averaging.
+    It is rounded after the averaging; else all is as in `compile_engine`.
     """
     engine = compile_engine(model, rounded=False, dtype=dtype)
     white = np.iinfo(dtype).max

@@ -78,9 +78,9 @@ class Upscaler(TiledUpscaler):
         traits = traits_of(model)
         if "float" not in (dtype := model.inputs[0].dtype):
             raise ValueError(f"`model` must be one of floating-point numbers. Received: a model that takes {dtype}")
-        super().__init__(traits, tile=tile, memory=memory, most_pixels=MOST_VALUES // values_per_pixel(model))
         if None not in (sides := model.inputs[0].shape[1:3]):
             self.shape = sides
+        super().__init__(traits, tile=tile, memory=memory, most_pixels=MOST_VALUES // values_per_pixel(model))
         unknown = sorted({type(call.operation).__name__ for call in calls(model) if call.radius is None})
         if unknown:
             self.halo = UNKNOWN_HALO

@@ -128,18 +128,10 @@ def _fade(before: np.ndarray, entering: np.ndarray) -> np.ndarray:
 
 
 def largest_tile(memory: float, pixel_memory: int, row_memory: int, halo: int, height: int, width: int) -> int:
-    """The largest tile that takes no more than about so much memory.
+    """Side of the largest tile that takes no more than about so much memory.
 
-    Args:
-        memory: Bytes for a window and for the bands of the result.
-        pixel_memory: Bytes that each pixel of a window takes.
-        row_memory: Bytes that each row of a window takes, for the bands, which are as wide as the picture.
-        halo: Pixels on each side of a tile that only give context.
-        height: Pixels of the picture.
-        width: Pixels of the picture.
-
-    Returns:
-        Side of the tile; that of the whole picture if it fits, and less than 1 if the halo alone does not.
+    It is that of the whole picture if this fits, and less than 1 if the halo alone does not. Each pixel of a window
+    takes memory, and so does each of its rows, for the bands of the result, which are as wide as the picture.
     """
     if height * (width * pixel_memory + row_memory) <= memory:
         return max(height, width)
@@ -149,15 +141,7 @@ def largest_tile(memory: float, pixel_memory: int, row_memory: int, halo: int, h
 
 
 def check_image(image: Rows, smallest_side: int = 1) -> None:
-    """Checks a picture that is to be upscaled.
-
-    Args:
-        image: What must be uint8 or uint16 RGB, `(height, width, 3)`.
-        smallest_side: Pixels that the network needs on each side.
-
-    Raises:
-        ValueError: If `image` has another type or shape, no pixels, or fewer than the network needs.
-    """
+    """Raises a ValueError if a picture is no uint8 or uint16 RGB, or a side has fewer pixels than a network needs."""
     if image.dtype not in (np.uint8, np.uint16) or len(image.shape) != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(
             "`image` must be a uint8 or uint16 array (height, width, 3). "

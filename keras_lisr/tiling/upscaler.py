@@ -41,7 +41,7 @@ class TiledUpscaler:
         self.scale = traits.scale
         self.halo = BLENDED_HALO if traits.halo is None else traits.halo
         self.exact = traits.halo is not None
-        self.smallest_side = traits.smallest_side
+        self.smallest_side = 1 if self.shape else traits.smallest_side  # Less is filled up to the only size.
         self.tile = tile
         self.memory = memory
         self._most_pixels = most_pixels

@@ -35,16 +35,10 @@ ATTENTIONS: dict[str, LayerFactory] = {
 
 
 def low_resolution_input(scale: int) -> keras.KerasTensor:
-    """The input I_LR of every network: RGB in [0, 1], any height and width.
-
-    Args:
-        scale: Upscaling factor of the network that is being built, which is checked here.
-
-    Returns:
-        `(batch, height, width, 3)`.
+    """The input I_LR of every network: RGB in [0, 1], `(batch, height, width, 3)`.
 
     Raises:
-        ValueError: If `scale` is not 2, 3 or 4, or Keras is set to `channels_first`.
+        ValueError: If the network's `scale` is not 2, 3 or 4, or Keras is set to `channels_first`.
     """
     check_channels_last()
     if not isinstance(scale, int) or scale not in SCALES:
@@ -86,11 +80,7 @@ def leaky_relu(features):
 
 
 def sub_pixel_upsample(features, filters: int, scale: int, name: str, **options):
-    """Convolution to `filters` x scale^2 channels, then depth to space (ESPCN's sub-pixel convolution).
-
-    Returns:
-        `(batch, height x scale, width x scale, filters)`.
-    """
+    """Convolution to `filters` x scale^2 channels, then depth to space (ESPCN's sub-pixel convolution)."""
     return keras.ops.depth_to_space(conv3x3(features, filters * scale**2, name, **options), scale)
 
 
@@ -129,14 +119,9 @@ def global_guide(shallow, ggas: Strategy) -> Callable:
 
 
 def channel_wise_scale(cwss: Strategy, name: str) -> Callable:
-    """CWSS: what multiplies each channel of a residual connection's input by its alpha (x_hat of Eq. 8).
+    """CWSS: the layer that multiplies each channel of a residual connection's input by its alpha (x_hat of Eq. 8).
 
-    Args:
-        cwss: False, True (the paper's setting) or a factory of the scaling layer.
-        name: Name of the residual connection.
-
-    Returns:
-        The layer; without CWSS, a function that returns the input as it is.
+    Without CWSS, it is a function that returns the input as it is.
     """
     if not cwss:
         return lambda inputs: inputs
@@ -157,29 +142,13 @@ def choose_factory(given: Any, name: str, others: str) -> LayerFactory:
 
 
 def residual_connection(inputs, residual: Callable, *, cwss: Strategy, name: str):
-    """``y = x + H_RL(x)`` (Eq. 7); with CWSS, the scaled input takes the place of x on both sides (Eq. 8).
-
-    Args:
-        inputs: x, `(batch, height, width, channels)`.
-        residual: H_RL, a function of the (scaled) input.
-        cwss: As for `channel_wise_scale`.
-        name: Name of the layer that adds.
-    """
+    """``y = x + H_RL(x)`` (Eq. 7); with CWSS, the scaled input takes the place of x on both sides (Eq. 8)."""
     inputs = channel_wise_scale(cwss, name)(inputs)
     return keras.layers.Add(name=name)([inputs, residual(inputs)])
 
 
 def local_attention(features, attention: Attention, name: str):
-    """One of the attention mechanisms of Table 1, applied to `features`.
-
-    Args:
-        features: `(batch, height, width, channels)`.
-        attention: None, "ca", "cca", "sa", "esa" or a factory of any layer that keeps the shape.
-        name: Name of the layer.
-
-    Raises:
-        ValueError: If `attention` is none of these.
-    """
+    """Features after one of the attention mechanisms of Table 1, or after a layer of one's own."""
     if attention is None:
         return features
     known = ATTENTIONS.get(attention, attention) if isinstance(attention, str) else attention
