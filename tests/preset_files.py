@@ -2,16 +2,17 @@
 
 import json
 import shutil
+from unittest.mock import patch
 
 import numpy as np
 
+from keras_lisr.basics import preset_index
 from keras_lisr.basics.preset_index import Preset, presets, write_index
 from keras_lisr.zoo.storage import checksum
 
 
 def add_preset(folder, name, file, *, multiply_accumulates=1, measured=None):
     """Enters a file of `save_preset` into the index of a folder, which it begins if there is none."""
-    known = presets(folder) if (folder / "index.json").exists() else []
     shutil.copyfile(file, folder / f"{name}.npz")
     with np.load(file) as stored:
         architecture = json.loads(str(stored["architecture"]))
@@ -25,4 +26,6 @@ def add_preset(folder, name, file, *, multiply_accumulates=1, measured=None):
         multiply_accumulates=multiply_accumulates,
         measured=measured or {},
     )
-    write_index([*known, added], folder)
+    with patch.object(preset_index, "FOLDER", folder):
+        known = presets() if (folder / "index.json").exists() else []
+        write_index([*known, added])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_lisr.analysis.power_spectrum import HALF_BAND, Spectrum, discontinuities
-from keras_lisr.analysis.residuals import above_reference
+from keras_lisr.basics.extras import import_extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,8 +22,7 @@ COLORS = ("#0072B2", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
 RED = "#D55E00"
 MARKERS = "os^Dvp"
 BAND = "0.93"
-PANEL_WIDTH = 4.6  # Inches, as all sizes of figures.
-PANEL_HEIGHT = 4.6
+PANEL = 4.6  # Inches, as all sizes of figures.
 # Above this ratio of the largest to the smallest residual, a linear axis would press the small ones together.
 LARGEST_LINEAR_RATIO = 30
 
@@ -57,7 +56,7 @@ def draw_spectra(spectra: Mapping[str, Mapping[str, Spectrum]]) -> "Figure":
     if len(definitions) != 1:
         raise ValueError(f"`spectra` must be of one definition. Received: definitions={sorted(definitions)}")
     definition = definitions.pop()
-    figure = new_figure(PANEL_WIDTH * len(spectra), PANEL_HEIGHT)
+    figure = new_figure(PANEL * len(spectra), PANEL)
     figure.suptitle("Power spectrum of each block's output\ndashed: less in the shaded band than the block before")
     panels = figure.subplots(1, len(spectra), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (model, blocks) in zip(panels, spectra.items(), strict=True):
@@ -112,13 +111,24 @@ def draw_residuals(magnitudes: Mapping[str, Mapping[str, float]], reference: str
             "`reference` must be None or one of the networks in `magnitudes`. "
             f"Received: reference={reference!r}, magnitudes of {list(magnitudes)}"
         )
-    figure = new_figure(1.4 * PANEL_WIDTH, PANEL_HEIGHT)
+    figure = new_figure(1.4 * PANEL, PANEL)
     axes = figure.add_subplot(title="Mean residual of each residual connection")
     for i, (model, means) in enumerate(magnitudes.items()):
         style: dict[str, Any] = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)], "markersize": 8}
         axes.plot(range(1, len(means) + 1), list(means.values()), label=model, **style)
     if reference is not None:
-        mark_above_reference(axes, magnitudes, reference)
+        largest = max(magnitudes[reference].values())
+        axes.axhline(largest, color="black", linestyle=":", label=f"largest of {reference}")
+        points = [
+            (number, mean)
+            for means in magnitudes.values()
+            for number, mean in enumerate(means.values(), start=1)
+            if mean > largest
+        ]
+        if points:
+            numbers, above = zip(*points, strict=True)
+            style = {"color": RED, "edgecolor": "white", "linewidth": 0.6, "zorder": 3}
+            axes.scatter(numbers, above, s=32, label=f"larger than it ({len(points)})", **style)
 
     axes.set_xlabel("residual connection, in the order of the network")
     axes.set_ylabel("mean |H_RL(x)| (units of the features)")
@@ -131,22 +141,6 @@ def draw_residuals(magnitudes: Mapping[str, Mapping[str, float]], reference: str
     axes.grid(color=BAND)
     figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     return figure
-
-
-def mark_above_reference(axes: "Axes", magnitudes: Mapping[str, Mapping[str, float]], reference: str) -> None:
-    """The reference's largest residual as a dotted line, and the larger ones of the others as red points."""
-    largest = max(magnitudes[reference].values())
-    axes.axhline(largest, color="black", linestyle=":", label=f"largest of {reference}")
-    points = [
-        (number, mean)
-        for means in magnitudes.values()
-        for number, (name, mean) in enumerate(means.items(), start=1)
-        if name in above_reference(means, magnitudes[reference])
-    ]
-    if points:
-        numbers, means = zip(*points, strict=True)
-        style: dict[str, Any] = {"color": RED, "edgecolor": "white", "linewidth": 0.6, "zorder": 3}
-        axes.scatter(numbers, means, s=32, label=f"larger than it ({len(points)})", **style)
 
 
 def draw_attention(image: np.ndarray, attention_map: np.ndarray, model: str | None = None) -> "Figure":
@@ -178,7 +172,7 @@ def draw_attention(image: np.ndarray, attention_map: np.ndarray, model: str | No
         )
     mean = attention_map.mean(axis=2)
     aspect = min(1.2, max(0.25, image.shape[0] / image.shape[1]))
-    figure = new_figure(3 * PANEL_WIDTH, PANEL_WIDTH * aspect + 1.8)
+    figure = new_figure(3 * PANEL, PANEL * aspect + 1.8)
     figure.suptitle(f"Global attention map GA of {model}" if model else "Global attention map GA")
     picture, alone, over = panels = figure.subplots(1, 3, sharex=True, sharey=True, subplot_kw={"anchor": "N"})
 
@@ -200,16 +194,5 @@ def draw_attention(image: np.ndarray, attention_map: np.ndarray, model: str | No
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure of so many inches, whose parts make room for one another.
-
-    Raises:
-        ValueError: If matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ValueError(
-            "Figures must have matplotlib: pip install 'keras_lisr[figures]'. "
-            f"Received: {type(error).__name__} ({error})"
-        ) from error
-    return Figure(figsize=(width, height), layout="constrained")
+    """An empty figure of so many inches, whose parts make room for one another."""
+    return import_extra("matplotlib.figure", "figures").Figure(figsize=(width, height), layout="constrained")

@@ -45,31 +45,20 @@ def residual_magnitude(model: keras.Model, image: np.ndarray, *, nested: bool = 
     ['block_1_sum', 'block_2_sum']
     """
     model = cast_model(model, "float32")
-    inputs = {node.operation.name: node.input_tensors for node in nodes(model)}
-    residuals = {layer.name: inputs[layer.name][1] for layer in residual_connections(model, nested)}
+    added = {n.operation.name: n.input_tensors for n in nodes(model) if isinstance(n.operation, keras.layers.Add)}
+    stems = {name: match["stem"] for name in added if (match := SUM.fullmatch(name))}
+    residuals = {
+        name: added[name][1]
+        for name, stem in stems.items()
+        # A part of another's H_RL is named as such: block_1_residual_2_ in block_1_.
+        if nested or not any(stem != other and stem.startswith(other) for other in stems.values())
+    }
     if not residuals:
         raise ValueError(
             "`model` must have residual connections, Add layers named as block_1_sum. "
             f"Received: model={model.name!r}, which has none"
         )
     return {name: float(np.mean(np.abs(H), dtype=np.float64)) for name, H in compute(model, residuals, image).items()}
-
-
-def residual_connections(model: keras.Model, nested: bool) -> list[keras.layers.Add]:
-    """The layers that add a block's residual to its input; see `residual_magnitude`."""
-    stems = {
-        layer: match["stem"]
-        for layer in model.layers
-        if isinstance(layer, keras.layers.Add) and (match := SUM.fullmatch(layer.name))
-    }
-    if nested:
-        return list(stems)
-    # A part of another's H_RL is named as such: block_1_residual_2_ in block_1_.
-    return [
-        layer
-        for layer, stem in stems.items()
-        if not any(stem != other and stem.startswith(other) for other in stems.values())
-    ]
 
 
 def above_reference(magnitudes: Mapping[str, float], reference: Mapping[str, float]) -> list[str]:

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from keras_lisr.basics.extras import import_extra
+
 PREFIX = "hf://"
 DEFAULT_FILE = "model.npz"  # What `keras_lisr.zoo.push_to_hub` uploads.
 ADDRESS = re.compile(r"hf://([^/@]+/[^/@]+)(?:@([^/]+))?(?:/(.+))?")
@@ -19,13 +21,12 @@ def fetch(address: str) -> Path:
         The file in the cache. Its path names the commit. Beside a `.tflite` file lies its sidecar.
 
     Raises:
-        ValueError: If the address is none, or there is no such file.
-        ModuleNotFoundError: If huggingface_hub is not installed.
+        ValueError: If the address is none, there is no such file, or huggingface_hub is not installed.
     """
     if not (parts := ADDRESS.fullmatch(address)):
         raise ValueError(f"`model` must be hf://owner/repository[@revision][/file]. Received: model={address!r}")
     repository, revision, name = parts[1], parts[2], parts[3] or DEFAULT_FILE
-    hub = import_hub()
+    hub = import_extra("huggingface_hub", "hub")
     try:
         if name.endswith(".tflite"):
             hub.hf_hub_download(repository, f"{name}.json", revision=revision)
@@ -35,19 +36,3 @@ def fetch(address: str) -> Path:
         raise ValueError(
             f"`model` must be a file of the Hub, or in its cache. Received: model={address!r} ({cause})"
         ) from error
-
-
-def import_hub():
-    """The module huggingface_hub.
-
-    Raises:
-        ModuleNotFoundError: If it is not installed.
-    """
-    try:
-        import huggingface_hub
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "huggingface_hub must be installed for models on the Hub: pip install 'keras_lisr[hub]'. "
-            "Received: no module 'huggingface_hub'"
-        ) from error
-    return huggingface_hub

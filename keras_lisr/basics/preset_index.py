@@ -15,7 +15,6 @@ from keras_lisr.basics.hub import PREFIX, fetch
 DEFAULT_PRESET = "imdn_x4"
 FOLDER = Path(__file__).parents[1] / "zoo" / "presets"
 LITERT = ".tflite"
-OF_PYTORCH = (".ckpt", ".pt", ".pth")
 
 
 @dataclass(frozen=True)
@@ -52,49 +51,36 @@ class Preset:
         return self.arguments["scale"]
 
 
-def presets(folder: Path | None = None) -> list[Preset]:
-    """Reads the index.
-
-    Args:
-        folder: Where `index.json` and the weights lie, by default in the package.
-    """
-    index = json.loads(((folder or FOLDER) / "index.json").read_text())
+def presets() -> list[Preset]:
+    """Reads the index."""
+    index = json.loads((FOLDER / "index.json").read_text())
     return [Preset(name, **entry) for name, entry in index.items()]
 
 
-def find_preset(name: str | None = None, scale: int | None = None, folder: Path | None = None) -> Preset:
-    """Finds a preset by its name or its scale.
-
-    Args:
-        name: Name of the preset; by default `DEFAULT_PRESET`, or the first of that scale.
-        scale: Upscaling factor that the preset must have, if given.
-        folder: As for `presets`.
+def find_preset(name: str = DEFAULT_PRESET, scale: int | None = None) -> Preset:
+    """Finds a preset by its name, or the default or first one of a scale, if that is given.
 
     Raises:
-        ValueError: If there is none of that name, or it has another scale.
+        ValueError: If there is none.
     """
-    known = presets(folder)
-    if name is not None and name not in {preset.name for preset in known}:
-        names = ", ".join(preset.name for preset in known)
+    known = {preset.name: preset for preset in presets()}
+    if scale:
+        of_scale = [preset for preset in known.values() if preset.scale == scale]
+        return max(of_scale, key=lambda preset: preset.name == DEFAULT_PRESET)
+    if name not in known:
         raise ValueError(
-            f"`name` must be a preset ({names}), a .keras or .npz file or hf://owner/repository. "
+            f"`name` must be a preset ({', '.join(known)}), a .keras or .npz file or hf://owner/repository. "
             f"Received: name={name!r}"
         )
-    candidates = [preset for preset in known if name in (None, preset.name)]
-    of_scale = [preset for preset in candidates if scale in (None, preset.scale)]
-    if not of_scale:
-        scales = ", ".join(sorted({str(preset.scale) for preset in candidates}))
-        of_what = "a preset" if name is None else f"{name!r}"
-        raise ValueError(f"`scale` must be that of {of_what} ({scales}). Received: scale={scale!r}")
-    return next((preset for preset in of_scale if preset.name == DEFAULT_PRESET), of_scale[0])
+    return known[name]
 
 
-def choose_model(name: str | None = None, scale: int | None = None, *, exported: bool = False) -> str:
-    """Checks, without Keras, a model that is asked for: by the name of its preset, its scale or its file.
+def choose_model(name: str | None = None, *, exported: bool = False) -> str:
+    """Checks, without Keras, a model that is asked for: by the name of its preset or its file.
 
     Args:
-        name: Name of a preset, path of a `.keras` or `.npz` file, or address of one, as `basics.hub.fetch` takes it.
-        scale: Upscaling factor, which picks the preset.
+        name: Name of a preset, `DEFAULT_PRESET` if None, path of a `.keras` or `.npz` file, or address of one, as
+            `basics.hub.fetch` takes it.
         exported: Whether `name` may also be the path of a `.tflite` file.
 
     Returns:
@@ -102,45 +88,35 @@ def choose_model(name: str | None = None, scale: int | None = None, *, exported:
         `.tflite`, `keras_lisr.litert.LiteRTUpscaler`.
 
     Raises:
-        ValueError: If there is no such preset, scale or file.
+        ValueError: If there is no such preset or file.
     """
-    if name is not None and name.startswith(PREFIX):
+    name = DEFAULT_PRESET if name is None else name
+    if name.startswith(PREFIX):
         name = str(fetch(name))
-    if (name or "").endswith((".h5", ".hdf5")):
+    if name.endswith((".h5", ".hdf5")):
         raise ValueError(
             "`model` must be a .keras or .npz file: what .h5 holds of `keras.ops` cannot be loaded. Build the network, "
             f"call its `load_weights` with the file, and `save` it as .keras. Received: model={name!r}"
         )
     suffixes = (".keras", ".npz", LITERT) if exported else (".keras", ".npz")
-    if name is not None and name.lower().endswith(OF_PYTORCH):
+    if name.lower().endswith((".ckpt", ".pt", ".pth")):
         raise ValueError(
             "`model` must be a Keras model, which `keras-lisr import FILE --architecture ... --scale ... -o OUT.keras` "
             f"makes of PyTorch's files. Received: model={name!r}"
         )
-    if name is None or not name.endswith(suffixes):
-        return find_preset(name, scale).name
+    if not name.endswith(suffixes):
+        return find_preset(name).name
     path = Path(name)
     if not path.is_file():
         raise ValueError(f"`model` must be an existing file. Received: model={name!r}")
-    if path.suffix == LITERT:
-        with path.open("rb") as file:
-            right = file.read(8)[4:] == b"TFL3"
-    else:
-        right = zipfile.is_zipfile(path)
+    with path.open("rb") as file:
+        right = file.read(8)[4:] == b"TFL3" if path.suffix == LITERT else zipfile.is_zipfile(file)
     if not right:
-        *most, last = suffixes
-        raise ValueError(
-            f"`model` must be a {', '.join(most)} or {last} file. Received: model={name!r} (its content is another)"
-        )
+        raise ValueError(f"`model` must be a {path.suffix} file. Received: model={name!r} (its content is another)")
     return name
 
 
-def write_index(entries: list[Preset], folder: Path | None = None) -> None:
-    """Writes the index.
-
-    Args:
-        entries: All presets, in the order in which they are listed.
-        folder: As for `presets`.
-    """
+def write_index(entries: list[Preset]) -> None:
+    """Writes the index of all presets, in the order in which they are listed."""
     index = {preset.name: {key: value for key, value in vars(preset).items() if key != "name"} for preset in entries}
-    ((folder or FOLDER) / "index.json").write_text(json.dumps(index, indent=2) + "\n")
+    (FOLDER / "index.json").write_text(json.dumps(index, indent=2) + "\n")

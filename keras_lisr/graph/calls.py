@@ -27,17 +27,7 @@ Softsign Split Sqrt Square Squareplus Std StopGradient Sum Tan Tanh TanhShrink T
 ZerosLike
 """
 # Those that pool over the picture, unless they work on the channels alone.
-GLOBAL = {
-    "GlobalAveragePooling2D",
-    "GlobalMaxPooling2D",
-    "GroupNormalization",
-    "Max",
-    "Mean",
-    "Min",
-    "Std",
-    "Sum",
-    "Var",
-}
+GLOBAL = "GlobalAveragePooling2D GlobalMaxPooling2D GroupNormalization Max Mean Min Std Sum Var"
 INTERPOLATION = {"nearest": 0, "bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}  # Their radii, in pixels.
 CHANNEL_AXES = (-1, 3)
 PROBE = (96, 160)  # Height and width of the picture on which a grid is followed: multiples of 32, for pyramids.
@@ -81,16 +71,16 @@ def calls(model: keras.Model) -> Iterator[Call]:
         ValueError: If `model` is something else, or an operation cannot be applied to pictures.
     """
     model = flatten(model)
-    sides = probe_sides(model)
-    specs: dict[int, keras.KerasTensor] = {}  # Of fixed size, by the tensor's id.
+    picture = model.inputs[0]
+    if len(picture.shape) != 4 or picture.shape[-1] is None:
+        raise ValueError(
+            f"`model` must take pictures, `(batch, height, width, channels)`. Received: one of {picture.shape}"
+        )
+    sides = picture.shape[1] or PROBE[0], picture.shape[2] or PROBE[1]
+    specs = {id(picture): keras.KerasTensor((1, *sides, picture.shape[-1]), picture.dtype)}  # By the tensor's id.
     for node in nodes(model):
-        if node.is_input:
-            specs[id(node.outputs[0])] = keras.KerasTensor(
-                (1, *sides, node.outputs[0].shape[-1]), node.outputs[0].dtype
-            )
-        else:
-            made = specify(node, specs)
-            specs |= {id(tensor): spec for tensor, spec in zip(node.outputs, made, strict=True)}
+        if not node.is_input:
+            specs |= {id(tensor): spec for tensor, spec in zip(node.outputs, specify(node, specs), strict=True)}
         before, after = ([specs[id(tensor)].shape for tensor in each] for each in (node.input_tensors, node.outputs))
         input_resolution = max((resolution(shape, sides) for shape in before), default=Fraction(1))
         output_resolution = max(resolution(shape, sides) for shape in after)
@@ -100,14 +90,6 @@ def calls(model: keras.Model) -> Iterator[Call]:
         yield Call(
             node.operation, node.input_tensors, node.outputs, radius, input_resolution, output_resolution, values
         )
-
-
-def probe_sides(model: keras.Model) -> tuple[int, int]:
-    """Height and width of the picture on which a flat model's grid is followed: those that it takes, if it says any."""
-    shape = model.inputs[0].shape
-    if len(shape) != 4 or shape[-1] is None:
-        raise ValueError(f"`model` must take pictures, `(batch, height, width, channels)`. Received: one of {shape}")
-    return shape[1] or PROBE[0], shape[2] or PROBE[1]
 
 
 def resolution(shape: tuple[int, ...], sides: tuple[int, int]) -> Fraction:
@@ -155,13 +137,12 @@ def footprint(node: Any, rank: int) -> Fraction | float | None:
     if getattr(operation, "data_format", None) == "channels_first":
         return None
     match kind(operation):
-        case "Conv2D" | "DepthwiseConv2D" | "SeparableConv2D" if keeps_size(operation):
-            size = max(operation.dilation_rate[i] * (operation.kernel_size[i] - 1) for i in (0, 1))
-            return Fraction((size + 1) // 2)
-        case "AveragePooling2D" | "MaxPooling2D" if set(operation.strides) == {1} and operation.padding == "same":
-            return Fraction(max(operation.pool_size) // 2)
         case "Conv2D" | "DepthwiseConv2D" | "SeparableConv2D" | "AveragePooling2D" | "MaxPooling2D":
-            return math.inf  # A tile has another grid, or other sides.
+            sides = getattr(operation, "kernel_size", None) or operation.pool_size
+            if max(operation.strides) > 1 or (operation.padding != "same" and max(sides) > 1):
+                return math.inf  # A tile has another grid, or other sides.
+            rates = getattr(operation, "dilation_rate", (1, 1))
+            return Fraction(max(rate * (side - 1) + 1 for rate, side in zip(rates, sides, strict=True)) // 2)
         case "Conv2DTranspose" if operation.padding == "same" and len(set(operation.strides)) == 1:
             # A pixel is spread over a kernel; what exceeds a stride lies over its neighbours, half on either side.
             stride = operation.strides[0]
@@ -179,20 +160,14 @@ def footprint(node: Any, rank: int) -> Fraction | float | None:
             name in POINTWISE.split() and (rank == 4 or not hasattr(operation, "axis")) and on_channels(operation)
         ):
             return Fraction(0)
-        case str(name) if name in GLOBAL:
+        case str(name) if name in GLOBAL.split():
             return math.inf
     return None
 
 
-def keeps_size(convolution: keras.layers.Layer) -> bool:
-    """Whether a convolution returns as many pixels as it takes."""
-    return set(convolution.strides) == {1} and (convolution.padding == "same" or set(convolution.kernel_size) == {1})
-
-
-def on_channels(operation: keras.Operation, rank: int = 4) -> bool:
+def on_channels(operation: keras.Operation) -> bool:
     """Whether the axes along which an operation works, if it tells any, are that of the channels of a picture."""
-    axes = keras.tree.flatten([getattr(operation, "axis", ())])
-    return all(axis in CHANNEL_AXES and rank == 4 for axis in axes)
+    return all(axis in CHANNEL_AXES for axis in keras.tree.flatten([getattr(operation, "axis", ())]))
 
 
 def of_channels(key: Any) -> bool:

@@ -61,39 +61,33 @@ def nodes(model: keras.Model) -> Iterator[Any]:
 
 
 def _enter(graph: Any, inputs: list[Any], stand_ins: dict[int, Any]) -> list[Any]:
-    """Applies the operations of a functional model, and of those inside, to other tensors.
+    """Applies the operations of a functional model, and of those inside, to other tensors; returns its outputs.
 
     Args:
         graph: The model.
         inputs: What it is applied to.
-        stand_ins: What is applied in place of each operation so far, by its id.
-
-    Returns:
-        Its outputs.
+        stand_ins: What is applied in place of each operation so far, by its id: the operation itself, or a copy where
+            two models inside have one of the same name.
     """
     tensors = {id(tensor): value for tensor, value in zip(graph.inputs, inputs, strict=True)}
     for node in nodes(graph):
+        operation = node.operation
         if node.is_input:
             continue
-        if inner := graph_of(node.operation):
+        if inner := graph_of(operation):
             outputs = _enter(inner, [tensors[id(tensor)] for tensor in node.input_tensors], stand_ins)
         else:
+            if id(operation) not in stand_ins:
+                is_taken = any(each.name == operation.name for each in stand_ins.values())
+                name = f"{operation.name}_{len(stand_ins)}"
+                stand_ins[id(operation)] = duplicate(operation, name=name) if is_taken else operation
+            stand_in = stand_ins[id(operation)]
             args, kwargs = node.arguments.fill_in(tensors)
-            stand_in = _stand_in(node.operation, stand_ins)
             outputs = keras.tree.flatten(stand_in(*args, **kwargs))
-            if stand_in is not node.operation and getattr(stand_in, "weights", None):
-                stand_in.set_weights(node.operation.get_weights())
+            if stand_in is not operation and getattr(stand_in, "weights", None):
+                stand_in.set_weights(operation.get_weights())
         tensors |= {id(tensor): value for tensor, value in zip(node.outputs, outputs, strict=True)}
     return [tensors[id(tensor)] for tensor in graph.outputs]
-
-
-def _stand_in(operation: Any, stand_ins: dict[int, Any]) -> Any:
-    """An operation itself, or a copy of another name where two models inside have one of the same name."""
-    if id(operation) not in stand_ins:
-        is_taken = any(each.name == operation.name for each in stand_ins.values())
-        name = f"{operation.name}_{len(stand_ins)}"
-        stand_ins[id(operation)] = duplicate(operation, name=name) if is_taken else operation
-    return stand_ins[id(operation)]
 
 
 def duplicate(operation: Any, **changes: Any) -> Any:

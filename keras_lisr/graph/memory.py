@@ -17,14 +17,7 @@ MOST_VALUES = 2**27 - 1
 
 
 def values_per_pixel(model: keras.Model) -> int:
-    """Values that the largest of a network's tensors holds for each pixel of a window.
-
-    Args:
-        model: Model with one input and one output.
-
-    Raises:
-        ValueError: As `graph.calls`.
-    """
+    """Values that the largest of a network's tensors holds for each pixel of a window."""
     return math.ceil(max(max(*call.values, values_inside(call)) for call in calls(model)))
 
 
@@ -32,12 +25,6 @@ def bytes_per_pixel(model: keras.Model) -> int:
     """Bytes that a network's tensors take for each pixel of a window, without `MEMORY_OVERHEAD`.
 
     The most that they hold at once, if each is kept from the call that makes it to the last one that takes it.
-
-    Args:
-        model: Model with one input and one output.
-
-    Raises:
-        ValueError: As `graph.calls`.
     """
     graph = list(calls(model))
     last_call = {id(tensor): i for i, call in enumerate(graph) for tensor in call.inputs}

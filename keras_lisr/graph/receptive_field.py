@@ -16,14 +16,7 @@ def receptive_field_radius(model: keras.Model) -> int | float:
     `i + radius` and no others. A layer that works on an enlarged picture counts for a fraction of a pixel, and the
     rational sum is rounded up once.
 
-    Args:
-        model: Model with one input and one output.
-
-    Returns:
-        Low-resolution pixels; `math.inf` if the network pools over the picture, or does what nobody knows.
-
-    Raises:
-        ValueError: As `graph.calls`.
+    It is `math.inf` if the network pools over the picture, or does what nobody knows.
 
     Example:
 
@@ -48,9 +41,6 @@ def side_multiple(model: keras.Model) -> int:
 
 def traits_of(model: keras.Model) -> Traits:
     """What tiles, files and presets have to know of a network, from its graph.
-
-    Args:
-        model: Model from RGB to RGB, `(batch, height, width, 3)`.
 
     Raises:
         ValueError: As `graph.calls`, or if the network is not one from RGB to RGB, or enlarges by no integer.

@@ -15,15 +15,15 @@ Precision = Literal["auto", "float32", "bfloat16"]
 Engine = Callable[[np.ndarray], np.ndarray]
 
 
-def resolve_precision(precision: Precision) -> str:
+def resolve_precision(precision: Precision | None) -> str | None:
     """`"auto"` is `"bfloat16"` where the processor computes it fast and `"float32"` elsewhere.
 
     Raises:
-        ValueError: If `precision` is not "auto", "float32" or "bfloat16".
+        ValueError: If `precision` is not "auto", "float32", "bfloat16" or None.
     """
     if precision == "auto":
         return "bfloat16" if fast_bfloat16() else "float32"
-    if precision not in POLICIES:
+    if precision not in (*POLICIES, None):
         raise ValueError(f"`precision` must be 'auto', 'float32' or 'bfloat16'. Received: precision={precision!r}")
     return precision
 
@@ -93,12 +93,7 @@ def compile_self_ensemble(model: keras.Model, dtype: DTypeLike = np.uint8) -> En
     The geometric self-ensemble of EDSR (https://arxiv.org/abs/1707.02921): eight times the work for a few hundredths to
     tenths of a decibel.
 
-    Args:
-        model: As for `compile_engine`.
-        dtype: As for `compile_engine`.
-
-    Returns:
-        As `compile_engine`; rounded after the averaging.
+    It is rounded after the averaging; else all is as in `compile_engine`.
     """
     engine = compile_engine(model, rounded=False, dtype=dtype)
     white = np.iinfo(dtype).max

@@ -19,41 +19,36 @@ def fast_bfloat16() -> bool:
 
     The answer depends on the machine alone, so that all processes of a run compute alike.
     """
-    backend = keras.backend.backend()
-    capability = {"tensorflow": tensorflow_capability, "jax": jax_capability, "torch": torch_capability}[backend]()
+    capability = gpu_capability()
     if capability is not None:
         return capability >= AMPERE
-    if backend == "jax":
+    if keras.backend.backend() == "jax":
         return False
     return processor_has("amx_bf16") or (processor_has("avx512_bf16") and "AuthenticAMD" in read_cpuinfo())
 
 
-def tensorflow_capability() -> tuple[int, ...] | None:
-    """Compute capability of TensorFlow's first GPU, None if it has none."""
-    import tensorflow as tf
+def gpu_capability() -> tuple[int, ...] | None:
+    """Compute capability of the first GPU of Keras's backend, None if it has none; that of a TPU counts as `AMPERE`."""
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf
 
-    for device in tf.config.list_physical_devices("GPU"):
-        return tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0))
+            for device in tf.config.list_physical_devices("GPU"):
+                return tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0))
+        case "torch":
+            import torch
+
+            if torch.cuda.is_available():
+                return torch.cuda.get_device_capability()
+        case "jax":
+            import jax
+
+            device = jax.devices()[0]
+            if device.platform == "tpu":
+                return AMPERE
+            if device.platform != "cpu":
+                return tuple(map(int, getattr(device, "compute_capability", "0.0").split(".")))
     return None
-
-
-def jax_capability() -> tuple[int, ...] | None:
-    """Compute capability of JAX's first device, None for a processor; that of a TPU counts as the newest."""
-    import jax
-
-    device = jax.devices()[0]
-    if device.platform == "cpu":
-        return None
-    if device.platform == "tpu":
-        return AMPERE
-    return tuple(map(int, getattr(device, "compute_capability", "0.0").split(".")))
-
-
-def torch_capability() -> tuple[int, ...] | None:
-    """Compute capability of PyTorch's GPU, None if it has none."""
-    import torch
-
-    return torch.cuda.get_device_capability() if torch.cuda.is_available() else None
 
 
 def processor_has(instructions: str) -> bool:

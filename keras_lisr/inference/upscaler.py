@@ -2,7 +2,6 @@
 
 import logging
 import math
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -13,26 +12,13 @@ from keras_lisr.graph.cast import cast_model
 from keras_lisr.graph.flatten import flatten
 from keras_lisr.graph.memory import MEMORY_OVERHEAD, MOST_VALUES, bytes_per_pixel, values_per_pixel
 from keras_lisr.graph.receptive_field import side_multiple, traits_of
-from keras_lisr.inference.engines import (
-    Engine,
-    Precision,
-    compile_engine,
-    compile_self_ensemble,
-    resolve_precision,
-)
+from keras_lisr.inference.engines import Engine, Precision, compile_engine, compile_self_ensemble, resolve_precision
 from keras_lisr.tiling.tiles import DEFAULT_MEMORY
 from keras_lisr.tiling.upscaler import TiledUpscaler
 
 UNKNOWN_HALO = 32  # Where nobody knows what a network sees.
 MOST_CHANGE = 0.15  # Of the range, on average, between a picture and what is made of it; of noise, it is 0.13.
 LOOKED_AT = 64  # Pixels a side.
-
-
-class Compiled(NamedTuple):
-    """A network for pictures of one type: the function, and the bytes that it takes for each pixel of a window."""
-
-    engine: Engine
-    pixel_memory: int
 
 
 class Upscaler(TiledUpscaler):
@@ -60,7 +46,7 @@ class Upscaler(TiledUpscaler):
             and some 600 MB of TensorFlow. Tiles are never smaller than their halo.
         precision: "float32", "bfloat16", or "auto": bfloat16 where the processor computes it fast and the pictures have
             8 bits; it has not the digits for 16. A model that computes in another precision is copied, and later
-            changes of its weights are not seen.
+            changes of its weights are not seen. None for whatever the model computes in, without a copy.
         self_ensemble: Whether to average over the eight flips and quarter turns of each tile: eight times the work.
 
     Raises:
@@ -85,21 +71,21 @@ class Upscaler(TiledUpscaler):
         *,
         tile: int | None = None,
         memory: int = DEFAULT_MEMORY,
-        precision: Precision = "auto",
+        precision: Precision | None = "auto",
         self_ensemble: bool = False,
     ):
         model = flatten(model)
         traits = traits_of(model)
         if "float" not in (dtype := model.inputs[0].dtype):
             raise ValueError(f"`model` must be one of floating-point numbers. Received: a model that takes {dtype}")
+        if None not in (sides := model.inputs[0].shape[1:3]):
+            self.shape = sides
         super().__init__(traits, tile=tile, memory=memory, most_pixels=MOST_VALUES // values_per_pixel(model))
         unknown = sorted({type(call.operation).__name__ for call in calls(model) if call.radius is None})
         if unknown:
             self.halo = UNKNOWN_HALO
-        if None not in (sides := model.inputs[0].shape[1:3]):
-            self.shape = sides
-            if not self.exact:
-                self.halo = min(self.halo, (min(sides) - 1) // 4)
+        if self.shape and not self.exact:
+            self.halo = min(self.halo, (min(self.shape) - 1) // 4)
         if unknown:
             logging.getLogger(__name__).warning(
                 "what %s of %s sees is not known: tiles fade into one another over %d pixels; a layer can say its "
@@ -110,16 +96,16 @@ class Upscaler(TiledUpscaler):
             )
         self._multiple = side_multiple(model)
         self.precision = resolve_precision(precision)
-        self._deep_precision = "bfloat16" if precision == "bfloat16" else "float32"
+        self._deep_precision = "float32" if precision == "auto" else self.precision
         self._model = model
         self._self_ensemble = self_ensemble
-        self._compiled: dict[np.dtype, Compiled] = {}
+        self._compiled: dict[np.dtype, tuple[Engine, int]] = {}
         self._compile(np.uint8)
 
     def _run(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
         height, width = window.shape[1:3]
         filled_up = [(0, 0), (0, -height % self._multiple), (0, -width % self._multiple), (0, 0)]
-        enlarged = self._compile(dtype).engine(np.pad(window, filled_up, mode="edge"))
+        enlarged = self._compile(dtype)[0](np.pad(window, filled_up, mode="edge"))
         enlarged = enlarged[:, : height * self.scale, : width * self.scale]
         if enlarged.shape != (1, height * self.scale, width * self.scale, 3):
             raise ValueError(
@@ -137,17 +123,16 @@ class Upscaler(TiledUpscaler):
         return enlarged
 
     def _pixel_memory(self, dtype: DTypeLike) -> int:
-        return self._compile(dtype).pixel_memory
+        return self._compile(dtype)[1]
 
-    def _compile(self, dtype: DTypeLike) -> Compiled:
-        """The network for pictures of a type, compiled when it is first asked for."""
+    def _compile(self, dtype: DTypeLike) -> tuple[Engine, int]:
+        """The network for pictures of a type, when it is first asked for, and the bytes that each pixel takes."""
         dtype = np.dtype(dtype)
         if dtype not in self._compiled:
-            model = cast_model(self._model, self.precision if dtype == np.uint8 else self._deep_precision)
-            self._compiled[dtype] = Compiled(
-                compile_self_ensemble(model, dtype) if self._self_ensemble else compile_engine(model, dtype=dtype),
-                math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(model)),
-            )
+            precision = self.precision if dtype == np.uint8 else self._deep_precision
+            model = cast_model(self._model, precision) if precision else self._model
+            engine = compile_self_ensemble(model, dtype) if self._self_ensemble else compile_engine(model, dtype=dtype)
+            self._compiled[dtype] = engine, math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(model))
         return self._compiled[dtype]
 
 

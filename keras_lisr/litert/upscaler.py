@@ -61,8 +61,6 @@ class LiteRTUpscaler(TiledUpscaler):
                 f"`tile` must be None for a file for {self.shape[1]} x {self.shape[0]} pixels. Received: tile={tile}"
             )
         super().__init__(sidecar, tile=tile, memory=memory)
-        if self.shape:
-            self.smallest_side = 1  # Less is filled up to the file's size.
         self._bytes_per_pixel = 0 if self.shape else math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(path))
 
     def bands(self, image: Rows, progress: Progress | None = None) -> Iterator[np.ndarray]:

@@ -2,15 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from keras_lisr.tiling.rows import Progress, Rows
 
 DEFAULT_MEMORY = 2**30
-# A band of the result is made while the one before is still in use, and either may be copied to be handed on.
-BANDS_AT_ONCE = 4
 
 
 class Window(NamedTuple):
@@ -129,58 +127,21 @@ def _fade(before: np.ndarray, entering: np.ndarray) -> np.ndarray:
     return np.rint(mixed) if entering.dtype.kind == "u" else mixed
 
 
-def tile_for_pixels(pixels: float, halo: int, height: int, width: int) -> int:
-    """The largest tile whose window holds no more than so many pixels.
+def largest_tile(memory: float, pixel_memory: int, row_memory: int, halo: int, height: int, width: int) -> int:
+    """Side of the largest tile that takes no more than about so much memory.
 
-    Args:
-        pixels: Most pixels of a window.
-        halo: Pixels on each side of a tile that only give context.
-        height: Pixels of the picture.
-        width: Pixels of the picture.
-
-    Returns:
-        Side of the tile; that of the whole picture if it fits, and less than 1 if the halo alone does not.
-    """
-    return max(height, width) if height * width <= pixels else math.isqrt(int(pixels)) - 2 * halo
-
-
-def tile_for_memory(memory: int, pixel_memory: int, row_memory: int, halo: int, height: int, width: int) -> int:
-    """The largest tile that takes no more than about so much memory.
-
-    Args:
-        memory: Bytes for a window and for the bands of the result.
-        pixel_memory: Bytes that each pixel of a window takes.
-        row_memory: Bytes that each row of a window takes, for the bands, which are as wide as the picture.
-        halo: Pixels on each side of a tile that only give context.
-        height: Pixels of the picture.
-        width: Pixels of the picture.
-
-    Returns:
-        As `tile_for_pixels`, but never less than the halo, whatever the memory: with that, the network computes every
-        pixel nine times, and with less, many times more.
+    It is that of the whole picture if this fits, and less than 1 if the halo alone does not. Each pixel of a window
+    takes memory, and so does each of its rows, for the bands of the result, which are as wide as the picture.
     """
     if height * (width * pixel_memory + row_memory) <= memory:
         return max(height, width)
     # The largest side with pixel_memory * side^2 + row_memory * side <= memory.
-    side = (math.isqrt(row_memory**2 + 4 * pixel_memory * memory) - row_memory) // (2 * pixel_memory)
-    return max(1, halo, side - 2 * halo)
-
-
-def row_memory(width: int, scale: int, dtype: Any) -> int:
-    """Bytes of the bands of a result for each row of a window, in a picture so many pixels wide."""
-    return BANDS_AT_ONCE * 3 * np.dtype(dtype).itemsize * width * scale**2
+    side = (math.isqrt(row_memory**2 + 4 * pixel_memory * int(memory)) - row_memory) // (2 * pixel_memory)
+    return side - 2 * halo
 
 
 def check_image(image: Rows, smallest_side: int = 1) -> None:
-    """Checks a picture that is to be upscaled.
-
-    Args:
-        image: What must be uint8 or uint16 RGB, `(height, width, 3)`.
-        smallest_side: Pixels that the network needs on each side.
-
-    Raises:
-        ValueError: If `image` has another type or shape, no pixels, or fewer than the network needs.
-    """
+    """Raises a ValueError if a picture is no uint8 or uint16 RGB, or a side has fewer pixels than a network needs."""
     if image.dtype not in (np.uint8, np.uint16) or len(image.shape) != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(
             "`image` must be a uint8 or uint16 array (height, width, 3). "

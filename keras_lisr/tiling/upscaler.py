@@ -7,16 +7,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from keras_lisr.tiling.rows import Progress, Rows, Stream, bands_of, join_bands
-from keras_lisr.tiling.tiles import (
-    bands_in_tiles,
-    check_image,
-    row_memory,
-    tile_for_memory,
-    tile_for_pixels,
-    windows,
-)
+from keras_lisr.tiling.tiles import bands_in_tiles, check_image, largest_tile, windows
 from keras_lisr.tiling.traits import Traits
 
+# A band of the result is made while the one before is still in use, and either may be copied to be handed on.
+BANDS_AT_ONCE = 4
 BLENDED_HALO = 16  # Pixels over which neighbours fade into one another where no halo makes tiles exact.
 
 
@@ -46,7 +41,7 @@ class TiledUpscaler:
         self.scale = traits.scale
         self.halo = BLENDED_HALO if traits.halo is None else traits.halo
         self.exact = traits.halo is not None
-        self.smallest_side = traits.smallest_side
+        self.smallest_side = 1 if self.shape else traits.smallest_side  # Less is filled up to the only size.
         self.tile = tile
         self.memory = memory
         self._most_pixels = most_pixels
@@ -143,14 +138,12 @@ class TiledUpscaler:
                         f"tiles: each needs {self.halo} pixels around it. Received: {width} x {height} pixels"
                     )
             return self.shape[0] - 2 * self.halo, self.shape[1] - 2 * self.halo
-        tile = self.tile or tile_for_memory(
-            self.memory,
-            self._pixel_memory(dtype),
-            row_memory(width, self.scale, dtype),
-            self.halo,
-            height,
-            width,
-        )
-        quick = tile_for_pixels(self._most_pixels, self.halo, height, width)
+        tile = self.tile
+        if tile is None:
+            row_memory = BANDS_AT_ONCE * 3 * np.dtype(dtype).itemsize * width * self.scale**2
+            tile = largest_tile(self.memory, self._pixel_memory(dtype), row_memory, self.halo, height, width)
+            # With the halo, the network computes every pixel nine times, and with less, many times more.
+            tile = max(1, self.halo, tile)
+        quick = largest_tile(self._most_pixels, 1, 0, self.halo, height, width)
         tile = min(tile, quick) if quick >= 1 else tile
         return tile, tile

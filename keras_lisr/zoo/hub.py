@@ -4,7 +4,8 @@ import json
 import tempfile
 from pathlib import Path
 
-from keras_lisr.basics.hub import DEFAULT_FILE, PREFIX, import_hub
+from keras_lisr.basics.extras import import_extra
+from keras_lisr.basics.hub import DEFAULT_FILE, PREFIX
 from keras_lisr.zoo.network import SuperResolutionModel
 from keras_lisr.zoo.storage import save_preset
 
@@ -17,25 +18,27 @@ tags:
 - keras_lisr
 ---
 
-# {name}
+# {repository}
 
 `{builder}` of keras_lisr for x{scale} super-resolution: {parameters:,} parameters, weights in float16.
 
 ```python
 from keras_lisr.zoo import from_preset
 
-model = from_preset("{address}")
+model = from_preset("hf://{repository}")
 upscaled = model.upscale(image)  # uint8 or uint16, (height, width, 3)
 ```
 
-    keras-lisr upscale photo.jpg -n {address}
+    keras-lisr upscale photo.jpg -n hf://{repository}
 
 Built with:
 
 ```json
 {arguments}
 ```
-{text}"""
+
+{text}
+"""
 
 
 def push_to_hub(model: SuperResolutionModel, repository: str, *, text: str = "", private: bool = False) -> str:
@@ -53,34 +56,28 @@ def push_to_hub(model: SuperResolutionModel, repository: str, *, text: str = "",
         The address for `from_preset`, with the commit.
 
     Raises:
-        ValueError: As `save_preset`; nothing is uploaded then.
+        ValueError: As `save_preset`, or if huggingface_hub is not installed; nothing is uploaded then.
         OSError: If the Hub refuses, or cannot be reached.
-        ModuleNotFoundError: If huggingface_hub is not installed.
 
     Example:
 
         push_to_hub(model, "somebody/imdn-manga", text="Trained on 109 drawings; 31.2 dB on 20 others.")
     """
-    hub = import_hub()
+    hub = import_extra("huggingface_hub", "hub")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         save_preset(model, folder / DEFAULT_FILE)
-        (folder / "README.md").write_text(card(model, repository, text), encoding="utf-8")
+        card = CARD.format(
+            repository=repository,
+            builder=model.builder,
+            scale=model.scale,
+            parameters=model.count_params(),
+            arguments=json.dumps(model.arguments, indent=2),
+            text=text,
+        )
+        (folder / "README.md").write_text(card, encoding="utf-8")
         hub.create_repo(repository, private=private, exist_ok=True)
         commit = hub.upload_folder(
             repo_id=repository, folder_path=folder, commit_message=f"{model.builder} of keras_lisr"
         )
     return f"{PREFIX}{repository}@{commit.oid}"
-
-
-def card(model: SuperResolutionModel, repository: str, text: str) -> str:
-    """What stands on the page of the repository, as Markdown."""
-    return CARD.format(
-        name=repository.partition("/")[2],
-        builder=model.builder,
-        scale=model.scale,
-        parameters=model.count_params(),
-        address=PREFIX + repository,
-        arguments=json.dumps(model.arguments, indent=2),
-        text=f"\n{text}\n" if text else "",
-    )

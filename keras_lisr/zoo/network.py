@@ -2,17 +2,16 @@
 
 import functools
 import inspect
+import json
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any, ParamSpec
 
 import keras
 import numpy as np
 
-from keras_lisr.graph.receptive_field import traits_of
-
 OUTPUT = "super_resolved"  # Name of the last layer.
 INCIDENTAL = ("name", "dtype", "trainable", "builder", "arguments")  # Changes nothing that a network computes.
-
 BUILDERS: dict[str, Callable[..., "SuperResolutionModel"]] = {}  # By name.
 
 P = ParamSpec("P")
@@ -48,7 +47,7 @@ class SuperResolutionModel(keras.Model):
     @property
     def scale(self) -> int:
         """Upscaling factor."""
-        return traits_of(self).scale
+        return self.arguments["scale"]
 
     def call(self, inputs, training=None, mask=None, **kwargs):
         """Runs the network.
@@ -56,12 +55,12 @@ class SuperResolutionModel(keras.Model):
         Raises:
             ValueError: If `inputs` are integers: those of a picture are not in [0, 1].
         """
-        dtype = keras.backend.standardize_dtype(inputs.dtype)
-        if "float" not in dtype:
-            raise ValueError(
-                f"`inputs` must be floating-point RGB in [0, 1]; `upscale` takes pictures of 8 or 16 bits. "
-                f"Received: inputs of {dtype}"
-            )
+        for tensor in keras.tree.flatten(inputs):
+            if "float" not in (dtype := keras.backend.standardize_dtype(tensor.dtype)):
+                raise ValueError(
+                    "`inputs` must be floating-point RGB in [0, 1]; `upscale` takes pictures of 8 or 16 bits. "
+                    f"Received: inputs of {dtype}"
+                )
         return super().call(inputs, training=training, mask=mask, **kwargs)
 
     def upscale(self, image: np.ndarray) -> np.ndarray:
@@ -81,8 +80,7 @@ class SuperResolutionModel(keras.Model):
         from keras_lisr.inference import Upscaler
 
         if not hasattr(self, "_upscaler"):
-            lowest = {layer.compute_dtype for layer in self.layers if layer.weights}
-            self._upscaler = Upscaler(self, precision="bfloat16" if "bfloat16" in lowest else "float32")
+            self._upscaler = Upscaler(self, precision=None)
         return self._upscaler(image)
 
     def save(self, filepath, *args, **kwargs):
@@ -126,26 +124,20 @@ def describe(argument: Any) -> Any:
     if isinstance(argument, dict) or not callable(argument):
         return plain(argument)
     layer = keras.saving.serialize_keras_object(argument(name="layer"))
-    config = {key: value for key, value in layer["config"].items() if key not in INCIDENTAL}
-    return {"class_name": layer["class_name"], "registered_name": layer["registered_name"], "config": plain(config)}
+    return plain({**layer, "config": {key: layer["config"][key] for key in layer["config"] if key not in INCIDENTAL}})
 
 
 def plain(value: Any) -> Any:
-    """A value of Python's own types: NumPy's numbers, tuples, and the lists and dictionaries that Keras watches."""
-    if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
-    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+    """A value as JSON holds it, without NumPy's types, and the lists and dictionaries that Keras watches."""
+    return json.loads(json.dumps(value, default=lambda array: array.tolist()))
 
 
-def find_difference(model: keras.Model, other: keras.Model) -> str | None:
+def compare_layers(model: keras.Model, other: keras.Model) -> str | None:
     """The first layer in which two networks compute something else, as far as weights do not decide; None if none."""
-    layers = [essence(network) for network in (model, other)]
-    for one, two, layer in zip(*layers, model.operations, strict=False):
+    for layer, one, two in zip_longest(model.operations, essence(model), essence(other)):
         if one != two:
-            return layer.name
-    return None if len(layers[0]) == len(layers[1]) else "the number of layers"
+            return f"layer {layer.name!r}" if layer else "it has fewer layers"
+    return None
 
 
 def essence(model: keras.Model) -> list[Any]:
@@ -163,4 +155,4 @@ def essence(model: keras.Model) -> list[Any]:
             return [reduce(inner) for inner in value]
         return places.get(value, value) if isinstance(value, str) else value
 
-    return [reduce(layer) for layer in layers]
+    return reduce(layers)

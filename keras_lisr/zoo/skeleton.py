@@ -35,16 +35,10 @@ ATTENTIONS: dict[str, LayerFactory] = {
 
 
 def low_resolution_input(scale: int) -> keras.KerasTensor:
-    """The input I_LR of every network: RGB in [0, 1], any height and width.
-
-    Args:
-        scale: Upscaling factor of the network that is being built, which is checked here.
-
-    Returns:
-        `(batch, height, width, 3)`.
+    """The input I_LR of every network: RGB in [0, 1], `(batch, height, width, 3)`.
 
     Raises:
-        ValueError: If `scale` is not 2, 3 or 4, or Keras is set to `channels_first`.
+        ValueError: If the network's `scale` is not 2, 3 or 4, or Keras is set to `channels_first`.
     """
     check_channels_last()
     if not isinstance(scale, int) or scale not in SCALES:
@@ -86,11 +80,7 @@ def leaky_relu(features):
 
 
 def sub_pixel_upsample(features, filters: int, scale: int, name: str, **options):
-    """Convolution to `filters` x scale^2 channels, then depth to space (ESPCN's sub-pixel convolution).
-
-    Returns:
-        `(batch, height x scale, width x scale, filters)`.
-    """
+    """Convolution to `filters` x scale^2 channels, then depth to space (ESPCN's sub-pixel convolution)."""
     return keras.ops.depth_to_space(conv3x3(features, filters * scale**2, name, **options), scale)
 
 
@@ -123,77 +113,43 @@ def global_guide(shallow, ggas: Strategy) -> Callable:
     """
     if not ggas:
         return lambda features, name: keras.layers.Identity(name=name)(features)
-    attention_map = choose_factory(ggas, GlobalAttentionBlock, "ggas")(name="global_attention")(shallow)
+    factory = choose_factory(GlobalAttentionBlock if ggas is True else ggas, "ggas", "False, True")
+    attention_map = factory(name="global_attention")(shallow)
     return lambda features, name: keras.layers.Multiply(name=name)([features, attention_map])
 
 
 def channel_wise_scale(cwss: Strategy, name: str) -> Callable:
-    """CWSS: what multiplies each channel of a residual connection's input by its alpha (x_hat of Eq. 8).
+    """CWSS: the layer that multiplies each channel of a residual connection's input by its alpha (x_hat of Eq. 8).
 
-    Args:
-        cwss: False, True (the paper's setting) or a factory of the scaling layer.
-        name: Name of the residual connection.
-
-    Returns:
-        The layer; without CWSS, a function that returns the input as it is.
+    Without CWSS, it is a function that returns the input as it is.
     """
     if not cwss:
         return lambda inputs: inputs
-    return choose_factory(cwss, ChannelWiseScale, "cwss")(name=f"{name}_alpha")
+    return choose_factory(ChannelWiseScale if cwss is True else cwss, "cwss", "False, True")(name=f"{name}_alpha")
 
 
-def choose_factory(strategy: Strategy, default: LayerFactory, name: str) -> LayerFactory:
-    """What makes the layer of a strategy that is on.
+def choose_factory(given: Any, name: str, others: str) -> LayerFactory:
+    """What makes the layer of an option: the factory that is given, or one for a stored class and configuration.
 
     Raises:
-        ValueError: If `strategy` is neither True nor callable nor the configuration of a layer.
+        ValueError: If `given` is neither; it names the option and what else it may be.
     """
-    if strategy is True:
-        return default
-    if isinstance(strategy, Mapping):
-        return stored_factory(strategy)
-    if callable(strategy):
-        return strategy
-    raise ValueError(f"`{name}` must be False, True or a layer factory. Received: {name}={strategy!r}")
-
-
-def stored_factory(stored: Configuration) -> LayerFactory:
-    """Makes layers of one class and configuration, as a stored network names them."""
-    return lambda name: keras.saving.deserialize_keras_object({**stored, "config": {**stored["config"], "name": name}})
+    if isinstance(given, Mapping):
+        return lambda name: keras.saving.deserialize_keras_object({**given, "config": given["config"] | {"name": name}})
+    if not callable(given):
+        raise ValueError(f"`{name}` must be {others} or a layer factory. Received: {name}={given!r}")
+    return given
 
 
 def residual_connection(inputs, residual: Callable, *, cwss: Strategy, name: str):
-    """``y = x + H_RL(x)`` (Eq. 7); with CWSS, the scaled input takes the place of x on both sides (Eq. 8).
-
-    Args:
-        inputs: x, `(batch, height, width, channels)`.
-        residual: H_RL, a function of the (scaled) input.
-        cwss: As for `channel_wise_scale`.
-        name: Name of the layer that adds.
-    """
+    """``y = x + H_RL(x)`` (Eq. 7); with CWSS, the scaled input takes the place of x on both sides (Eq. 8)."""
     inputs = channel_wise_scale(cwss, name)(inputs)
     return keras.layers.Add(name=name)([inputs, residual(inputs)])
 
 
 def local_attention(features, attention: Attention, name: str):
-    """One of the attention mechanisms of Table 1, applied to `features`.
-
-    Args:
-        features: `(batch, height, width, channels)`.
-        attention: None, "ca", "cca", "sa", "esa" or a factory of any layer that keeps the shape.
-        name: Name of the layer.
-
-    Raises:
-        ValueError: If `attention` is none of these.
-    """
+    """Features after one of the attention mechanisms of Table 1, or after a layer of one's own."""
     if attention is None:
         return features
-    make_attention = ATTENTIONS.get(attention) if isinstance(attention, str) else attention
-    if isinstance(attention, Mapping):
-        make_attention = stored_factory(attention)
-    if not callable(make_attention):
-        raise ValueError(
-            f"`attention` must be None, {', '.join(map(repr, ATTENTIONS))} or a layer factory. "
-            f"Received: attention={attention!r}"
-        )
-    return make_attention(name=name)(features)
+    known = ATTENTIONS.get(attention, attention) if isinstance(attention, str) else attention
+    return choose_factory(known, "attention", f"None, {', '.join(map(repr, ATTENTIONS))}")(name=name)(features)

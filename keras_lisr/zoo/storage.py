@@ -11,17 +11,15 @@ import keras
 import numpy as np
 
 from keras_lisr.basics import preset_index
-from keras_lisr.basics.hub import PREFIX, fetch
 from keras_lisr.basics.preset_index import choose_model, find_preset
 from keras_lisr.graph.weight_budget import at_most_weights
-from keras_lisr.zoo.network import BUILDERS, SuperResolutionModel, find_difference
+from keras_lisr.zoo.network import BUILDERS, SuperResolutionModel, compare_layers
 
 SUFFIX = ".npz"
 ARCHITECTURE = "architecture"
 LONGEST_JSON = 2**24  # Bytes of what describes a model; that of RCAN takes one million.
 MOST_INFLATION = 10  # Weights hardly compress.
 LARGEST_ARGUMENT = 256  # Of a builder: the channels of the full EDSR. MemNet's recursions share their weights.
-LONGEST_CAUSE = 300
 
 
 def from_preset(name_or_path: str | Path) -> SuperResolutionModel:
@@ -41,10 +39,8 @@ def from_preset(name_or_path: str | Path) -> SuperResolutionModel:
 
         model = from_preset("imdn_x4")
     """
-    name = str(name_or_path)
-    if name.startswith(PREFIX):
-        name = str(fetch(name))
-    if name.endswith(SUFFIX):
+    name = choose_model(str(name_or_path))
+    if Path(name).suffix:
         return _load(Path(name))
     preset = find_preset(name)
     path = preset_index.FOLDER / preset.file
@@ -109,7 +105,7 @@ def inflated_length(path: Path) -> int:
 def cause_of(error: Exception) -> str:
     """What Keras could not load, without the configuration of all that it stands in."""
     innermost = str(error).rpartition("Exception encountered: ")[2]
-    return " ".join(innermost.partition("Full object config:")[0].split())[:LONGEST_CAUSE]
+    return " ".join(innermost.partition("Full object config:")[0].split())[:300]
 
 
 def save_preset(model: SuperResolutionModel, path: str | Path) -> None:
@@ -120,8 +116,8 @@ def save_preset(model: SuperResolutionModel, path: str | Path) -> None:
         path: File to write, `.npz`.
 
     Raises:
-        ValueError: If `path` has another suffix, the builder would not make `model` again exactly, an argument is
-            beyond 256, or a weight is beyond float16.
+        ValueError: If `path` has another suffix, the builder would not make `model` again exactly, as with a layer
+            that is not registered with Keras, an argument is beyond 256, or a weight is beyond float16.
 
     Example:
 
@@ -135,14 +131,18 @@ def save_preset(model: SuperResolutionModel, path: str | Path) -> None:
             f"Received: model={model.name!r}, a {type(model).__name__}"
         )
     architecture = json.dumps({"builder": model.builder, "arguments": model.arguments})
-    with np.errstate(over="ignore"):  # What becomes infinite is refused where it is assigned.
-        weights = {weight.path: keras.ops.convert_to_numpy(weight.value).astype(np.float16) for weight in model.weights}
-    rebuilt = _build(architecture)
-    if difference := find_difference(model, rebuilt):
+    try:
+        rebuilt = _build(architecture)
+        difference = compare_layers(model, rebuilt)
+    except TypeError as error:  # Keras does not find a layer's class.
+        difference = cause_of(error)
+    if difference:
         raise ValueError(
             f"`model` must be as {model.builder} makes it with {model.arguments}; save any other as .keras. "
-            f"Received: model={model.name!r}, which differs in {difference}"
+            f"Received: model={model.name!r}, which differs: {difference}"
         )
+    with np.errstate(over="ignore"):  # What becomes infinite is refused where it is assigned.
+        weights = {weight.path: keras.ops.convert_to_numpy(weight.value).astype(np.float16) for weight in model.weights}
     _assign(rebuilt, weights)
     arrays: dict[str, Any] = {ARCHITECTURE: np.array(architecture), **weights}
     np.savez_compressed(path, **arrays)
@@ -182,17 +182,15 @@ def _build(architecture: str) -> SuperResolutionModel:
 
 def _assign(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
     """Sets every weight of a model, each by its path, and uses every one that is given."""
-    paths = {weight.path for weight in model.weights}
-    for path in paths ^ weights.keys():
-        where = "the network" if path in paths else "the file"
-        raise ValueError(f"The weights must be those of {model.name!r}. Received: {path!r} in {where} only")
+    shapes = {weight.path: tuple(weight.shape) for weight in model.weights}
+    for path in {**shapes, **weights}:
+        given, wanted = weights[path].shape if path in weights else "none", shapes.get(path, "none")
+        if given != wanted:
+            raise ValueError(
+                f"The weights must be those of {model.name!r}. Received: {path!r} of shape {given} in place of {wanted}"
+            )
     for weight in model.weights:
         values = weights[weight.path]
-        if values.shape != tuple(weight.shape):
-            raise ValueError(
-                f"The weights must be those of {model.name!r}. Received: {weight.path!r} of shape {values.shape} "
-                f"in place of {tuple(weight.shape)}"
-            )
         if not np.isfinite(values).all():
             raise ValueError(f"The weights must be finite in float16. Received: {weight.path!r}, which is not")
         weight.assign(values.astype(np.float32))

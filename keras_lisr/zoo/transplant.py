@@ -7,7 +7,6 @@ from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
 
 STRATEGY_LAYERS = (GlobalAttentionBlock, ChannelWiseScale)
 UPSAMPLER = "upsample"  # What the names of its layers begin with.
-MEAN = "add_mean"  # Name of the layer that adds the mean colour.
 
 
 def transplant(source: keras.Model, target: keras.Model) -> keras.Model:
@@ -51,17 +50,13 @@ def transplant(source: keras.Model, target: keras.Model) -> keras.Model:
 
 def find_difference(source: keras.Model, target: keras.Model) -> str | None:
     """What keeps a network from being transplanted: a weight's shape, or the mean colour; None if there is nothing."""
-    shapes = [{weight.path: tuple(weight.shape) for weight in model.weights} for model in (source, target)]
+    models = source, target
+    shapes = [{weight.path: tuple(weight.shape) for weight in model.weights} for model in models]
     strategies = (layer for layer in target.layers if isinstance(layer, STRATEGY_LAYERS))
     added = {weight.path for layer in strategies for weight in layer.weights} - shapes[0].keys()
     for path in {**shapes[0], **shapes[1]}:
         given, wanted = (of_model.get(path, "none") for of_model in shapes)
         if given != wanted and path not in added and not path.startswith(UPSAMPLER):
             return f"{path!r} has shape {given} in place of {wanted}"
-    colours = [mean_colour(model) for model in (source, target)]
+    colours = [[layer.offset for layer in model.layers if layer.name == "add_mean"] for model in models]
     return None if colours[0] == colours[1] else f"mean_colour={colours[0]} in place of {colours[1]}"
-
-
-def mean_colour(model: keras.Model) -> tuple[float, ...] | None:
-    """What a network adds to its result, and has taken from its input; None if that is nothing."""
-    return next((tuple(layer.offset) for layer in model.layers if layer.name == MEAN), None)

@@ -59,5 +59,5 @@ def test_what_is_no_model_is_refused(repositories):
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(ModuleNotFoundError, match=r"keras_lisr\[hub\]"):
+    with pytest.raises(ValueError, match=r"keras_lisr\[hub\]"):
         fetch("hf://ann/imdn")

@@ -17,40 +17,37 @@ def preset(name, scale):
 
 
 @pytest.fixture
-def folder(tmp_path):
-    write_index([preset("small_x4", 4), preset("small_x2", 2), preset(DEFAULT_PRESET, 4)], tmp_path)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(preset_index, "FOLDER", tmp_path)
+    write_index([preset("small_x4", 4), preset("small_x2", 2), preset(DEFAULT_PRESET, 4)])
     return tmp_path
 
 
 def test_comes_back_in_its_order(folder):
-    assert [entry.name for entry in presets(folder)] == ["small_x4", "small_x2", DEFAULT_PRESET]
-    assert presets(folder)[1].scale == 2
-    assert presets(folder)[1].arguments == {"scale": 2, "ggas": True}
+    assert [entry.name for entry in presets()] == ["small_x4", "small_x2", DEFAULT_PRESET]
+    assert presets()[1].scale == 2
+    assert presets()[1].arguments == {"scale": 2, "ggas": True}
     assert set(json.loads((folder / "index.json").read_text())["small_x2"]) == {
         "builder", "arguments", "file", "sha256", "parameters", "multiply_accumulates", "measured", "use", "trained",
     }  # fmt: skip
 
 
 def test_by_name_by_scale_and_by_default(folder):
-    assert find_preset(folder=folder).name == DEFAULT_PRESET
-    assert find_preset(scale=4, folder=folder).name == DEFAULT_PRESET
-    assert find_preset(scale=2, folder=folder).name == "small_x2"
-    assert find_preset("small_x4", folder=folder).name == "small_x4"
-    assert find_preset("small_x4", 4, folder=folder).name == "small_x4"
+    assert find_preset().name == DEFAULT_PRESET
+    assert find_preset(scale=4).name == DEFAULT_PRESET
+    assert find_preset(scale=2).name == "small_x2"
+    assert find_preset("small_x4").name == "small_x4"
 
 
 def test_what_there_is_not_is_answered_with_what_there_is(folder):
     with pytest.raises(ValueError, match="`name`.*small_x4, small_x2, imdn_x4.*name='x'"):
-        find_preset("x", folder=folder)
-    with pytest.raises(ValueError, match="`scale`.*2, 4.*scale=3"):
-        find_preset(scale=3, folder=folder)
-    with pytest.raises(ValueError, match="`scale`.*'small_x2'.*scale=4"):
-        find_preset("small_x2", 4, folder=folder)
+        find_preset("x")
 
 
-def test_a_model_is_chosen_by_name_by_scale_or_by_file(folder, monkeypatch, tmp_path):
-    monkeypatch.setattr(preset_index, "FOLDER", folder)
-    assert choose_model() == choose_model(scale=4) == DEFAULT_PRESET
+def test_a_model_is_chosen_by_name_or_by_file(folder, tmp_path):
+    assert choose_model() == DEFAULT_PRESET
+    with pytest.raises(ValueError, match="`name`"):
+        choose_model("")
     assert choose_model("small_x2") == "small_x2"
     file = str(tmp_path / "model.keras")
     with pytest.raises(ValueError, match="`model`"):
@@ -58,8 +55,9 @@ def test_a_model_is_chosen_by_name_by_scale_or_by_file(folder, monkeypatch, tmp_
     with zipfile.ZipFile(file, "w"):
         pass
     assert choose_model(file) == file
-    with pytest.raises(ValueError, match="`keras-lisr import FILE"):
-        choose_model("IMDN_x4.pth", exported=True)
+    for other, way_out in (("IMDN_x4.pth", "`keras-lisr import FILE"), ("network.h5", r"`load_weights`.*\.keras")):
+        with pytest.raises(ValueError, match=f"`model`.*{way_out}"):
+            choose_model(other, exported=True)
 
 
 def test_an_exported_file_is_chosen_where_it_will_do(tmp_path):
@@ -67,7 +65,7 @@ def test_an_exported_file_is_chosen_where_it_will_do(tmp_path):
     with pytest.raises(ValueError, match="`model`.*model.tflite'"):
         choose_model(str(file), exported=True)
     file.write_bytes(b"\x1c\x00\x00\x00TFL3...")
-    assert choose_model(str(file), 3, exported=True) == str(file)
+    assert choose_model(str(file), exported=True) == str(file)
     with pytest.raises(ValueError, match="`name`.*model.tflite'"):
         choose_model(str(file))
     for other in (b"", b"TFL3", b"PK\x05\x06" + bytes(18)):

@@ -34,8 +34,3 @@ def test_numbers_that_make_no_weights_are_not_looked_at(tmp_path):
     model.fit(np.zeros((2, 1, 1, 3)), np.zeros((2, 1, 1, 3)), verbose=0)
     model.save(tmp_path / "trained.keras")
     assert load_model(tmp_path / "trained.keras").count_params() == model.count_params()
-
-
-def test_hdf5_is_refused_with_the_way_out(tmp_path):
-    with pytest.raises(ValueError, match="`model`.*`load_weights`.*\\.keras"):
-        load_model(tmp_path / "network.h5")

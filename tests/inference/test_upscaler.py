@@ -5,6 +5,7 @@ from reference import to_numpy
 
 from keras_lisr import zoo
 from keras_lisr.inference import Upscaler, engines
+from keras_lisr.layers import EnhancedSpatialAttention
 from keras_lisr.tiling.rows import Stream
 
 
@@ -188,6 +189,8 @@ def test_a_model_for_one_size_sees_windows_of_that_size(image):
     assert upscaler.shape == (24, 32)
     np.testing.assert_array_equal(upscaler(image), Upscaler(free, precision="float32")(image))
     assert upscaler(image[:9, :40]).shape == (18, 80, 3)
+    attention = keras.Sequential([keras.Input((24, 32, 3)), EnhancedSpatialAttention(1)])
+    assert Upscaler(attention)(image[:9, :40]).shape == (9, 40, 3)
     blended = Upscaler(sub_pixel_network(SubPixel(), (24, 32)))
     assert blended(image).shape == (80, 106, 3)
 

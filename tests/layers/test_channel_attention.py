@@ -41,10 +41,6 @@ def test_parameters(max_pooling):
     assert sum(math.prod(weight.shape) for weight in layer.trainable_weights) == 580
 
 
-def test_sees_the_whole_picture():
-    assert ChannelAttention().receptive_field_radius == math.inf
-
-
 def test_large_bright_picture_in_float16():
     """Its sum is 65,536,000: far beyond the 65,504 of float16."""
     layer = ChannelAttention(2, dtype="mixed_float16")

@@ -1,5 +1,3 @@
-import math
-
 import keras
 import numpy as np
 from reference import assert_close, assign_waves, relu, sigmoid, to_numpy, wave
@@ -17,12 +15,6 @@ def test_definition_of_imdn():
     squeeze, squeeze_bias, excite, excite_bias = map(to_numpy, (*layer.squeeze.weights, *layer.excite.weights))
     logits = relu(statistic @ squeeze[0, 0] + squeeze_bias) @ excite[0, 0] + excite_bias
     assert_close(layer(features), features * sigmoid(logits))
-
-
-def test_parameters():
-    layer = ContrastChannelAttention()
-    layer.build((None, None, None, 64))
-    assert sum(math.prod(weight.shape) for weight in layer.trainable_weights) == 580
 
 
 def test_flat_picture_has_a_gradient():

@@ -63,7 +63,3 @@ def test_parameters(reduction, parameters):
 def test_too_small(height, width):
     with pytest.raises(ValueError, match="`features`.* 15"):
         EnhancedSpatialAttention()(picture(1, height, width, 4))
-
-
-def test_grid_starts_at_the_corner():
-    assert EnhancedSpatialAttention().receptive_field_radius == math.inf

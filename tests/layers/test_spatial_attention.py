@@ -33,11 +33,6 @@ def test_batch_normalization_is_pytorchs():
     assert (normalization.momentum, normalization.epsilon) == (0.99, 1e-5)
 
 
-def test_receptive_field_radius():
-    assert SpatialAttention().receptive_field_radius == 3
-    assert SpatialAttention(5).receptive_field_radius == 2
-
-
 def test_bright_features_in_float16():
     """The mean over the channels is finite where their sum is not."""
     layer = SpatialAttention(dtype="mixed_float16")

@@ -5,13 +5,7 @@ from hypothesis import strategies as st
 from tiles import upscale_in_tiles
 
 from keras_lisr.tiling.rows import Stream
-from keras_lisr.tiling.tiles import (
-    bands_in_tiles,
-    check_image,
-    tile_for_memory,
-    tile_for_pixels,
-    windows,
-)
+from keras_lisr.tiling.tiles import bands_in_tiles, check_image, largest_tile, windows
 
 
 def nearest(window):
@@ -137,25 +131,18 @@ def test_progress_counts_windows(image):
 
 
 @pytest.mark.parametrize(("height", "width"), [(101, 100), (5000, 4000), (1, 10_001)])
-def test_tile_is_the_largest_that_the_pixels_allow(height, width):
-    assert tile_for_pixels(100**2, 10, height, width) == 80
-    assert tile_for_pixels(100**2 - 1, 10, height, width) == 79
-    assert tile_for_pixels(400, 10, height, width) < 1
-
-
-def test_the_tile_for_a_memory_is_that_for_its_pixels_and_never_less_than_the_halo():
-    assert tile_for_memory(100**2 * 8, 8, 0, 10, 5000, 4000) == 80
-    for memory in (30**2 * 8, 30**2 * 8 - 1, 1):
-        assert tile_for_memory(memory, 8, 0, 10, 5000, 4000) == 10
-    assert tile_for_memory(8, 8, 0, 0, 5000, 4000) == 1
-    assert tile_for_memory(2**40, 8, 700, 10, 5000, 4000) == 5000
+def test_the_tile_is_the_largest_that_the_memory_allows(height, width):
+    assert largest_tile(100**2 * 8, 8, 0, 10, height, width) == 80
+    assert largest_tile(100**2 * 8 - 1, 8, 0, 10, height, width) == 79
+    assert largest_tile(400, 1, 0, 10, height, width) < 1
+    assert largest_tile(2**40, 8, 700, 10, height, width) == max(height, width)
 
 
 @given(st.integers(1, 6000), st.integers(1, 6000), st.integers(0, 100_000), st.integers(0, 2**34))
 def test_windows_and_bands_stay_within_a_memory(height, width, a_row, memory):
-    tile = tile_for_memory(memory, 8, a_row, 10, height, width)
-    window_height, window_width = (windows(side, tile, 10)[0] for side in (height, width))
-    assert tile == 10 or window_height * (8 * window_width + a_row) <= memory
+    tile = largest_tile(memory, 8, a_row, 10, height, width)
+    window_height, window_width = (windows(side, max(1, tile), 10)[0] for side in (height, width))
+    assert tile < 1 or window_height * (8 * window_width + a_row) <= memory
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -5,8 +7,12 @@ from architectures import ARCHITECTURES
 from reference import assign_waves, picture, to_numpy
 
 from keras_lisr import zoo
+from keras_lisr.graph.cast import layers_in
 from keras_lisr.inference import Upscaler
-from keras_lisr.zoo.network import find_difference
+from keras_lisr.layers import GlobalAttentionBlock
+from keras_lisr.zoo.network import compare_layers
+
+IN_FLOAT32 = partial(GlobalAttentionBlock, dtype="float32")
 
 
 @pytest.fixture(params=ARCHITECTURES, ids=lambda architecture: architecture.name)
@@ -31,7 +37,7 @@ def test_a_network_knows_its_builder_wherever_it_goes(model, tmp_path):
     for copy in copies:
         assert isinstance(copy, zoo.SuperResolutionModel)
         assert (copy.builder, copy.arguments, copy.scale) == (model.builder, model.arguments, 2)
-        assert find_difference(copy, model) is None
+        assert compare_layers(copy, model) is None
 
 
 def test_the_scale_is_there_if_it_was_not_given():
@@ -42,15 +48,15 @@ def test_the_scale_is_there_if_it_was_not_given():
     ("changed", "layer"),
     [
         ({"mean_colour": (0, 0, 0)}, "subtract_mean"),
-        ({"num_blocks": 2}, "block_2"),
+        ({"num_blocks": 2}, "trunk_conv"),
         ({"ggas": lambda name: zoo.skeleton.GlobalAttentionBlock(starts_at_one=True, name=name)}, "global_attention"),
     ],
     ids=["mean colour", "blocks", "start"],
 )
 def test_networks_that_compute_something_else_differ(changed, layer):
     options = {"ggas": True, "num_filters": 4, "num_blocks": 1}
-    difference = find_difference(zoo.edsr_baseline(2, **options), zoo.edsr_baseline(2, **{**options, **changed}))
-    assert difference is not None and (difference.startswith(layer) or changed == {"num_blocks": 2})
+    networks = zoo.edsr_baseline(2, **options), zoo.edsr_baseline(2, **{**options, **changed})
+    assert compare_layers(*networks) == f"layer '{layer}'"
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -64,9 +70,21 @@ def test_upscale_returns_what_the_upscaler_does_and_sees_later_weights(dtype):
     assert (model.upscale(image) != before).any()
 
 
-def test_upscale_refuses_floats():
-    with pytest.raises(ValueError, match="`image`"):
-        zoo.fsrcnn(2, num_filters=4).upscale(np.zeros((8, 8, 3), np.float32))
+@pytest.mark.parametrize(("policy", "options"), [("mixed_float16", {}), ("mixed_bfloat16", {"ggas": IN_FLOAT32})])
+def test_upscale_sees_later_weights_whatever_the_precision(policy, options):
+    with layers_in(policy):
+        model = zoo.edsr_baseline(2, num_filters=4, num_blocks=1, **options)
+    image = (picture(8, 9, 3) * 255).astype(np.uint8)
+    before = model.upscale(image)
+    assign_waves(model)
+    assert (model.upscale(image) != before).any()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Keras's, of the structure.
+def test_a_network_takes_its_input_in_a_list_or_by_name():
+    model, image = zoo.fsrcnn(2, num_filters=4, num_blocks=1), picture(1, 8, 9, 3)
+    for inputs in ([image], {"low_resolution": image}):
+        np.testing.assert_array_equal(to_numpy(model(inputs)), to_numpy(model(image)))
 
 
 def test_bytes_are_refused():

@@ -107,8 +107,9 @@ def test_what_is_saved_must_be_the_builders_own_and_fit_into_float16(model, tmp_
         {"cwss": partial(ChannelWiseScale, initial_alpha=1.0)},
         {"attention": partial(ChannelAttention, reduction=4)},
         {"attention": Doubled},
+        {"ggas": partial(keras.layers.Activation, "sigmoid")},
     ],
-    ids=["ggas", "cwss", "attention", "own"],
+    ids=["ggas", "cwss", "attention", "own", "keras"],
 )
 def test_layer_factories_are_stored_by_class_and_configuration(tmp_path, options):
     network = zoo.imdn(**{**ARGUMENTS, **options})
@@ -116,6 +117,16 @@ def test_layer_factories_are_stored_by_class_and_configuration(tmp_path, options
     save_preset(network, tmp_path / "a.npz")
     image = picture(1, 6, 7, 3)
     np.testing.assert_allclose(to_numpy(from_preset(tmp_path / "a.npz")(image)), to_numpy(network(image)), atol=1e-2)
+
+
+def test_layers_that_keras_would_not_find_are_refused(tmp_path):
+    class Unregistered(keras.layers.Layer):
+        def call(self, features):
+            return features
+
+    with pytest.raises(ValueError, match="`model`.*Unregistered"):
+        save_preset(zoo.imdn(**{**ARGUMENTS, "attention": Unregistered}), tmp_path / "a.npz")
+    assert not (tmp_path / "a.npz").exists()
 
 
 def test_a_mean_colour_is_stored(tmp_path):
@@ -180,7 +191,7 @@ def test_files_of_other_architectures_are_refused(file, architecture):
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04"])
 def test_broken_files_are_refused(tmp_path, content):
     (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(ValueError, match="`path`"):
+    with pytest.raises(ValueError, match="`(path|model)`"):
         from_preset(tmp_path / "a.npz")
 
 
