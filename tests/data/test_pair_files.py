@@ -86,6 +86,7 @@ def pair_up(root, high, low, sizes=((24, 28), (6, 7)), count=2):
         ("HR/{}.png", "LR_bicubic/X4/{}.png"),
         ("HR/{}.png", "LR_bicubic/{}x4.png"),
         ("HR/{}.png", "LR_bicubic/X4/{}x4.bmp"),
+        ("HR/linux{}x2.png", "LR/linux{}x2x4.png"),
         ("original/{}.png", "X4/{}.png"),
         ("mine/{}.png", "small/{}.png"),
         ("mine/a/{}.png", "small/a/{}.png"),
@@ -100,6 +101,14 @@ def test_namesakes_are_pairs(tmp_path, caplog, high, low):
     assert [image.shape for image in pairs.high_resolution] == [(24, 28, 3)] * 2
     (record,) = caplog.records
     assert (tmp_path / low).parent.name in record.getMessage() and record.levelname == "INFO"
+
+
+def test_folders_that_count_from_one_are_told_apart(tmp_path):
+    for folder in "ab":
+        pair_up(tmp_path, f"mine/{folder}/{{}}.png", f"small/{folder}/{{}}.png")
+    pairs = find_pairs(tmp_path, 4)
+    assert [pair.name for pair in pairs] == ["a/0.png", "a/1.png", "b/0.png", "b/1.png"]
+    assert [pair.source for pair in pairs] == ["small/a", "small/a", "small/b", "small/b"]
 
 
 @pytest.mark.parametrize("inside", [False, True])
