@@ -86,7 +86,9 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     for model in (flags.start_from, flags.teacher):
         if model is not None:
             choose_model(model)  # Before the images are decoded.
-    given = (options_of(flags.start_from) if flags.start_from else {}) | vars(flags)
+    given = vars(flags)
+    if flags.start_from and isinstance(trained := load_model(flags.start_from), SuperResolutionModel):
+        given = trained.arguments | given
     options = {name: given[name] for name in inspect.signature(recipe).parameters if name in given}
     changes: dict[str, Any] = {name: getattr(flags, name) for name in CHANGEABLE}
     if flags.degrade:
@@ -125,12 +127,6 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
             hours=flags.hours,
             distribute=flags.distribute,
         )
-
-
-def options_of(name: str) -> dict[str, Any]:
-    """What a trained network was built with; nothing of one that does not know."""
-    model = load_model(name)
-    return model.arguments if isinstance(model, SuperResolutionModel) else {}
 
 
 def make_deterministic() -> None:
