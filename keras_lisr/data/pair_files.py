@@ -92,10 +92,10 @@ def find_pairs(
     smaller = set() if low_resolution else smaller_folders(images, scale)
     lows = [image for image in images if image.role == LOW or image.path.parent in smaller]
     originals = [image for image in images if image.role != LOW and image.path.parent not in smaller]
+    if not originals:
+        originals, lows = list(images), []  # Somebody wants low resolution enlarged further.
     if low_resolution:
         lows = [read_name(file, Path(low_resolution)) for file in image_files(low_resolution)]
-    elif not originals:
-        originals, lows = list(images), []  # Somebody wants low resolution enlarged further.
     lows = [low for low in lows if low.scale in (None, scale)]
     used = match(originals, lows, anywhere=bool(low_resolution))
     if used and not any(fits(low, original, scale) for original, low in used.items()):
@@ -210,10 +210,7 @@ def smaller_folders(images: Sequence[Named], scale: int) -> set[Path]:
 def match(originals: Sequence[Named], lows: Sequence[Named], anywhere: bool) -> dict[Named, Named]:
     """The image of low resolution for each original that has one by its name; of several, that of bicubic.
 
-    Args:
-        originals: Images.
-        lows: Images of low resolution.
-        anywhere: Whether the folders of an original that is marked as such may have another name.
+    An original that is marked as such has its low resolution in folders of the same names, or, if told so, `anywhere`.
     """
     namesakes = defaultdict(list)
     for original in originals:

@@ -159,6 +159,13 @@ def test_other_photographs_of_the_same_names_are_originals(tmp_path, first, seco
     assert [pair.low_resolution for pair in find_pairs(tmp_path, 4)] == [None] * 4
 
 
+def test_low_resolution_alone_is_originals(tmp_path):
+    pair_up(tmp_path, "LR_bicubic/X2/{}x2.png", "smaller/{}.png")
+    (folder, low) = tmp_path / "LR_bicubic" / "X2", tmp_path / "smaller"
+    assert [pair.low_resolution for pair in find_pairs(folder, 4)] == [None, None]
+    assert [pair.low_resolution for pair in find_pairs(folder, 4, low_resolution=low)] == [low / "0.png", low / "1.png"]
+
+
 def test_the_folder_of_low_resolution_can_be_named(tmp_path):
     pair_up(tmp_path, "photographs/{}.png", "degraded/{}-x4.png")
     pair_up(tmp_path, "photographs/{}.png", "photographs/lr/{}.png")

@@ -65,10 +65,6 @@ def test_shaves_the_scale_unless_told_otherwise(tiny):
     assert evaluate(bicubic(2), tiny).protocol.shave == 2
 
 
-def test_floats_are_rounded_to_8_bits(tiny):
-    assert evaluate(lambda image: imresize(image, 2) / 255, tiny) == evaluate(bicubic(2), tiny)
-
-
 def test_prints_a_table_headed_by_its_protocol():
     images = {
         "baby": Measures(31.777, 0.85671, 30.0, 0.8, 1.0),
