@@ -11,7 +11,6 @@ The learning rate falls along half a cosine, so that only the ends of the curves
 
 import argparse
 import csv
-import dataclasses
 import itertools
 from functools import partial
 from pathlib import Path
@@ -96,9 +95,8 @@ def train(
         patch_size=32 * SCALE,
         batch_size=4,
         candidates=3,
+        label_share=(1.0, 1.0) if targets == "teacher" else (0.0, 0.0),
     )
-    if targets == "originals":
-        training = dataclasses.replace(training, labels=None)
     fit(recipe, training, folder, validation=validation, seed=seed, steps_per_epoch=STEPS_PER_EPOCH)
 
 

@@ -49,6 +49,7 @@ from keras_lisr.inference.precision import read_cpuinfo
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import mean_psnr
 from keras_lisr.training.command import amount, read_data, run_program
+from keras_lisr.training.sources import progress_bar
 from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import from_preset, load_model
 from keras_lisr.zoo.storage import checksum, save_preset
@@ -78,6 +79,7 @@ class Plan:
         patch: Side of the patches of low resolution.
         candidates: As for `Recipe`.
         smooth_share: As for `Recipe`.
+        label_share: As for `Recipe`.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Plan:
     patch: int = 32
     candidates: int = 3
     smooth_share: float = 0.03
+    label_share: tuple[float, float] = (1.0, 1.0)
 
     def make_recipe(self) -> Recipe:
         """The recipe of the architecture, as this plan changes it."""
@@ -108,6 +111,7 @@ class Plan:
             candidates=self.candidates,
             degradation=Degradation() if self.degraded else None,
             smooth_share=self.smooth_share,
+            label_share=self.label_share,
         )
 
 
@@ -264,7 +268,7 @@ def label_data(
     training, validation = read_data(data, scale, patch_size, folder)
     if teachers is not None:
         teacher = teachers / f"x{scale}.keras"
-        training = label_pairs(training, teacher, scale, store=folder / "labels")
+        training = label_pairs(training, teacher, scale, store=folder / "labels", progress=progress_bar())
     return training, validation
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +14,7 @@ import numpy as np
 from keras_lisr.data.image_folder import read_rgb
 from keras_lisr.data.image_store import Held, HeldImages, Item, crop_to_multiple, hold_images, open_image
 from keras_lisr.data.imresize import imresize
-from keras_lisr.data.pair_files import find_pairs, shorten
+from keras_lisr.data.pair_files import PairFiles, find_pairs, shorten
 
 FINGERPRINT_ROWS = 8  # Of each image, or one more.
 
@@ -152,6 +152,7 @@ def read_pairs(
     part: str = "train",
     low_resolution: str | Path | None = None,
     store: Path | None = None,
+    progress: Callable[..., Any] | None = None,
 ) -> ImagePairs:
     """Reads the images of a folder, each once, into memory or into files of raw pixels.
 
@@ -164,24 +165,19 @@ def read_pairs(
         part: As for `find_pairs`.
         low_resolution: Likewise.
         store: Folder for those files, made or gone on with; None holds the images in memory.
+        progress: Called with what is iterated over, `total` and `desc`, it returns an iterator, as `tqdm.tqdm` does.
 
     Raises:
         ValueError: If no image is left, or as `find_pairs` says.
         OSError: If a file cannot be written.
     """
     files = find_pairs(folder, scale, part, low_resolution)
-    items = [Item(pair.name, identity(pair.high_resolution), partial(read_rgb, pair.high_resolution)) for pair in files]
-    high, left_out = hold_images("high_resolution", items, store)
-    items = [
-        Item(
-            pair.name,
-            [identity(pair.high_resolution), pair.low_resolution and identity(pair.low_resolution)],
-            partial(read_low_resolution, pair.low_resolution, high[pair.name], scale),
-        )
-        for pair in files
-        if pair.name in high
-    ]
-    low, problems = hold_images(f"low_resolution_x{scale}", items, store)
+    hold = partial(hold_images, store=store, progress=progress)
+    high, left_out = hold("high_resolution", [high_resolution_item(pair) for pair in files])
+    readable = [pair for pair in files if pair.name in high]
+    low, problems = hold(
+        f"low_resolution_x{scale}", [low_resolution_item(pair, high[pair.name], scale) for pair in readable]
+    )
     left_out |= problems
     for name, held in high.items():
         height, width = held.shape[:2]
@@ -199,6 +195,17 @@ def read_pairs(
     return ImagePairs(
         names, HeldImages([low[name] for name in names]), HeldImages([high[name] for name in names], scale), left_out
     )
+
+
+def high_resolution_item(pair: PairFiles) -> Item:
+    """How the image of a pair is made, and from what."""
+    return Item(pair.name, identity(pair.high_resolution), partial(read_rgb, pair.high_resolution))
+
+
+def low_resolution_item(pair: PairFiles, high: Held, scale: int) -> Item:
+    """How the low-resolution image of a pair is made, and from what."""
+    source = [identity(pair.high_resolution), pair.low_resolution and identity(pair.low_resolution)]
+    return Item(pair.name, source, partial(read_low_resolution, pair.low_resolution, high, scale))
 
 
 def read_low_resolution(file: Path | None, high: Held, scale: int) -> np.ndarray:

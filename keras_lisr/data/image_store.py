@@ -4,9 +4,8 @@ Why there is no other format stands in docs/decisions/0009-image-store.md.
 """
 
 import hashlib
-import importlib.util
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -68,15 +67,16 @@ class HeldImages(Sequence[np.ndarray]):
         return HeldImages([self.held[i] for i in positions], self.multiple)
 
 
-def hold_images(name: str, items: Sequence[Item], store: Path | None = None) -> tuple[dict[str, Held], dict[str, str]]:
+def hold_images(
+    name: str, items: Sequence[Item], store: Path | None = None, progress: Callable[..., Any] | None = None
+) -> tuple[dict[str, Held], dict[str, str]]:
     """Makes images in parallel, in memory or in a folder, where those that are there already are not made again.
-
-    A bar shows that on terminals, where tqdm is installed: a rented machine may have JAX, NumPy and little else.
 
     Args:
         name: What they are together.
         items: The images wanted.
         store: Where the folder of that name is, made if it is absent; memory if not given.
+        progress: As for `read_pairs`.
 
     Returns:
         What is held, by name, and why some images could not be made, by name.
@@ -92,11 +92,9 @@ def hold_images(name: str, items: Sequence[Item], store: Path | None = None) -> 
     problems: dict[str, str] = {}
     threads = ThreadPoolExecutor()
     try:
-        made: Iterable[Held | Exception] = threads.map(partial(make, folder=folder), items)
-        if importlib.util.find_spec("tqdm"):
-            from tqdm import tqdm
-
-            made = tqdm(made, name, len(items), unit=" images", disable=None, leave=False)
+        made = threads.map(partial(make, folder=folder), items)
+        if progress is not None:
+            made = progress(made, total=len(items), desc=name)
         for item, image in zip(items, made, strict=True):
             if isinstance(image, Exception):
                 problems[item.name] = str(image)

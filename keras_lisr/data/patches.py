@@ -4,7 +4,7 @@ The sampler is a pure function of its seed and the step, so every backend and ev
 patches in the same order, and a run that resumes at step n goes on with exactly the patches it would have seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,7 @@ class PatchSampler:
     patches are left out: sky and blurred background teach a network little and cost a step as much as anything else.
 
     Args:
-        images: As for `pair_images`, each side of high resolution at least `patch_size`. Labels, where there are some,
-            take its place in the batches.
+        images: As for `pair_images`, each side of high resolution at least `patch_size`.
         scale: Upscaling factor.
         patch_size: Side of the high-resolution patch, a multiple of `scale`.
         batch_size: Patches in a batch.
@@ -32,6 +31,8 @@ class PatchSampler:
             resolution.
         smooth_share: What part of the patches are colours and gradients in place of pictures, which keep a network from
             tinting what is flat.
+        label_share: Of a step, what part of the high-resolution patches the labels are; the images are the rest. All of
+            it by default, where the pairs have labels.
 
     Raises:
         ValueError: As `pair_images` says, or if there are no images, one is smaller than a patch, `patch_size` is not a
@@ -56,6 +57,7 @@ class PatchSampler:
         candidates: int = 1,
         degradation: Degradation | None = None,
         smooth_share: float = 0.0,
+        label_share: Callable[[int], float] = lambda step: 1.0,
     ):
         if patch_size % scale:
             raise ValueError(
@@ -76,7 +78,7 @@ class PatchSampler:
                 f"Received: patch_size={patch_size}, smallest side={smallest}"
             )
         self.low_resolution, self.high_resolution = pairs.low_resolution, pairs.high_resolution
-        self.targets = pairs.high_resolution if pairs.labels is None else pairs.labels
+        self.labels = pairs.labels
         self._low_sizes = np.array([image.shape[:2] for image in self.low_resolution])
         self.scale = scale
         self.patch_size = patch_size
@@ -85,6 +87,7 @@ class PatchSampler:
         self.candidates = candidates
         self.degradation = degradation
         self.smooth_share = smooth_share
+        self.label_share = label_share
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The batch of training step `step`, counted from 0.
@@ -108,17 +111,28 @@ class PatchSampler:
             images, corners = images[kept], corners[kept]
         orientations = random.integers(8, size=self.batch_size)
         for i, (image, corner, orientation) in enumerate(zip(images, corners, orientations, strict=True)):
+            high_resolution = self.high_resolution[image]
             if self.degradation is None:
                 low_patch = crop(self.low_resolution[image], corner, low_size)
             else:
-                low_patch = self.degradation.crop(self.high_resolution[image], corner, low_size, self.scale, random)
-            high_patch = crop(self.targets[image], corner * self.scale, self.patch_size)
+                low_patch = self.degradation.crop(high_resolution, corner, low_size, self.scale, random)
+            high_patch = self._target(image, corner * self.scale, self.label_share(step))
             pixels(low_patches)[i] = dihedral(pixels(low_patch), orientation)
             pixels(high_patches)[i] = dihedral(pixels(high_patch), orientation)
         if self.smooth_share:
             for smooth in np.flatnonzero(random.random(self.batch_size) < self.smooth_share):
                 low_patches[smooth], high_patches[smooth] = smooth_patches(random, (low_size, self.patch_size))
         return low_patches, high_patches
+
+    def _target(self, image: int, corner: np.ndarray, label_share: float) -> np.ndarray:
+        """The high-resolution patch, perhaps mixed with what the teacher makes of it."""
+        if self.labels is None or label_share == 0:
+            return crop(self.high_resolution[image], corner, self.patch_size)
+        label = crop(self.labels[image], corner, self.patch_size)
+        if label_share == 1:
+            return label
+        original = crop(self.high_resolution[image], corner, self.patch_size)
+        return np.rint(label_share * label + (1 - label_share) * original.astype(np.float32)).astype(np.uint8)
 
     def _images(self, step: int) -> np.ndarray:
         """Indices of the images that the candidates of batch `step` are cut from."""

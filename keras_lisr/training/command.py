@@ -24,7 +24,7 @@ from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.distribution import SEVERAL_HOSTS
 from keras_lisr.training.fit import fit, nothing_left_if_refused, warm_start
 from keras_lisr.training.recipe import OPTIMIZERS, Recipe
-from keras_lisr.training.sources import VALIDATED_SIDE, find_store, read_folder
+from keras_lisr.training.sources import VALIDATED_SIDE, find_store, progress_bar, read_folder
 from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import SuperResolutionModel, load_model
 
@@ -113,6 +113,7 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
                 changed.scale,
                 self_ensemble=flags.self_ensemble,
                 store=find_store(cache, flags.data),
+                progress=progress_bar(),
             )
         fit(
             changed,

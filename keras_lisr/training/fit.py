@@ -29,6 +29,7 @@ from keras_lisr.training.kernel_gradient import speed_up_kernel_gradients
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
 from keras_lisr.training.sources import VALIDATED_SIDE, read_folder
+from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import load_model, transplant
 from keras_lisr.zoo.transplant import find_difference
 
@@ -43,6 +44,8 @@ def fit(
     seed: int = 0,
     steps_per_epoch: int = 1000,
     start_from: str | Path | None = None,
+    teacher: keras.Model | str | Path | None = None,
+    self_ensemble: bool = False,
     hours: float | None = None,
     distribute: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -61,8 +64,7 @@ def fit(
     Args:
         recipe: What to train and how.
         images: What to train on: a folder, as for `read_pairs`, decoded into `output`; or images in memory, as for
-            `pair_images`: a list, a `tf.data.Dataset` and so on of uint8 images, or of pairs, whose labels, if
-            `keras_lisr.training.teacher.label_pairs` has added some, take the place of the originals.
+            `pair_images`: a list, a `tf.data.Dataset` and so on of uint8 images, or of pairs.
         output: Folder of the run; made where absent.
         validation: The same, kept out of training; the PSNR of the whole images (luma, shave = scale) is measured
             after every epoch, in tiles where they are large; degraded, if the recipe degrades.
@@ -73,6 +75,10 @@ def fit(
             The recipe's steps are rounded up to whole epochs.
         start_from: Preset, or `.keras` file, whose weights a new run starts from; of the same network, for any scale,
             with the recipe's strategies or without them, see `keras_lisr.zoo.transplant`.
+        teacher: Preset, `.keras` file or model whose output for the low resolution takes the place of the originals, as
+            far as the recipe's `label_share` says; made in memory unless `keras_lisr.training.teacher.label_pairs` has
+            added labels to the pairs.
+        self_ensemble: Whether the teacher averages over the eight flips and quarter turns.
         hours: Wall time after which the run stops at the end of an epoch, to be gone on with later.
         distribute: Use all devices of this host, see `keras_lisr.training.distribution`. Several hosts are used
             whenever the environment variables of `keras.distribution.initialize` name them.
@@ -83,9 +89,9 @@ def fit(
 
     Raises:
         ValueError: If there are no validation images, `precision` is none of these or float16 on several devices of
-            TensorFlow, `output` holds the run of another network, `start_from` is another network, the batch cannot be
-            divided among the devices, or as `read_pairs`, `pair_images` and `PatchSampler` say. A folder that was not
-            there before is not left behind.
+            TensorFlow, `output` holds the run of another network, `start_from` is another network, `teacher` is one of
+            another scale, the batch cannot be divided among the devices, or as `read_pairs`, `pair_images` and
+            `PatchSampler` say. A folder that was not there before is not left behind.
         FloatingPointError: If the loss, the weights or the optimizer are no longer finite.
         OSError: If the folder cannot be written to.
         ConnectionError: If another process of the run has died.
@@ -103,6 +109,8 @@ def fit(
             logging.getLogger(__name__).warning("%s has made its %d steps; more must be asked for", output, first_step)
         else:
             training, validation = run.read(images, validation)
+            if teacher is not None and training.labels is None:
+                training = label_pairs(training, teacher, recipe.scale, self_ensemble=self_ensemble)
             steps = Steps(first_step, min(steps_per_epoch, recipe.steps))
             every = [TerminateOnNonFinite(run.checkpoints, steps)]
             if run.group.process == 0:
@@ -180,13 +188,9 @@ class Run:
         if start_from is not None:
             warm_start(model, start_from)
         jit_compile: bool | str = "auto"
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            # On processors XLA is slower than oneDNN, several times so for depthwise convolutions.
-            if not tf.config.list_physical_devices("GPU"):
-                jit_compile = False
-                speed_up_kernel_gradients(model)
+        if keras.backend.backend() == "tensorflow" and not has_gpu():
+            jit_compile = False  # On processors XLA is slower than oneDNN, several times so for depthwise convolutions.
+            speed_up_kernel_gradients(model)
         optimizer = self.recipe.make_optimizer()
         if self.precision == "mixed_float16":  # Keras would do so by itself, but not when it loads the model.
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -243,13 +247,8 @@ class Run:
     ) -> None:
         """Makes the steps that are left."""
         group = self.group
-        batches: Any
-        if keras.backend.backend() == "tensorflow":
-            from keras_lisr.data.pipeline import patch_dataset
-
-            batches = patch_dataset(sampler, steps.first)
-        else:
-            batches = PatchSequence(sampler, steps.per_epoch, steps.first, part=(group.process, group.processes))
+        batches = training_batches(sampler, steps, group)
+        if isinstance(batches, PatchSequence):
             callbacks.append(EpochStart(batches, steps))
         shown = 1 if sys.stderr.isatty() else 2
         try:
@@ -319,3 +318,19 @@ def cut_log(log: Path, first_step: int) -> float:
         writer.writeheader()
         writer.writerows(kept)
     return max((float(row["val_psnr"]) for row in kept), default=-math.inf)
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def training_batches(sampler: PatchSampler, steps: Steps, group: Group):
+    """The sampler's batches in the form that suits the backend: tf.data for TensorFlow, a PyDataset for the others."""
+    if keras.backend.backend() == "tensorflow":
+        from keras_lisr.data.pipeline import patch_dataset
+
+        return patch_dataset(sampler, steps.first)
+    return PatchSequence(sampler, steps.per_epoch, steps.first, part=(group.process, group.processes))

@@ -30,6 +30,8 @@ class Recipe:
         degradation: What makes the low-resolution patches in place of bicubic, for a network that is to serve photos as
             they are.
         smooth_share: What part of the patches are colours and gradients, so that the network does not tint flat areas.
+        label_share: Where there is a teacher, what part of the targets its labels are in the first step and, changing
+            evenly until then, in the last; the originals are the rest.
         loss: Name of a Keras loss, or one itself.
         optimizer: "adam" or "muon", see `keras_lisr.training.optimizer`. Both keep averages of the weights.
         clip_norm: Norm to which the gradient of all weights together is clipped; None leaves it.
@@ -46,6 +48,7 @@ class Recipe:
     candidates: int = 1
     degradation: Degradation | None = None
     smooth_share: float = 0.0
+    label_share: tuple[float, float] = (1.0, 1.0)
     loss: str | keras.losses.Loss = "mean_absolute_error"
     optimizer: str = "adam"
     clip_norm: float | None = None
@@ -63,6 +66,11 @@ class Recipe:
             self.schedule(self.learning_rate, self.steps), ema_momentum=self.averaging, global_clipnorm=self.clip_norm
         )
 
+    def label_share_at(self, step: int) -> float:
+        """What part of the targets of a step the teacher's labels are."""
+        first, last = self.label_share
+        return first + (last - first) * min(step / self.steps, 1)
+
     def sampler(self, images: ImagePairs, seed: int) -> PatchSampler:
         """This recipe's patches of images."""
         return PatchSampler(
@@ -74,4 +82,5 @@ class Recipe:
             candidates=self.candidates,
             degradation=self.degradation,
             smooth_share=self.smooth_share,
+            label_share=self.label_share_at,
         )

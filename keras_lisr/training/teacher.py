@@ -7,10 +7,13 @@ slowly; a teacher's output has none. docs/training-speed.md shows what that is w
 import dataclasses
 import threading
 import zlib
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 
 from keras_lisr.data.image_pairs import ImagePairs
 from keras_lisr.data.image_store import HeldImages, Item, hold_images
@@ -25,6 +28,7 @@ def label_pairs(
     *,
     self_ensemble: bool = False,
     store: Path | None = None,
+    progress: Callable[..., Any] | None = None,
 ) -> ImagePairs:
     """Adds what a teacher makes of each image of low resolution, in float32 and rounded to 8 bits.
 
@@ -34,6 +38,7 @@ def label_pairs(
         scale: Upscaling factor that the teacher must have.
         self_ensemble: Whether the teacher averages over the eight flips and quarter turns: eight times the work.
         store: Folder for files of them, as for `read_pairs`; None holds them in memory.
+        progress: As for `read_pairs`.
 
     Returns:
         The pairs with `labels`; those that the teacher cannot make are left out, with the reason.
@@ -60,7 +65,7 @@ def label_pairs(
         Item(name, {**made_by, "low_resolution": zlib.crc32(image.tobytes())}, partial(label, i))
         for i, (name, image) in enumerate(zip(pairs.names, pairs.low_resolution, strict=True))
     ]
-    labels, problems = hold_images(f"labels_x{scale}", items, store)
+    labels, problems = hold_images(f"labels_x{scale}", items, store, progress)
     if not labels:
         raise ValueError(f"`teacher` must be able to label the images. Received: {next(iter(problems.values()))}")
     name = teacher.name if isinstance(teacher, keras.Model) else str(teacher)
@@ -70,3 +75,21 @@ def label_pairs(
         labels=HeldImages(list(labels.values())),
         teacher=f"{name}, self-ensemble" if self_ensemble else name,
     )
+
+
+def pair_with_labels(
+    images: Sequence[np.ndarray] | dict[str, np.ndarray], teacher: keras.Model | str | Path, scale: int, **options: Any
+) -> ImagePairs:
+    """Pairs of images without a high resolution: they are the low one, and the teacher makes the other.
+
+    Args:
+        images: uint8 `(height, width, 3)`, perhaps by name.
+        teacher: As for `label_pairs`.
+        scale: Upscaling factor.
+        **options: As for `label_pairs`.
+    """
+    named = images if isinstance(images, dict) else {str(i): image for i, image in enumerate(images)}
+    nothing = [np.empty((0, 0, 3), np.uint8)] * len(named)
+    labelled = label_pairs(ImagePairs(list(named), list(named.values()), nothing), teacher, scale, **options)
+    assert labelled.labels is not None
+    return dataclasses.replace(labelled, high_resolution=labelled.labels)

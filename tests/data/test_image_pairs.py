@@ -161,9 +161,16 @@ def test_broken_and_small_images_are_listed_and_left_out(folder, store, caplog):
     assert all(name in caplog.text for name in pairs.left_out)
 
 
-def test_nothing_left_is_an_error(folder):
+def test_nothing_left_is_an_error_and_progress_is_shown(folder):
+    shown = []
+
+    def progress(images, **options):
+        shown.append(options)
+        return images
+
     with pytest.raises(ValueError, match="`folder`"):
-        read_pairs(folder, 4, smallest_side=64)
+        read_pairs(folder, 4, smallest_side=64, progress=progress)
+    assert shown == [{"total": 3, "desc": name} for name in ("high_resolution", "low_resolution_x4")]
 
 
 def test_a_changed_file_is_noticed_in_a_store(folder, tmp_path):

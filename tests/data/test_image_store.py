@@ -78,12 +78,12 @@ def test_an_interrupted_folder_is_gone_on_with(tmp_path_factory, finished):
 def test_ctrl_c_leaves_the_rest_alone(tmp_path):
     source = Source(1000)
 
-    def interrupt():
+    def interrupt(images, **options):
+        yield next(images)
         raise KeyboardInterrupt
 
-    items = source.items()
     with pytest.raises(KeyboardInterrupt):
-        hold_images("high", [items[0], Item("interrupt", 0, interrupt), *items[1:]], tmp_path)
+        hold_images("high", source.items(), tmp_path, interrupt)
     assert len(source.made) < 900
 
 

@@ -90,12 +90,19 @@ def test_the_eight_orientations_are_the_symmetries_of_the_square():
     assert {np.ascontiguousarray(image).tobytes() for turned in orbit(square) for image in orbit(turned)} == images
 
 
-def test_labels_are_the_targets(images):
+@pytest.mark.parametrize(("share", "expected"), [(0, 40), (1, 80), (0.25, 50)])
+def test_labels_take_their_share_of_the_targets(share, expected):
+    pairs = pair_images([np.full((40, 40, 3), 40, np.uint8)], 4)
+    labelled = dataclasses.replace(pairs, labels=[np.full((40, 40, 3), 80, np.uint8)])
+    low, high = sampler(labelled, label_share=lambda step: share).batch(0)
+    assert (low == 40).all()
+    assert (high == expected).all()
+
+
+def test_labels_are_aligned(images):
     pairs = pair_images(images, 4)
     labelled = dataclasses.replace(pairs, labels=[255 - image for image in pairs.high_resolution])
-    (low, high), (labelled_low, labels) = sampler(pairs).batch(5), sampler(labelled).batch(5)
-    np.testing.assert_array_equal(labels, 255 - high)
-    np.testing.assert_array_equal(labelled_low, low)
+    np.testing.assert_array_equal(sampler(labelled).batch(5)[1], 255 - sampler(pairs).batch(5)[1])
 
 
 def test_some_patches_are_smooth_and_the_others_stay(images):

@@ -14,13 +14,12 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_lisr.basics.whole_files import PARTIAL
-from keras_lisr.data import Degradation, imresize, pair_images
+from keras_lisr.data import Degradation, imresize
 from keras_lisr.evaluation import psnr
 from keras_lisr.inference import Upscaler, upscaler
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.fit import cut_log, warm_start
-from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import fsrcnn
 
 RUN = """
@@ -165,11 +164,12 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(recipe, images, tmp_path
 
 def test_a_stopped_run_with_muon_and_a_teacher_goes_on(recipe, images, tmp_path):
     wide = partial(fsrcnn, 2, num_filters=8, num_shrunk_filters=8, num_blocks=1)
-    changes = {"build": wide, "steps": 20, "optimizer": "muon", "clip_norm": 1.0}
+    changes = {"build": wide, "steps": 20, "optimizer": "muon", "label_share": (1.0, 0.5), "clip_norm": 1.0}
     recipe = dataclasses.replace(recipe, **changes)
     teacher = wide()
-    labelled = label_pairs(pair_images(images, 2), teacher, 2)
-    learn = partial(fit, recipe, labelled, validation=images[:1], precision="float32", steps_per_epoch=10)
+    learn = partial(
+        fit, recipe, images, validation=images[:1], teacher=teacher, precision="float32", steps_per_epoch=10
+    )
     whole = learn(tmp_path / "whole")
     learn(tmp_path / "parts", hours=0)
     assert_equal_weights(whole, learn(tmp_path / "parts"))

@@ -25,3 +25,8 @@ def test_the_optimizer_is_chosen_by_name(recipe):
     assert isinstance(dataclasses.replace(recipe, optimizer="muon").make_optimizer(), AveragingMuon)
     with pytest.raises(ValueError, match="`optimizer`"):
         dataclasses.replace(recipe, optimizer="sgd")
+
+
+def test_the_share_of_labels_changes_evenly(recipe):
+    changing = dataclasses.replace(recipe, label_share=(1.0, 0.2))
+    assert [changing.label_share_at(step) for step in (0, 50, 100, 200)] == pytest.approx([1, 0.6, 0.2, 0.2])

@@ -4,7 +4,7 @@ import pytest
 
 from keras_lisr.data import pair_images
 from keras_lisr.inference import Upscaler
-from keras_lisr.training.teacher import label_pairs
+from keras_lisr.training.teacher import label_pairs, pair_with_labels
 from keras_lisr.zoo import fsrcnn, imdn
 
 
@@ -52,6 +52,13 @@ def test_labels_are_kept_and_made_again_for_another_teacher(pairs, teacher, tmp_
     other = fsrcnn(2, num_filters=8, num_shrunk_filters=4, num_blocks=1)
     again = label_pairs(pairs, other, 2, store=tmp_path)
     np.testing.assert_array_equal(list(again.labels), labels_of(pairs, other))
+
+
+def test_pictures_without_a_high_resolution_are_labelled(teacher):
+    image = np.random.default_rng(0).integers(256, size=(20, 24, 3), dtype=np.uint8)
+    pairs = pair_with_labels([image], teacher, 2)
+    np.testing.assert_array_equal(pairs.low_resolution[0], image)
+    np.testing.assert_array_equal(pairs.high_resolution[0], Upscaler(teacher, precision="float32")(image))
 
 
 def test_what_the_teacher_cannot_label_is_left_out(pairs, tmp_path):
