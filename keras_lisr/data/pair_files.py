@@ -10,9 +10,9 @@ import logging
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from PIL import Image
 
@@ -28,10 +28,7 @@ STEM = re.compile(rf"(?:({WORD})[_-])?(.+?)(?:[_-]({WORD})[_-]?x?(\d)?)?(?:[_-]?
 PART = re.compile(r"(?:^|[_-])(train|valid|test)(?=$|[_-])", re.IGNORECASE)
 
 SHOWN = 10  # Of many.
-COMPARED = 50  # Namesakes of two folders, whose sizes tell about the rest.
 MOST_NAMESAKES = 8  # Where more folders count from 1, that tells nothing.
-
-OTHER_PART, OTHER_SCALE, NO_ORIGINAL = "of another part", "of another scale", "without an original"
 
 
 class PairFiles(NamedTuple):
@@ -51,7 +48,7 @@ class Named(NamedTuple):
         path: Where it lies in the folder that is searched.
         role: `HIGH`, `LOW`, or None where nothing is said.
         scale: Upscaling factor that it is for, None where nothing is said.
-        context: Names of its folders, without what tells the role and the scale.
+        folders: Names of its folders, without what tells the role and the scale.
         stems: What its original may be called; of an original, what it is called itself.
     """
 
@@ -59,13 +56,19 @@ class Named(NamedTuple):
     path: Path
     role: str | None
     scale: int | None
-    context: tuple[str, ...]
+    folders: tuple[str, ...]
     stems: tuple[str, ...]
 
     @property
     def folder(self) -> str:
         """What its folder is called in messages."""
         return self.file.parent.name if self.path.parent == Path() else self.path.parent.as_posix()
+
+    @property
+    def keys(self) -> list[tuple[str, ...]]:
+        """What it shares with its namesakes: its folders and a name; or all of them but one folder."""
+        folders = self.folders
+        return [(*folders[:i], *folders[i + 1 :], stem) for stem in self.stems for i in range(len(folders), -1, -1)]
 
 
 def find_pairs(
@@ -87,180 +90,152 @@ def find_pairs(
     every = read_names(Path(os.path.abspath(folder)), low_resolution)
     images = of_part(every, part)
     smaller = set() if low_resolution else smaller_folders(images, scale)
+    lows = [image for image in images if image.role == LOW or image.path.parent in smaller]
     originals = [image for image in images if image.role != LOW and image.path.parent not in smaller]
-    lows = [image for image in images if image not in set(originals)]
-    given = [read_name(file, Path(low_resolution)) for file in image_files(low_resolution)] if low_resolution else lows
-    belonging = match(originals, given, anywhere=bool(low_resolution))
-    if not belonging and not any(image.role == HIGH for image in originals):
-        originals, lows, given = images, [], []  # Their names mean something else.
-    used = choose(belonging, scale)
+    if not originals:
+        originals, lows = list(images), []  # Somebody wants low resolution enlarged further.
+    if low_resolution:
+        lows = [read_name(file, Path(low_resolution)) for file in image_files(low_resolution)]
+    lows = [low for low in lows if low.scale in (None, scale)]
+    used = match(originals, lows, anywhere=bool(low_resolution))
+    if used and not any(fits(low, original, scale) for original, low in used.items()):
+        original, low = next(iter(used.items()))
+        refuse(low, original, scale)
     alone = [original.path.as_posix() for original in originals if original not in used]
     if alone and low_resolution:
         raise ValueError(
             f"`low_resolution` must hold an image for each one of `folder`. Received: "
             f"low_resolution={str(low_resolution)!r}, without {shorten(alone)}"
         )
-    unused = dict.fromkeys(set(every) - set(images), OTHER_PART) | dict.fromkeys(lows + given, NO_ORIGINAL)
-    for low, _ in belonging:
-        instead = f"there are none for {shorten(alone)}" if alone else "others are used"
-        unused[low] = instead if low.scale in (None, scale) else OTHER_SCALE
-    used = {} if alone else used
-    names = [name_of(original) for original in originals]
-    if len(set(names)) < len(names):  # Of several folders.
-        names = [original.path.as_posix() for original in originals]
-    pairs = [PairFiles(name, original.file) for name, original in zip(names, originals, strict=True)]
-    for i, original in enumerate(originals if used else ()):
-        low = used[original]
-        pairs[i] = pairs[i]._replace(low_resolution=low.file, source=low.folder)
-        unused.pop(low, None)
-    tell(folder, pairs, unused)
+    top = os.path.commonpath([original.file.parent for original in originals])
+    pairs = [PairFiles(original.file.relative_to(top).as_posix(), original.file) for original in originals]
+    if not alone:
+        for i, original in enumerate(originals):
+            pairs[i] = pairs[i]._replace(low_resolution=used[original].file, source=used[original].folder)
+    taken = {file for pair in pairs for file in (pair.high_resolution, pair.low_resolution)}
+    unused = Counter(image.folder for image in {*every, *lows} if image.file not in taken)
+    not_used = [f"{count} of {where}" for where, count in sorted(unused.items())]
+    is_wanted = any(low.file not in taken for low in lows)
+    logging.getLogger(__name__).log(
+        logging.WARNING if is_wanted else logging.INFO,
+        "%s: %d images, low resolution from %s%s%s",
+        folder,
+        len(pairs),
+        shorten(sorted({pair.source for pair in pairs})),
+        f", as there is none for {shorten(alone)}" if is_wanted and alone else "",
+        f"; not used: {shorten(not_used)}" if not_used else "",
+    )
     return pairs
 
 
 def read_names(folder: Path, low_resolution: str | Path | None) -> list[Named]:
     """The images of a folder but for those in `low_resolution`; of one of HR alone, those of LR beside it, too."""
     files = image_files(folder)
+    role, _, names = read_folder_name(folder.name)
     if low_resolution:
         apart = Path(low_resolution).resolve()
         files = [file for file in files if not file.resolve().is_relative_to(apart)]
-    images = [read_name(file, folder) for file in files]
-    mark = ROLE_FOLDER.fullmatch(folder.name)
-    if low_resolution or not mark or WORDS[mark[2].lower()] == LOW or LOW in {image.role for image in images}:
-        return images
-    for beside in sorted(folder.parent.iterdir()):
-        other = ROLE_FOLDER.fullmatch(beside.name)
-        if other and WORDS[other[2].lower()] == LOW and other[1] == mark[1]:
-            files += images_below(beside)
-    return [read_name(file, folder.parent) for file in files]
+    elif role == HIGH:
+        beside = [other for other in folder.parent.iterdir() if read_folder_name(other.name)[::2] == (LOW, names)]
+        if lows := [file for other in sorted(beside) for file in images_below(other)]:
+            files, folder = files + lows, folder.parent
+    return [read_name(file, folder) for file in files]
+
+
+def read_folder_name(name: str) -> tuple[str | None, str | None, list[str]]:
+    """The role and the scale that a folder's name tells, and what else it says."""
+    if mark := ROLE_FOLDER.fullmatch(name):
+        before, word, after = mark.groups(default="")
+        scale = re.search(r"(?<!\d)\d(?=$|[_-])", after)
+        return WORDS[word.lower()], scale and scale[0], [*filter(None, [before.lower()]), *PART.findall(after.lower())]
+    if mark := SCALE_FOLDER.fullmatch(name):
+        return LOW, mark[1], []
+    return None, None, [name.lower()]
 
 
 def read_name(file: Path, top: Path) -> Named:
     """What the name of an image says, and those of its folders below `top`."""
     path = file.relative_to(top)
-    role, scales, context = None, [], []
+    role, scale, names = None, None, []
     for folder in path.parts[:-1]:
-        if mark := ROLE_FOLDER.fullmatch(folder):
-            before, word, after = mark.groups(default="")
-            role, scales = WORDS[word.lower()], re.findall(r"(\d)(?=$|[_-])", after)
-            context += [before, *PART.findall(after)]
-        elif mark := SCALE_FOLDER.fullmatch(folder):
-            role = role or LOW
-            scales.append(mark[1])
-        else:
-            context.append(folder)
-    words = STEM.fullmatch(path.stem)
+        folder_role, folder_scale, others = read_folder_name(folder)
+        role, scale = folder_role or role, folder_scale or scale
+        names += others
+    words = STEM.fullmatch(path.stem.lower())
     assert words  # Every name is one.
     first, stem, last, *times = words.groups()
-    said = WORDS.get((first or last or "").lower())
+    said = WORDS.get(first or last)
     role = said or role or (LOW if any(times) else None)
-    scales += filter(None, times)
-    stems = (path.stem, stem) if role == LOW else (stem if said else path.stem,)
-    return Named(
-        file,
-        path,
-        role,
-        int(scales[-1]) if scales and role == LOW else None,
-        tuple(dict.fromkeys(name.lower() for name in context if name)),
-        tuple(name.lower() for name in stems),
-    )
+    scale = (times[1] or times[0] or scale) if role == LOW else None
+    stems = (path.stem.lower(), stem) if role == LOW else (stem if said else path.stem.lower(),)
+    return Named(file, path, role, scale and int(scale), tuple(dict.fromkeys(names)), stems)
 
 
-def of_part(images: Sequence[Named], part: str) -> list[Named]:
+def of_part(images: Sequence[Named], part: str) -> Sequence[Named]:
     """The images but for those of other parts of a data set, as far as the uppermost folders tell."""
-    found = {image: PART.search(image.path.parts[0]) for image in images if len(image.path.parts) > 1}
-    parts = {image: mark[1].lower() for image, mark in found.items() if mark}
-    rest = [image for image in images if parts.get(image, part) == part]
-    return rest if any(image in parts or image.role == HIGH for image in rest) else list(images)
+    parts = {image: PART.findall(image.path.parts[0].lower()) for image in images if len(image.path.parts) > 1}
+    rest = [image for image in images if part in (parts.get(image) or [part])]
+    return rest if any(parts.get(image) or image.role == HIGH for image in rest) else images
 
 
 def smaller_folders(images: Sequence[Named], scale: int) -> set[Path]:
-    """Folders whose images are those of another one, beside or above them, smaller by the scale.
+    """Folders that no name tells of, most of whose images are those of another one, smaller by the scale.
 
     Raises:
-        ValueError: If images are those of another folder, but not smaller by the scale.
+        ValueError: If they are those of another one, but not smaller by the scale.
     """
     namesakes = defaultdict(list)
     for image in images:
-        if image.role != LOW:
-            namesakes[image.path.stem.lower()].append(image)
+        for key in image.keys if image.role != LOW else ():
+            namesakes[key].append(image)
     of_two = defaultdict(list)
     for group in namesakes.values():
         for two in itertools.combinations(group if len(group) <= MOST_NAMESAKES else (), 2):
             folders = two[0].path.parent, two[1].path.parent
-            if are_beside(*folders) and not two[0].role == two[1].role == HIGH:
-                of_two[folders].append(two)
+            if folders[0] != folders[1] and not two[0].role == two[1].role == HIGH:
+                of_two[folders].append(sorted(two, key=sides))
     counts = Counter(image.path.parent for image in images)
     smaller = set()
     for folders, found in of_two.items():
-        if 2 * len(found) <= min(counts[folder] for folder in folders):
+        alike = [(low, high) for low, high in found if same_shape(sides(low), sides(high))]
+        if 2 * len(alike) <= min(counts[folder] for folder in folders):
             continue
-        compared = [sorted(two, key=lambda image: sides(image.file)) for two in spread(found)]
-        alike = [(low, high) for low, high in compared if same_shape(sides(low.file), sides(high.file))]
-        fitting = [low.path.parent for low, high in alike if low.role is None and fits(high.file, low.file, scale)]
-        if 2 * len(fitting) > len(compared):
-            smaller.add(Counter(fitting).most_common(1)[0][0])
-        elif 2 * len(alike) > len(compared):
-            refuse(alike[0][1].file, alike[0][0].file, scale)
+        fitting = [low.path.parent for low, high in alike if low.role is None and fits(low, high, scale)]
+        if 2 * len(fitting) <= len(alike):
+            refuse(*alike[0], scale)
+        smaller.add(fitting[0])
     return smaller
 
 
-def are_beside(folder: Path, other: Path) -> bool:
-    """Whether two folders differ in one name, or one lies in the other."""
-    if len(folder.parts) == len(other.parts):
-        return sum(one != another for one, another in zip(folder.parts, other.parts, strict=True)) == 1
-    return folder in other.parents[:1] or other in folder.parents[:1]
+def match(originals: Sequence[Named], lows: Sequence[Named], anywhere: bool) -> dict[Named, Named]:
+    """The image of low resolution for each original that has one by its name; of several, that of bicubic.
 
-
-def match(originals: Sequence[Named], lows: Sequence[Named], anywhere: bool) -> list[tuple[Named, Named]]:
-    """Each image of low resolution with the original, or those of one name, to which it belongs, if there is one.
-
-    Args:
-        originals: Images.
-        lows: Images of low resolution.
-        anywhere: Whether folders may have any name.
+    An original that is marked as such has its low resolution in folders of the same names, or, if told so, `anywhere`.
     """
-    in_context, alone = defaultdict(list), defaultdict(list)
+    namesakes = defaultdict(list)
     for original in originals:
-        (stem,) = original.stems
-        in_context[original.context, stem].append(original)
-        if anywhere or original.role is None:
-            alone[stem].append(original)
-    belonging = []
-    for low in lows:
-        for stem in low.stems:
-            found = in_context[low.context, stem] or (alone[stem] if len(alone[stem]) == 1 else [])
-            belonging += [(low, original) for original in found]
-            if found:
-                break
-    return belonging
-
-
-def choose(belonging: Sequence[tuple[Named, Named]], scale: int) -> dict[Named, Named]:
-    """The image of low resolution for each original that has some of the scale.
-
-    Raises:
-        ValueError: If not one has the size that belongs to its original.
-    """
+        for key in original.keys if anywhere or original.role is None else original.keys[:1]:
+            namesakes[key].append(original)
     used: dict[Named, Named] = {}
-    for low, original in sorted(belonging, key=lambda two: ("bicubic" not in str(two[0].path).lower(), two[0].path)):
-        if low.scale in (None, scale):
-            used.setdefault(original, low)
-    compared = [(original.file, low.file) for original, low in spread(list(used.items()))]
-    if compared and not any(fits(*files, scale) for files in compared):
-        refuse(*compared[0], scale)
+    for low in sorted(lows, key=lambda low: ("bicubic" not in str(low.path).lower(), low.path)):
+        for key in low.keys:
+            found = [original for original in namesakes[key] if original.keys[0] == key] or namesakes[key]
+            if len(found) == 1:
+                used.setdefault(found[0], low)
+                break
     return used
 
 
-def sides(file: Path) -> tuple[int, ...]:
+def sides(image: Named) -> tuple[int, ...]:
     """The sides of an image, the shorter one first, as cameras turn them; nothing if it cannot be read."""
     try:
-        with Image.open(file) as image:
-            return tuple(sorted(image.size))
+        with Image.open(image.file) as opened:
+            return tuple(sorted(opened.size))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return ()  # Reading it will tell.
 
 
-def fits(high: Path, low: Path, scale: int) -> bool:
+def fits(low: Named, high: Named, scale: int) -> bool:
     """Whether two images are a pair by their sizes."""
     return tuple(side // scale for side in sides(high)) == sides(low)
 
@@ -270,38 +245,11 @@ def same_shape(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
     return small != large and () not in (small, large) and abs(small[0] * large[1] - small[1] * large[0]) < large[1]
 
 
-def spread(items: Sequence) -> Sequence:
-    """Some of many."""
-    return items[:: max(1, len(items) // COMPARED)]
-
-
-def refuse(high: Path, low: Path, scale: int) -> None:
+def refuse(low: Named, high: Named, scale: int) -> NoReturn:
     """Raises the error that two images have the same name and do not fit."""
     raise ValueError(
         f"`folder` must hold pairs that differ by x{scale} in size, or images of different names. Received: "
-        f"{low}, {sides(low)}, beside {high}, {sides(high)}"
-    )
-
-
-def name_of(image: Named) -> str:
-    """What a pair is called: the path of its original in the folder of the high resolution."""
-    top = ROLE_FOLDER.fullmatch(image.path.parts[0])
-    return Path(*image.path.parts[1:] if top and len(image.path.parts) > 1 else image.path.parts).as_posix()
-
-
-def tell(folder: str | Path, pairs: Sequence[PairFiles], unused: Mapping[Named, str]) -> None:
-    """Logs what was found; as a warning, if somebody may want what is not used."""
-    sources = shorten(sorted({pair.source for pair in pairs}))
-    counts = Counter((image.folder, reason) for image, reason in unused.items())
-    not_used = [f"{count} of {where} ({reason})" for (where, reason), count in sorted(counts.items())]
-    harmless = {OTHER_PART, OTHER_SCALE, *([NO_ORIGINAL] if pairs[0].low_resolution else [])}
-    logging.getLogger(__name__).log(
-        logging.INFO if harmless.issuperset(unused.values()) else logging.WARNING,
-        "%s: %d images, low resolution from %s%s",
-        folder,
-        len(pairs),
-        sources,
-        f"; not used: {shorten(not_used)}" if not_used else "",
+        f"{low.file}, {sides(low)}, beside {high.file}, {sides(high)}"
     )
 
 

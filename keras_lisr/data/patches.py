@@ -36,7 +36,7 @@ class PatchSampler:
 
     Raises:
         ValueError: As `pair_images` says, or if there are no images, one is smaller than a patch, `patch_size` is not a
-            multiple of `scale`, `candidates` is below one, or a patch is too small to choose by detail.
+            multiple of `scale`, or a patch is too small to choose by detail.
 
     Example:
 
@@ -63,8 +63,6 @@ class PatchSampler:
             raise ValueError(
                 f"`patch_size` must be a multiple of `scale`. Received: patch_size={patch_size}, scale={scale}"
             )
-        if candidates < 1:
-            raise ValueError(f"`candidates` must be at least 1. Received: candidates={candidates}")
         if candidates > 1 and patch_size < 3 * scale:
             raise ValueError(
                 f"`patch_size` must be at least three times `scale` to choose by detail. "

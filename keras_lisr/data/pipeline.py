@@ -23,12 +23,7 @@ def patch_dataset(sampler: PatchSampler, first_step: int = 0) -> tf.data.Dataset
         low_resolution, high_resolution = tf.numpy_function(sampler.batch, [step], (tf.uint8, tf.uint8))
         low_resolution.set_shape((sampler.batch_size, low_size, low_size, 3))
         high_resolution.set_shape((sampler.batch_size, sampler.patch_size, sampler.patch_size, 3))
-        return unit_range(low_resolution), unit_range(high_resolution)
+        return tf.cast(low_resolution, tf.float32) / 255, tf.cast(high_resolution, tf.float32) / 255
 
     steps = tf.data.Dataset.counter(np.int64(first_step))
     return steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
-
-
-def unit_range(image: tf.Tensor) -> tf.Tensor:
-    """Uint8 to float32 in [0, 1]."""
-    return tf.cast(image, tf.float32) / 255

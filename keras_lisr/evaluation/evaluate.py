@@ -16,7 +16,6 @@ from keras_lisr.evaluation.protocol import Channels, EvaluationProtocol
 Upscale = Callable[[np.ndarray], np.ndarray]
 
 FIELD_PROTOCOL = EvaluationProtocol()
-MOST_BEYOND = 0.5  # How far floats may lie outside [0, 1] on average, for a network that is not trained.
 
 
 @dataclass(frozen=True)
@@ -152,11 +151,6 @@ def measure(upscale: Upscale, image: BenchmarkImage, protocol: EvaluationProtoco
             f"{low_resolution.shape}. Received: shape {super_resolved.shape}"
         )
     super_resolved = np.asarray(super_resolved)
-    if super_resolved.dtype.kind == "f" and np.abs(super_resolved - super_resolved.clip(0, 1)).mean() > MOST_BEYOND:
-        raise ValueError(
-            "`upscale` must return uint8, or floating-point in [0, 1], as networks do that are given RGB / 255. "
-            f"Received: values from {super_resolved.min():.3g} to {super_resolved.max():.3g} for image {name!r}"
-        )
     pair, shave = (high_resolution, super_resolved), protocol.shave or 0
     rounded_luma = protocol.rounded_luma and channels == "luma"
     return Measures(

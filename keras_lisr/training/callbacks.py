@@ -20,12 +20,7 @@ from keras_lisr.training.distribution import Group, use_first_device
 
 
 class EpochStart(keras.callbacks.Callback):
-    """Tells a sequence of batches at which step each epoch begins.
-
-    Args:
-        batches: Whose `first_step` is set.
-        steps: Where the run begins.
-    """
+    """Tells a sequence of batches at which step each epoch begins."""
 
     def __init__(self, batches: PatchSequence, steps: Steps):
         super().__init__()
@@ -116,12 +111,7 @@ def mean_psnr(
 
 
 class TimeLimit(keras.callbacks.Callback):
-    """Ends the run after the first epoch that finishes later than `seconds` from its start.
-
-    Args:
-        seconds: Wall time, by the clock of the first process.
-        group: The processes of the run.
-    """
+    """Ends the run after the first epoch that finishes `seconds` after its start, by the clock of the first process."""
 
     def __init__(self, seconds: float, group: Group):
         super().__init__()

@@ -21,12 +21,7 @@ KEPT = 2
 
 
 class Steps(NamedTuple):
-    """Where a run begins and how its steps are divided into epochs, which are counted from the run's first start.
-
-    Args:
-        first: Steps that were made before.
-        per_epoch: Steps of an epoch.
-    """
+    """The first step of a run and how its steps are divided into epochs, which are counted from its first start."""
 
     first: int
     per_epoch: int
@@ -69,10 +64,6 @@ class TerminateOnNonFinite(keras.callbacks.Callback):
 
     They are looked at before an epoch's checkpoint is written, so that every checkpoint is good. Where gradients of a
     scaled loss overflow, Keras's optimizer leaves the step out, and nothing ends.
-
-    Args:
-        folder: Where the checkpoints are.
-        steps: Where the run begins.
     """
 
     async_safe = True  # The order of the calls does not matter, so that accelerators are not waited for.

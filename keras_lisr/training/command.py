@@ -82,10 +82,11 @@ def run_program(parser: Parser, run: Callable[[argparse.Namespace], None], argv:
 def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     """Reads the images and trains."""
     done = max(checkpoints(flags.output / "checkpoints"), default=0)
-    for model in (flags.start_from, flags.teacher):
-        if model is not None:
-            choose_model(model)  # Before the images are decoded.
-    given = (options_of(flags.start_from) if flags.start_from else {}) | vars(flags)
+    if flags.teacher:
+        choose_model(flags.teacher)  # Before the images are decoded.
+    given = vars(flags)
+    if flags.start_from and isinstance(trained := load_model(flags.start_from), SuperResolutionModel):
+        given = trained.arguments | given
     options = {name: given[name] for name in inspect.signature(recipe).parameters if name in given}
     changes: dict[str, Any] = {name: getattr(flags, name) for name in CHANGEABLE}
     if flags.degrade:
@@ -125,12 +126,6 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
             hours=flags.hours,
             distribute=flags.distribute,
         )
-
-
-def options_of(name: str) -> dict[str, Any]:
-    """What a trained network was built with; nothing of one that does not know."""
-    model = load_model(name)
-    return model.arguments if isinstance(model, SuperResolutionModel) else {}
 
 
 def make_deterministic() -> None:
@@ -241,19 +236,7 @@ def read_data(
     validation: Path | None = None,
     low_resolution: Path | None = None,
 ) -> tuple[ImagePairs, ImagePairs]:
-    """Images to train on and to validate on.
-
-    Args:
-        data: Folder.
-        scale: Upscaling factor.
-        patch_size: Smallest side of an image to train on.
-        cache: Where decoded images are kept, in a folder for each source.
-        validation: Another folder; some photographs of `data` if not given.
-        low_resolution: That of `data`, as for `find_pairs`.
-
-    Raises:
-        ValueError: If nothing is left to train on.
-    """
+    """Images to train on and to validate on; of one folder, some photographs are held out."""
     images = read_folder(data, cache, scale, smallest_side=patch_size, low_resolution=low_resolution)
     if validation is not None:
         return images, read_folder(validation, cache, scale, smallest_side=VALIDATED_SIDE * scale, part="valid")

@@ -140,14 +140,7 @@ def fit(
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One training of one recipe, from its first step to its last, however often it is interrupted.
-
-    Args:
-        recipe: What is trained, and how.
-        output: Folder of the run.
-        precision: Keras's policy.
-        group: The devices and processes that train together.
-    """
+    """One training of one recipe, from its first step to its last, however often it is interrupted."""
 
     recipe: Recipe
     output: Path

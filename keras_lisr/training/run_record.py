@@ -43,7 +43,11 @@ def record_start(file: Path, recipe: Recipe, images: dict[str, ImagePairs], **ot
             "optimizer": to_json(recipe.make_optimizer()),
             "recipe": {field.name: to_json(getattr(recipe, field.name)) for field in fields(recipe)},
             "images": described,
-            "versions": versions(),
+            "versions": {
+                package.name: package.version
+                for package in importlib.metadata.distributions()
+                if package.name.lower() in PACKAGES
+            },
             "machine": {
                 "system": platform.platform(),
                 "processors": os.cpu_count(),
@@ -67,14 +71,3 @@ def to_json(value: Any) -> Any:
     if hasattr(value, "get_config"):
         return keras.saving.serialize_keras_object(value)
     return f"{value.__module__}.{value.__qualname__}" if hasattr(value, "__qualname__") else repr(value)
-
-
-def versions() -> dict[str, str]:
-    """Versions of the packages that decide what comes out, as far as they are installed."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

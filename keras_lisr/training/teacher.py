@@ -53,7 +53,8 @@ def label_pairs(
             f"`teacher` must be a network of scale {scale}. Received: teacher={str(teacher)!r} of scale "
             f"{upscaler.scale}"
         )
-    made_by = {"teacher": fingerprint(model), "self_ensemble": self_ensemble}
+    weights = zlib.crc32(b"".join(weight.tobytes() for weight in model.get_weights()))
+    made_by = {"teacher": weights, "self_ensemble": self_ensemble}
     one_at_a_time = threading.Lock()  # The network uses all processors by itself, and compiles at its first call.
 
     def label(i):
@@ -92,11 +93,3 @@ def pair_with_labels(
     labelled = label_pairs(ImagePairs(list(named), list(named.values()), nothing), teacher, scale, **options)
     assert labelled.labels is not None
     return dataclasses.replace(labelled, high_resolution=labelled.labels)
-
-
-def fingerprint(model: keras.Model) -> int:
-    """A number that tells a model's weights from others."""
-    number = 0
-    for weight in model.get_weights():
-        number = zlib.crc32(weight.tobytes(), number)
-    return number

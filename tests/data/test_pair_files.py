@@ -86,6 +86,7 @@ def pair_up(root, high, low, sizes=((24, 28), (6, 7)), count=2):
         ("HR/{}.png", "LR_bicubic/X4/{}.png"),
         ("HR/{}.png", "LR_bicubic/{}x4.png"),
         ("HR/{}.png", "LR_bicubic/X4/{}x4.bmp"),
+        ("HR/linux{}x2.png", "LR/linux{}x2x4.png"),
         ("original/{}.png", "X4/{}.png"),
         ("mine/{}.png", "small/{}.png"),
         ("mine/a/{}.png", "small/a/{}.png"),
@@ -100,6 +101,14 @@ def test_namesakes_are_pairs(tmp_path, caplog, high, low):
     assert [image.shape for image in pairs.high_resolution] == [(24, 28, 3)] * 2
     (record,) = caplog.records
     assert (tmp_path / low).parent.name in record.getMessage() and record.levelname == "INFO"
+
+
+def test_folders_that_count_from_one_are_told_apart(tmp_path):
+    for folder in "ab":
+        pair_up(tmp_path, f"mine/{folder}/{{}}.png", f"small/{folder}/{{}}.png")
+    pairs = find_pairs(tmp_path, 4)
+    assert [pair.name for pair in pairs] == ["a/0.png", "a/1.png", "b/0.png", "b/1.png"]
+    assert [pair.source for pair in pairs] == ["small/a", "small/a", "small/b", "small/b"]
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -148,6 +157,13 @@ def test_namesakes_that_do_not_fit_are_an_error(tmp_path, high, low, sizes):
 def test_other_photographs_of_the_same_names_are_originals(tmp_path, first, second, sizes):
     pair_up(tmp_path, first, second, sizes)
     assert [pair.low_resolution for pair in find_pairs(tmp_path, 4)] == [None] * 4
+
+
+def test_low_resolution_alone_is_originals(tmp_path):
+    pair_up(tmp_path, "LR_bicubic/X2/{}x2.png", "smaller/{}.png")
+    (folder, low) = tmp_path / "LR_bicubic" / "X2", tmp_path / "smaller"
+    assert [pair.low_resolution for pair in find_pairs(folder, 4)] == [None, None]
+    assert [pair.low_resolution for pair in find_pairs(folder, 4, low_resolution=low)] == [low / "0.png", low / "1.png"]
 
 
 def test_the_folder_of_low_resolution_can_be_named(tmp_path):
