@@ -58,5 +58,7 @@ def find_difference(source: keras.Model, target: keras.Model) -> str | None:
         given, wanted = (of_model.get(path, "none") for of_model in shapes)
         if given != wanted and path not in added and not path.startswith(UPSAMPLER):
             return f"{path!r} has shape {given} in place of {wanted}"
-    colours = [[layer.offset for layer in model.layers if layer.name == "add_mean"] for model in models]
+    colours = [
+        next((tuple(layer.offset) for layer in model.layers if layer.name == "add_mean"), None) for model in models
+    ]
     return None if colours[0] == colours[1] else f"mean_colour={colours[0]} in place of {colours[1]}"

@@ -8,10 +8,17 @@ from preset_files import add_preset
 from keras_lisr import zoo
 from keras_lisr.basics import preset_index
 from keras_lisr.basics.preset_index import DEFAULT_PRESET
+from keras_lisr.inference import Upscaler
 from keras_lisr.pictures import Picture, write_picture
 from keras_lisr.zoo.storage import save_preset
 
 ARGUMENTS = {"scale": 2, "num_filters": 8, "num_blocks": 1, "attention": None}
+
+
+@pytest.fixture(autouse=True)
+def untrained(monkeypatch):
+    """What networks that nobody has trained make of pictures is no news here."""
+    monkeypatch.setattr(Upscaler, "warns", False)
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,7 @@ def test_models_are_measured_beside_bicubic(tiny, tmp_path, capsys):
     flags = ["--precision", "float32", *outputs]
     assert run("evaluate", "tiny_x2", "imdn_x4", "--data", tiny, *flags) == 0
     printed, errors = capsys.readouterr()
-    assert printed == files[2].read_text()
-    assert [line.split()[1] for line in errors.splitlines()] == ["imdn", "imdn"]  # Neither is trained, as is said.
+    assert printed == files[2].read_text() and not errors
     entries = json.loads(files[0].read_text())
     assert [(entry["model"], entry["result"]["scale"]) for entry in entries] == [
         ("bicubic", 2), ("tiny_x2", 2), ("bicubic", 4), ("imdn_x4", 4),
