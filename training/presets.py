@@ -133,9 +133,11 @@ PLANS = (
         recipe="fsrcnn",
         scale=4,
         options={"ggas": True},
+        start="fsrcnn_x4",
         steps=30_000,
-        learning_rate=3e-3,
+        learning_rate=2e-3,
         precision="float32",
+        smooth_share=0.1,
     ),
     Plan(
         name="edsr_baseline_x4",
