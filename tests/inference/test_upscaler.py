@@ -201,6 +201,17 @@ def test_networks_with_strides_take_odd_sides(image):
     assert upscaler(image[:39]).shape == (78, 106, 3)
 
 
+@pytest.mark.parametrize("tile", [1, 9, 16])
+def test_tiles_keep_the_grid_of_strides(tile):
+    image = keras.Input((None, None, 3))
+    coarse = keras.layers.AveragePooling2D(4)(image)
+    model = keras.Model(image, keras.layers.UpSampling2D(8)(coarse))
+    picture = np.random.default_rng(0).integers(0, 256, (70, 91, 3), dtype=np.uint8)
+    upscaler, whole = (Upscaler(model, tile=side, precision="float32") for side in (tile, None))
+    assert upscaler.count_tiles(70, 91) > 1
+    np.testing.assert_array_equal(upscaler(picture), whole(picture))
+
+
 def test_a_network_of_another_range_is_told(caplog):
     bright = np.full((12, 12, 3), 200, np.uint8)
     preset = zoo.from_preset("imdn_x4")
