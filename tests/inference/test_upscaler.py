@@ -195,6 +195,15 @@ def test_a_model_for_one_size_sees_windows_of_that_size(image):
     assert blended(image).shape == (80, 106, 3)
 
 
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_networks_that_resize_take_any_size(image, interpolation):
+    resize = keras.layers.UpSampling2D(2, interpolation=interpolation)
+    upscaler = Upscaler(keras.Sequential([keras.Input((None, None, 3)), resize]), tile=16, precision="float32")
+    tiled = upscaler(image)
+    upscaler.tile = 100
+    np.testing.assert_array_equal(tiled, upscaler(image))
+
+
 def test_networks_with_strides_take_odd_sides(image):
     upscaler = Upscaler(pyramid())
     assert not upscaler.exact
