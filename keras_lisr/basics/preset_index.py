@@ -99,7 +99,7 @@ def choose_model(name: str | None = None, *, exported: bool = False) -> str:
             f"call its `load_weights` with the file, and `save` it as .keras. Received: model={name!r}"
         )
     suffixes = (".keras", ".npz", LITERT) if exported else (".keras", ".npz")
-    if name.lower().endswith((".ckpt", ".pt", ".pth")):
+    if name.lower().endswith((".ckpt", ".pt", ".pth", ".pth.tar")):
         raise ValueError(
             "`model` must be a Keras model, which `keras-lisr import FILE --architecture ... --scale ... -o OUT.keras` "
             f"makes of PyTorch's files. Received: model={name!r}"

@@ -33,14 +33,15 @@ def write_comparison(job: Job, comparison: Path, scale: int, max_pixels: int) ->
 
     with open_picture(job.source, max_pixels) as source, open_picture(job.target, ANY_SIZE) as target:
         sides, enlarged = source.header[:2], target.header[:2]
-        if enlarged != tuple(side * scale for side in sides):
-            raise ValueError(
-                f"`compare` must come with a result that is {scale} times as large. Received: {str(job.target)!r} with "
-                f"{enlarged[1]} x {enlarged[0]} pixels of {sides[1]} x {sides[0]}"
-            )
-        shown = [min(side, LARGEST_SIDE) for side in sides]
-        top, left = ((side - part) // 2 for side, part in zip(sides, shown, strict=True))
-        box = (left, top, shown[1], shown[0])
+    if enlarged != tuple(side * scale for side in sides):  # Not inside, where it would be an error of the file.
+        raise ValueError(
+            f"`compare` must come with a result that is {scale} times as large. Received: {str(job.target)!r} with "
+            f"{enlarged[1]} x {enlarged[0]} pixels of {sides[1]} x {sides[0]}"
+        )
+    shown = [min(side, LARGEST_SIDE) for side in sides]
+    top, left = ((side - part) // 2 for side, part in zip(sides, shown, strict=True))
+    box = (left, top, shown[1], shown[0])
+    with open_picture(job.source, max_pixels) as source, open_picture(job.target, ANY_SIZE) as target:
         small = rgb(to_array(source.image.crop(*box)))
         large = rgb(to_array(target.image.crop(*(value * scale for value in box))))
     write_picture(Picture(np.concatenate([imresize(small, scale), large], axis=1)), comparison)

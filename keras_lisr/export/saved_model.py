@@ -41,15 +41,26 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
 
 
 def signature(network: Callable[[Any], Any], dtype: str = "float32", size: Sequence[int | None] = (None,) * 3) -> Any:
-    """A network of floats as a `tf.function` on pictures of a type, `(batch, height, width)` of that size."""
+    """A network of floats as a `tf.function` on pictures of a type, `(batch, height, width)` of that size.
+
+    Raises:
+        ValueError: When it is traced, if a layer has to know the size.
+    """
     check_backend()
     import tensorflow as tf
 
     @tf.function(input_signature=[tf.TensorSpec((*size, 3), dtype, INPUT)], autograph=False)
     def call(low_resolution):
+        inputs = low_resolution if dtype == "float32" else tf.cast(low_resolution, tf.float32) / 255
+        try:
+            super_resolved = network(inputs)
+        except tf.errors.OperatorNotAllowedInGraphError as error:
+            raise ValueError(
+                "`model` must be one of layers that take pictures of any size in a graph; UpSampling2D takes them with "
+                f"interpolation='nearest' only, or a file for one `shape`. Received: {str(error).splitlines()[0]}"
+            ) from error
         if dtype == "float32":
-            return {OUTPUT: network(low_resolution)}
-        super_resolved = network(tf.cast(low_resolution, tf.float32) / 255)
+            return {OUTPUT: super_resolved}
         return {OUTPUT: tf.cast(tf.floor(tf.clip_by_value(super_resolved, 0, 1) * 255 + 0.5), tf.uint8)}
 
     return call

@@ -146,7 +146,8 @@ def footprint(node: Any, rank: int) -> Fraction | float | None:
         case "Conv2DTranspose" if operation.padding == "same" and len(set(operation.strides)) == 1:
             # A pixel is spread over a kernel; what exceeds a stride lies over its neighbours, half on either side.
             stride = operation.strides[0]
-            excess = max(0, max(operation.kernel_size) - stride)
+            sides = zip(operation.dilation_rate, operation.kernel_size, strict=True)
+            excess = max(0, max(rate * (side - 1) + 1 for rate, side in sides) - stride)
             return Fraction((excess + 1) // 2, stride)
         case "UpSampling2D" if operation.interpolation in INTERPOLATION:
             return Fraction(INTERPOLATION[operation.interpolation])

@@ -32,7 +32,7 @@ def compile_engine(model: keras.Model, rounded: bool = True, dtype: DTypeLike = 
     """Compiles a model, once, to a function on pictures of 8 or 16 bits.
 
     Scaling to [0, 1], clipping and rounding half up are part of the function, so that only bytes go in and out.
-    TensorFlow compiles it for every size at once, JAX anew for each; PyTorch runs it as it is.
+    TensorFlow compiles it for every size at once if its layers allow it, JAX anew for each; PyTorch runs it as it is.
 
     Args:
         model: Model from `(1, height, width, 3)`, RGB in [0, 1], to the same `scale` times as large.
@@ -59,7 +59,16 @@ def compile_engine(model: keras.Model, rounded: bool = True, dtype: DTypeLike = 
 
             # Not jit_compile: on CPUs XLA is slower than oneDNN.
             signature = [tf.TensorSpec((1, None, None, 3), dtype)]
-            compiled = tf.function(upscale, input_signature=signature, autograph=False)
+            traced = tf.function(upscale, input_signature=signature, autograph=False)
+
+            def compiled(low_resolution):
+                nonlocal traced
+                try:
+                    return traced(low_resolution)
+                except tf.errors.OperatorNotAllowedInGraphError:  # UpSampling2D resizes to sizes that are known.
+                    traced = tf.function(upscale, autograph=False)  # Anew for each size.
+                    return traced(low_resolution)
+
         case "jax":
             import jax
 

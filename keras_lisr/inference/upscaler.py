@@ -94,7 +94,9 @@ class Upscaler(TiledUpscaler):
                 model.name,
                 2 * self.halo,
             )
-        self._multiple = side_multiple(model)
+        if not self.shape:
+            self._multiple = side_multiple(model)
+            self.halo += -self.halo % self._multiple
         self.precision = resolve_precision(precision)
         self._deep_precision = "float32" if precision == "auto" else self.precision
         self._model = model

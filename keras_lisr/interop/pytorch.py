@@ -8,6 +8,8 @@ import numpy as np
 
 from keras_lisr.basics.extras import import_extra
 
+# What pickles of NumPy's numbers, such as the best PSNR so far, call.
+NUMBERS = [np.float64().__reduce__()[0], np.dtype, *(type(np.dtype(code)) for code in "?bBhHiIlLqQefd")]
 LISTED = 4  # Names of what is not used.
 
 
@@ -42,7 +44,8 @@ def read_file(file: str | Path) -> Any:
         raise ValueError(f"`file` must be an existing file. Received: file={str(file)!r}")
     torch = import_extra("torch", "torch")
     try:
-        return torch.load(file, weights_only=True, map_location="cpu")
+        with torch.serialization.safe_globals(NUMBERS):
+            return torch.load(file, weights_only=True, map_location="cpu")
     except Exception as error:  # Half a dozen types, most of them with a page of advice on how to run the code.
         raise ValueError(
             "`file` must be a whole file that PyTorch reads without running code: names, tensors and plain numbers. "

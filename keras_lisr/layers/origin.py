@@ -24,4 +24,7 @@ class Origin(keras.layers.Identity):
         self.arguments = arguments
 
     def get_config(self):
+        # Keras sets this while it writes HDF5, by `save_model` or with a network inside another, and tells nobody else.
+        if keras.src.backend.common.global_state.get_global_attribute("use_legacy_config"):
+            raise ValueError("the file must end in .keras: HDF5 cannot hold the operations of this network")
         return {**super().get_config(), "builder": self.builder, "arguments": self.arguments}

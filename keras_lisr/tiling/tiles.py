@@ -23,8 +23,10 @@ class Window(NamedTuple):
     cut: int
 
 
-def windows(side: int, tile: int, halo: int, fixed: bool = False) -> tuple[int, list[Window]]:
+def windows(side: int, tile: int, halo: int, fixed: bool = False, multiple: int = 1) -> tuple[int, list[Window]]:
     """Divides one side of a picture into windows of one length, evenly and as few as possible.
+
+    With a `multiple`, the last may reach beyond the picture's end.
 
     Neighbours overlap by at least twice the halo, so that every kept pixel has `halo` pixels of the picture around it,
     or the picture's own border.
@@ -34,6 +36,7 @@ def windows(side: int, tile: int, halo: int, fixed: bool = False) -> tuple[int, 
         tile: Pixels, at most, by which a window moves on.
         halo: Pixels on each side of an inner tile that only give context.
         fixed: Whether a window has exactly `tile + 2 * halo` pixels, which `side` must have too, instead of at most.
+        multiple: Pixels between the places where a window may begin, for a network with strides.
 
     Returns:
         The windows' length and the windows from first to last.
@@ -45,13 +48,15 @@ def windows(side: int, tile: int, halo: int, fixed: bool = False) -> tuple[int, 
     >>> windows(100, tile=50, halo=4, fixed=True)
     (58, [Window(start=0, cut=0), Window(start=42, cut=50)])
     """
+    tile = max(multiple, tile - tile % multiple)
     longest = tile + 2 * halo
     if side <= longest:
         return side, [Window(0, 0)]
     count = math.ceil((side - 2 * halo) / tile)
-    stride = math.ceil((side - 2 * halo) / count)
+    stride = math.ceil((side - 2 * halo) / (count * multiple)) * multiple
     length = longest if fixed else stride + 2 * halo
-    return length, [Window(min(i * stride, side - length), i * stride + halo if i else 0) for i in range(count)]
+    end = math.ceil((side - length) / multiple) * multiple
+    return length, [Window(min(i * stride, end), i * stride + halo if i else 0) for i in range(count)]
 
 
 def bands_in_tiles(
@@ -63,6 +68,7 @@ def bands_in_tiles(
     halo: int,
     fixed: bool = False,
     blend: bool = False,
+    multiple: int = 1,
     progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
     """Upscales a picture window by window, of which it sees one row of windows at a time.
@@ -76,6 +82,7 @@ def bands_in_tiles(
         halo: Pixels on each side of an inner tile that only give context.
         fixed: Whether `upscale` takes windows of `tile + 2 * halo` pixels only; the image has at least as many.
         blend: Whether neighbours fade into one another over twice the halo instead of meeting at a cut.
+        multiple: As for `windows`.
         progress: Called with the number of finished windows and that of all, first with none finished.
 
     Yields:
@@ -83,8 +90,8 @@ def bands_in_tiles(
     """
     height, width, channels = image.shape
     tile_height, tile_width = tile if isinstance(tile, tuple) else (tile, tile)
-    window_height, rows = windows(height, tile_height, halo, fixed)
-    window_width, columns = windows(width, tile_width, halo, fixed)
+    window_height, rows = windows(height, tile_height, halo, fixed, multiple)
+    window_width, columns = windows(width, tile_width, halo, fixed, multiple)
     fade = halo * scale if blend else 0
     total = len(rows) * len(columns)
     unfinished = np.empty((0, width * scale, channels), image.dtype)
@@ -93,8 +100,8 @@ def bands_in_tiles(
         strip = image[top : top + window_height]
         # Of the windows' rows, those from `first` on are not finished yet, and those from `last` on will not be.
         first = (top_cut - top) * scale - (fade if i else 0)
-        last = (rows[i + 1].cut - top) * scale - fade if i + 1 < len(rows) else window_height * scale
-        band = np.empty((min(last + 2 * fade, window_height * scale) - first, width * scale, channels), image.dtype)
+        last = (rows[i + 1].cut - top) * scale - fade if i + 1 < len(rows) else len(strip) * scale
+        band = np.empty((min(last + 2 * fade, len(strip) * scale) - first, width * scale, channels), image.dtype)
         for j, (left, left_cut) in enumerate(columns):
             if progress:
                 progress(i * len(columns) + j, total)

@@ -35,6 +35,8 @@ class TiledUpscaler:
     shape: tuple[int, int] | None = None
     """Height and width of the only windows that the network takes, None if it takes any."""
 
+    _multiple = 1  # Pixels between the places where a window may begin.
+
     def __init__(self, traits: Traits, *, tile: int | None, memory: int, most_pixels: float = math.inf):
         if tile is not None and (not isinstance(tile, int) or tile < 1):
             raise ValueError(f"`tile` must be a positive integer or None. Received: tile={tile!r}")
@@ -89,6 +91,7 @@ class TiledUpscaler:
             halo=self.halo,
             fixed=self.shape is not None,
             blend=not self.exact,
+            multiple=self._multiple,
             progress=progress,
         )
         if filled_up.shape == image.shape:
@@ -114,7 +117,7 @@ class TiledUpscaler:
     def count_tiles(self, height: int, width: int, dtype: DTypeLike = np.uint8) -> int:
         """Number of tiles in which a picture of that size is upscaled; a single one is the whole picture."""
         sides = zip((height, width), self._tile(height, width, dtype), strict=True)
-        return math.prod(len(windows(side, tile, self.halo)[1]) for side, tile in sides)
+        return math.prod(len(windows(side, tile, self.halo, multiple=self._multiple)[1]) for side, tile in sides)
 
     def _run(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
         """A window, `(1, height, width, 3)`, `scale` times as large, of one type."""

@@ -55,7 +55,12 @@ def test_a_model_is_chosen_by_name_or_by_file(folder, tmp_path):
     with zipfile.ZipFile(file, "w"):
         pass
     assert choose_model(file) == file
-    for other, way_out in (("IMDN_x4.pth", "`keras-lisr import FILE"), ("network.h5", r"`load_weights`.*\.keras")):
+    to_import = "`keras-lisr import FILE"
+    for other, way_out in (
+        ("IMDN_x4.pth", to_import),
+        ("IMDN_x4.PTH.tar", to_import),
+        ("network.h5", r"`load_weights`.*\.keras"),
+    ):
         with pytest.raises(ValueError, match=f"`model`.*{way_out}"):
             choose_model(other, exported=True)
 

@@ -35,6 +35,14 @@ def test_other_formats(file, tmp_path):
     assert sidecar.bytes > 4 * model.count_params()
 
 
+@pytest.mark.parametrize("file", ["network", "network.onnx", "network.xml", "network.tflite"])
+def test_what_tensorflow_cannot_trace_for_any_size_is_told(file, tmp_path):
+    resize = keras.layers.UpSampling2D(2, interpolation="bilinear")
+    with pytest.raises(ValueError, match="^`model`.* `shape`"):
+        export_model(keras.Sequential([keras.Input((None, None, 3)), resize]), tmp_path / file)
+    assert not os.listdir(tmp_path)
+
+
 def test_the_sidecar(tmp_path):
     model = zoo.edsr_baseline(3, num_filters=4, num_blocks=2, ggas=True, cwss=True)
     sidecar = export_model(model, tmp_path / "network.tflite", io="uint8", shape=(20, 30))

@@ -74,6 +74,11 @@ def test_dilation_and_even_kernels_count():
     assert receptive_field_radius(keras.Model(inputs, even)) == 2 + 2
 
 
+def test_dilation_counts_in_transposed_convolutions():
+    transposed = keras.layers.Conv2DTranspose(4, (3, 1), padding="same", dilation_rate=2)
+    assert receptive_field_radius(keras.Sequential([keras.Input((None, None, 3)), transposed])) == 2
+
+
 def test_fractions_add_up_before_they_are_rounded():
     features = inputs = keras.Input((None, None, 4))
     features = keras.ops.depth_to_space(keras.layers.Conv2D(64, 1)(features), 4)

@@ -195,10 +195,30 @@ def test_a_model_for_one_size_sees_windows_of_that_size(image):
     assert blended(image).shape == (80, 106, 3)
 
 
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_networks_that_resize_take_any_size(image, interpolation):
+    resize = keras.layers.UpSampling2D(2, interpolation=interpolation)
+    upscaler = Upscaler(keras.Sequential([keras.Input((None, None, 3)), resize]), tile=16, precision="float32")
+    tiled = upscaler(image)
+    upscaler.tile = 100
+    np.testing.assert_array_equal(tiled, upscaler(image))
+
+
 def test_networks_with_strides_take_odd_sides(image):
     upscaler = Upscaler(pyramid())
     assert not upscaler.exact
     assert upscaler(image[:39]).shape == (78, 106, 3)
+
+
+@pytest.mark.parametrize("tile", [1, 9, 16])
+def test_tiles_keep_the_grid_of_strides(tile):
+    image = keras.Input((None, None, 3))
+    coarse = keras.layers.AveragePooling2D(4)(image)
+    model = keras.Model(image, keras.layers.UpSampling2D(8)(coarse))
+    picture = np.random.default_rng(0).integers(0, 256, (70, 91, 3), dtype=np.uint8)
+    upscaler, whole = (Upscaler(model, tile=side, precision="float32") for side in (tile, None))
+    assert upscaler.count_tiles(70, 91) > 1
+    np.testing.assert_array_equal(upscaler(picture), whole(picture))
 
 
 def test_a_network_of_another_range_is_told(caplog):

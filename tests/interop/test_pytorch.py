@@ -50,6 +50,8 @@ def prefixed(prefix, tensors=NETWORK):
         ({"params": OTHER, "params_ema": NETWORK}, "params_ema.*; not used: params"),
         ({"epoch": 3, "optimizer": {"state": {0: {"step": 1}}}, "state_dict": prefixed("module.")},
          "state_dict.module.*; not used: epoch, optimizer"),
+        ({"state_dict": NETWORK, "best_psnr": np.float64(32.1), "epoch": np.int64(3)},
+         "state_dict.*; not used: best_psnr, epoch"),
         ({"checkpoint": {"model": NETWORK}}, "checkpoint.model.*"),
         (prefixed("_orig_mod.module."), "_orig_mod.module.*"),
         (NETWORK | {"step": torch.tensor(3), "seconds": torch.tensor(3.5), "lr": 0.1}, "not used: step, seconds, lr"),

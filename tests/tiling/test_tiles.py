@@ -17,18 +17,20 @@ def image():
     return np.random.default_rng(0).integers(0, 256, (37, 50, 3), dtype=np.uint8)
 
 
-@given(st.integers(1, 90), st.integers(1, 100), st.integers(0, 9), st.booleans())
-def test_windows_cover_a_side_with_a_halo_at_every_cut(side, tile, halo, fixed):
-    longest = tile + 2 * halo
+@given(st.integers(1, 90), st.integers(1, 100), st.integers(0, 9), st.booleans(), st.integers(1, 8))
+def test_windows_cover_a_side_with_a_halo_at_every_cut(side, tile, halo, fixed, multiple):
+    tile = tile * multiple if fixed else tile
+    longest = max(multiple, tile) + 2 * halo
     side += longest if fixed else 0
-    length, parts = windows(side, tile, halo, fixed)
+    length, parts = windows(side, tile, halo, fixed, multiple)
     assert length == longest if fixed else length <= min(side, longest)
+    assert not any(part.start % multiple for part in parts)
     cuts = [part.cut for part in parts] + [side]
     assert cuts[0] == 0
     for part, cut, next_cut in zip(parts, cuts, cuts[1:], strict=False):
-        assert 0 <= part.start <= cut < next_cut <= part.start + length <= side
+        assert 0 <= part.start <= cut < next_cut <= part.start + length < side + multiple
         assert part.start == 0 or cut - part.start >= halo
-        assert part.start + length == side or part.start + length - next_cut >= halo
+        assert part.start + length >= side or part.start + length - next_cut >= halo
 
 
 def test_windows_are_as_few_as_possible():

@@ -101,6 +101,14 @@ def test_hdf5_is_refused_before_a_file_is_written(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_hdf5_is_refused_behind_other_doors(tmp_path, nested):
+    model = zoo.fsrcnn(2, num_filters=4)
+    model = keras.Sequential([keras.Input((None, None, 3)), model]) if nested else model
+    with pytest.raises(ValueError, match=r"\.keras: HDF5 cannot hold"):
+        keras.models.save_model(model, tmp_path / "a.h5")
+
+
 def test_a_network_trains_and_goes_on_from_its_file(tmp_path):
     model = zoo.fsrcnn(2, num_filters=4, num_blocks=1)
     model.compile("adam", "mae", jit_compile=False)
