@@ -5,6 +5,14 @@ from typing import Any
 import keras
 
 
+def writes_hdf5() -> bool:
+    """Whether Keras is writing HDF5, by `save_model` or with a network inside another, of which it tells nobody."""
+    try:
+        return bool(keras.src.backend.common.global_state.get_global_attribute("use_legacy_config"))
+    except AttributeError:  # Of another version, which writes what cannot be read, as for any model.
+        return False
+
+
 @keras.saving.register_keras_serializable("keras_lisr")
 class Origin(keras.layers.Identity):
     """The last layer of a network of the zoo: it returns its input, and holds the call that built the network.
@@ -24,7 +32,6 @@ class Origin(keras.layers.Identity):
         self.arguments = arguments
 
     def get_config(self):
-        # Keras sets this while it writes HDF5, by `save_model` or with a network inside another, and tells nobody else.
-        if keras.src.backend.common.global_state.get_global_attribute("use_legacy_config"):
+        if writes_hdf5():
             raise ValueError("the file must end in .keras: HDF5 cannot hold the operations of this network")
         return {**super().get_config(), "builder": self.builder, "arguments": self.arguments}
