@@ -94,6 +94,8 @@ def pair_images(images: Any, scale: int) -> ImagePairs:
         raise ValueError(f"`images` must have an end, without `repeat`. Received: {type(images).__name__}")
     if isinstance(images, tuple) or is_tfds_pair(images):
         images = [images]
+    if not isinstance(images, Iterable) and not hasattr(images, "__getitem__"):
+        raise ValueError(f"`images` must be images or pairs of them. Received: {type(images).__name__}")
     low, high = {}, {}
     for key, element in images.items() if isinstance(images, Mapping) else enumerate(images):
         for i, (*given, original) in enumerate(split_element(element, key)):
