@@ -16,7 +16,7 @@ from typing import NamedTuple, NoReturn
 
 from PIL import Image
 
-from keras_lisr.data.image_folder import image_files, images_below
+from keras_lisr.data.image_folder import image_files, images_below, open_file
 
 HIGH, LOW = "high", "low"
 WORDS = {"hr": HIGH, "gt": HIGH, "highres": HIGH, "lr": LOW, "lq": LOW, "lowres": LOW}
@@ -229,7 +229,7 @@ def match(originals: Sequence[Named], lows: Sequence[Named], anywhere: bool) -> 
 def sides(image: Named) -> tuple[int, ...]:
     """The sides of an image, the shorter one first, as cameras turn them; nothing if it cannot be read."""
     try:
-        with Image.open(image.file) as opened:
+        with open_file(image.file) as opened:
             return tuple(sorted(opened.size))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return ()  # Reading it will tell.
