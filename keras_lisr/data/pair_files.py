@@ -25,7 +25,7 @@ WORD = "|".join(WORDS)
 ROLE_FOLDER = re.compile(rf"(?:(.*)[_-])?({WORD})((?:[_-]|bic|mod|x?\d).*)?", re.IGNORECASE)
 SCALE_FOLDER = re.compile(r"x(\d)", re.IGNORECASE)
 STEM = re.compile(rf"(?:({WORD})[_-])?(.+?)(?:[_-]({WORD})[_-]?x?(\d)?)?(?:[_-]?x(\d)(?:[mdw]\d?)?)?", re.IGNORECASE)
-PART = re.compile(r"(?:^|[_-])(train|valid|test)(?=$|[_-])", re.IGNORECASE)
+PART = re.compile(r"(?:^|[/_-])(train|val|test)(?:ing|id|idation)?(?=$|[/_-])")
 
 SHOWN = 10  # Of many.
 MOST_NAMESAKES = 8  # Where more folders count from 1, that tells nothing.
@@ -172,10 +172,10 @@ def read_name(file: Path, top: Path) -> Named:
 
 
 def of_part(images: Sequence[Named], part: str) -> Sequence[Named]:
-    """The images but for those of other parts of a data set, as far as the uppermost folders tell."""
-    parts = {image: PART.findall(image.path.parts[0].lower()) for image in images if len(image.path.parts) > 1}
-    rest = [image for image in images if part in (parts.get(image) or [part])]
-    return rest if any(parts.get(image) or image.role == HIGH for image in rest) else images
+    """The images but for those of other parts of a data set, as far as the folders tell."""
+    parts = {image: PART.findall(image.path.parent.as_posix().lower()) for image in images}
+    rest = [image for image in images if any(part.startswith(one) for one in parts[image] or [part])]
+    return rest if any(parts[image] or image.role == HIGH for image in rest) else images
 
 
 def smaller_folders(images: Sequence[Named], scale: int) -> set[Path]:

@@ -43,6 +43,18 @@ def test_a_part_of_div2k_can_be_asked_for(tmp_path):
     assert pair.name == "0801.png" and pair.low_resolution.name == "0801x4.png"
 
 
+@pytest.mark.parametrize("name", ["{}/{}", "{1}/{0}", "set/{1}/{0}/a", "{0}_sharp/{1}"])
+@pytest.mark.parametrize("other", ["val", "valid", "validation"])
+def test_a_part_is_told_by_any_folder(tmp_path, name, other):
+    for part in ("train", other):
+        high, low = (name.format(part, role) + "/{}.png" for role in ("hr", "lr"))
+        pair_up(tmp_path, high, low)
+    for part, wanted in (("train", "train"), ("valid", other)):
+        pairs = find_pairs(tmp_path, 4, part=part)
+        assert len(pairs) == 2 and all(pair.low_resolution for pair in pairs)
+        assert all(wanted in str(pair.high_resolution.relative_to(tmp_path)) for pair in pairs)
+
+
 def test_several_sets_side_by_side_are_all_read(tmp_path):
     """As DF2K is, with others beside it."""
     for name in ("DIV2K_train_HR/1.png", "Flickr2K_HR/1.png", "DIV2K_valid_HR/2.png", "other/3.png", "4.png"):
