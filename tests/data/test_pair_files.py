@@ -103,6 +103,12 @@ def pair_up(root, high, low, sizes=((24, 28), (6, 7)), count=2):
         ("mine/{}.png", "small/{}.png"),
         ("mine/a/{}.png", "small/a/{}.png"),
         ("{}.png", "thumbnails/{}.png"),
+        ("train_sharp/000/{}.png", "train_sharp_bicubic/X4/000/{}.png"),
+        ("{}/hr.png", "{}/lr.png"),
+        ("{}/GT.png", "{}/LQ.png"),
+        ("{}/high.png", "{}/low.jpg"),
+        ("HR{}.png", "LR{}.png"),
+        ("{}_high.png", "{}_low.png"),
     ],
 )
 def test_namesakes_are_pairs(tmp_path, caplog, high, low):
@@ -112,7 +118,7 @@ def test_namesakes_are_pairs(tmp_path, caplog, high, low):
     assert [image[0, 0, 0] for image in pairs.low_resolution] == [100, 101]
     assert [image.shape for image in pairs.high_resolution] == [(24, 28, 3)] * 2
     (record,) = caplog.records
-    assert (tmp_path / low).parent.name in record.getMessage() and record.levelname == "INFO"
+    assert (tmp_path / low.format(0)).parent.name in record.getMessage() and record.levelname == "INFO"
 
 
 def test_folders_that_count_from_one_are_told_apart(tmp_path):
@@ -163,6 +169,7 @@ def test_namesakes_that_do_not_fit_are_an_error(tmp_path, high, low, sizes):
         ("2025/a/{}.png", "2026/{}.png"),
         ("DIV2K_HR/{}.png", "Flickr2K_HR/{}.png"),
         ("linu{}.png", "linu{}x4.jpg.png"),
+        ("high_{}.png", "low_{}.png"),
     ],
 )
 @pytest.mark.parametrize("sizes", [((24, 28), (24, 28)), ((24, 28), (25, 9))])
