@@ -6,7 +6,7 @@ Both follow the same steps: round to 8 bits, take luma or RGB, shave the border,
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import keras
 import numpy as np
@@ -220,10 +220,15 @@ def _comparable_pixels(
         raise ValueError(f"`shave` must leave some of the image. Received: shave={shave}, shape={shape}")
 
     original, restored = _eight_bits(high_resolution), _eight_bits(super_resolved)
-    if high_resolution.dtype != np.uint8 and abs(high_resolution - 0.5).max() > 0.5 + SLACK:
-        _refuse_range(high_resolution)
-    if super_resolved.dtype != np.uint8 and _is_of_another_range(original / PEAK, super_resolved, np.mean):
-        _refuse_range(super_resolved)
+    for image, is_of_another_range in (
+        (high_resolution, abs(high_resolution - 0.5).max() > 0.5 + SLACK),
+        (super_resolved, _is_of_another_range(original / PEAK, super_resolved, np.mean)),
+    ):
+        if image.dtype != np.uint8 and is_of_another_range:
+            raise ValueError(
+                f"Images must be uint8, or floating-point in [0, 1]. Received: {image.dtype} from {image.min():.4g} to "
+                f"{image.max():.4g}"
+            )
 
     def pixels(image: np.ndarray) -> np.ndarray:
         if channels != "rgb":
@@ -244,14 +249,6 @@ def _eight_bits(image: np.ndarray) -> np.ndarray:
     if np.issubdtype(image.dtype, np.floating):
         return np.floor(np.clip(image.astype(np.float64), 0, 1) * PEAK + 0.5)
     raise ValueError(f"Images must be uint8, or floating-point in [0, 1]. Received: dtype={image.dtype}")
-
-
-def _refuse_range(image: np.ndarray) -> NoReturn:
-    """Raises the error that floats are not in [0, 1]."""
-    raise ValueError(
-        f"Images must be uint8, or floating-point in [0, 1]. Received: {image.dtype} from {image.min():.4g} to "
-        f"{image.max():.4g}"
-    )
 
 
 # From here on `x`, `y` and `images` are NumPy arrays or tensors of any backend, (..., height, width, channels).
