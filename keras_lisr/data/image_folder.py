@@ -2,14 +2,16 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from keras_lisr.basics.picture_suffixes import READABLE
+from keras_lisr.basics.tiff import find_page
 
 Name = TypeVar("Name", str, Path)
 
@@ -63,6 +65,16 @@ def hold_out_photographs(files: Sequence[Name], every: int) -> tuple[list[Name],
     return train, validation
 
 
+@contextmanager
+def open_file(file: str | Path) -> Iterator[ImageFile.ImageFile]:
+    """Opens an image with Pillow: of a TIFF its picture, before which smaller copies may come."""
+    with Image.open(file) as image:
+        if image.format == "TIFF":
+            with open(file, "rb") as stream:
+                image.seek(find_page(stream)[0])
+        yield image
+
+
 def read_rgb(file: str | Path) -> np.ndarray:
     """Reads an image as RGB.
 
@@ -77,10 +89,10 @@ def read_rgb(file: str | Path) -> np.ndarray:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is broken, not an image, or has more than 8 bits per channel.
+        ValueError: If it is broken, not an image, has several pages, or more than 8 bits per channel.
     """
     try:
-        with Image.open(file) as image:
+        with open_file(file) as image:
             # Pillow reads RGB of 16 bits as of 8; its decoder's arguments tell.
             if image.mode.startswith(("I", "F")) or any(";16" in str(tile.args) for tile in image.tile):
                 raise ValueError(f"mode {image.mode} has more than 8 bits per channel")
@@ -94,5 +106,5 @@ def read_rgb(file: str | Path) -> np.ndarray:
 
 def is_grey(file: Path) -> bool:
     """Whether an image is stored without colour."""
-    with Image.open(file) as image:
+    with open_file(file) as image:
         return image.mode in ("1", "L", "LA")

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -85,7 +86,8 @@ def pair_images(images: Any, scale: int) -> ImagePairs:
         scale: Upscaling factor.
 
     Raises:
-        ValueError: If they are none of that, endless, or pairs whose sizes do not differ by `scale`.
+        ValueError: If they are none of that, endless, pairs whose sizes do not differ by `scale`, or single images of
+            which half are smaller by it.
     """
     if isinstance(images, ImagePairs):
         return images
@@ -94,11 +96,14 @@ def pair_images(images: Any, scale: int) -> ImagePairs:
         raise ValueError(f"`images` must have an end, without `repeat`. Received: {type(images).__name__}")
     if isinstance(images, tuple) or is_tfds_pair(images):
         images = [images]
-    low, high = {}, {}
+    if not isinstance(images, Iterable) and not hasattr(images, "__getitem__"):
+        raise ValueError(f"`images` must be images or pairs of them. Received: {type(images).__name__}")
+    low, high, sides = {}, {}, []
     for key, element in images.items() if isinstance(images, Mapping) else enumerate(images):
         for i, (*given, original) in enumerate(split_element(element, key)):
             name = f"{key}_{i}" if i else str(key)
             high[name] = crop_to_multiple(original, scale)
+            sides += [] if given else [original.shape[:2]]
             for image in given:
                 low[name] = image
                 if image.shape[:2] != tuple(side // scale for side in original.shape[:2]):
@@ -106,6 +111,13 @@ def pair_images(images: Any, scale: int) -> ImagePairs:
                         f"`images` must be pairs of low and high resolution that differ by x{scale}. "
                         f"Received: shapes {image.shape} and {original.shape} in element {key}"
                     )
+    sides.sort(key=math.prod)
+    small, large = sides[: len(sides) // 2], sides[len(sides) // 2 :]
+    if small and small == [(height // scale, width // scale) for height, width in large]:
+        raise ValueError(
+            f"`images` must be originals, or pairs as tuples (low, high) or dictionaries {{'lr': low, 'hr': high}}. "
+            f"Received: single images, half of which are smaller by x{scale}, as {small[0]} beside {large[0]}"
+        )
     alone = [name for name in high if name not in low]
     with ThreadPoolExecutor() as threads:
         made = threads.map(lambda name: imresize(high[name], 1 / scale), alone)

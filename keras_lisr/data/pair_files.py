@@ -1,8 +1,8 @@
 """Which files of a folder are pairs: by the names that folders and files have in this field, and by their sizes.
 
 Low resolution lies in `LR_bicubic/X4/0001x4.png` beside `HR/0001.png`, as in DIV2K, in `lr` beside `hr`, `LQ` beside
-`GT`, as `0001_LR4.png` beside `0001_HR.png`; or in a folder of any name whose images are called as those of another one
-and are smaller by the scale.
+`GT`, as `0001_LR4.png` beside `0001_HR.png`, `lr.png` beside `hr.png`; or in a folder of any name whose images are
+called as those of another one and are smaller by the scale.
 """
 
 import itertools
@@ -16,16 +16,23 @@ from typing import NamedTuple, NoReturn
 
 from PIL import Image
 
-from keras_lisr.data.image_folder import image_files, images_below
+from keras_lisr.data.image_folder import image_files, images_below, open_file
 
 HIGH, LOW = "high", "low"
 WORDS = {"hr": HIGH, "gt": HIGH, "highres": HIGH, "lr": LOW, "lq": LOW, "lowres": LOW}
 WORD = "|".join(WORDS)
+LAST_WORDS = WORDS | {"high": HIGH, "low": LOW}  # At the end of names; elsewhere they may tell of tides.
+LAST_WORD = "|".join(LAST_WORDS)
 # DIV2K_train_LR_bicubic, LRbicx4, GTmod12; X4; 0001_LR4, 0001x4, and 0001x4w1 of DIV2K's wild track.
 ROLE_FOLDER = re.compile(rf"(?:(.*)[_-])?({WORD})((?:[_-]|bic|mod|x?\d).*)?", re.IGNORECASE)
 SCALE_FOLDER = re.compile(r"x(\d)", re.IGNORECASE)
-STEM = re.compile(rf"(?:({WORD})[_-])?(.+?)(?:[_-]({WORD})[_-]?x?(\d)?)?(?:[_-]?x(\d)(?:[mdw]\d?)?)?", re.IGNORECASE)
-PART = re.compile(r"(?:^|[_-])(train|valid|test)(?=$|[_-])", re.IGNORECASE)
+# HR0001, hr_0001, 0001_LR4, 0001_low, or hr and nothing else.
+STEM = re.compile(
+    rf"(?:({WORD})(?:[_-]|(?=\d)))?((?=(?:{LAST_WORD})$)|.+?)(?:(?:^|[_-])({LAST_WORD})[_-]?x?(\d)?)?"
+    r"(?:[_-]?x(\d)(?:[mdw]\d?)?)?",
+    re.IGNORECASE,
+)
+PART = re.compile(r"(?:^|[/_-])(train|val|test)(?:ing|id|idation)?(?=$|[/_-])")
 
 SHOWN = 10  # Of many.
 MOST_NAMESAKES = 8  # Where more folders count from 1, that tells nothing.
@@ -164,7 +171,7 @@ def read_name(file: Path, top: Path) -> Named:
     words = STEM.fullmatch(path.stem.lower())
     assert words  # Every name is one.
     first, stem, last, *times = words.groups()
-    said = WORDS.get(first or last)
+    said = LAST_WORDS.get(first or last)
     role = said or role or (LOW if any(times) else None)
     scale = (times[1] or times[0] or scale) if role == LOW else None
     stems = (path.stem.lower(), stem) if role == LOW else (stem if said else path.stem.lower(),)
@@ -172,10 +179,10 @@ def read_name(file: Path, top: Path) -> Named:
 
 
 def of_part(images: Sequence[Named], part: str) -> Sequence[Named]:
-    """The images but for those of other parts of a data set, as far as the uppermost folders tell."""
-    parts = {image: PART.findall(image.path.parts[0].lower()) for image in images if len(image.path.parts) > 1}
-    rest = [image for image in images if part in (parts.get(image) or [part])]
-    return rest if any(parts.get(image) or image.role == HIGH for image in rest) else images
+    """The images but for those of other parts of a data set, as far as the folders tell."""
+    parts = {image: PART.findall(image.path.parent.as_posix().lower()) for image in images}
+    rest = [image for image in images if any(part.startswith(one) for one in parts[image] or [part])]
+    return rest if any(parts[image] or image.role == HIGH for image in rest) else images
 
 
 def smaller_folders(images: Sequence[Named], scale: int) -> set[Path]:
@@ -229,7 +236,7 @@ def match(originals: Sequence[Named], lows: Sequence[Named], anywhere: bool) -> 
 def sides(image: Named) -> tuple[int, ...]:
     """The sides of an image, the shorter one first, as cameras turn them; nothing if it cannot be read."""
     try:
-        with Image.open(image.file) as opened:
+        with open_file(image.file) as opened:
             return tuple(sorted(opened.size))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return ()  # Reading it will tell.

@@ -4,6 +4,8 @@ Both follow the same steps: round to 8 bits, take luma or RGB, shave the border,
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,9 +16,9 @@ from keras_lisr.evaluation.color import LUMA_OFFSET, LUMA_WEIGHTS, luma
 from keras_lisr.evaluation.protocol import Channels, check_options
 
 PEAK = 255.0
-# Floats in [0, 1] may go beyond, where something was resized or a network is young. Further out, they are of another
-# range: [-1, 1], or that of bytes.
-SLACK, SLACK_OF_NETWORKS = 0.5, 4.0
+# Floats in [0, 1] may go beyond, where something was resized; a young network's, too, but not their mean. Further out,
+# they are of another range: [-1, 1], or that of bytes.
+SLACK = 0.5
 
 # SSIM: constants and window of Wang et al. (https://doi.org/10.1109/TIP.2003.819861).
 C1 = (0.01 * PEAK) ** 2
@@ -38,7 +40,8 @@ def psnr(
     Args:
         high_resolution: `(height, width, 3)` RGB; `uint8`, or floating-point in [0, 1], which is clipped and rounded to
             8 bits first, and refused if it goes beyond [-0.5, 1.5].
-        super_resolved: Image of the same shape, under the same rule, and refused beyond [-4, 5].
+        super_resolved: Image of the same shape, likewise, but refused if its mean goes beyond [-0.5, 1.5], or it is the
+            other one in [-1, 1].
         shave: Pixels removed from each side; the field removes as many as the scale.
         channels: "luma" (BT.601, studio range), "rgb" (all three together), or "grey": the values of images that are
             grey replicated to RGB.
@@ -116,10 +119,15 @@ class _PerImageMetric(keras.metrics.Mean):
             ValueError: If one of them holds integers that are not bytes.
         """
         y_true = ops.convert_to_tensor(y_true)
-        measured = self.measure(self._pixels(y_true), self._pixels(ops.convert_to_tensor(y_pred)))
-        if keras.backend.standardize_dtype(y_true.dtype) != "uint8":
-            is_unit_range = ops.all(ops.abs(ops.cast(y_true, "float32") - 0.5) <= 0.5 + SLACK, axis=(1, 2, 3))
-            measured = ops.where(is_unit_range, measured, math.nan)
+        y_pred = ops.convert_to_tensor(y_pred)
+        measured = self.measure(self._pixels(y_true), self._pixels(y_pred))
+        x, y = (
+            ops.cast(images, "float32") / (1 if keras.backend.is_float_dtype(images.dtype) else PEAK)
+            for images in (y_true, y_pred)
+        )
+        is_unit_range = ops.all(ops.abs(x - 0.5) <= 0.5 + SLACK, axis=(1, 2, 3))
+        is_other = _is_of_another_range(x, y, partial(ops.mean, axis=(1, 2, 3), keepdims=True))[:, 0, 0, 0]
+        measured = ops.where(is_unit_range & ~is_other, measured, math.nan)
         super().update_state(measured, sample_weight)
 
     def measure(self, x: Any, y: Any) -> Any:
@@ -157,8 +165,8 @@ class PSNR(_PerImageMetric):
         bits.
 
     Output shape:
-        Scalar: decibels, infinite as soon as one image is identical to its original, NaN as soon as an original is of
-        another range.
+        Scalar: decibels, infinite as soon as one image is identical to its original, NaN as soon as one is of another
+        range.
 
     Raises:
         ValueError: If `shave` isn't an integer of at least 0 or `channels` is neither.
@@ -186,7 +194,7 @@ class SSIM(_PerImageMetric):
         As for `PSNR`. At least 11×11 pixels must remain inside the border.
 
     Output shape:
-        Scalar, at most 1, NaN as soon as an original is of another range.
+        Scalar, at most 1, NaN as soon as an image is of another range.
 
     Raises:
         ValueError: If `shave` isn't an integer of at least 0 or `channels` is neither.
@@ -211,8 +219,18 @@ def _comparable_pixels(
     if min(shape[:2]) <= 2 * shave:
         raise ValueError(f"`shave` must leave some of the image. Received: shave={shave}, shape={shape}")
 
-    def pixels(image: np.ndarray, slack: float) -> np.ndarray:
-        image = _eight_bits(image, slack)
+    original, restored = _eight_bits(high_resolution), _eight_bits(super_resolved)
+    for image, is_of_another_range in (
+        (high_resolution, abs(high_resolution - 0.5).max() > 0.5 + SLACK),
+        (super_resolved, _is_of_another_range(original / PEAK, super_resolved, np.mean)),
+    ):
+        if image.dtype != np.uint8 and is_of_another_range:
+            raise ValueError(
+                f"Images must be uint8, or floating-point in [0, 1]. Received: {image.dtype} from {image.min():.4g} to "
+                f"{image.max():.4g}"
+            )
+
+    def pixels(image: np.ndarray) -> np.ndarray:
         if channels != "rgb":
             image = luma(image)[..., None]
         if channels == "grey":
@@ -221,24 +239,25 @@ def _comparable_pixels(
             image = np.floor(image + 0.5)
         return _shave(image, shave)
 
-    return pixels(high_resolution, SLACK), pixels(super_resolved, SLACK_OF_NETWORKS)
+    return pixels(original), pixels(restored)
 
 
-def _eight_bits(image: np.ndarray, slack: float) -> np.ndarray:
+def _eight_bits(image: np.ndarray) -> np.ndarray:
     """Returns whole numbers from 0 to 255, as float64 because NaN must stay one."""
     if image.dtype == np.uint8:
         return image.astype(np.float64)
     if np.issubdtype(image.dtype, np.floating):
-        if image.min() < -slack or image.max() > 1 + slack:
-            raise ValueError(
-                f"Images must be uint8, or floating-point in [0, 1]. Received: {image.dtype} from {image.min():.4g} to "
-                f"{image.max():.4g}"
-            )
         return np.floor(np.clip(image.astype(np.float64), 0, 1) * PEAK + 0.5)
     raise ValueError(f"Images must be uint8, or floating-point in [0, 1]. Received: dtype={image.dtype}")
 
 
 # From here on `x`, `y` and `images` are NumPy arrays or tensors of any backend, (..., height, width, channels).
+
+
+def _is_of_another_range(x: Any, y: Any, mean: Callable[[Any], Any]) -> Any:
+    """Whether `y` isn't in [0, 1] as `x` is: its mean is far out, or it shows in [-1, 1] what `x` shows."""
+    variance = mean((x - mean(x)) ** 2)
+    return (abs(mean(y) - 0.5) > 0.5 + SLACK) | (mean((2 * x - 1 - y) ** 2) < variance / 2)
 
 
 def _shave(images: Any, shave: int) -> Any:

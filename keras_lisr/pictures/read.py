@@ -11,10 +11,10 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import pyvips
 
+from keras_lisr.basics.tiff import find_page
 from keras_lisr.pictures.kinds import HEAD, kind_of, load
 from keras_lisr.pictures.metadata import read_metadata
 from keras_lisr.pictures.picture import PROFILE, Animation, Metadata, Picture
-from keras_lisr.pictures.tiff import find_page
 from keras_lisr.pictures.vips import DTYPES, TO_SRGB, interpret, one_line, to_array, to_rows
 from keras_lisr.tiling.rows import Stream, bands_of
 

@@ -23,7 +23,7 @@ from keras_lisr.data.image_folder import hold_out_photographs
 from keras_lisr.data.image_pairs import ImagePairs
 from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.distribution import SEVERAL_HOSTS
-from keras_lisr.training.fit import fit, nothing_left_if_refused, warm_start
+from keras_lisr.training.fit import fit, nothing_left_by_errors, warm_start
 from keras_lisr.training.recipe import OPTIMIZERS, Recipe
 from keras_lisr.training.sources import VALIDATED_SIDE, find_store, progress_bar, read_folder
 from keras_lisr.training.teacher import label_pairs
@@ -101,7 +101,7 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     if flags.deterministic:
         make_deterministic()
     cache = flags.cache or flags.output / "cache"
-    with nothing_left_if_refused(flags.output):
+    with nothing_left_by_errors(flags.output):
         training, validation = read_data(
             flags.data, changed.scale, changed.patch_size, cache, flags.validation, low_resolution=flags.low
         )

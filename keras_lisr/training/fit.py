@@ -48,7 +48,7 @@ def fit(
     self_ensemble: bool = False,
     hours: float | None = None,
     distribute: bool = False,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback | None = None,
 ) -> keras.Model:
     """Trains a network with `model.fit`, or goes on with a run that was interrupted.
 
@@ -82,7 +82,7 @@ def fit(
         hours: Wall time after which the run stops at the end of an epoch, to be gone on with later.
         distribute: Use all devices of this host, see `keras_lisr.training.distribution`. Several hosts are used
             whenever the environment variables of `keras.distribution.initialize` name them.
-        callbacks: Keras callbacks, which see `val_psnr`, too.
+        callbacks: Keras callbacks, or one, which see `val_psnr`, too.
 
     Returns:
         The network with the averaged weights of the last epoch, not compiled.
@@ -90,18 +90,23 @@ def fit(
     Raises:
         ValueError: If there are no validation images, `precision` is none of these or float16 on several devices of
             TensorFlow, `output` holds the run of another network, `start_from` is another network, `teacher` is one of
-            another scale, the batch cannot be divided among the devices, or as `read_pairs`, `pair_images` and
-            `PatchSampler` say. A folder that was not there before is not left behind.
+            another scale, the batch cannot be divided among the devices, `callbacks` are none, or as `read_pairs`,
+            `pair_images` and `PatchSampler` say.
         FloatingPointError: If the loss, the weights or the optimizer are no longer finite.
         OSError: If the folder cannot be written to.
         ConnectionError: If another process of the run has died.
+
+    A folder that was not there before is not left behind by an error before the first checkpoint.
     """
+    others = [] if callbacks is None else keras.tree.flatten(callbacks)
+    if not all(isinstance(callback, keras.callbacks.Callback) for callback in others):
+        raise ValueError(f"`callbacks` must be Keras callbacks, a list of them. Received: callbacks={callbacks!r}")
     keras.utils.set_random_seed(seed)
     if precision == "auto":
         precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
     run = Run(recipe, Path(output), precision, find_group(distribute))
     run.check_devices()
-    with nothing_left_if_refused(run.output):
+    with nothing_left_by_errors(run.output):
         model, first_step = run.start(start_from)
         network = run.build()
         network.jit_compile = model.jit_compile
@@ -128,9 +133,9 @@ def fit(
                     teacher=training.teacher,
                     devices=run.group.devices,
                 )
-                every += run.writers(network, validation, steps, callbacks)
+                every += run.writers(network, validation, steps, others)
             else:
-                every += callbacks
+                every += others
             if hours is not None:
                 every.append(TimeLimit(hours * 3600, run.group))
             run.train(model, recipe.sampler(training, seed), steps, every)
@@ -274,12 +279,12 @@ class Run:
 
 
 @contextmanager
-def nothing_left_if_refused(output: Path) -> Iterator[None]:
-    """Removes the folder of a run that a ValueError ends before its first checkpoint, unless it was there before."""
+def nothing_left_by_errors(output: Path) -> Iterator[None]:
+    """Removes the folder of a run that an error ends before its first checkpoint, unless it was there before."""
     is_new = not output.exists()
     try:
         yield
-    except ValueError:
+    except Exception:
         if is_new and not checkpoints(output / "checkpoints"):
             shutil.rmtree(output, ignore_errors=True)
         raise

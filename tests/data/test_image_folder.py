@@ -81,6 +81,18 @@ def test_broken_file_is_named(tmp_path, pixels, keep):
         read_rgb(file)
 
 
+@pytest.mark.parametrize("kind", [1, 4, 0])
+def test_a_smaller_copy_that_comes_first_is_not_the_picture(tmp_path, pixels, kind):
+    first, last = Image.fromarray(pixels[::3, ::3]), Image.fromarray(pixels)
+    last.encoderinfo = {"tiffinfo": {254: 0}}
+    first.save(tmp_path / "a.tif", save_all=True, append_images=[last], tiffinfo={254: kind})
+    if kind:
+        np.testing.assert_array_equal(read_rgb(tmp_path / "a.tif"), pixels)
+    else:
+        with pytest.raises(ValueError, match="several pages"):
+            read_rgb(tmp_path / "a.tif")
+
+
 def test_grey_is_known_by_the_file_and_not_by_its_pixels(tmp_path, pixels):
     grey = pixels[..., :1].repeat(3, axis=2)
     assert is_grey(save(pixels[..., 0], tmp_path / "a.png"))

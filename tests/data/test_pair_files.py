@@ -43,6 +43,18 @@ def test_a_part_of_div2k_can_be_asked_for(tmp_path):
     assert pair.name == "0801.png" and pair.low_resolution.name == "0801x4.png"
 
 
+@pytest.mark.parametrize("name", ["{}/{}", "{1}/{0}", "set/{1}/{0}/a", "{0}_sharp/{1}"])
+@pytest.mark.parametrize("other", ["val", "valid", "validation"])
+def test_a_part_is_told_by_any_folder(tmp_path, name, other):
+    for part in ("train", other):
+        high, low = (name.format(part, role) + "/{}.png" for role in ("hr", "lr"))
+        pair_up(tmp_path, high, low)
+    for part, wanted in (("train", "train"), ("valid", other)):
+        pairs = find_pairs(tmp_path, 4, part=part)
+        assert len(pairs) == 2 and all(pair.low_resolution for pair in pairs)
+        assert all(wanted in str(pair.high_resolution.relative_to(tmp_path)) for pair in pairs)
+
+
 def test_several_sets_side_by_side_are_all_read(tmp_path):
     """As DF2K is, with others beside it."""
     for name in ("DIV2K_train_HR/1.png", "Flickr2K_HR/1.png", "DIV2K_valid_HR/2.png", "other/3.png", "4.png"):
@@ -91,6 +103,12 @@ def pair_up(root, high, low, sizes=((24, 28), (6, 7)), count=2):
         ("mine/{}.png", "small/{}.png"),
         ("mine/a/{}.png", "small/a/{}.png"),
         ("{}.png", "thumbnails/{}.png"),
+        ("train_sharp/000/{}.png", "train_sharp_bicubic/X4/000/{}.png"),
+        ("{}/hr.png", "{}/lr.png"),
+        ("{}/GT.png", "{}/LQ.png"),
+        ("{}/high.png", "{}/low.jpg"),
+        ("HR{}.png", "LR{}.png"),
+        ("{}_high.png", "{}_low.png"),
     ],
 )
 def test_namesakes_are_pairs(tmp_path, caplog, high, low):
@@ -100,7 +118,7 @@ def test_namesakes_are_pairs(tmp_path, caplog, high, low):
     assert [image[0, 0, 0] for image in pairs.low_resolution] == [100, 101]
     assert [image.shape for image in pairs.high_resolution] == [(24, 28, 3)] * 2
     (record,) = caplog.records
-    assert (tmp_path / low).parent.name in record.getMessage() and record.levelname == "INFO"
+    assert (tmp_path / low.format(0)).parent.name in record.getMessage() and record.levelname == "INFO"
 
 
 def test_folders_that_count_from_one_are_told_apart(tmp_path):
@@ -151,6 +169,7 @@ def test_namesakes_that_do_not_fit_are_an_error(tmp_path, high, low, sizes):
         ("2025/a/{}.png", "2026/{}.png"),
         ("DIV2K_HR/{}.png", "Flickr2K_HR/{}.png"),
         ("linu{}.png", "linu{}x4.jpg.png"),
+        ("high_{}.png", "low_{}.png"),
     ],
 )
 @pytest.mark.parametrize("sizes", [((24, 28), (24, 28)), ((24, 28), (25, 9))])

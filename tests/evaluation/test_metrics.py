@@ -127,7 +127,18 @@ def test_another_range_is_refused(metric, other_range):
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
         metric(other_range(original), output / 255, shave=0)
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        metric(original, original.astype(np.float32), shave=0)
+        metric(original, other_range(output), shave=0)
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_a_young_network_is_measured(metric):
+    original, _ = waves_and_noise()
+    for output in (
+        original / 255 * 0.01 - 0.02,
+        original / 255 * 1.5 - 0.5,
+        np.random.default_rng(0).normal(size=original.shape),
+    ):
+        assert metric(original, output, shave=0) < 20
 
 
 @pytest.mark.parametrize(("metric", "function"), [(PSNR, psnr), (SSIM, ssim)])
@@ -139,6 +150,9 @@ def test_keras_metrics_take_bytes_and_are_nan_or_raise_for_other_ranges(metric, 
     model.compile(loss="mae", metrics=[metric(shave=4)])
     for targets, measured in ((as_bytes, expected), (as_bytes.astype("f4"), math.nan), (2 * originals - 1, math.nan)):
         assert model.evaluate(outputs, targets, verbose=0)[1] == pytest.approx(measured, abs=1e-4, nan_ok=True)
+    for predictions in (2 * outputs - 1, 255 * outputs):
+        assert math.isnan(model.evaluate(predictions, as_bytes, verbose=0)[1])
+        assert math.isnan(model.evaluate(predictions, originals, verbose=0)[1])
     with pytest.raises(ValueError, match="dtype=int"):
         metric(shave=4).update_state(as_bytes.astype(np.int32), outputs)
 

@@ -137,6 +137,20 @@ def test_a_refused_start_leaves_no_folder(recipe, images, tmp_path, change):
     assert not (tmp_path / "run").exists()
 
 
+def test_callbacks_are_several_one_or_none_and_their_errors_leave_no_folder(recipe, images, tmp_path):
+    short, seen = dataclasses.replace(recipe, steps=1), []
+    run(short, images, tmp_path / "none", callbacks=None)
+    run(short, images, tmp_path / "one", callbacks=keras.callbacks.LambdaCallback(on_train_begin=seen.append))
+    assert len(seen) == 1
+    broken = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: logs["nothing"])
+    for callbacks, error in ((broken, KeyError), ([broken, None, 1], ValueError), ("all", ValueError)):
+        with pytest.raises(error):
+            run(recipe, images, tmp_path / "run", callbacks=callbacks)
+    with pytest.raises(ValueError, match="`images`"):
+        fit(recipe, None, tmp_path / "run", validation=images, precision="float32")
+    assert not (tmp_path / "run").exists()
+
+
 def test_large_pictures_are_validated_in_tiles(recipe, images, tmp_path, monkeypatch):
     """Where a layer would get too many values at once."""
     windows = []
