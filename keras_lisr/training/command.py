@@ -84,15 +84,20 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     done = max(checkpoints(flags.output / "checkpoints"), default=0)
     if flags.teacher:
         choose_model(flags.teacher)  # Before the images are decoded.
-    given = vars(flags)
+    builder, built_with = "", {}
     if flags.start_from and isinstance(trained := load_model(flags.start_from), SuperResolutionModel):
-        given = trained.arguments | given
+        builder, built_with = trained.builder, trained.arguments
+    given = built_with | vars(flags)
     options = {name: given[name] for name in inspect.signature(recipe).parameters if name in given}
+    made = recipe(**options)
+    if isinstance(made.build, partial) and made.build.func.__name__ == builder:
+        size = {name: value for name, value in built_with.items() if name not in options}
+        made = dataclasses.replace(made, build=partial(made.build, **size))
     changes: dict[str, Any] = {name: getattr(flags, name) for name in CHANGEABLE}
     if flags.degrade:
         changes["degradation"] = Degradation()
     changes = {name: value for name, value in changes.items() if value is not None}
-    changed = dataclasses.replace(recipe(**options), **changes)
+    changed = dataclasses.replace(made, **changes)
     if done >= changed.steps and SEVERAL_HOSTS not in os.environ:  # Of several processes all must see that: `fit` asks.
         tell(f"{flags.output} has made its {done} steps; --steps asks for more")
         return

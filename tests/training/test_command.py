@@ -97,6 +97,15 @@ def test_options_of_a_preset_are_taken_unless_others_are_given(monkeypatch, flag
     assert networks[0].count_params() == expected.count_params()
 
 
+def test_the_size_of_a_trained_network_is_taken(photographs, fitted, tmp_path):
+    small = zoo.imdn(4, num_filters=16, num_blocks=2, attention=None)
+    small.save(tmp_path / "small.keras")
+    imdn = runpy.run_path(str(Path(__file__).parents[2] / "training" / "imdn.py"))["recipe"]
+    flags = ["--data", str(photographs), "--output", str(tmp_path / "run"), "--from", str(tmp_path / "small.keras")]
+    assert command.main(imdn, [*flags, "--patch-size", "16"]) == 0
+    assert fitted[0][0].build().count_params() == small.count_params()
+
+
 def test_low_resolution_can_be_named(photographs, fitted, tmp_path):
     for name in ("a_1", "a_2", "b_1"):
         (tmp_path / "mine").mkdir(exist_ok=True)
