@@ -4,7 +4,7 @@ Needs a folder to train on, one to measure on and one to write to, and `pip inst
 two on two cores. For real work take more photographs and thousands of steps; `python training/imdn.py --from imdn_x4`
 adds averaged weights, checkpoints and an exact resume. The cells are those of a notebook.
 
-    python examples/fine_tune.py photographs benchmarks/Set5 fine_tuned
+    python examples/fine_tune.py photographs datasets/Set5 fine_tuned
 """
 
 # %% What is trained on and measured on: any folder of pictures, or of pairs such as hr/ beside lr/.

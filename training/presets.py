@@ -166,7 +166,7 @@ PLANS = (
     ),
     Plan(
         name="carn_x4",
-        use="clean pictures",
+        use="clean pictures; behind imdn_x4 so far",
         recipe="carn",
         scale=4,
         steps=6_000,
