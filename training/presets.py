@@ -180,8 +180,9 @@ PLANS = (
         scale=4,
         options={},
         start="imdn_x4",
-        steps=10_000,
+        steps=8_000,
         degraded=True,
+        smooth_share=0.1,
     ),
 )
 

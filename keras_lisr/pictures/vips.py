@@ -1,9 +1,11 @@
 """Pictures of libvips, which reads and writes all files, made of pixels and turned into pixels."""
 
+import logging
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import numpy as np
 import pyvips
@@ -11,6 +13,15 @@ import pyvips
 from keras_lisr.tiling.rows import BAND, Rows, Stream, bands_of
 
 pyvips.cache_set_max(0)  # It would keep files open, and pixels in memory.
+logging.getLogger("pyvips").addHandler(logging.NullHandler())  # What it warns of is in the error that follows.
+
+
+def decode_message(text: Any) -> str:
+    """What libvips says, as a string. It may quote bytes of a damaged file, on which pyvips's own decoding fails."""
+    return "" if text == pyvips.ffi.NULL else pyvips.ffi.string(text).decode(errors="replace")
+
+
+pyvips._to_string = pyvips.error._to_string = decode_message  # Its log and its errors.
 
 DTYPES: dict[str, np.dtype] = {"uchar": np.dtype(np.uint8), "ushort": np.dtype(np.uint16)}
 FORMATS = {1: "uchar", 2: "ushort"}  # By the bytes of a value.

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import pyvips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from picture_files import one_by_one, random_pixels
@@ -37,3 +38,9 @@ def test_errors_are_told_in_one_printable_line():
     assert one_line(ValueError("no\n  no\nyes\x1b")) == "no yes?"
     assert one_line(MemoryError()) == "MemoryError"
     assert one_line(OSError(28, "No space left")) == "No space left"
+
+
+def test_libvips_may_quote_bytes_of_a_damaged_file(caplog):
+    domain, message = (pyvips.ffi.new("char[]", text) for text in (b"VIPS", b"unknown chunk \xc0\xff"))
+    pyvips._log_handler_callback(domain, pyvips.GLogLevelFlags.LEVEL_WARNING, message, pyvips.ffi.NULL)
+    assert caplog.messages == ["VIPS: unknown chunk \ufffd\ufffd"]
