@@ -76,7 +76,7 @@ test-addons: $(VENV)/.test .venv-addons/.installed
 # Gradio demands an older Pillow than the rest of the tests run on. The tests of the page drive Debian's chromium.
 .venv-demo/.installed: setup.cfg
 	test -x .venv-demo/bin/python || $(PYTHON) -m venv .venv-demo
-	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,litert]' pytest pytest-xdist 'selenium>=4'
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]' pytest pytest-xdist 'selenium>=4'
 	touch $@
 
 test-demo: .venv-demo/.installed

@@ -22,9 +22,10 @@ from keras_lisr import zoo
 from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.export import fold
 from keras_lisr.export.litert import write_litert
-from keras_lisr.export.openvino import openvino_network, write_openvino
+from keras_lisr.export.openvino import write_openvino
+from keras_lisr.exported import LiteRTNetwork
+from keras_lisr.exported.openvino import OpenVINONetwork
 from keras_lisr.graph.cast import cast_model
-from keras_lisr.litert import LiteRTNetwork
 
 HEIGHT, WIDTH = 180, 320
 THREADS = 2
@@ -54,7 +55,7 @@ def openvino(model: keras.Model, folder: Path, precision: str) -> Callable[[np.n
     """An OpenVINO file's network."""
     path = folder / "network.xml"
     write_openvino(model, path)
-    return openvino_network(path, precision)
+    return OpenVINONetwork(path, precision=precision)
 
 
 ENGINES: dict[str, Engine] = {

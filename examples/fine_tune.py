@@ -19,8 +19,8 @@ from PIL import Image
 from keras_lisr.data import BenchmarkSet, read_pairs
 from keras_lisr.evaluation import PSNR, evaluate
 from keras_lisr.export import export_model
+from keras_lisr.exported import ExportedUpscaler
 from keras_lisr.inference import Upscaler
-from keras_lisr.litert import LiteRTUpscaler
 from keras_lisr.zoo import from_preset
 
 SCALE, PATCH, BATCH, STEPS = 4, 32, 8, 40
@@ -62,4 +62,4 @@ print(f"{before:.3f} dB before, {result.psnr:.3f} after")
 # %% For a phone, and on a picture as a phone would.
 export_model(model, output / "network.tflite", quantize="float16")
 low_resolution = next(iter(benchmark)).low_resolution
-Image.fromarray(LiteRTUpscaler(output / "network.tflite")(np.array(low_resolution))).save(output / "picture.png")
+Image.fromarray(ExportedUpscaler(output / "network.tflite")(np.array(low_resolution))).save(output / "picture.png")

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_lisr.exported import LiteRTNetwork
+from keras_lisr.exported.sidecar import Sidecar, checksum, size, write_sidecar
 from keras_lisr.graph.receptive_field import receptive_field_radius
-from keras_lisr.litert import LiteRTNetwork
-from keras_lisr.litert.sidecar import Sidecar, checksum, size, write_sidecar
 
 INTEGERS = {"uint8": tf.uint8, "int8": tf.int8}
 

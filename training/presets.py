@@ -41,11 +41,11 @@ import numpy as np
 from keras_lisr.basics import preset_index
 from keras_lisr.basics.parser import Parser
 from keras_lisr.basics.preset_index import Preset, presets, write_index
+from keras_lisr.basics.processor import read_cpuinfo
 from keras_lisr.data import BenchmarkSet, Degradation, ImagePairs, find_benchmark_set
 from keras_lisr.data.degradation import degrade_pairs
 from keras_lisr.evaluation import evaluate, multiply_accumulates, parameters
 from keras_lisr.inference import Upscaler
-from keras_lisr.inference.precision import read_cpuinfo
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import mean_psnr
 from keras_lisr.training.command import amount, read_data, run_program

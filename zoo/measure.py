@@ -63,8 +63,8 @@ def cards() -> list[Path]:
 def measure(preset: Preset, representative: Path) -> dict[str, Any]:
     """Sizes, losses and seconds of a preset's files."""
     from keras_lisr.export import export_model
+    from keras_lisr.exported import ExportedUpscaler
     from keras_lisr.inference import Upscaler
-    from keras_lisr.litert import LiteRTUpscaler
     from keras_lisr.zoo import from_preset
 
     model = from_preset(preset.name)
@@ -85,7 +85,7 @@ def measure(preset: Preset, representative: Path) -> dict[str, Any]:
                 files[quantize] = {"bytes": sidecar.bytes, "loss": round(loss, 3), "fine_tuned": steps}
                 if loss <= MOST_LOSS:
                     break
-            upscalers[f"LiteRT {quantize}"] = LiteRTUpscaler(path, threads=THREADS)
+            upscalers[f"LiteRT {quantize}"] = ExportedUpscaler(path, threads=THREADS)
         return {"files": files, "seconds": time_in_turn(upscalers)}
 
 

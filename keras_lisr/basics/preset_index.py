@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from keras_lisr.basics.engines import ENGINES_OF_FILES
 from keras_lisr.basics.hub import PREFIX, fetch
 
 DEFAULT_PRESET = "imdn_x4"
 FOLDER = Path(__file__).parents[1] / "zoo" / "presets"
 LITERT = ".tflite"
+EXPORTED = tuple(ENGINES_OF_FILES)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ class Preset:
         """Upscaling factor."""
         return self.arguments["scale"]
 
+    def exported(self, quantize: str = "float16") -> Path:
+        """Path of its LiteRT file, with float16 weights or in int8, where there is one."""
+        return FOLDER / f"{self.name}{'_int8' if quantize == 'int8' else ''}{LITERT}"
+
 
 def presets() -> list[Preset]:
     """Reads the index."""
@@ -81,11 +87,11 @@ def choose_model(name: str | None = None, *, exported: bool = False) -> str:
     Args:
         name: Name of a preset, `DEFAULT_PRESET` if None, path of a `.keras` or `.npz` file, or address of one, as
             `basics.hub.fetch` takes it.
-        exported: Whether `name` may also be the path of a `.tflite` file.
+        exported: Whether `name` may also be the path of an exported file, `.tflite`, `.onnx` or `.xml`.
 
     Returns:
-        Name of a preset, or path of the file, fetched if need be: for `keras_lisr.zoo.load_model` or, if it ends in
-        `.tflite`, `keras_lisr.litert.LiteRTUpscaler`.
+        Name of a preset, or path of the file, fetched if need be: for `keras_lisr.zoo.load_model` or, if it is an
+        exported one, `keras_lisr.exported.ExportedUpscaler`.
 
     Raises:
         ValueError: If there is no such preset or file.
@@ -98,7 +104,7 @@ def choose_model(name: str | None = None, *, exported: bool = False) -> str:
             "`model` must be a .keras or .npz file: what .h5 holds of `keras.ops` cannot be loaded. Build the network, "
             f"call its `load_weights` with the file, and `save` it as .keras. Received: model={name!r}"
         )
-    suffixes = (".keras", ".npz", LITERT) if exported else (".keras", ".npz")
+    suffixes = (".keras", ".npz", *(EXPORTED if exported else ()))
     if name.lower().endswith((".ckpt", ".pt", ".pth", ".pth.tar")):
         raise ValueError(
             "`model` must be a Keras model, which `keras-lisr import FILE --architecture ... --scale ... -o OUT.keras` "
@@ -110,8 +116,8 @@ def choose_model(name: str | None = None, *, exported: bool = False) -> str:
     if not path.is_file():
         raise ValueError(f"`model` must be an existing file. Received: model={name!r}")
     with path.open("rb") as file:
-        right = file.read(8)[4:] == b"TFL3" if path.suffix == LITERT else zipfile.is_zipfile(file)
-    if not right:
+        is_litert = file.read(8)[4:] == b"TFL3"
+    if not (is_litert if path.suffix == LITERT else path.suffix in EXPORTED or zipfile.is_zipfile(path)):
         raise ValueError(f"`model` must be a {path.suffix} file. Received: model={name!r} (its content is another)")
     return name
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from keras_lisr.basics.preset_index import LITERT
+from keras_lisr.basics.preset_index import EXPORTED
 from keras_lisr.batch.jobs import Job
 from keras_lisr.batch.plan import Plan
 from keras_lisr.batch.shipped_model import ShippedModel
@@ -103,7 +103,7 @@ def run_on_ray(
     """
     import ray
 
-    needs = choose_needs(find_nodes(), workers, uses_gpus=not model.name.endswith(LITERT))
+    needs = choose_needs(find_nodes(), workers, uses_gpus=not model.name.endswith(EXPORTED))
     threads, gpus = needs["CPU"], needs.get("GPU", 0)
     upscale = ray.remote(upscale_one).options(num_cpus=threads, num_gpus=gpus, max_retries=MOST_TRIES - 1)
     setup = ray.put(Setup(model, plan, threads, make_environment(threads)))

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_lisr.basics import preset_index
-from keras_lisr.basics.preset_index import LITERT, choose_model, find_preset
+from keras_lisr.basics.preset_index import EXPORTED, choose_model, find_preset
+from keras_lisr.exported.sidecar import files_of, sidecar_path
 
 
 @dataclass(frozen=True)
@@ -24,18 +25,16 @@ class ShippedModel:
         """Reads a model's files.
 
         Args:
-            name: Name of a preset, or path of a `.keras`, `.npz` or `.tflite` file, this one with its sidecar.
+            name: Name of a preset, or path of a `.keras`, `.npz` or exported file, this one with its sidecar.
 
         Raises:
             ValueError: If there is no such model.
             OSError: If a file cannot be read.
         """
         name = choose_model(name, exported=True)
-        if name.endswith(LITERT):
-            from keras_lisr.litert.sidecar import sidecar_path
-
+        if name.endswith(EXPORTED):
             path = Path(name).resolve()
-            return cls(name, {file.name: file.read_bytes() for file in (path, sidecar_path(path))})
+            return cls(name, {file.name: file.read_bytes() for file in (*files_of(path), sidecar_path(path))})
         is_file = name.endswith((".keras", ".npz"))
         path = Path(name) if is_file else preset_index.FOLDER / find_preset(name).file
         return cls(name, {path.name: path.read_bytes()})

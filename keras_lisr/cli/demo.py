@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise ValueError(f"`port` must be from 1 to 65535. Received: port={arguments.port}")
     check_gradio()
     check_address(arguments.host, arguments.port)
-    with start_keras(name):
+    with start_keras():
         from keras_lisr.demo.models import Models
 
         models = Models(name)

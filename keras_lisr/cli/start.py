@@ -4,23 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from keras_lisr.basics.preset_index import LITERT
 from keras_lisr.basics.silent_start import silent_start
 
 
 @contextmanager
-def start_keras(model: str | None = None) -> Iterator[TextIO]:
-    """Starts Keras without a word, unless only a LiteRT file is needed.
-
-    Args:
-        model: What will be loaded, if that is known.
+def start_keras() -> Iterator[TextIO]:
+    """Starts Keras without a word.
 
     Yields:
         The standard error that was, for what is to be seen meanwhile.
     """
     with silent_start() as seen:
-        if not (model or "").endswith(LITERT):
-            import keras
+        import keras
 
-            keras.config.set_image_data_format("channels_last")  # Whatever keras.json says to other programs.
+        keras.config.set_image_data_format("channels_last")  # Whatever keras.json says to other programs.
         yield seen

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_lisr.basics.preset_index import DEFAULT_PRESET, LITERT, choose_model, find_preset, presets
+from keras_lisr.basics.engines import AUTO, ENGINES, PRECISIONS
+from keras_lisr.basics.preset_index import DEFAULT_PRESET, choose_model, find_preset, presets
 from keras_lisr.cli.memory_size import parse_memory
 from keras_lisr.cli.standard_streams import STREAM, goes_to_stdout
 
@@ -29,10 +30,13 @@ def add_to(commands) -> None:
         "-n",
         "--model",
         metavar="MODEL",
-        help=f"preset, .npz preset file, .keras file or exported .tflite file (default: {DEFAULT_PRESET})",
+        help=f"preset, .keras or .npz file, or exported .tflite, .onnx or .xml file (default: {DEFAULT_PRESET})",
     )
     command.add_argument("-t", "--tile", type=int, help="side of a tile in pixels of IN (default: as memory allows)")
-    command.add_argument("--precision", choices=("auto", "float32", "bfloat16"), help="not for .tflite (default: auto)")
+    command.add_argument("--engine", default=AUTO, choices=ENGINES, help="what computes (default: the fastest)")
+    command.add_argument(
+        "--precision", default=AUTO, choices=PRECISIONS, help="int8 is fastest, and exact to 0.1 dB (default: auto)"
+    )
 
     size = command.add_argument_group("size of the result")
     size.add_argument("-s", "--scale", type=float, help="how many times as large, which picks the preset; 1.5 will do")
@@ -91,18 +95,14 @@ def make_request(arguments: argparse.Namespace) -> "Request":
     model_name, scale = choose(arguments.model, arguments.scale)
     if arguments.output == "":
         raise ValueError("OUT must be a file or a folder. Received: ''")
-    useless = {
-        "precision": "for a .tflite file, which has its own" if model_name.endswith(LITERT) else "",
-        "workers": "" if arguments.ray else "without --ray",
-    }
-    for name, why in useless.items():
-        if why and getattr(arguments, name) is not None:
-            raise ValueError(f"`{name}` must be absent {why}. Received: {name}={getattr(arguments, name)!r}")
+    if arguments.workers is not None and not arguments.ray:
+        raise ValueError(f"`workers` must be absent without --ray. Received: workers={arguments.workers!r}")
     if arguments.json == Path(STREAM) and goes_to_stdout(arguments.pictures, arguments.output):
         raise ValueError("`json` must be a file where OUT is -, standard output. Received: json='-'")
     plan = Plan(
         tile=arguments.tile or None,  # 0 is automatic, as in Real-ESRGAN's command.
-        precision=arguments.precision or "auto",
+        engine=arguments.engine,
+        precision=arguments.precision,
         size=Size(arguments.scale, arguments.width, arguments.height, arguments.max_megapixels),
         memory=arguments.memory or DEFAULT_MEMORY,
         max_pixels=arguments.max_pixels or DEFAULT_MAX_PIXELS,

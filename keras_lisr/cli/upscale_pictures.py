@@ -1,13 +1,19 @@
 """What `keras-lisr upscale` does once its arguments are read: here or on a cluster, for files or URLs."""
 
+import math
+from collections.abc import Iterable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from keras_lisr.basics.engines import AUTO, KERAS
+from keras_lisr.basics.preset_index import Preset, presets
 from keras_lisr.basics.silent_start import silent_start
 from keras_lisr.batch import Job, Plan, ShippedModel, Task, Url, connect, find_jobs, run_jobs, run_on_ray
+from keras_lisr.batch.engines import KERAS_PAYS, choose_engine
 from keras_lisr.batch.jobs import Jobs, check_free
+from keras_lisr.batch.ray_jobs import find_nodes
 from keras_lisr.batch.storage import find_existing, kind_of, parse
 from keras_lisr.batch.worker import SKIPPED
 from keras_lisr.cli.comparison import write_comparison
@@ -17,6 +23,7 @@ from keras_lisr.cli.start import start_keras
 from keras_lisr.cli.upscale_report import Report
 from keras_lisr.pictures import Size
 from keras_lisr.pictures.formats import format_of
+from keras_lisr.pictures.read import picture_size
 from keras_lisr.tiling.upscaler import TiledUpscaler
 
 
@@ -27,7 +34,7 @@ class Request:
     Args:
         inputs: Files and folders.
         output: File or folder for the results.
-        model_name: The model's name.
+        model_name: The model's name: a preset or a file.
         plan: How they are upscaled.
         recursive: Whether folders within folders are searched, too.
         suffix: What is added to names; None for the model's scale, which is not known before it is loaded.
@@ -56,13 +63,35 @@ class Request:
 
     @cached_property
     def network(self) -> TiledUpscaler:
-        """What upscales with the model, loaded without a word of TensorFlow when it is first asked for.
+        """What upscales with the model, loaded without a word of its engine when it is first asked for.
 
         Raises:
             ValueError: If the model cannot be loaded.
         """
-        with start_keras(self.model_name):
+        with start_keras() if self.plan.engine == KERAS else silent_start():
             return self.plan.load(self.model_name)
+
+    @property
+    def preset(self) -> Preset | None:
+        """The preset that is asked for, if one is."""
+        return next((preset for preset in presets() if preset.name == self.model_name), None)
+
+    def with_engine(self, jobs: Iterable[Job] = (), *, on_gpus: bool = False) -> "Request":
+        """The same with an engine for all pictures, which does not change between them.
+
+        Args:
+            jobs: The pictures.
+            on_gpus: Whether GPUs do the work.
+
+        Raises:
+            ValueError: If the model does not run on the one that is asked for.
+        """
+        plan, preset = self.plan, self.preset
+        engine = KERAS if preset and on_gpus and plan.engine == AUTO else plan.engine
+        work = estimate_work(jobs, preset, plan.size) if preset and engine == AUTO else 0
+        with silent_start():  # GPUs are looked for.
+            chosen = choose_engine(self.model_name, engine, plan.precision, work=work)
+        return replace(self, plan=replace(plan, engine=chosen.name, precision=chosen.precision))
 
 
 def upscale_pictures(request: Request) -> int:
@@ -75,14 +104,19 @@ def upscale_pictures(request: Request) -> int:
         ValueError: If something asked for cannot be done, or the only picture failed.
         OSError: If files, a storage or the cluster cannot be reached.
     """
+    if request.preset is None:
+        request = request.with_engine()
     suffix = f"_x{request.network.scale}" if request.suffix is None else request.suffix
     with streams_as_files(request.inputs, request.output, request.ext) as files:
         jobs = find_jobs(files.inputs, files.output, recursive=request.recursive, suffix=suffix, ext=files.ext)
         check_files(request, jobs)
+        if request.preset and not request.cluster:
+            request = request.with_engine(jobs)
         is_single = len(files.inputs) == 1 and kind_of(parse(files.inputs[0])) == "file"
         with Report(request.model_name, jobs, is_single, request.log, files.lines) as report:
             if request.dry_run:
                 worker = request.plan.worker(request.network, skip_existing=request.skips_existing)
+                report.engine, report.precision = request.network.engine, request.network.precision
                 for job in jobs:
                     report.tell(worker.examine(job))
                 return report.end()
@@ -109,15 +143,43 @@ def upscale_all(request: Request, jobs: Jobs, report: Report) -> None:
         return
     with ExitStack() as stack:
         if request.cluster:
-            model = ShippedModel.of(request.model_name)
             with silent_start():  # A port that is another one of Ray's is told by C++, too.
                 stack.enter_context(connect(request.cluster))
+            request = request.with_engine(left, on_gpus=any(node.get("GPU") for node in find_nodes()))
+            engine, precision = report.engine, report.precision = request.plan.engine, request.plan.precision
+            model = ShippedModel.of(choose_engine(request.model_name, engine, precision).model)
             tasks = run_on_ray(left, model, request.plan, workers=request.workers)
         else:
             worker = request.plan.worker(request.network)
+            report.engine, report.precision = request.network.engine, request.network.precision
             tasks = run_jobs(left, worker, report.progress)
         for task in stack.enter_context(closing(tasks)):
             report.tell(task)
+
+
+def estimate_work(jobs: Iterable[Job], preset: Preset, size: Size) -> float:
+    """Multiply-accumulates that pictures take, as far as it matters for the choice of an engine.
+
+    Args:
+        jobs: The pictures. One in storage counts as one of a megapixel, one that cannot be read as nothing.
+        preset: The network.
+        size: Size of the results.
+    """
+    of_a_pixel = preset.multiply_accumulates * preset.scale**2 / (1280 * 720)
+    work = 0.0
+    for job in jobs:
+        sides, frames = (1024, 1024), 1
+        if not isinstance(job.source, Url):
+            try:
+                header = picture_size(job.source)
+            except ValueError:
+                continue
+            sides, frames = (header.height, header.width), header.frames
+        passes = size.passes(*sides, preset.scale)
+        work += of_a_pixel * frames * sum(math.prod(sides) * preset.scale ** (2 * i) for i in range(passes))
+        if work >= KERAS_PAYS:
+            break
+    return work
 
 
 def check_files(request: Request, jobs: Jobs) -> None:

@@ -20,6 +20,8 @@ PLANNED = "planned"  # What a dry run says of what has neither failed nor been s
 class Report:
     """Tells of pictures as they are done, and of all in the end; a context manager.
 
+    Its `engine` and `precision` are what the pictures are upscaled with, once that is known.
+
     Args:
         model_name: What they are upscaled with.
         jobs: All of them.
@@ -33,6 +35,8 @@ class Report:
         self._count = len(jobs)
         self._unused = jobs.unused
         self._is_single = is_single
+        self.engine = ""
+        self.precision: str | None = None
         self._log_path = log
         self._log: TextIO | None = None
         self._lines = sys.stderr if log == Path(STREAM) else lines
@@ -76,7 +80,8 @@ class Report:
         described = f" ({task.description})" if task.description else ""
         if status == "written":
             took = f"{task.seconds:.1f} s{described}"
-            self._line(f"{target}: {width} x {height} pixels by {self._model_name} in {took}")
+            engine = f", {self.engine} {self.precision}" if self._is_single else ""
+            self._line(f"{target}: {width} x {height} pixels by {self._model_name} in {took}{engine}")
         elif status == PLANNED and task.header:
             header = task.header
             frames = f", {header.frames} frames" if header.frames > 1 else ""
@@ -102,7 +107,9 @@ class Report:
         seconds = time.monotonic() - self._start
         counts = {status: self._statuses[status] for status in ("written", PLANNED, "skipped", "failed")}
         summary = {"pictures": self._count, **counts, "not_tried": {**self._unused}, "seconds": round(seconds, 3)}
-        self._write_log(summary | {"model": self._model_name})
+        self._write_log(
+            summary | {"model": self._model_name, "engine": self.engine or None, "precision": self.precision}
+        )
         if self._unused:
             self._error(printable(tell_unused(self._unused)))
         if self._is_single:
@@ -110,7 +117,8 @@ class Report:
                 raise ValueError(self._failed[0])
             return 0
         said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-        self._line(f"{self._count} picture{'s' * (self._count != 1)} in {seconds:.1f} s: {said}")
+        how = f" by {self.engine} in {self.precision}" if self.engine else ""
+        self._line(f"{self._count} picture{'s' * (self._count != 1)} in {seconds:.1f} s{how}: {said}")
         if self._failed:
             self._error("\n  ".join([f"{len(self._failed)} of {self._count} pictures failed:", *self._failed]))
         return 1 if self._failed else 0

@@ -5,7 +5,7 @@ from typing import Any
 
 from keras_lisr.basics.preset_index import LITERT, choose_model, presets
 from keras_lisr.batch import Plan
-from keras_lisr.litert import read_sidecar
+from keras_lisr.exported import read_sidecar
 
 # Tiles are steps of the progress and where a computation can be cancelled: small enough to be done in a second or so,
 # and large enough that their halo costs little.

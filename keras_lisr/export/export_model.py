@@ -1,6 +1,7 @@
 """From a model to a file that is known to compute the same, and a sidecar that says so."""
 
 import importlib.metadata
+import math
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -26,12 +27,14 @@ from keras_lisr.export.openvino import write_openvino
 from keras_lisr.export.saved_model import write_saved_model
 from keras_lisr.export.verify import NETWORKS, Upscale, measure_sets, run
 from keras_lisr.export.verify import verify as verify_file
+from keras_lisr.exported import ExportedUpscaler, LiteRTNetwork, Sidecar
+from keras_lisr.exported.litert import INPUT, OUTPUT
+from keras_lisr.exported.memory import bytes_per_pixel as litert_memory
+from keras_lisr.exported.sidecar import checksum, is_sidecar, sidecar_path, size, write_sidecar
 from keras_lisr.graph.cast import cast_model
 from keras_lisr.graph.flatten import flatten
+from keras_lisr.graph.memory import MEMORY_OVERHEAD, bytes_per_pixel
 from keras_lisr.graph.receptive_field import side_multiple, traits_of
-from keras_lisr.litert import LiteRTNetwork, LiteRTUpscaler, Sidecar
-from keras_lisr.litert.network import INPUT, OUTPUT
-from keras_lisr.litert.sidecar import checksum, is_sidecar, sidecar_path, size, write_sidecar
 from keras_lisr.tiling.rows import Progress
 
 PACKAGES = {
@@ -169,10 +172,11 @@ def export_model(
             psnr={},
             verification=verification,
             versions=versions(format),
+            bytes_per_pixel=None if shape else measure_memory(folded, partial),
         )
         write_sidecar(sidecar, partial)
         if folders:
-            upscale: Upscale = LiteRTUpscaler(partial) if format == "litert" else run(NETWORKS[format](partial))
+            upscale: Upscale = ExportedUpscaler(partial) if format == "litert" else run(NETWORKS[format](partial))
             psnr, protocol = measure_sets(model, upscale, folders)
             sidecar = replace(sidecar, psnr=psnr, protocol=protocol)
             write_sidecar(sidecar, partial)
@@ -192,6 +196,11 @@ def tensors(path: Path, format: str) -> tuple[dict[str, Any], dict[str, Any]]:
         return network.input, network.output
     kind = {"dtype": "float32", "layout": "NHWC", "colour": "RGB", "range": [0, 1]}
     return {"name": INPUT, **kind}, {"name": OUTPUT, **kind}
+
+
+def measure_memory(model: keras.Model, path: Path) -> int:
+    """Bytes that a file takes for each pixel of a window, as far as its engine tells; else, that the network does."""
+    return litert_memory(path) if path.suffix == ".tflite" else math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(model))
 
 
 def versions(format: str) -> dict[str, str]:

@@ -4,8 +4,6 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_lisr.basics.extras import import_extra
-
 HIGHEST_RANK = 4  # More dimensions are beyond GPU delegates.
 SHAPE_OPERATORS = {"PACK", "SHAPE"}
 FLOATS = {"BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64"}
@@ -26,8 +24,9 @@ class LiteRTFile(NamedTuple):
 
 
 def read_litert_file(path: str | Path) -> LiteRTFile:
-    """Reads what a LiteRT file consists of, or raises a ValueError if ai-edge-litert is not installed."""
-    schema = import_extra("ai_edge_litert.schema_py_generated", "litert")
+    """Reads what a LiteRT file consists of."""
+    from ai_edge_litert import schema_py_generated as schema
+
     types, builtins = names(schema.TensorType), names(schema.BuiltinOperator)
     model = schema.Model.GetRootAs(Path(path).read_bytes())
     codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]

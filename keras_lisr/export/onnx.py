@@ -1,8 +1,6 @@
 """Networks as ONNX files, for ONNX Runtime and what reads the same files."""
 
-import os
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,8 +9,7 @@ import numpy as np
 from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.basics.extras import import_extra
 from keras_lisr.export.litert_graph import litert_graph
-from keras_lisr.export.saved_model import Network, signature
-from keras_lisr.litert.network import INPUT
+from keras_lisr.export.saved_model import signature
 
 
 def write_onnx(model: keras.Model, options: ExportOptions) -> None:
@@ -54,21 +51,3 @@ def write_erfc(graph: Any, node: Any, name: str, arguments: list) -> None:
     shapes, dtypes = node.output_shapes, node.output_dtypes
     graph.remove_node(name)
     graph.make_node("Sub", [one.output[0], erf.output[0]], outputs=node.output, shapes=shapes, dtypes=dtypes)
-
-
-def onnx_network(path: str | Path) -> Network:
-    """An ONNX file as a function on float32 arrays, run by ONNX Runtime on the processor.
-
-    Its `shape` is the height and width of the pictures that it takes, or None if it takes any.
-    """
-    # Read once, when it is imported. Otherwise it reports its use to Microsoft.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    onnxruntime = import_extra("onnxruntime", "onnx")
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    _, height, width, _ = session.get_inputs()[0].shape  # Names, unless the file is for one size.
-
-    def network(low_resolution):
-        return session.run(None, {INPUT: low_resolution})[0]
-
-    network.shape = (height, width) if isinstance(height, int) else None  # type: ignore[attr-defined]
-    return network

@@ -1,14 +1,12 @@
 """Networks as OpenVINO files, for the processors and graphics of Intel."""
 
-import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 
-from keras_lisr.basics.extras import import_extra
-from keras_lisr.export.saved_model import Network, signature
+from keras_lisr.export.saved_model import signature
+from keras_lisr.exported.openvino import import_openvino
 
 
 def write_openvino(model: keras.Model, path: Path) -> None:
@@ -25,21 +23,3 @@ def write_openvino(model: keras.Model, path: Path) -> None:
     openvino = import_openvino()
     converted = openvino.convert_model(network.get_concrete_function())
     openvino.serialize(converted, path, path.with_suffix(".bin"))
-
-
-def openvino_network(path: str | Path, precision: str = "float32") -> Network:
-    """An OpenVINO file as a function on float32 arrays, run on the processor, in bfloat16 only where it has that."""
-    path = Path(path).resolve()  # Where the weights are.
-    hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
-    compiled = import_openvino().Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": hint})
-
-    def network(low_resolution):
-        return compiled(low_resolution)[0]
-
-    return network
-
-
-def import_openvino() -> Any:
-    """OpenVINO, which would report each import and conversion to Intel if it found openvino_telemetry."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # As if it were not installed.
-    return import_extra("openvino", "openvino")

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lisr.litert.network import INPUT, OUTPUT, SIGNATURE
+from keras_lisr.exported.litert import INPUT, OUTPUT, SIGNATURE
 
 PICTURES = "upscale"  # The signature from bytes to bytes.
 Network = Callable[[np.ndarray], np.ndarray]

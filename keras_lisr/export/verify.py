@@ -15,12 +15,12 @@ from keras_lisr.evaluation import evaluate as measure
 from keras_lisr.evaluation import psnr as measure_psnr
 from keras_lisr.export.calibration import SIDE, cut_patches
 from keras_lisr.export.litert_file import read_litert_file
-from keras_lisr.export.onnx import onnx_network
-from keras_lisr.export.openvino import openvino_network
 from keras_lisr.export.saved_model import PICTURES, saved_model_network
+from keras_lisr.exported.litert import LiteRTNetwork
+from keras_lisr.exported.onnx import ONNXNetwork
+from keras_lisr.exported.openvino import OpenVINONetwork
+from keras_lisr.exported.upscaler import numbers_of_pixels, pixels_of_numbers
 from keras_lisr.inference.upscaler import Upscaler
-from keras_lisr.litert.network import LiteRTNetwork
-from keras_lisr.litert.upscaler import numbers_of_pixels, pixels_of_numbers
 
 Upscale = Callable[[np.ndarray], np.ndarray]  # From uint8 `(height, width, 3)` to uint8, or to floats in [0, 1].
 
@@ -29,8 +29,8 @@ MOST_DECIBELS = 200.0  # Of equal pictures; JSON knows no infinity.
 NETWORKS: dict[str, Callable[[Path], Callable[[np.ndarray], Any]]] = {
     "saved_model": saved_model_network,
     "litert": LiteRTNetwork,
-    "onnx": onnx_network,
-    "openvino": openvino_network,
+    "onnx": ONNXNetwork,
+    "openvino": OpenVINONetwork,
 }
 
 

@@ -33,7 +33,7 @@ class Upscaler(TiledUpscaler):
     is False then, and neighbouring tiles fade into one another over 32 pixels; over 64, and with a line in the log, if
     it holds layers of which nobody knows what they see: a layer can say so by its `receptive_field_radius`, in pixels.
 
-    A network for one size sees windows of that size; see `keras_lisr.litert.LiteRTUpscaler`.
+    A network for one size sees windows of that size; see `keras_lisr.exported.ExportedUpscaler`.
 
     Args:
         model: Any model from RGB in [0, 1], `(batch, height, width, 3)`, to the same range, at an integer scale; models
@@ -97,6 +97,7 @@ class Upscaler(TiledUpscaler):
         if not self.shape:
             self._multiple = side_multiple(model)
             self.halo += -self.halo % self._multiple
+        self.engine = keras.backend.backend()
         self.precision = resolve_precision(precision)
         self._deep_precision = "float32" if precision == "auto" else self.precision
         self._model = model

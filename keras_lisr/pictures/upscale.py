@@ -38,7 +38,7 @@ class PictureUpscaler:
     from a file makes no difference to the result.
 
     Args:
-        network: `keras_lisr.inference.Upscaler` or `keras_lisr.litert.LiteRTUpscaler`.
+        network: `keras_lisr.inference.Upscaler` or `keras_lisr.exported.ExportedUpscaler`.
         size: Size of the result: the network is applied as often as it takes, and what comes out is made smaller.
     """
 

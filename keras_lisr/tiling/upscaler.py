@@ -16,7 +16,7 @@ BLENDED_HALO = 16  # Pixels over which neighbours fade into one another where no
 
 
 class TiledUpscaler:
-    """Enlarges RGB in tiles. Its subclasses run the network: `keras_lisr.inference.Upscaler` and `LiteRTUpscaler`.
+    """Enlarges RGB in tiles. Its subclasses run the network: `keras_lisr.inference.Upscaler` and `ExportedUpscaler`.
 
     Its `scale` is the upscaling factor, `halo` the pixels around each tile that only give context, `smallest_side` what
     a picture needs on each side, and `exact` tells whether tiles make the picture that the network makes of the whole.
@@ -34,6 +34,12 @@ class TiledUpscaler:
 
     shape: tuple[int, int] | None = None
     """Height and width of the only windows that the network takes, None if it takes any."""
+
+    engine: str
+    """What computes: Keras's backend, or the engine of an exported file."""
+
+    precision: str | None
+    """What 8 bits are computed in: "float32", "bfloat16" or "int8"; None for whatever a model of Keras computes in."""
 
     _multiple = 1  # Pixels between the places where a window may begin.
 

@@ -7,7 +7,7 @@ docs/training-speed.md.
 
 import keras
 
-from keras_lisr.inference.precision import processor_has
+from keras_lisr.basics.processor import processor_has
 
 FEWEST_CHANNELS = 32  # Below, oneDNN is as fast, and faster from twelve down.
 

@@ -15,7 +15,7 @@ from ray_clusters import TESTS
 from keras_lisr import zoo
 from keras_lisr.batch import Plan, ShippedModel, connect, find_jobs, run_on_ray
 from keras_lisr.batch.ray_jobs import Setup, choose_needs, make_environment
-from keras_lisr.litert import LiteRTUpscaler
+from keras_lisr.exported import ExportedUpscaler
 from keras_lisr.pictures import PictureUpscaler, read_picture
 
 # Not imported here: Ray reads its settings when it is, and `connect` makes them.
@@ -69,7 +69,7 @@ def test_what_lives_and_what_dies(cluster, pictures, model, tmp_path, capfd):
     failed = {task.job.source.name: task.error for task in tasks if task.status != "written"}
     assert failed.keys() == {"p4_deadly.png", "p5.png"}
     assert "died" in failed["p4_deadly.png"] and not any("\n" in error for error in failed.values())
-    upscaler = PictureUpscaler(LiteRTUpscaler(model))
+    upscaler = PictureUpscaler(ExportedUpscaler(model))
     written = [task.job for task in tasks if task.status == "written"]
     for job in written:
         np.testing.assert_array_equal(read_picture(job.target).pixels, upscaler(read_picture(job.source)).pixels)

@@ -7,7 +7,7 @@ import pytest
 from command_line import run
 from PIL import Image
 
-from keras_lisr.litert import LiteRTNetwork, read_sidecar
+from keras_lisr.exported import LiteRTNetwork, read_sidecar
 from keras_lisr.pictures import read_picture
 
 

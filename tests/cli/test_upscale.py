@@ -14,8 +14,8 @@ from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.batch import Plan
 from keras_lisr.cli import make_parser
 from keras_lisr.cli.upscale import make_request
+from keras_lisr.exported import ExportedUpscaler
 from keras_lisr.inference import Upscaler
-from keras_lisr.litert import LiteRTUpscaler
 from keras_lisr.pictures import Size
 from keras_lisr.pictures.read import read_animation
 
@@ -77,7 +77,7 @@ def test_exported_files_are_models_too(picture, models, exported, capsys):
     output, comparison = picture.with_name("in_x2.png"), picture.with_name("compared.png")
     assert run("upscale", picture, "-n", exported / "any.tflite", "-s", 2, "-t", 8, "--compare", comparison) == 0
     result = pixels(output)
-    exported_upscaler = LiteRTUpscaler(exported / "any.tflite", tile=8)
+    exported_upscaler = ExportedUpscaler(exported / "any.tflite", tile=8)
     np.testing.assert_array_equal(result, enlarge(exported_upscaler, pixels(picture)))
     upscaler = Upscaler(zoo.from_preset(models / "tiny.npz"), precision="float32")
     # Without the correction of colours: where one step is rounded otherwise, it may choose another pixel for the next.

@@ -12,8 +12,8 @@ from picture_files import enlarge, noise, pixels
 from PIL import Image
 
 from keras_lisr import zoo
+from keras_lisr.exported import ExportedUpscaler
 from keras_lisr.inference import Upscaler
-from keras_lisr.litert import LiteRTUpscaler
 
 
 def test_a_folder_is_upscaled_with_its_tree(album, models, tmp_path, capsys):
@@ -146,6 +146,6 @@ def test_an_interrupted_folder_is_gone_on_with(picture, exported, number, exit_c
     assert done.returncode == 0, done.stderr
     assert f"{12 - len(written)} written, {len(written)} skipped" in done.stdout.decode()
     assert {name: (out / name).stat().st_mtime_ns for name in written} == times
-    expected = enlarge(LiteRTUpscaler(exported / "any.tflite"), pixels(folder / "00.png"))
+    expected = enlarge(ExportedUpscaler(exported / "any.tflite"), pixels(folder / "00.png"))
     for i in range(12):
         np.testing.assert_array_equal(pixels(out / f"{i:02}.png"), expected)

@@ -8,7 +8,7 @@ from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.export.concatenation import find_uneven
 from keras_lisr.export.litert import convert
 from keras_lisr.export.litert_graph import litert_graph
-from keras_lisr.litert import LiteRTNetwork
+from keras_lisr.exported import LiteRTNetwork
 
 PATCHES = [picture(16, 18, 3, phase=phase) for phase in range(2)]
 

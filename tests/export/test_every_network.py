@@ -12,7 +12,7 @@ from reference import assign_waves, picture
 from keras_lisr.export import export_model, litert
 from keras_lisr.export.litert_file import check_litert_file
 from keras_lisr.export.verify import SIZES
-from keras_lisr.litert import LiteRTNetwork, read_sidecar
+from keras_lisr.exported import LiteRTNetwork, read_sidecar
 from keras_lisr.zoo import smfanet
 
 PICTURES = [np.rint(255 * picture(72, 90, 3, phase=phase)).astype(np.uint8) for phase in range(3)]

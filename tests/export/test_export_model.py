@@ -12,9 +12,9 @@ from keras_lisr import zoo
 from keras_lisr.export import export_model, verify
 from keras_lisr.export.litert_file import read_litert_file
 from keras_lisr.export.verify import draw_picture
+from keras_lisr.exported import ExportedUpscaler, read_sidecar
+from keras_lisr.exported.sidecar import checksum
 from keras_lisr.inference import Upscaler
-from keras_lisr.litert import LiteRTUpscaler, read_sidecar
-from keras_lisr.litert.sidecar import checksum
 from keras_lisr.zoo import from_preset
 
 UNVERIFIED = {"kept": {}, "fine_tuned": 0, "unread": {}}
@@ -75,7 +75,7 @@ def test_tiles_of_the_file(model, halo, smallest_side, tmp_path):
     assert sidecar.verification == UNVERIFIED
     image = draw_picture(50, 60, 0)
     expected = Upscaler(model, tile=24, precision="float32")(image)
-    error = LiteRTUpscaler(tmp_path / "network.tflite", tile=24)(image).astype(int) - expected
+    error = ExportedUpscaler(tmp_path / "network.tflite", tile=24)(image).astype(int) - expected
     assert np.abs(error).max() <= 1 and (error != 0).mean() < 0.01
 
 
@@ -130,7 +130,7 @@ def test_a_file_is_judged_by_what_it_is_for(tmp_path):
     assert read_sidecar(path) == sidecar
     image = draw_picture(50, 60, 0)
     expected = Upscaler(from_preset("fsrcnn_x4"), precision="float32")(image).astype(int)
-    assert np.abs(LiteRTUpscaler(path)(image) - expected).mean() < 12
+    assert np.abs(ExportedUpscaler(path)(image) - expected).mean() < 12
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

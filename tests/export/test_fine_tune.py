@@ -11,7 +11,7 @@ from keras_lisr.export import fine_tune, fold
 from keras_lisr.export.fine_tune import Rounding, fine_tune_quantized, round_weight, simulate
 from keras_lisr.export.litert import convert
 from keras_lisr.export.litert_graph import litert_graph
-from keras_lisr.litert import LiteRTNetwork
+from keras_lisr.exported import LiteRTNetwork
 
 PATCHES = [picture(24, 24, 3, phase=phase) for phase in range(4)]
 PICTURES = [np.rint(255 * picture(90, 80, 3, phase=phase)).astype(np.uint8) for phase in range(4)]

@@ -10,7 +10,7 @@ from keras_lisr import zoo
 from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.export.litert import write_litert
 from keras_lisr.export.litert_file import read_litert_file
-from keras_lisr.litert import LiteRTNetwork
+from keras_lisr.exported import LiteRTNetwork
 
 pytestmark = pytest.mark.usefixtures("quick_int8")
 

@@ -8,11 +8,12 @@ from exported_networks import LOW_RESOLUTION, build, each_exported
 from reference import assert_close, assign_waves
 
 from keras_lisr.basics.export_options import ExportOptions
-from keras_lisr.export.onnx import onnx_network, write_onnx
+from keras_lisr.export.onnx import write_onnx
+from keras_lisr.exported.onnx import ONNXNetwork
 
 
 def assert_agrees(path, model):
-    network = onnx_network(path)
+    network = ONNXNetwork(path)
     for low_resolution in LOW_RESOLUTION:
         assert_close(network(low_resolution), model(low_resolution, training=False), atol=1e-4)
 
@@ -60,7 +61,7 @@ def test_a_file_for_one_size_in_another_opset(tmp_path):
     scale = model(LOW_RESOLUTION[0]).shape[1] // 15
     assert dimensions(file.graph.input[0]) == [1, 15, 17, 3]
     assert dimensions(file.graph.output[0]) == [1, 15 * scale, 17 * scale, 3]
-    network = onnx_network(tmp_path / "network.onnx")
+    network = ONNXNetwork(tmp_path / "network.onnx")
     assert network.shape == (15, 17)
     assert_close(network(LOW_RESOLUTION[0]), model(LOW_RESOLUTION[0], training=False), atol=1e-4)
 
@@ -80,7 +81,7 @@ def test_an_opset_that_is_not_known_is_refused(tmp_path):
 def test_nobody_is_told_of_the_use(monkeypatch, tmp_path):
     monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
     write_onnx(build("fsrcnn-plain"), ExportOptions(tmp_path / "network.onnx"))
-    onnx_network(tmp_path / "network.onnx")
+    ONNXNetwork(tmp_path / "network.onnx")
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
 
 
@@ -90,4 +91,4 @@ def test_missing_libraries_are_named(monkeypatch, tmp_path):
         write_onnx(build("fsrcnn-plain"), ExportOptions(tmp_path / "network.onnx"))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ValueError, match=r"keras_lisr\[onnx\]"):
-        onnx_network(tmp_path / "network.onnx")
+        ONNXNetwork(tmp_path / "network.onnx")

@@ -6,11 +6,12 @@ from architectures import STRATEGIES, each_architecture
 from exported_networks import LOW_RESOLUTION, build, each_exported
 from reference import assert_close, assign_waves
 
-from keras_lisr.export.openvino import import_openvino, openvino_network, write_openvino
+from keras_lisr.export.openvino import write_openvino
+from keras_lisr.exported.openvino import OpenVINONetwork, import_openvino
 
 
 def assert_agrees(path, model):
-    network = openvino_network(path)
+    network = OpenVINONetwork(path)
     for low_resolution in LOW_RESOLUTION:
         assert_close(network(low_resolution), model(low_resolution, training=False), atol=1e-4)
 
@@ -57,7 +58,7 @@ def test_the_missing_library_is_named(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match=r"keras_lisr\[openvino\]"):
         write_openvino(build("fsrcnn-plain"), tmp_path / "network.xml")
     with pytest.raises(ValueError, match=r"keras_lisr\[openvino\]"):
-        openvino_network(tmp_path / "network.xml")
+        OpenVINONetwork(tmp_path / "network.xml")
 
 
 def test_nobody_is_told_of_the_use():

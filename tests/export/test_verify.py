@@ -16,7 +16,7 @@ from keras_lisr.export.onnx import write_onnx
 from keras_lisr.export.openvino import write_openvino
 from keras_lisr.export.saved_model import write_saved_model
 from keras_lisr.export.verify import compare, draw_picture, pooled, run, verify
-from keras_lisr.litert import LiteRTNetwork
+from keras_lisr.exported import LiteRTNetwork
 
 PICTURES = [draw_picture(40, 48, phase) for phase in range(3)]
 OPTIONS = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_lisr.litert import LiteRTNetwork
+from keras_lisr.exported import LiteRTNetwork
 
 
 def floats(height, width):

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from litert_files import describe
 
+from keras_lisr.exported import ExportedUpscaler, LiteRTNetwork
+from keras_lisr.exported.upscaler import numbers_of_pixels, pixels_of_numbers
 from keras_lisr.inference import Upscaler
-from keras_lisr.litert import LiteRTNetwork, LiteRTUpscaler
-from keras_lisr.litert.upscaler import numbers_of_pixels, pixels_of_numbers
 from keras_lisr.tiling.rows import Stream
 
 
@@ -27,7 +27,7 @@ def copy_of(file, folder, model, **changes):
 
 
 def test_upscales_as_keras_does(networks, litert_file, image):
-    upscaler = LiteRTUpscaler(litert_file("any"))
+    upscaler = ExportedUpscaler(litert_file("any"))
     assert (upscaler.scale, upscaler.halo, upscaler.exact, upscaler.shape) == (2, 6, True, None)
     for picture in (image, image[:1, :1], image[:30, 1:2], image):
         assert upscaler.count_tiles(*picture.shape[:2]) == 1
@@ -35,21 +35,21 @@ def test_upscales_as_keras_does(networks, litert_file, image):
 
 
 def test_tiles_give_the_bytes_of_the_whole_picture(litert_file, image):
-    whole, tiled = LiteRTUpscaler(litert_file("any")), LiteRTUpscaler(litert_file("any"), tile=9, threads=1)
+    whole, tiled = ExportedUpscaler(litert_file("any")), ExportedUpscaler(litert_file("any"), tile=9, threads=1)
     assert tiled.count_tiles(*image.shape[:2]) == 4 * 5
     np.testing.assert_array_equal(tiled(image), whole(image))
 
 
 def test_the_halo_is_that_of_the_sidecar(networks, litert_file, image, tmp_path):
     file = copy_of(litert_file("any"), tmp_path, networks["exact"], halo=1)
-    upscaler = LiteRTUpscaler(file, tile=9)
+    upscaler = ExportedUpscaler(file, tile=9)
     assert upscaler.halo == 1
     assert (upscaler(image) != by_keras(networks["exact"], image)).any()
 
 
 @pytest.mark.parametrize(("height", "width"), [(24, 32), (24, 53), (40, 53), (25, 33)])
 def test_windows_of_one_size_give_the_bytes_of_the_whole_picture(networks, litert_file, image, height, width):
-    upscaler = LiteRTUpscaler(litert_file("static"))
+    upscaler = ExportedUpscaler(litert_file("static"))
     assert upscaler.shape == (24, 32)
     assert (upscaler.count_tiles(height, width) == 1) == ((height, width) == (24, 32))
     assert not upscaler.fills_up(height, width)
@@ -58,7 +58,7 @@ def test_windows_of_one_size_give_the_bytes_of_the_whole_picture(networks, liter
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (23, 32), (24, 9), (13, 53), (40, 20)])
 def test_a_picture_smaller_than_the_file_is_filled_up_with_its_reflection(networks, litert_file, image, height, width):
-    upscaler = LiteRTUpscaler(litert_file("static"))
+    upscaler = ExportedUpscaler(litert_file("static"))
     picture = image[:height, :width]
     missing = [(0, max(0, 24 - height)), (0, max(0, 32 - width)), (0, 0)]
     result = upscaler(picture)
@@ -76,23 +76,23 @@ def test_a_picture_smaller_than_the_file_is_filled_up_with_its_reflection(networ
 
 def test_a_file_too_small_for_tiles_takes_its_own_size(networks, litert_file, image, tmp_path):
     file = copy_of(litert_file("static"), tmp_path, networks["exact"], halo=12)
-    upscaler = LiteRTUpscaler(file)
+    upscaler = ExportedUpscaler(file)
     assert upscaler(image[:24, :32]).shape == (48, 64, 3)
     with pytest.raises(ValueError, match="`image`.* 12 pixels"):
         upscaler(image)
 
 
 def test_pooling_over_the_picture_is_blended_and_says_so(networks, litert_file, image):
-    upscaler = LiteRTUpscaler(litert_file("pooling"), tile=10)
+    upscaler = ExportedUpscaler(litert_file("pooling"), tile=10)
     assert (upscaler.exact, upscaler.halo) == (False, 16)
     assert upscaler.count_tiles(*image.shape[:2]) > 1
     assert_equal(upscaler(image), by_keras(networks["pooling"], image, tile=10))
-    assert_equal(LiteRTUpscaler(litert_file("pooling"))(image), by_keras(networks["pooling"], image))
+    assert_equal(ExportedUpscaler(litert_file("pooling"))(image), by_keras(networks["pooling"], image))
 
 
 @pytest.mark.parametrize("io", ["uint8", "int8"])
 def test_integers_are_quantized_as_the_sidecar_says(networks, litert_file, image, io):
-    upscaler = LiteRTUpscaler(litert_file(io))
+    upscaler = ExportedUpscaler(litert_file(io))
     network = LiteRTNetwork(litert_file(io))
     zero_point = -128 if io == "int8" else 0
     integers = network((image.astype(int) + zero_point).astype(io)[None])[0]
@@ -101,7 +101,7 @@ def test_integers_are_quantized_as_the_sidecar_says(networks, litert_file, image
     error = upscaler(image).astype(int) - by_keras(networks["exact"], image)
     assert np.abs(error).mean() < 1
     upscaler.tile = 9
-    np.testing.assert_array_equal(upscaler(image), LiteRTUpscaler(litert_file(io))(image))
+    np.testing.assert_array_equal(upscaler(image), ExportedUpscaler(litert_file(io))(image))
 
 
 def test_bytes_pass_integers_of_their_own_scale_unchanged():
@@ -118,7 +118,7 @@ def test_bytes_pass_integers_of_their_own_scale_unchanged():
 def test_16_bits_are_upscaled_as_keras_does(networks, litert_file, image):
     picture = image.astype(np.uint16) * 257
     for name, tile in (("any", None), ("any", 9), ("static", None)):
-        result = LiteRTUpscaler(litert_file(name), tile=tile)(picture)
+        result = ExportedUpscaler(litert_file(name), tile=tile)(picture)
         assert result.dtype == np.uint16
         assert np.abs(result.astype(int) - by_keras(networks["exact"], picture)).max() <= 1
 
@@ -131,35 +131,35 @@ def test_values_of_16_bits_pass_floats_unchanged():
 
 def test_16_bits_are_refused_by_a_file_of_bytes(litert_file, image):
     with pytest.raises(ValueError, match="`image`"):
-        LiteRTUpscaler(litert_file("int8"))(image.astype(np.uint16))
+        ExportedUpscaler(litert_file("int8"))(image.astype(np.uint16))
 
 
 @pytest.mark.parametrize("name", ["any", "static"])
 @pytest.mark.parametrize(("height", "width"), [(40, 53), (20, 53), (40, 20), (10, 9)])
 def test_bands_are_the_rows_of_the_whole_picture(litert_file, image, name, height, width):
     picture = image[:height, :width]
-    upscaler = LiteRTUpscaler(litert_file(name), tile=9 if name == "any" else None)
+    upscaler = ExportedUpscaler(litert_file(name), tile=9 if name == "any" else None)
     bands = upscaler.bands(Stream((row[None] for row in picture), picture.shape, picture.dtype))
     np.testing.assert_array_equal(np.concatenate(list(bands)), upscaler(picture))
 
 
 def test_the_tile_follows_from_memory(litert_file, image):
-    small, large = (LiteRTUpscaler(litert_file("any"), memory=memory) for memory in (2**24, 2**22))
+    small, large = (ExportedUpscaler(litert_file("any"), memory=memory) for memory in (2**24, 2**22))
     assert 1 < small.count_tiles(1000, 2000) < large.count_tiles(1000, 2000)
-    little = LiteRTUpscaler(litert_file("any"), memory=1000)
+    little = ExportedUpscaler(litert_file("any"), memory=1000)
     np.testing.assert_array_equal(little(image), small(image))
 
 
 def test_too_few_pixels_for_a_layer_are_refused_where_nothing_is_filled_up(networks, litert_file, image, tmp_path):
-    upscaler = LiteRTUpscaler(copy_of(litert_file("any"), tmp_path, networks["exact"], smallest_side=15))
+    upscaler = ExportedUpscaler(copy_of(litert_file("any"), tmp_path, networks["exact"], smallest_side=15))
     with pytest.raises(ValueError, match="`image`.* 15 pixels"):
         upscaler(image[:14, :15])
-    upscaler = LiteRTUpscaler(copy_of(litert_file("static"), tmp_path, networks["exact"], smallest_side=15))
+    upscaler = ExportedUpscaler(copy_of(litert_file("static"), tmp_path, networks["exact"], smallest_side=15))
     assert upscaler(image[:14, :15]).shape == (28, 30, 3)
 
 
 def test_wrong_arguments_are_refused(litert_file, image):
     with pytest.raises(ValueError, match="`tile`"):
-        LiteRTUpscaler(litert_file("static"), tile=9)
+        ExportedUpscaler(litert_file("static"), tile=9)
     with pytest.raises(ValueError, match="`image`"):
-        LiteRTUpscaler(litert_file("any"))(image / 255)
+        ExportedUpscaler(litert_file("any"))(image / 255)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from picture_files import enlarge
 
+from keras_lisr.exported import ExportedUpscaler
 from keras_lisr.inference import Upscaler
-from keras_lisr.litert import LiteRTUpscaler
 from keras_lisr.pictures import Picture, read_picture, write_picture
 
 ROOT = Path(__file__).parents[2]
@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[2]
 BLOCKED = """
 import importlib, pkgutil, sys
 sys.modules |= {"keras": None, "tensorflow": None}
-import keras_lisr.batch, keras_lisr.cli, keras_lisr.pictures, keras_lisr.litert
-for package in (keras_lisr.batch, keras_lisr.cli, keras_lisr.pictures, keras_lisr.litert):
+import keras_lisr.batch, keras_lisr.cli, keras_lisr.pictures, keras_lisr.exported
+for package in (keras_lisr.batch, keras_lisr.cli, keras_lisr.pictures, keras_lisr.exported):
     for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
 assert "ai_edge_litert" not in sys.modules
@@ -71,7 +71,7 @@ def call(*command):
 def test_the_runtime_and_the_command_import_neither(litert_file, picture, image):
     output = picture.with_name("out.png")
     call(sys.executable, "-c", BLOCKED, picture, "-n", litert_file("any"), "-o", output)
-    np.testing.assert_array_equal(read_picture(output).pixels, enlarge(LiteRTUpscaler(litert_file("any")), image))
+    np.testing.assert_array_equal(read_picture(output).pixels, enlarge(ExportedUpscaler(litert_file("any")), image))
 
 
 def test_a_picture_is_upscaled_without_them(environment, networks, litert_file, picture, image):
@@ -83,14 +83,14 @@ def test_a_picture_is_upscaled_without_them(environment, networks, litert_file, 
     printed = call(environment / "keras-lisr", "upscale", *files, "-t", 9, "-s", 2)
     assert printed.startswith(f"{output}: 106 x 80 pixels by {litert_file('any')} in ")
     result = read_picture(output).pixels
-    np.testing.assert_array_equal(result, enlarge(LiteRTUpscaler(litert_file("any"), tile=9), image))
+    np.testing.assert_array_equal(result, enlarge(ExportedUpscaler(litert_file("any"), tile=9), image))
     by_keras = enlarge(Upscaler(networks["exact"], precision="float32"), image)
     assert np.abs(result.astype(int) - by_keras).max() <= 1
     assert read_picture(comparison).pixels.shape[1] == 2 * 106
 
     for name in ("static", "uint8"):
         call(environment / "keras-lisr", "upscale", picture, "-n", litert_file(name), "-o", output, "--overwrite")
-        np.testing.assert_array_equal(read_picture(output).pixels, enlarge(LiteRTUpscaler(litert_file(name)), image))
+        np.testing.assert_array_equal(read_picture(output).pixels, enlarge(ExportedUpscaler(litert_file(name)), image))
 
 
 def test_a_folder_is_upscaled_without_them(environment, litert_file, picture, image):
@@ -101,7 +101,7 @@ def test_a_folder_is_upscaled_without_them(environment, litert_file, picture, im
     folder = ["upscale", album, "-r", "-o", out, "-n", litert_file("any")]
     assert ": 2 planned\n" in call(environment / "keras-lisr", *folder, "--dry-run")
     assert ": 2 written\n" in call(environment / "keras-lisr", *folder)
-    expected = enlarge(LiteRTUpscaler(litert_file("any")), image)
+    expected = enlarge(ExportedUpscaler(litert_file("any")), image)
     np.testing.assert_array_equal(read_picture(out / "a.png").pixels, expected)
     assert read_picture(out / "within" / "grey.png").pixels.shape == (80, 106, 1)
 

@@ -32,6 +32,7 @@ class Sidecar(Traits):
         psnr: By the benchmark set's name, as `{"Set5": {"float": 31.66, "file": 31.52, "images": 5}}`.
         verification: What was measured when the file was written.
         versions: Of the libraries that wrote it.
+        bytes_per_pixel: What the engine takes in memory for each pixel of a window, approximately; None if unknown.
         schema: Version of these fields. A reader skips fields that it does not know, and refuses a later schema.
     """
 
@@ -48,6 +49,7 @@ class Sidecar(Traits):
     psnr: dict[str, dict[str, float]]
     verification: dict[str, Any]
     versions: dict[str, str]
+    bytes_per_pixel: int | None = None
     schema: int = SCHEMA
 
 

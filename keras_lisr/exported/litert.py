@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_lisr.basics.extras import import_extra
-
 SIGNATURE = "serving_default"
 INPUT, OUTPUT = "low_resolution", "super_resolved"
 DTYPES = ("float32", "uint8", "int8")
@@ -27,7 +25,7 @@ class LiteRTNetwork:
         threads: How many LiteRT uses; by default, one for each processor.
 
     Raises:
-        ValueError: If there is no such file, it is another one, or ai-edge-litert is not installed.
+        ValueError: If there is no such file, or it is another one.
     """
 
     def __init__(self, path: str | Path, *, threads: int | None = None):
@@ -35,10 +33,11 @@ class LiteRTNetwork:
             raise ValueError(f"`threads` must be a positive integer or None. Received: threads={threads!r}")
         if not Path(path).is_file():
             raise ValueError(f"`path` must be an existing file. Received: path={str(path)!r}")
-        interpreter = import_extra("ai_edge_litert.interpreter", "litert").Interpreter
+        from ai_edge_litert.interpreter import Interpreter
+
         self._lock = threading.Lock()  # LiteRT keeps the tensors of a run in the interpreter.
         try:
-            self._open(interpreter(str(path), num_threads=threads or os.cpu_count()))
+            self._open(Interpreter(str(path), num_threads=threads or os.cpu_count()))
         except (ValueError, RuntimeError) as error:
             raise ValueError(
                 f"`path` must be a LiteRT file that enlarges RGB pictures, from {INPUT} to {OUTPUT}. "

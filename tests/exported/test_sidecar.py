@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from keras_lisr.litert import Sidecar, read_sidecar
-from keras_lisr.litert.sidecar import checksum, sidecar_path, size, write_sidecar
+from keras_lisr.exported import Sidecar, read_sidecar
+from keras_lisr.exported.sidecar import checksum, sidecar_path, size, write_sidecar
 
 
 @pytest.fixture

@@ -1,0 +1,124 @@
+"""Which engine upscales, and in which precision.
+
+| asked for | work | engine | precision |
+| --- | --- | --- | --- |
+| a preset | long, and Keras's backend sees a GPU | Keras's backend | bfloat16 where the GPU has it |
+| a preset | some, and OpenVINO is installed | OpenVINO | bfloat16 where the processor has it |
+| a preset | long, and the processor has bfloat16 | Keras's backend | bfloat16 |
+| a preset | any other | LiteRT | float32 |
+| a `.keras` or `.npz` file | any | Keras's backend | bfloat16 where the device has it |
+| an exported file | any | its format's | its own |
+
+docs/speed.md has the measurements. bfloat16 changes PSNR by less than 0.01 dB; pictures of 16 bits are computed in
+float32.
+"""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from keras_lisr.basics.engines import AUTO, ENGINES, ENGINES_OF_FILES, KERAS, PRECISIONS
+from keras_lisr.basics.preset_index import EXPORTED, Preset, presets
+from keras_lisr.basics.processor import computes_bfloat16
+from keras_lisr.exported.sidecar import read_sidecar
+
+# Multiply-accumulates from which on an engine makes up for its start: 0.3 s for OpenVINO, and 3 s for TensorFlow.
+OPENVINO_PAYS, KERAS_PAYS = 1e11, 1e12
+NVIDIA = Path("/dev/nvidiactl")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What upscales.
+
+    Args:
+        name: "litert", "openvino", "onnxruntime", or "tensorflow", which is Keras with any of its backends.
+        precision: "float32", "bfloat16" or "int8"; "auto" where Keras's backend decides.
+        model: Name of the preset or path of the file that it takes.
+    """
+
+    name: str
+    precision: str
+    model: str
+
+
+def choose_engine(model: str, engine: str = AUTO, precision: str = AUTO, *, work: float = 0) -> Engine:
+    """Chooses what upscales with a model, by the table above.
+
+    Args:
+        model: Name of a preset, or path of a `.keras`, `.npz` or exported file.
+        engine: What is asked for, one of `ENGINES`.
+        precision: Likewise, one of `PRECISIONS`.
+        work: Multiply-accumulates of all that is to be done.
+
+    Raises:
+        ValueError: If the model does not run on that engine or in that precision.
+    """
+    for name, value, known in (("engine", engine, ENGINES), ("precision", precision, PRECISIONS)):
+        if value not in known:
+            raise ValueError(f"`{name}` must be one of {', '.join(known)}. Received: {name}={value!r}")
+    if model.endswith(EXPORTED):
+        chosen = choose_for_file(model, engine, precision)
+    elif model.endswith((".keras", ".npz")):
+        chosen = Engine(KERAS if engine == AUTO else engine, precision, model)
+        check(engine, (AUTO, KERAS), precision, (AUTO, "float32", "bfloat16"), "a file of Keras; export it")
+    else:
+        (preset,) = (preset for preset in presets() if preset.name == model)
+        chosen = choose_for_preset(preset, engine, precision, work)
+    return chosen
+
+
+def choose_for_file(path: str, engine: str, precision: str) -> Engine:
+    """The engine of an exported file."""
+    engines = ENGINES_OF_FILES[Path(path).suffix]
+    own = "int8" if read_sidecar(path).quantize == "int8" else "float32"
+    engine = engines[0] if engine == AUTO else engine
+    precisions = [own]
+    if engine == "openvino" and own == "float32":
+        precisions = ["bfloat16", "float32"] if computes_bfloat16() else ["float32", "bfloat16"]
+    check(engine, engines, precision, (AUTO, *precisions), f"this {Path(path).suffix} file")
+    return Engine(engine, precisions[0] if precision == AUTO else precision, path)
+
+
+def choose_for_preset(preset: Preset, engine: str, precision: str, work: float) -> Engine:
+    """The engine of a preset."""
+    check(engine, (AUTO, "litert", KERAS, "openvino"), precision, PRECISIONS, "a preset; export it to .onnx")
+    in_bfloat16 = precision == "bfloat16" or (precision == AUTO and computes_bfloat16())
+    if precision == "int8":
+        check(engine, (AUTO, "litert"), precision, PRECISIONS, "int8")
+        file = preset.exported("int8")
+        if not file.exists():
+            raise ValueError(
+                f"`precision` must not be 'int8' for {preset.name}, of which no such file is here: "
+                f"`keras-lisr export {preset.name} -o FILE.tflite --quantize int8 --representative FOLDER` makes one. "
+                "Received: precision='int8'"
+            )
+        return Engine("litert", precision, str(file))
+    file = preset.exported()
+    if engine == AUTO:
+        if not file.exists() or (work >= KERAS_PAYS and NVIDIA.exists() and sees_gpu()):
+            engine = KERAS
+        elif (work >= OPENVINO_PAYS or precision == "bfloat16") and find_spec("openvino"):
+            engine = "openvino"
+        elif in_bfloat16 and (work >= KERAS_PAYS or precision == "bfloat16"):
+            engine = KERAS
+        else:
+            engine = "litert"
+    if engine == KERAS:
+        return Engine(KERAS, precision, preset.name)
+    check(engine, ENGINES, precision, PRECISIONS if engine == "openvino" else (AUTO, "float32"), engine)
+    return Engine(engine, "bfloat16" if in_bfloat16 and engine == "openvino" else "float32", str(file))
+
+
+def check(engine: str, engines: tuple[str, ...], precision: str, precisions: tuple[str, ...], what: str) -> None:
+    """Raises a ValueError if an engine or a precision is none of those that something has."""
+    for name, value, known in (("engine", engine, engines), ("precision", precision, precisions)):
+        if value not in known:
+            raise ValueError(f"`{name}` must be {' or '.join(known)} for {what}. Received: {name}={value!r}")
+
+
+def sees_gpu() -> bool:
+    """Whether the backend of Keras, which this starts, computes on a GPU."""
+    from keras_lisr.inference.precision import gpu_capability
+
+    return gpu_capability() is not None

@@ -1,0 +1,49 @@
+"""An ONNX file as a function on arrays, run by ONNX Runtime."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from keras_lisr.basics.extras import import_extra
+from keras_lisr.exported.litert import INPUT
+
+
+class ONNXNetwork:
+    """A network in an ONNX file, run on the processor.
+
+    Its `shape` is the height and width of the pictures that it takes, or None if it takes any.
+
+    Args:
+        path: File that `keras_lisr.export` wrote.
+        threads: How many it uses; by default, one for each processor.
+
+    Raises:
+        ValueError: If ONNX Runtime is not installed, or cannot read the file.
+    """
+
+    def __init__(self, path: str | Path, *, threads: int | None = None):
+        # Read once, when it is imported. Otherwise it reports its use to Microsoft.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+        onnxruntime = import_extra("onnxruntime", "onnx")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        try:
+            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # Of types of its own.
+            raise ValueError(
+                f"`path` must be a file that ONNX Runtime reads. Received: path={str(path)!r} ({error})"
+            ) from error
+        _, height, width, _ = self._session.get_inputs()[0].shape  # Names, unless the file is for one size.
+        self.shape = (height, width) if isinstance(height, int) else None
+
+    def __call__(self, low_resolution: np.ndarray) -> np.ndarray:
+        """Runs the network.
+
+        Args:
+            low_resolution: `(1, height, width, 3)`, float32 in [0, 1].
+
+        Returns:
+            `(1, height * scale, width * scale, 3)`, float32.
+        """
+        return self._session.run(None, {INPUT: low_resolution})[0]
