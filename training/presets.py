@@ -45,6 +45,7 @@ from keras_lisr.basics.processor import read_cpuinfo
 from keras_lisr.data import BenchmarkSet, Degradation, ImagePairs, find_benchmark_set
 from keras_lisr.data.degradation import degrade_pairs
 from keras_lisr.evaluation import evaluate, multiply_accumulates, parameters
+from keras_lisr.export import export_model
 from keras_lisr.inference import Upscaler
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import mean_psnr
@@ -314,6 +315,8 @@ def publish(plan: Plan, folder: Path, validation: ImagePairs, data_root: Path | 
             },
         )
         shutil.copyfile(file, preset_index.FOLDER / preset.file)
+        if keras.backend.backend() == "tensorflow":  # Elsewhere zoo/measure.py does it later.
+            export_model(model, preset.exported(), quantize="float16")
         write_index(list(({known.name: known for known in presets()} | {preset.name: preset}).values()))
 
 

@@ -1,8 +1,9 @@
-r"""Measures the presets' files for phones and their speed, and writes what is known of every preset into the cards.
+r"""Measures the presets' LiteRT files and their speed, and writes what is known of every preset into the cards.
 
-Each preset is exported to LiteRT in float16 and int8, fine-tuned where int8 would lose more than 0.20 dB on Set5, and
-timed on a picture of 320 x 180 pixels with two threads. What was measured lies in zoo/presets.json; a preset whose
-weights have not changed since is not measured again.
+Each preset is exported to LiteRT in float16, which goes into the package, and in int8, fine-tuned where that would lose
+more than 0.20 dB on Set5; the default's goes into the package, too. Both are timed on a picture of 320 x 180 pixels with
+two threads. What was measured lies in zoo/presets.json; a preset whose weights have not changed since is not measured
+again.
 
     python zoo/measure.py --representative photographs            # measures what is new, and writes the tables
     python zoo/measure.py                                         # writes the tables alone
@@ -22,7 +23,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
 
 import numpy as np
 
-from keras_lisr.basics.preset_index import Preset, presets
+from keras_lisr.basics.preset_index import DEFAULT_PRESET, Preset, presets
 
 ZOO = Path(__file__).parent
 FILES = ZOO / "presets.json"
@@ -78,7 +79,8 @@ def measure(preset: Preset, representative: Path) -> dict[str, Any]:
             options: dict[str, Any] = {"quantize": quantize, "evaluate": ["set5"]}
             if quantize == "int8":
                 options |= {"representative": representative, "io": "uint8", "verify": False}  # Set5 judges it.
-            path = Path(folder) / f"{quantize}.tflite"
+            packaged = quantize == "float16" or preset.name == DEFAULT_PRESET
+            path = preset.exported(quantize) if packaged else Path(folder) / f"{quantize}.tflite"
             for steps in (0, FINE_TUNING) if quantize == "int8" else (0,):
                 sidecar = export_model(model, path, **options, fine_tune=steps)
                 loss = sidecar.psnr["Set5"]["float"] - sidecar.psnr["Set5"]["file"]

@@ -32,7 +32,7 @@ def test_what_needs_no_network_does_not_start_keras(picture):
 
 def test_what_is_not_installed_is_named(picture, tmp_path):
     program = "import sys; sys.modules['keras'] = None; from keras_lisr.cli import main; sys.exit(main(sys.argv[1:]))"
-    command = ["upscale", str(picture), "-n", "imdn_x4", "-o", str(tmp_path / "out.png")]
+    command = ["upscale", str(picture), "--engine", "tensorflow", "-o", str(tmp_path / "out.png")]
     result = subprocess.run([sys.executable, "-c", program, *command], capture_output=True, text=True)
     assert result.returncode == 2
     assert result.stderr.startswith("keras-lisr: error: keras must be installed for this. Received: ")

@@ -1,4 +1,3 @@
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -95,12 +94,6 @@ def test_other_files_are_refused(tmp_path, litert_file):
 def test_wrong_threads_are_refused(litert_file):
     with pytest.raises(ValueError, match="`threads`"):
         LiteRTNetwork(litert_file("any"), threads=0)
-
-
-def test_without_litert_the_extra_is_named(litert_file, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    with pytest.raises(ValueError, match=r"keras_lisr\[litert\]"):
-        LiteRTNetwork(litert_file("any"))
 
 
 def test_threads_take_turns(litert_file):

@@ -112,8 +112,10 @@ def test_what_needs_no_network_works_without_them(environment):
     assert "imdn_x4" in call(environment / "keras-lisr", "models")
 
 
-def test_a_preset_without_keras_is_an_error_of_one_line(environment, picture):
-    command = [environment / "keras-lisr", "upscale", picture]
-    done = subprocess.run(command, capture_output=True, text=True)
+def test_presets_need_neither_but_are_run_by_them_if_asked(environment, picture):
+    command = [environment / "keras-lisr", "upscale", picture, "-o", picture.with_name("out.png")]
+    assert call(*command).endswith(" litert float32\n")
+    assert call(*command, "--overwrite", "--precision", "int8").endswith(" litert int8\n")
+    done = subprocess.run([*command, "--overwrite", "--engine", "tensorflow"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("keras-lisr: error: keras must be installed") and done.stderr.count("\n") == 1

@@ -4,34 +4,10 @@ from types import SimpleNamespace
 import keras
 import pytest
 
-from keras_lisr.inference import precision
-from keras_lisr.inference.precision import fast_bfloat16, processor_has
+from keras_lisr.basics import processor
+from keras_lisr.inference.precision import fast_bfloat16
 
-SAPPHIRE_RAPIDS = (
-    "processor\t: 0\nmodel name\t: Intel(R) Xeon(R)\nflags\t\t: fpu avx512_bf16 amx_bf16 amx_tile amx_int8\n"
-)
-ZEN_4 = "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu avx512f avx512_bf16\n"
-WITHOUT_ITS_AMX = "processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: fpu avx512f avx512_bf16\n"
-ZEN_3 = "processor\t: 0\nmodel name\t: AMD EPYC, no amx_bf16\nflags\t\t: fpu avx2 fma\n"
-ARM = "processor\t: 0\nFeatures\t: fp asimd amx_bf16\n"
-
-
-def test_the_processor_of_this_machine(tmp_path, monkeypatch):
-    for text, has_amx, fast in (
-        (SAPPHIRE_RAPIDS, True, True),
-        (WITHOUT_ITS_AMX, False, False),
-        (ZEN_4, False, True),
-        (ZEN_3, False, False),
-        (ARM, False, False),
-    ):
-        (tmp_path / "cpuinfo").write_text(text)
-        monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
-        assert processor_has("amx_bf16") is has_amx
-        assert fast_bfloat16() is fast
-        assert not processor_has("amx")
-    monkeypatch.setattr(precision, "CPUINFO", tmp_path / "missing")
-    assert not processor_has("fpu")
-    assert fast_bfloat16() is False
+SAPPHIRE_RAPIDS = "flags\t\t: fpu avx512_bf16 amx_bf16 amx_tile amx_int8\n"
 
 
 def tensorflow(capability):
@@ -64,7 +40,7 @@ def test_gpus_are_asked_for_their_generation(monkeypatch, backend, capability, f
 @pytest.mark.parametrize(("platform", "fast"), [("tpu", True), ("cpu", False)])
 def test_jax_is_fast_on_tpus_and_does_not_use_amx(monkeypatch, tmp_path, platform, fast):
     (tmp_path / "cpuinfo").write_text(SAPPHIRE_RAPIDS)
-    monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(devices=lambda: [SimpleNamespace(platform=platform)]))
     assert fast_bfloat16() is fast

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from keras_lisr.basics.preset_index import find_preset
+from keras_lisr.exported import ExportedUpscaler
+from keras_lisr.exported.openvino import name_slices
+
+pytest.importorskip("openvino", reason="needs keras_lisr[openvino]")
+FILE = find_preset().exported()
+
+
+def run(content, pixels):
+    interpreter = Interpreter(model_content=content)
+    runner = interpreter.get_signature_runner("serving_default")
+    operators = [operator["op_name"] for operator in interpreter._get_ops_details()]
+    return runner(low_resolution=pixels)["super_resolved"], operators
+
+
+def test_slices_of_the_channels_are_named_otherwise():
+    pixels = np.random.default_rng(0).random((1, 9, 12, 3), np.float32)
+    (expected, before), (found, after) = run(FILE.read_bytes(), pixels), run(name_slices(FILE.read_bytes()), pixels)
+    assert (before.count("STRIDED_SLICE"), after.count("STRIDED_SLICE"), after.count("SLICE")) == (36, 0, 36)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_computes_what_litert_does():
+    picture = np.random.default_rng(0).integers(256, size=(12, 16, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
+    expected = ExportedUpscaler(FILE)(picture)
+    for precision, mean in (("float32", 1e-3), ("bfloat16", 1)):
+        upscaler = ExportedUpscaler(FILE, engine="openvino", precision=precision, threads=1)
+        assert (upscaler.engine, upscaler.precision) == ("openvino", precision)
+        assert np.abs(upscaler(picture).astype(int) - expected).mean() < mean
+
+
+def test_16_bits_are_not_computed_in_bfloat16():
+    picture = np.random.default_rng(0).integers(2**16, size=(12, 16, 3), dtype=np.uint16).repeat(4, 0).repeat(4, 1)
+    expected = ExportedUpscaler(FILE)(picture)
+    found = ExportedUpscaler(FILE, engine="openvino", precision="bfloat16")(picture)
+    assert np.abs(found.astype(int) - expected).max() <= 2
+
+
+def test_what_openvino_does_not_run_is_refused(litert_file):
+    for name in ("uint8", "int8"):
+        with pytest.raises(ValueError, match="`engine`"):
+            ExportedUpscaler(litert_file(name), engine="openvino")
+    with pytest.raises(ValueError, match="`precision`"):
+        ExportedUpscaler(litert_file("any"), precision="bfloat16")
+    with pytest.raises(ValueError, match="`engine`"):
+        ExportedUpscaler(litert_file("any"), engine="onnxruntime")
