@@ -81,7 +81,8 @@ class ExportedUpscaler(TiledUpscaler):
         self._path, self._threads, self._precision = path, threads, precision
         self._networks: dict[str, Network] = {}
         self._open(precision)
-        self._bytes_per_pixel = 0 if self.shape else sidecar.bytes_per_pixel or BYTES_PER_PIXEL
+        bytes_per_pixel = 0 if self.shape else sidecar.bytes_per_pixel or BYTES_PER_PIXEL
+        self._bytes_per_pixel = bytes_per_pixel // 2 if precision == "bfloat16" else bytes_per_pixel
 
     def bands(self, image: Rows, progress: Progress | None = None) -> Iterator[np.ndarray]:
         """As `TiledUpscaler.bands`.
