@@ -97,7 +97,7 @@ def pair_up(root, high, low, sizes=((24, 28), (6, 7)), count=2):
         ("DIV2K_train_HR/{}.png", "DIV2K_train_LR_bicubic_X4/DIV2K_train_LR_bicubic/X4/{}x4.png"),
         ("HR/{}.png", "LR_bicubic/X4/{}.png"),
         ("HR/{}.png", "LR_bicubic/{}x4.png"),
-        ("HR/{}.png", "LR_bicubic/X4/{}x4.bmp"),
+        ("HR/{}.png", "LR_bicubic/X4/{}x4.webp"),
         ("HR/linux{}x2.png", "LR/linux{}x2x4.png"),
         ("original/{}.png", "X4/{}.png"),
         ("mine/{}.png", "small/{}.png"),
