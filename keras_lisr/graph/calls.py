@@ -60,8 +60,11 @@ class Call(NamedTuple):
 def calls(model: keras.Model) -> Iterator[Call]:
     """Walks through a model in the order in which it runs; the last call makes the model's output.
 
-    Keras's own operations are known one by one. Any other layer may say `receptive_field_radius`, in pixels of its
-    input, as the layers of `keras_lisr.layers` do. By how much it enlarges, it is asked with a symbolic picture.
+    Keras's own operations are known one by one. Any other layer, or model with a `call` of its own, may say
+    `receptive_field_radius`, in pixels of its input, as the layers of `keras_lisr.layers` do: as an attribute of a class
+    that is registered with Keras, or set in its `__init__`. What is set on an instance later holds until it is saved:
+    Keras's files keep no such attribute. A functional model is looked into, and not asked. By how much a layer enlarges,
+    it is asked with a symbolic picture.
 
     Args:
         model: Model with one input and one output, `(batch, height, width, channels)`; models inside are looked into,

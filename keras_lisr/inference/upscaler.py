@@ -31,7 +31,8 @@ class Upscaler(TiledUpscaler):
 
     A network with such pooling (RCAN, and IMDN with its native attention) sees other statistics in each tile: `exact`
     is False then, and neighbouring tiles fade into one another over 32 pixels; over 64, and with a line in the log, if
-    it holds layers of which nobody knows what they see: a layer can say so by its `receptive_field_radius`, in pixels.
+    it holds layers of which nobody knows what they see: a layer can say so by the attribute
+    `receptive_field_radius` of its class, in pixels; one set on an instance is lost in a file.
 
     A network for one size sees windows of that size; see `keras_lisr.litert.LiteRTUpscaler`.
 
