@@ -18,6 +18,7 @@ from keras_lisr.export.litert_file import read_litert_file
 from keras_lisr.export.onnx import onnx_network
 from keras_lisr.export.openvino import openvino_network
 from keras_lisr.export.saved_model import PICTURES, saved_model_network
+from keras_lisr.graph.receptive_field import traits_of
 from keras_lisr.inference.upscaler import Upscaler
 from keras_lisr.litert.network import LiteRTNetwork
 from keras_lisr.litert.upscaler import numbers_of_pixels, pixels_of_numbers
@@ -121,7 +122,10 @@ def verify(
     path = Path(path)
     network = NETWORKS[format](path)
     upscale, shape = run(network), getattr(network, "shape", None)
-    sizes = (shape,) * 3 if shape else SIZES
+    multiple = traits_of(model).multiple
+    sizes = (
+        (shape,) * 3 if shape else [(height + -height % multiple, width + -width % multiple) for height, width in SIZES]
+    )
     pictures = [draw_picture(height, width, phase) for phase, (height, width) in enumerate(sizes)]
     comparisons = [compare(model, upscale, picture, clipped=quantize == "int8") for picture in pictures]
     rounds = getattr(network, "dtype", None) == np.uint8 and quantize in ("none", "float16")
