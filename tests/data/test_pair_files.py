@@ -185,6 +185,19 @@ def test_low_resolution_alone_is_originals(tmp_path):
     assert [pair.low_resolution for pair in find_pairs(folder, 4, low_resolution=low)] == [low / "0.png", low / "1.png"]
 
 
+def test_links_to_files_are_files(tmp_path):
+    pair_up(tmp_path, "stored/a{}.png", "stored/b{}.png")
+    linked = tmp_path / "linked"
+    (linked / "degraded").mkdir(parents=True)
+    for i in range(2):
+        (linked / f"{i}.png").symlink_to(tmp_path / "stored" / f"a{i}.png")
+        (linked / "degraded" / f"{i}.png").symlink_to(tmp_path / "stored" / f"b{i}.png")
+    for options in ({}, {"low_resolution": linked / "degraded"}):
+        pairs = find_pairs(linked, 4, **options)
+        assert [pair.high_resolution for pair in pairs] == [linked / "0.png", linked / "1.png"]
+        assert [pair.low_resolution.parent.name for pair in pairs] == ["degraded"] * 2
+
+
 def test_the_folder_of_low_resolution_can_be_named(tmp_path):
     pair_up(tmp_path, "photographs/{}.png", "degraded/{}-x4.png")
     pair_up(tmp_path, "photographs/{}.png", "photographs/lr/{}.png")
