@@ -43,7 +43,9 @@ def test_no_file_is_left_over():
     assert files == {preset.file for preset in PRESETS.values()}
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name == DEFAULT_PRESET else [pytest.mark.slow]) for name in PRESETS]
+)
 def test_measures_on_set5_what_the_index_says(name, benchmarks):
     preset = PRESETS[name]
     result = evaluate(Upscaler(from_preset(name), precision="float32"), BenchmarkSet(benchmarks / "Set5", preset.scale))
