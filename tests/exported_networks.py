@@ -21,7 +21,11 @@ for architecture in ARCHITECTURES:
             for attention in ("sa", "esa"):
                 EXPORTED[f"shallow_edsr-{attention}"] = (architecture, {"attention": attention, "num_blocks": 1})
 
-each_exported = pytest.mark.parametrize("name", EXPORTED)
+# What is plain is a part of the same network with its strategies.
+QUICK = [name for name in EXPORTED if not name.endswith("-plain")]
+each_exported = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in EXPORTED]
+)
 
 
 def build(name: str) -> keras.Model:

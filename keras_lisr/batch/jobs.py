@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from keras_lisr.basics.picture_suffixes import READABLE
 from keras_lisr.batch.storage import File, Url, files_below, find_existing, kind_of, parse
 from keras_lisr.pictures.formats import FORMATS, format_of
-from keras_lisr.pictures.kinds import READABLE, is_readable
+from keras_lisr.pictures.kinds import is_readable
 
 AS_INPUT = "auto"
 FOLDERS, RESULTS, TWICE = "folders", "results", "given twice"  # Kinds of what is not tried.

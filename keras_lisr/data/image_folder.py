@@ -1,9 +1,12 @@
 """Image files in a folder, read as 8-bit RGB."""
 
+import logging
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from mimetypes import guess_type
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,8 +17,6 @@ from keras_lisr.basics.picture_suffixes import READABLE
 from keras_lisr.basics.tiff import find_page
 
 Name = TypeVar("Name", str, Path)
-
-SUFFIXES = (*READABLE, ".bmp")  # Which Pillow reads, and libvips does not.
 
 
 def image_files(folder: str | Path) -> list[Path]:
@@ -34,14 +35,19 @@ def image_files(folder: str | Path) -> list[Path]:
         raise ValueError(f"`folder` must be an existing folder. Received: folder={str(folder)!r}")
     files = images_below(folder)
     if not files:
-        raise ValueError(f"`folder` must hold images ({', '.join(SUFFIXES)}). Received: folder={folder}")
+        raise ValueError(f"`folder` must hold images ({', '.join(READABLE)}). Received: folder={folder}")
     return files
 
 
 def images_below(folder: str | Path) -> list[Path]:
-    """As `image_files`, and nothing where there is nothing."""
-    below = (Path(parent, name) for parent, _, names in os.walk(folder, followlinks=True) for name in names)
-    return sorted(file for file in below if file.suffix.lower() in SUFFIXES and file.name[0] != ".")
+    """As `image_files`, and nothing where there is nothing. What looks like other images is told in the log."""
+    below = [Path(parent, name) for parent, _, names in os.walk(folder, followlinks=True) for name in names]
+    files = sorted(file for file in below if file.suffix.lower() in READABLE and file.name[0] != ".")
+    others = [file for file in {*below} - {*files} if (guess_type(file.name)[0] or "").startswith("image/")]
+    unread = ", ".join(f"{kind} {count}" for kind, count in Counter(file.suffix for file in others).most_common())
+    if unread:
+        logging.getLogger(__name__).warning("%s: not read, convert them to PNG first: %s", folder, unread)
+    return files
 
 
 def hold_out_photographs(files: Sequence[Name], every: int) -> tuple[list[Name], list[Name]]:
@@ -68,7 +74,7 @@ def hold_out_photographs(files: Sequence[Name], every: int) -> tuple[list[Name],
 @contextmanager
 def open_file(file: str | Path) -> Iterator[ImageFile.ImageFile]:
     """Opens an image with Pillow: of a TIFF its picture, before which smaller copies may come."""
-    with Image.open(file) as image:
+    with Image.open(file, formats=sorted({*READABLE.values()})) as image:
         if image.format == "TIFF":
             with open(file, "rb") as stream:
                 image.seek(find_page(stream)[0])

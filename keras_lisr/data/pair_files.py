@@ -141,7 +141,7 @@ def read_names(folder: Path, low_resolution: str | Path | None) -> list[Named]:
     role, _, names = read_folder_name(folder.name)
     if low_resolution:
         apart = Path(low_resolution).resolve()
-        files = [file for file in files if not file.resolve().is_relative_to(apart)]
+        files = [file for file in files if not file.parent.resolve().is_relative_to(apart)]
     elif role == HIGH:
         beside = [other for other in folder.parent.iterdir() if read_folder_name(other.name)[::2] == (LOW, names)]
         if lows := [file for other in sorted(beside) for file in images_below(other)]:

@@ -34,7 +34,7 @@ from keras_lisr.exported.sidecar import checksum, is_sidecar, sidecar_path, size
 from keras_lisr.graph.cast import cast_model
 from keras_lisr.graph.flatten import flatten
 from keras_lisr.graph.memory import MEMORY_OVERHEAD, bytes_per_pixel
-from keras_lisr.graph.receptive_field import side_multiple, traits_of
+from keras_lisr.graph.receptive_field import traits_of
 from keras_lisr.tiling.rows import Progress
 
 PACKAGES = {
@@ -114,19 +114,20 @@ def export_model(
             f"`path` must be a name beside which {beside.name} is no file of others. Received: path={str(path)!r}"
         )
     folders = [find_benchmark_set(name) for name in evaluate]
-    if format == "onnx" and shape and folders:
-        names = [str(folder) for folder in folders]
-        raise ValueError(f"`evaluate` must be empty for an ONNX file of one size. Received: evaluate={names}")
     model = flatten(model)
     traits = traits_of(model)
+    if format != "litert" and folders and (shape or traits.multiple > 1):
+        names = [str(folder) for folder in folders]
+        raise ValueError(
+            f"`evaluate` must be empty for a file for certain sizes that is not LiteRT. Received: evaluate={names}"
+        )
     if (fixed := model.input_shape[1:3]) != (None, None) and format not in ("litert", "onnx"):
         raise ValueError(f"`model` must take pictures of any size for {format!r}. Received: one that takes {fixed}")
     if fixed not in ((None, None), shape):
         raise ValueError(f"`shape` must be {fixed}, the size that this model takes. Received: shape={shape}")
-    multiple = side_multiple(model)
-    if any(side % multiple for side in shape or (1,)):
+    if any(side % traits.multiple for side in shape or ()):
         raise ValueError(
-            f"`shape` must be one of multiples of {multiple} for a network with strides. Received: shape={shape}"
+            f"`shape` must be one of multiples of {traits.multiple} for a network with strides. Received: shape={shape}"
         )
     if shape and min(shape) < traits.smallest_side:
         raise ValueError(

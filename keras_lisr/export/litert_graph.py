@@ -30,6 +30,7 @@ def litert_graph(
     """Rewrites a network for LiteRT, and for ONNX. Its output stays the same, up to the order of additions.
 
     - A transposed convolution becomes a convolution and depth to space: converted as it is, it computes its own shape.
+      So does the repetition of pixels, which has five dimensions.
     - A depthwise convolution too large for XNNPACK's kernels, such as GGAS's, becomes a sum of small ones.
     - A split along the channels becomes slices: XNNPACK does not run SPLIT_V, which made seven pieces of IMDN.
     - The bicubic skip repeats the border by slices (in place of GATHER), and enhanced spatial attention resizes by
@@ -69,6 +70,9 @@ def litert_graph(
             case "Conv2DTranspose":
                 convolution = sub_pixel(operation)
                 return lambda features: rearrange(convolution(features), operation.strides[0])
+            case "UpSampling2D" if operation.interpolation == "nearest" and len({*operation.size}) == 1:
+                side = operation.size[0]
+                return lambda features: rearrange(keras.ops.concatenate([features] * side**2, axis=-1), side)
             case "DepthToSpace":
                 return lambda features: rearrange(features, operation.block_size)
             case "Split" if operation.axis in CHANNEL_AXES:

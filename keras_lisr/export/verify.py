@@ -20,6 +20,7 @@ from keras_lisr.exported.litert import LiteRTNetwork
 from keras_lisr.exported.onnx import ONNXNetwork
 from keras_lisr.exported.openvino import OpenVINONetwork
 from keras_lisr.exported.upscaler import numbers_of_pixels, pixels_of_numbers
+from keras_lisr.graph.receptive_field import traits_of
 from keras_lisr.inference.upscaler import Upscaler
 
 Upscale = Callable[[np.ndarray], np.ndarray]  # From uint8 `(height, width, 3)` to uint8, or to floats in [0, 1].
@@ -121,7 +122,10 @@ def verify(
     path = Path(path)
     network = NETWORKS[format](path)
     upscale, shape = run(network), getattr(network, "shape", None)
-    sizes = (shape,) * 3 if shape else SIZES
+    multiple = traits_of(model).multiple
+    sizes = (
+        (shape,) * 3 if shape else [(height + -height % multiple, width + -width % multiple) for height, width in SIZES]
+    )
     pictures = [draw_picture(height, width, phase) for phase, (height, width) in enumerate(sizes)]
     comparisons = [compare(model, upscale, picture, clipped=quantize == "int8") for picture in pictures]
     rounds = getattr(network, "dtype", None) == np.uint8 and quantize in ("none", "float16")

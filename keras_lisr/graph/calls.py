@@ -60,8 +60,11 @@ class Call(NamedTuple):
 def calls(model: keras.Model) -> Iterator[Call]:
     """Walks through a model in the order in which it runs; the last call makes the model's output.
 
-    Keras's own operations are known one by one. Any other layer may say `receptive_field_radius`, in pixels of its
-    input, as the layers of `keras_lisr.layers` do. By how much it enlarges, it is asked with a symbolic picture.
+    Keras's own operations are known one by one. Any other layer, or model with a `call` of its own, may say
+    `receptive_field_radius`, in pixels of its input, as the layers of `keras_lisr.layers` do: as an attribute of its
+    class, or set in `__init__`. Set on an instance, it holds until the model is saved: Keras's files keep no such
+    attribute. A functional model is looked into, and not asked. By how much a layer enlarges, it is asked with a
+    symbolic picture.
 
     Args:
         model: Model with one input and one output, `(batch, height, width, channels)`; models inside are looked into,
@@ -143,7 +146,9 @@ def footprint(node: Any, rank: int) -> Fraction | float | None:
                 return math.inf  # A tile has another grid, or other sides.
             rates = getattr(operation, "dilation_rate", (1, 1))
             return Fraction(max(rate * (side - 1) + 1 for rate, side in zip(rates, sides, strict=True)) // 2)
-        case "Conv2DTranspose" if operation.padding == "same" and len(set(operation.strides)) == 1:
+        case "Conv2DTranspose" if len(set(operation.strides)) == 1 and (
+            operation.padding == "same" or operation.kernel_size == operation.strides
+        ):
             # A pixel is spread over a kernel; what exceeds a stride lies over its neighbours, half on either side.
             stride = operation.strides[0]
             sides = zip(operation.dilation_rate, operation.kernel_size, strict=True)

@@ -34,11 +34,6 @@ def receptive_field_radius(model: keras.Model) -> int | float:
     return math.inf if math.isinf(seen) else math.ceil(seen)
 
 
-def side_multiple(model: keras.Model) -> int:
-    """What the sides of a picture must be multiples of: 1, or more for a network with strides, such as a pyramid."""
-    return math.lcm(*(call.output_resolution.denominator for call in calls(model)))
-
-
 def traits_of(model: keras.Model) -> Traits:
     """What tiles, files and presets have to know of a network, from its graph.
 
@@ -60,4 +55,9 @@ def traits_of(model: keras.Model) -> Traits:
         )
     radius = receptive_field_radius(model)
     smallest_side = max(getattr(call.operation, "smallest_side", 1) for call in graph)
-    return Traits(scale=int(scale), halo=None if math.isinf(radius) else int(radius), smallest_side=smallest_side)
+    return Traits(
+        scale=int(scale),
+        halo=None if math.isinf(radius) else int(radius),
+        smallest_side=smallest_side,
+        multiple=math.lcm(*(call.output_resolution.denominator for call in graph)),
+    )

@@ -11,10 +11,10 @@ from keras_lisr.graph.calls import calls
 from keras_lisr.graph.cast import cast_model
 from keras_lisr.graph.flatten import flatten
 from keras_lisr.graph.memory import MEMORY_OVERHEAD, MOST_VALUES, bytes_per_pixel, values_per_pixel
-from keras_lisr.graph.receptive_field import side_multiple, traits_of
+from keras_lisr.graph.receptive_field import traits_of
 from keras_lisr.inference.engines import Engine, Precision, compile_engine, compile_self_ensemble, resolve_precision
 from keras_lisr.tiling.tiles import DEFAULT_MEMORY
-from keras_lisr.tiling.upscaler import TiledUpscaler
+from keras_lisr.tiling.upscaler import BLENDED_HALO, TiledUpscaler
 
 UNKNOWN_HALO = 32  # Where nobody knows what a network sees.
 MOST_CHANGE = 0.15  # Of the range, on average, between a picture and what is made of it; of noise, it is 0.13.
@@ -31,7 +31,8 @@ class Upscaler(TiledUpscaler):
 
     A network with such pooling (RCAN, and IMDN with its native attention) sees other statistics in each tile: `exact`
     is False then, and neighbouring tiles fade into one another over 32 pixels; over 64, and with a line in the log, if
-    it holds layers of which nobody knows what they see: a layer can say so by its `receptive_field_radius`, in pixels.
+    it holds layers of which nobody knows what they see: a layer can say so by the attribute
+    `receptive_field_radius` of its class, in pixels; one set on an instance is lost in a file.
 
     A network for one size sees windows of that size; see `keras_lisr.exported.ExportedUpscaler`.
 
@@ -80,12 +81,14 @@ class Upscaler(TiledUpscaler):
             raise ValueError(f"`model` must be one of floating-point numbers. Received: a model that takes {dtype}")
         if None not in (sides := model.inputs[0].shape[1:3]):
             self.shape = sides
-        super().__init__(traits, tile=tile, memory=memory, most_pixels=MOST_VALUES // values_per_pixel(model))
         unknown = sorted({type(call.operation).__name__ for call in calls(model) if call.radius is None})
-        if unknown:
-            self.halo = UNKNOWN_HALO
-        if self.shape and not self.exact:
-            self.halo = min(self.halo, (min(self.shape) - 1) // 4)
+        super().__init__(
+            traits,
+            tile=tile,
+            memory=memory,
+            most_pixels=MOST_VALUES // values_per_pixel(model),
+            blended=UNKNOWN_HALO if unknown else BLENDED_HALO,
+        )
         if unknown:
             logging.getLogger(__name__).warning(
                 "what %s of %s sees is not known: tiles fade into one another over %d pixels; a layer can say its "
@@ -94,9 +97,6 @@ class Upscaler(TiledUpscaler):
                 model.name,
                 2 * self.halo,
             )
-        if not self.shape:
-            self._multiple = side_multiple(model)
-            self.halo += -self.halo % self._multiple
         self.engine = keras.backend.backend()
         self.precision = resolve_precision(precision)
         self._deep_precision = "float32" if precision == "auto" else self.precision
@@ -107,9 +107,7 @@ class Upscaler(TiledUpscaler):
 
     def _run(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
         height, width = window.shape[1:3]
-        filled_up = [(0, 0), (0, -height % self._multiple), (0, -width % self._multiple), (0, 0)]
-        enlarged = self._compile(dtype)[0](np.pad(window, filled_up, mode="edge"))
-        enlarged = enlarged[:, : height * self.scale, : width * self.scale]
+        enlarged = self._compile(dtype)[0](window)
         if enlarged.shape != (1, height * self.scale, width * self.scale, 3):
             raise ValueError(
                 f"`model` must enlarge pictures of every size by {self.scale}. Received: {self._model.name!r}, which "

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from keras_lisr.basics.picture_suffixes import READABLE as READABLE
 from keras_lisr.basics.whole_files import reason
 from keras_lisr.pictures.metadata import EXIF, IPTC, TEXTS, XMP
 from keras_lisr.pictures.picture import PROFILE, RESOLUTION

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import pyvips
 
-from keras_lisr.pictures.formats import FORMATS
+from keras_lisr.basics.picture_suffixes import READABLE
 
 HEAD = 64  # Bytes that tell what a file is.
 LOADERS = {
@@ -30,8 +30,7 @@ STARTS: dict[str, tuple[bytes, ...]] = {
     "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
 }
 
-# Suffixes that files with pictures usually have, and those of formats that not every libvips was built with.
-READABLE = (*FORMATS, ".jpe", ".jfif")
+# Suffixes of formats that not every libvips was built with.
 READABLE_SOMEWHERE = {".heic": "HEIC", ".heif": "HEIC", ".hif": "HEIC", ".jxl": "JPEG XL"}
 # A picture of each: only trying tells, because HEIC is opened, but not decoded, without a decoder of HEVC.
 SAMPLES = {

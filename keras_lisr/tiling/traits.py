@@ -12,8 +12,10 @@ class Traits:
         halo: Low-resolution pixels that an output pixel sees on each side, and so an exact tile needs around it; None
             if the network pools over the picture.
         smallest_side: Pixels that a picture needs on each side.
+        multiple: What the sides of a picture must be multiples of: more than 1 for a network with strides.
     """
 
     scale: int
     halo: int | None
     smallest_side: int = 1
+    multiple: int = 1

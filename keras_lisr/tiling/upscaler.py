@@ -12,7 +12,7 @@ from keras_lisr.tiling.traits import Traits
 
 # A band of the result is made while the one before is still in use, and either may be copied to be handed on.
 BANDS_AT_ONCE = 4
-BLENDED_HALO = 16  # Pixels over which neighbours fade into one another where no halo makes tiles exact.
+BLENDED_HALO = 16  # Pixels, where no halo makes tiles exact.
 
 
 class TiledUpscaler:
@@ -22,11 +22,13 @@ class TiledUpscaler:
     a picture needs on each side, and `exact` tells whether tiles make the picture that the network makes of the whole.
 
     Args:
-        traits: What the network does to the grid of pixels.
+        traits: What the network does to the grid of pixels. With strides, windows begin and end on the coarsest grid,
+            and what is missing at the right and the lower edge is filled up with the last pixels.
         tile: Side of a tile, at most, in low-resolution pixels and without the halo; by default, the whole picture
             where it fits into `memory`, and else the largest tile that does.
         memory: Bytes that tiles may take, approximately, and the rows of the result that they make.
         most_pixels: Pixels of a window, at most, where the halo leaves room.
+        blended: Pixels over which neighbours fade into one another where no halo makes tiles exact.
 
     Raises:
         ValueError: If `tile` is not a positive integer.
@@ -41,14 +43,27 @@ class TiledUpscaler:
     precision: str | None
     """What 8 bits are computed in: "float32", "bfloat16" or "int8"; None for whatever a model of Keras computes in."""
 
-    _multiple = 1  # Pixels between the places where a window may begin.
-
-    def __init__(self, traits: Traits, *, tile: int | None, memory: int, most_pixels: float = math.inf):
+    def __init__(
+        self,
+        traits: Traits,
+        *,
+        tile: int | None,
+        memory: int,
+        most_pixels: float = math.inf,
+        blended: int = BLENDED_HALO,
+    ):
         if tile is not None and (not isinstance(tile, int) or tile < 1):
             raise ValueError(f"`tile` must be a positive integer or None. Received: tile={tile!r}")
         self.scale = traits.scale
-        self.halo = BLENDED_HALO if traits.halo is None else traits.halo
         self.exact = traits.halo is not None
+        self._multiple = traits.multiple
+        step = self._multiple // math.gcd(self._multiple, 2)  # There is a halo on either side.
+        if self.shape and traits.halo is None:
+            blended = min(blended, min(self.shape) // 4)
+            self.halo = blended - blended % step
+        else:
+            self.halo = blended if traits.halo is None else traits.halo
+            self.halo += -self.halo % step
         self.smallest_side = 1 if self.shape else traits.smallest_side  # Less is filled up to the only size.
         self.tile = tile
         self.memory = memory
@@ -90,7 +105,7 @@ class TiledUpscaler:
         height, width, _ = filled_up.shape
         dtype = np.dtype(image.dtype)
         bands = bands_in_tiles(
-            lambda window: self._run(window, dtype),
+            lambda window: self._run_filled_up(window, dtype),
             filled_up,
             scale=self.scale,
             tile=self._tile(height, width, dtype),
@@ -124,6 +139,12 @@ class TiledUpscaler:
         """Number of tiles in which a picture of that size is upscaled; a single one is the whole picture."""
         sides = zip((height, width), self._tile(height, width, dtype), strict=True)
         return math.prod(len(windows(side, tile, self.halo, multiple=self._multiple)[1]) for side, tile in sides)
+
+    def _run_filled_up(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """As `_run`, for a window that may end between the places where a network with strides needs it to end."""
+        missing = [(0, -side % self._multiple) for side in window.shape[1:3]]
+        enlarged = self._run(np.pad(window, [(0, 0), *missing, (0, 0)], mode="edge"), dtype)
+        return enlarged[:, : window.shape[1] * self.scale, : window.shape[2] * self.scale]
 
     def _run(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
         """A window, `(1, height, width, 3)`, `scale` times as large, of one type."""

@@ -12,6 +12,7 @@ import numpy as np
 
 OUTPUT = "super_resolved"  # Name of the last layer.
 INCIDENTAL = ("name", "dtype", "trainable", "builder", "arguments")  # Changes nothing that a network computes.
+LOOKED_AT = 32  # Pictures of an array, at most.
 BUILDERS: dict[str, Callable[..., "SuperResolutionModel"]] = {}  # By name.
 
 P = ParamSpec("P")
@@ -62,6 +63,19 @@ class SuperResolutionModel(keras.Model):
                     f"Received: inputs of {dtype}"
                 )
         return super().call(inputs, training=training, mask=mask, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """Runs the network on batches, as `keras.Model.predict` does.
+
+        Raises:
+            ValueError: If `x` is an array whose pictures are clearly not in [0, 1]: their mean is beyond [-0.5, 1.5].
+        """
+        check_range(x)
+        return super().predict(x, *args, **kwargs)
+
+    def predict_on_batch(self, x):
+        check_range(x)
+        return super().predict_on_batch(x)
 
     def upscale(self, image: np.ndarray) -> np.ndarray:
         """Upscales a picture of any size, in tiles, in the precision that the model computes in.
@@ -117,6 +131,15 @@ def builder(build: Callable[P, keras.Model]) -> Callable[P, SuperResolutionModel
 
     BUILDERS[build.__name__] = build_and_remember
     return build_and_remember
+
+
+def check_range(inputs: Any) -> None:
+    """Raises a ValueError if the first pictures of arrays are of another range than [0, 1]; datasets are not read."""
+    for array in keras.tree.flatten(inputs):
+        if "float" in str(getattr(array, "dtype", "")):
+            mean = keras.ops.convert_to_numpy(array[:LOOKED_AT]).mean(dtype=np.float32)
+            if abs(mean - 0.5) > 1:  # Noise, and what was resized, may go beyond, but not on average.
+                raise ValueError(f"`x` must be floating-point RGB in [0, 1]. Received: x with a mean of {mean:.4g}")
 
 
 def describe(argument: Any) -> Any:

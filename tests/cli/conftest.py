@@ -21,7 +21,7 @@ def untrained(monkeypatch):
     monkeypatch.setattr(Upscaler, "warns", False)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """Folder with one tiny network as a preset file, and as a .keras file."""
     folder = tmp_path_factory.mktemp("models")
@@ -33,7 +33,7 @@ def models(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def index(models, tmp_path_factory):
     """Folder of presets: the default one and one of another scale."""
     folder = tmp_path_factory.mktemp("presets")
@@ -52,7 +52,7 @@ def picture(tmp_path, index, monkeypatch):
     return tmp_path / "in.png"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def exported(models, tmp_path_factory):
     """Folder with the tiny network as LiteRT files: for any size, and for one size."""
     folder = tmp_path_factory.mktemp("exported")

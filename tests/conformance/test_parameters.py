@@ -16,7 +16,9 @@ cases = [
         scale,
         strategy,
         id=f"{architecture.name}-x{scale}-{strategy}",
-        marks=[pytest.mark.slow] if architecture.name == "rcan" and (scale, strategy) != (4, "both") else [],
+        marks=[]
+        if architecture.name != "rcan" and (scale == 4 or strategy in ("plain", architecture.strategies[-1]))
+        else [pytest.mark.slow],
     )
     for architecture in ARCHITECTURES
     for scale in architecture.parameters

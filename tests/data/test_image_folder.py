@@ -3,8 +3,10 @@ import pytest
 from PIL import Image
 from reference import png_of_16_bit_rgb
 
-from keras_lisr.data.image_folder import SUFFIXES, image_files, is_grey, read_rgb
-from keras_lisr.pictures import formats
+from keras_lisr.basics.picture_suffixes import READABLE
+from keras_lisr.batch.jobs import find_jobs
+from keras_lisr.data.image_folder import image_files, is_grey, read_rgb
+from keras_lisr.pictures import read_picture
 
 
 @pytest.fixture
@@ -29,13 +31,14 @@ def test_lists_images_sorted_in_subfolders_and_nothing_else(tmp_path):
         "e.jpeg",
         "f.tiff",
         "g.bmp",
+        "g.jpe",
         "h.JFIF",
         "i.gif",
         ".hidden.png",
     ]:
         (tmp_path / name).touch()
     names = [file.relative_to(tmp_path).as_posix() for file in image_files(tmp_path)]
-    assert names == ["a.JPG", "b.png", "c.webp", "e.jpeg", "f.tiff", "g.bmp", "h.JFIF", "i.gif", "sub/d.tif"]
+    assert names == ["a.JPG", "b.png", "c.webp", "e.jpeg", "f.tiff", "g.jpe", "h.JFIF", "i.gif", "sub/d.tif"]
 
 
 @pytest.mark.parametrize("name", ["", "missing"])
@@ -51,8 +54,21 @@ def test_pictures_are_turned_upright(tmp_path, pixels):
     np.testing.assert_array_equal(read_rgb(tmp_path / "turned.png"), np.rot90(pixels, -1))
 
 
-def test_what_can_be_upscaled_can_be_trained_and_measured_on():
-    assert set(formats.FORMATS) <= set(formats.READABLE) < set(SUFFIXES)
+@pytest.mark.parametrize("suffix", READABLE)
+def test_what_can_be_upscaled_can_be_trained_and_measured_on(tmp_path, pixels, suffix):
+    file = tmp_path / f"a{suffix.upper()}"
+    Image.fromarray(pixels).save(file, READABLE[suffix])
+    assert image_files(tmp_path) == [file] == [job.source for job in find_jobs([tmp_path], tmp_path / "out")]
+    assert read_rgb(file).shape == read_picture(file).pixels.shape == (6, 9, 3)
+
+
+def test_what_cannot_be_upscaled_is_told_and_not_trained_on(tmp_path, pixels, caplog):
+    save(pixels, tmp_path / "a.png")
+    with pytest.raises(ValueError, match="`file`"):
+        read_rgb(save(pixels, tmp_path / "b.bmp"))
+    (tmp_path / "readme.txt").touch()
+    assert [file.name for file in image_files(tmp_path)] == ["a.png"]
+    assert ".bmp 1" in caplog.text and ".txt" not in caplog.text
 
 
 def test_rgb_comes_as_stored_grey_is_replicated_and_transparency_dropped(tmp_path, pixels):

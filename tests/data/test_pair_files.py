@@ -97,7 +97,7 @@ def pair_up(root, high, low, sizes=((24, 28), (6, 7)), count=2):
         ("DIV2K_train_HR/{}.png", "DIV2K_train_LR_bicubic_X4/DIV2K_train_LR_bicubic/X4/{}x4.png"),
         ("HR/{}.png", "LR_bicubic/X4/{}.png"),
         ("HR/{}.png", "LR_bicubic/{}x4.png"),
-        ("HR/{}.png", "LR_bicubic/X4/{}x4.bmp"),
+        ("HR/{}.png", "LR_bicubic/X4/{}x4.webp"),
         ("HR/linux{}x2.png", "LR/linux{}x2x4.png"),
         ("original/{}.png", "X4/{}.png"),
         ("mine/{}.png", "small/{}.png"),
@@ -183,6 +183,19 @@ def test_low_resolution_alone_is_originals(tmp_path):
     (folder, low) = tmp_path / "LR_bicubic" / "X2", tmp_path / "smaller"
     assert [pair.low_resolution for pair in find_pairs(folder, 4)] == [None, None]
     assert [pair.low_resolution for pair in find_pairs(folder, 4, low_resolution=low)] == [low / "0.png", low / "1.png"]
+
+
+def test_links_to_files_are_files(tmp_path):
+    pair_up(tmp_path, "stored/a{}.png", "stored/b{}.png")
+    linked = tmp_path / "linked"
+    (linked / "degraded").mkdir(parents=True)
+    for i in range(2):
+        (linked / f"{i}.png").symlink_to(tmp_path / "stored" / f"a{i}.png")
+        (linked / "degraded" / f"{i}.png").symlink_to(tmp_path / "stored" / f"b{i}.png")
+    for options in ({}, {"low_resolution": linked / "degraded"}):
+        pairs = find_pairs(linked, 4, **options)
+        assert [pair.high_resolution for pair in pairs] == [linked / "0.png", linked / "1.png"]
+        assert [pair.low_resolution.parent.name for pair in pairs] == ["degraded"] * 2
 
 
 def test_the_folder_of_low_resolution_can_be_named(tmp_path):

@@ -229,10 +229,46 @@ def test_a_network_with_strides_is_exported_for_sides_that_it_takes(tmp_path):
     inputs = keras.Input((None, None, 3))
     coarse = keras.layers.Conv2D(4, 3, strides=2, padding="same")(inputs)
     model = keras.Model(inputs, keras.layers.Conv2DTranspose(3, 4, strides=4, padding="same")(coarse))
-    for shape in (None, (25, 32)):
-        with pytest.raises(ValueError, match="`shape`.* 2 "):
-            export_model(model, tmp_path / "network.tflite", shape=shape)
+    with pytest.raises(ValueError, match="`shape`.* 2 "):
+        export_model(model, tmp_path / "network.tflite", shape=(25, 32))
+    with pytest.raises(ValueError, match="`evaluate`"):
+        export_model(model, tmp_path / "network.onnx", evaluate=[tmp_path])
     assert export_model(model, tmp_path / "network.tflite", shape=(24, 32)).scale == 2
+
+
+def assert_same_bytes(image, other):
+    error = np.abs(image.astype(int) - other)
+    assert error.max() <= 1 and (error > 0).mean() < 0.01
+
+
+def test_strides_are_tiled_as_by_keras(tmp_path):
+    """A small U-Net from RGB to RGB twice as large, over a quarter of each side."""
+    inputs = keras.Input((None, None, 3))
+    half = keras.layers.Conv2D(4, 3, strides=2, padding="same", activation="relu")(inputs)
+    quarter = keras.layers.Conv2D(4, 3, strides=2, padding="same", activation="relu")(half)
+    half = keras.layers.Concatenate()([half, keras.layers.Conv2DTranspose(4, 2, strides=2)(quarter)])
+    features = keras.layers.Concatenate()([inputs, keras.layers.UpSampling2D(2)(half)])
+    features = keras.layers.Conv2D(12, 3, padding="same", kernel_initializer=keras.initializers.Constant(0.02))(
+        features
+    )
+    model = keras.Model(inputs, keras.ops.depth_to_space(features, 2))
+    assert export_model(model, tmp_path / "network.tflite").multiple == 4
+    upscaler = ExportedUpscaler(tmp_path / "network.tflite", tile=24)
+    image = draw_picture(70, 91, 0)
+    assert upscaler.count_tiles(70, 91) == 6
+    assert_same_bytes(upscaler(image), Upscaler(model, tile=24, precision="float32")(image))
+
+
+@pytest.mark.parametrize("shape", [None, (32, 40)])
+def test_tiles_of_a_file_keep_the_grid_of_strides(shape, tmp_path):
+    layers = keras.layers.AveragePooling2D(4), keras.layers.UpSampling2D(8)
+    model = keras.Sequential([keras.Input((None, None, 3)), *layers])
+    export_model(model, tmp_path / "network.tflite", shape=shape)
+    upscaler = ExportedUpscaler(tmp_path / "network.tflite", tile=None if shape else 24)
+    for height, width in ((70, 91), (33, 90)):
+        picture = draw_picture(height, width, 0)
+        assert upscaler.count_tiles(height, width) > 1
+        assert_same_bytes(upscaler(picture), Upscaler(model, precision="float32")(picture))
 
 
 def test_a_model_for_one_size_is_exported_for_that(tmp_path):

@@ -89,7 +89,7 @@ def test_weights_of_fewer_bits_make_smaller_files(tmp_path):
     assert read_litert_file(tmp_path / "none.tflite").floats and not read_litert_file(tmp_path / "int8.tflite").floats
 
 
-@pytest.mark.parametrize("name", ["fsrcnn-plain", "edsr_baseline-plain", "idn-plain"])
+@pytest.mark.parametrize("name", ["fsrcnn-plain", "edsr_baseline-plain"])
 def test_bytes_are_the_integers_of_an_int8_file(name, tmp_path):
     """The last convolution saturates where the picture ends, before its pixels are rearranged."""
     model = build(name)

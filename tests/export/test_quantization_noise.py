@@ -16,7 +16,8 @@ from keras_lisr.zoo import edsr_baseline, imdn
 PATCHES = [picture(24, 24, 3, phase=phase) for phase in range(8)]
 
 
-def train() -> keras.Model:
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
     keras.utils.set_random_seed(0)
     return edsr_baseline(2, ggas=True, num_filters=8, num_blocks=2)
 
@@ -48,8 +49,7 @@ def statistics_of(model: keras.Model, name: str) -> tuple[Statistics, Statistics
 
 
 @pytest.mark.parametrize("name", ["shallow", "block_1", "block_2_conv_2", "trunk", "upsample_1"])
-def test_it_is_the_noise_that_rounding_a_tensor_adds(name):
-    model = train()
+def test_it_is_the_noise_that_rounding_a_tensor_adds(name, model):
     _, known = statistics_of(model, name)
     expected = float(feature_noise(np.ones_like(known.gain), known.low, known.high, known.gain))
     rounded = round_output(model, name, float(known.low.min()), float(known.high.max()))
@@ -57,8 +57,7 @@ def test_it_is_the_noise_that_rounding_a_tensor_adds(name):
 
 
 @pytest.mark.parametrize("name", ["shallow", "block_1_conv_1", "trunk_conv"])
-def test_it_is_the_noise_that_rounding_a_kernel_adds(name):
-    model = train()
+def test_it_is_the_noise_that_rounding_a_kernel_adds(name, model):
     # One rounding is but one case of those that are meant: an average over random ones of their size.
     weights, biases = model.get_layer(name).get_weights()
     entering, leaving = statistics_of(model, name)
@@ -66,9 +65,9 @@ def test_it_is_the_noise_that_rounding_a_kernel_adds(name):
     expected = float(kernel_noise(ones, np.abs(weights).max((0, 1)), 9 * entering.power, leaving.gain))
     steps = np.abs(weights).max((0, 1, 2)) / 127
     random, found = np.random.default_rng(0), []
+    changed = keras.models.clone_model(model)
+    changed.set_weights(model.get_weights())
     for _ in range(16):
-        changed = keras.models.clone_model(model)
-        changed.set_weights(model.get_weights())
         changed.get_layer(name).set_weights([weights + random.uniform(-0.5, 0.5, weights.shape) * steps, biases])
         found.append(error(changed, model))
     # A wrong weight is wrong at every pixel, and the gain is that of errors which have nothing to do with one another.

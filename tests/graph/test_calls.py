@@ -81,6 +81,7 @@ def both(inputs):
         (keras.layers.SeparableConv2D(4, 5, padding="same"), 2),
         (keras.layers.SpectralNormalization(keras.layers.Conv2D(4, 5, padding="same")), 2),
         (keras.layers.MaxPooling2D(3, strides=1, padding="same"), 1),
+        (keras.layers.Conv2DTranspose(4, 2, strides=2), 0),
         (keras.layers.Conv2D(4, 3, padding="same", strides=2), math.inf),
         (keras.layers.Conv2D(4, 3, padding="valid"), math.inf),
         (keras.layers.GlobalAveragePooling2D(keepdims=True), math.inf),

@@ -141,6 +141,20 @@ class KnownSubPixel(SubPixel):
     receptive_field_radius = 0
 
 
+@keras.saving.register_keras_serializable("test")
+class KnownNetwork(keras.Model):
+    """A model with a `call` of its own."""
+
+    receptive_field_radius = 1
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.convolution, self.sub_pixel = keras.layers.Conv2D(12, 3, padding="same"), SubPixel()
+
+    def call(self, image):
+        return self.sub_pixel(self.convolution(image))
+
+
 def sub_pixel_network(layer, size=(None, None), channels=3):
     convolution = keras.layers.Conv2D(4 * channels, 3, padding="same")
     return keras.Sequential([keras.Input((*size, channels)), convolution, layer])
@@ -176,8 +190,11 @@ def test_what_is_not_known_is_blended_and_said(image, caplog):
     assert upscaler(image).shape == (80, 106, 3)
 
 
-def test_what_a_layer_says_of_itself_survives_a_file(tmp_path, image):
-    sub_pixel_network(KnownSubPixel()).save(tmp_path / "known.keras")
+@pytest.mark.parametrize("make", [lambda: sub_pixel_network(KnownSubPixel()), KnownNetwork])
+def test_what_a_layer_or_model_says_of_itself_survives_a_file(make, tmp_path, image):
+    network = make()
+    network(image[None] / np.float32(255))
+    network.save(tmp_path / "known.keras")
     upscaler = Upscaler(zoo.load_model(tmp_path / "known.keras"))
     assert (upscaler.exact, upscaler.halo) == (True, 1)
 

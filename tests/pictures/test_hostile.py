@@ -58,7 +58,7 @@ def test_cut_off_files(name):
         assert_read_or_refused(content[:length])
 
 
-@settings(max_examples=800, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(SAMPLES)), st.lists(st.one_of(edit, early_edit), min_size=1, max_size=4))
 def test_damaged_files(name, edits):
     assert_read_or_refused(mutate(SAMPLES[name], edits))
@@ -92,7 +92,7 @@ def assert_passed_on_or_refused(folder, content, suffix, strip_metadata):
     assert [path.name for path in folder.iterdir()] == [source.name]
 
 
-@settings(max_examples=250, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(sorted(SAMPLES)),
     st.lists(st.one_of(edit, early_edit), min_size=1, max_size=3),
@@ -108,7 +108,7 @@ MAGIC = [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", b"MM\0+", b"RIFF1234WEB
 edits = st.lists(st.one_of(edit, early_edit), max_size=3)
 
 
-@settings(max_examples=300, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
 @given(edits, edits, edits, st.sampled_from(sorted(FORMATS)), st.sampled_from([np.uint8, np.uint16]))
 def test_damaged_metadata_costs_nobody_the_picture(tmp_path_factory, of_exif, of_profile, of_xmp, suffix, dtype):
     """What files hold is damaged, and what is read of it written."""

@@ -145,11 +145,11 @@ def test_colours_do_not_drift(preset, photograph, mode, dtype):
 
 
 @pytest.mark.parametrize("name", ["imdn_x2", "imdn_x3", "imdn_x4"])
-@pytest.mark.parametrize("colour", [(0, 0, 255), (0, 255, 0), (255, 64, 0), (128, 0, 128)])
-def test_flat_colours_do_not_drift(name, colour):
+def test_flat_colours_do_not_drift(name):
     network = Upscaler(zoo.from_preset(name), precision="float32")
-    pixels = np.full((24, 30, 3), colour, np.uint8)
-    assert_no_drift(PictureUpscaler(network)(Picture(pixels)).pixels, pixels)
+    for colour in ((0, 0, 255), (0, 255, 0), (255, 64, 0), (128, 0, 128)):
+        pixels = np.full((24, 30, 3), colour, np.uint8)
+        assert_no_drift(PictureUpscaler(network)(Picture(pixels)).pixels, pixels)
 
 
 @pytest.mark.parametrize(

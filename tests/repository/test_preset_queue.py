@@ -67,6 +67,7 @@ def flags(tmp_path):
     return [*given, "--data-root", str(tmp_path)]
 
 
+@pytest.mark.slow
 def test_every_preset_is_trained_measured_and_entered(queue, flags, capsys):
     assert queue.main(flags) == 0
     index = {preset.name: preset for preset in preset_index.presets()}
@@ -83,6 +84,7 @@ def test_every_preset_is_trained_measured_and_entered(queue, flags, capsys):
     assert "| tiny_x2 | 20 |" in printed and "| tiny_x4 | 20 |" in printed
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_stopped(queue, flags, monkeypatch, capsys):
     started = []
     fit = queue.fit

@@ -56,7 +56,9 @@ def test_the_litert_file_is_of_the_same_weights(name):
     assert difference.max() <= 1 and (difference > 0).mean() < 0.05
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name == DEFAULT_PRESET else [pytest.mark.slow]) for name in PRESETS]
+)
 def test_measures_on_set5_what_the_index_says(name, benchmarks):
     preset = PRESETS[name]
     result = evaluate(Upscaler(from_preset(name), precision="float32"), BenchmarkSet(benchmarks / "Set5", preset.scale))

@@ -251,7 +251,7 @@ def test_another_precision_goes_on_if_it_scales_the_loss_no_more_and_no_less(rec
     assert first_steps(tmp_path) == [0, 2]
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("mixed_float16", marks=pytest.mark.slow)])
 def test_a_run_that_is_no_longer_finite_ends_and_goes_on_from_its_last_good_checkpoint(
     recipe, images, tmp_path, precision
 ):
@@ -324,8 +324,8 @@ def test_needs_validation_images(recipe, images, tmp_path):
         run(recipe, images, tmp_path, validation=[])
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.slow)])
-def test_a_run_killed_at_random_moments_is_the_run_that_was_not(images, tmp_path, kills):
+@pytest.mark.slow
+def test_a_run_killed_at_random_moments_is_the_run_that_was_not(images, tmp_path):
     for i, image in enumerate(images):
         Image.fromarray(image).save(tmp_path / f"{i}.png")
 
@@ -337,10 +337,10 @@ def test_a_run_killed_at_random_moments_is_the_run_that_was_not(images, tmp_path
             stderr=subprocess.PIPE,
         )
 
-    random = np.random.default_rng(kills)
+    random = np.random.default_rng(0)
     killed = tmp_path / "runs" / "killed"
     exit_codes = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGINT: 130}
-    for _ in range(kills):
+    for _ in range(10):
         starts = len(json.loads((killed / "run.json").read_text())) if (killed / "run.json").exists() else 0
         process = start(killed)
         while process.poll() is None:

@@ -94,6 +94,18 @@ def test_bytes_are_refused():
             run(np.zeros((1, 8, 8, 3), np.uint8))
 
 
+@pytest.mark.parametrize("scaled", [lambda image: image * 255, lambda image: [image * 255], lambda image: image - 2])
+def test_floats_of_another_range_are_refused(scaled):
+    model, image = zoo.fsrcnn(2, num_filters=4, num_blocks=1), picture(3, 8, 9, 3)
+    image[0] = 0  # A film may begin in the dark.
+    for run in (partial(model.predict, verbose=0), model.predict_on_batch):
+        for wrong in (scaled(image), scaled(keras.ops.convert_to_tensor(image))):
+            with pytest.raises(ValueError, match=r"`x` must be .*\[0, 1\]"):
+                run(wrong)
+        noisy = image + np.random.default_rng(0).normal(0, 1, image.shape).astype(image.dtype)
+        assert run(noisy).shape == (3, 16, 18, 3)
+
+
 @pytest.mark.parametrize("name", ["a.h5", "a.hdf5"])
 def test_hdf5_is_refused_before_a_file_is_written(tmp_path, name):
     with pytest.raises(ValueError, match="`filepath` must end in .keras"):
