@@ -217,7 +217,7 @@ def test_intervals_by_hand(module):
     assert intervals.show((0.5, None), 1) == "+0.5" and intervals.show(31.0, 2) == "31.00"
 
 
-@pytest.mark.parametrize(("name", "count"), [("table_1", 10), ("table_2", 22)])
+@pytest.mark.parametrize(("name", "count"), [("table_1", 10), ("table_2", 22), ("table_choices", 4)])
 def test_every_network_of_the_paper_is_there(module, name, count):
     flags = module("tables").argument_parser("").parse_args(["--data", "x", "--output", "y"])
     runs = [module("tables").Runs(each, cell, flags) for each in module(name).NETWORKS for cell in each.cells]
