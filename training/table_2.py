@@ -38,12 +38,12 @@ def network(recipe: str, steps: int, seeds: int, **options) -> Network:
 # In the order in which they are trained. Muon's rates are those of training/presets.py, MemNet's that of
 # docs/training-speed.md, as are Adam's.
 NETWORKS = [
-    network("imdn", 4000, seeds=3, rates={"muon": 1.5e-3, "adam": 4e-4}),
-    network("idn", 4000, seeds=3, rates={"muon": 2e-3}),
-    network("fsrcnn", 20_000, seeds=3, rates={"muon": 2e-3, "adam": 1e-3}, batch_size=8, precision="float32"),
-    network("edsr_baseline", 2000, seeds=2, rates={"muon": 1e-3}),
-    network("carn", 2000, seeds=2, rates={"muon": 2e-3}),
-    network("memnet", 2000, seeds=2, rates={"muon": 2e-3}),
+    network("imdn", 3000, seeds=3, rates={"muon": 1.5e-3, "adam": 4e-4}),
+    network("idn", 3000, seeds=3, rates={"muon": 2e-3}),
+    network("fsrcnn", 16_000, seeds=3, rates={"muon": 2e-3, "adam": 1e-3}, batch_size=8, precision="float32"),
+    network("edsr_baseline", 1600, seeds=2, rates={"muon": 1e-3}),
+    network("carn", 1600, seeds=2, rates={"muon": 2e-3}),
+    network("memnet", 1200, seeds=2, rates={"muon": 2e-3}),
 ]
 
 if __name__ == "__main__":

@@ -25,11 +25,7 @@ WIDEST = 2.5  # Times the largest gain; the intervals of two seeds may leave the
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Draws the figures and prints their names.
-
-    Returns:
-        Exit code, as that of a recipe.
-    """
+    """Draws the figures and prints their names; returns the exit code, as a recipe does."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("results", type=Path, help="file that the tables' programs wrote")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
@@ -39,16 +35,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(flags: argparse.Namespace) -> None:
     """Does what the flags say."""
     for title, rows in json.loads(flags.results.read_text()).items():
-        file = flags.output / f"{re.sub(r'[^a-z0-9]+', '_', title.lower())}.png"
-        draw_gains(title, [row for row in rows if row.get("gains")]).savefig(file, dpi=150)
-        sys.stdout.write(f"{file}\n")
+        if compared := [row for row in rows if row.get("gains")]:
+            file = flags.output / f"{re.sub(r'[^a-z0-9]+', '_', title.lower())}.png"
+            draw_gains(title, compared).savefig(file, dpi=150)
+            sys.stdout.write(f"{file}\n")
 
 
 def draw_gains(title: str, rows: Sequence[Mapping[str, Any]]) -> Any:
     """A forest plot of rows as the tables' programs write them, the first on top."""
-    sets = list(rows[0]["gains"]) if rows else ["nothing has been trained"]
+    sets = list(rows[0]["gains"])
     networks = list(dict.fromkeys(row["network"] for row in rows))
-    largest = max((abs(row["gains"][name]["psnr"][0]) for row in rows for name in sets), default=1)
+    largest = max(abs(row["gains"][name]["psnr"][0]) for row in rows for name in sets)
     figure = new_figure(2.6 + 2.4 * len(sets), 1.6 + ROW * len(rows))
     figure.suptitle(title)
     panels = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]

@@ -188,18 +188,14 @@ class Runs:
             "batch_size": self.network.batch_size,
             "precision": self.precision,
             "rates": tried,
-            "rate": best(tried) if tried else None,
+            "rate": max(tried, key=tried.__getitem__, default=None),
             "seconds": read_json(place(self.flags) / TIMES).get(self.cell.name, []),
             "measured": {},
         }
 
 
 def main(title: str, networks: Sequence[Network], argv: Sequence[str] | None = None) -> int:
-    """Trains what is missing, measures it and prints the table.
-
-    Returns:
-        Exit code, as that of a recipe.
-    """
+    """Trains what is missing, measures it and prints the table; returns the exit code, as a recipe does."""
     return run_program(argument_parser(title), partial(run, title, networks), argv)
 
 
@@ -241,11 +237,7 @@ def run(title: str, networks: Sequence[Network], flags: argparse.Namespace) -> N
 
 
 def choose(networks: Sequence[Network], flags: argparse.Namespace) -> list[Network]:
-    """The networks with those cells that the flags name and the plain one, with the flags' steps and seeds.
-
-    Raises:
-        ValueError: If there is none.
-    """
+    """The networks of which the flags name a cell, with those cells and the plain one; ValueError if there is none."""
     chosen = []
     for network in networks:
         plain, *others = network.cells
@@ -295,7 +287,7 @@ def compare(cells: Sequence[Runs], sets: Mapping[str, Pairs]) -> list[dict[str, 
     rows = [runs.describe(tried) for runs, tried in zip(cells, rates, strict=True)]
     for seed in range(cells[0].network.seeds):  # The outer loop, so that there are pairs early.
         for runs, tried, row in zip(cells, rates, rows, strict=True):
-            if tried and (result := runs.result(f"seed_{seed}", runs.recipe(best(tried)), seed, sets)):
+            if tried and (result := runs.result(f"seed_{seed}", runs.recipe(row["rate"]), seed, sets)):
                 row["parameters"] = result["parameters"]
                 row["measured"][str(seed)] = result["measured"]
     plain, *others = rows
@@ -305,11 +297,6 @@ def compare(cells: Sequence[Runs], sets: Mapping[str, Pairs]) -> list[dict[str, 
         row["gains"] = over_seeds(differences(row["measured"], plain["measured"]), mean_interval)
         row["times_plain"] = [mine / its for mine, its in zip(row["seconds"], plain["seconds"], strict=False)]
     return [row for row in rows if row["measured"]]
-
-
-def best(tried: Mapping[float, float]) -> float:
-    """The rate with the highest PSNR."""
-    return max(tried, key=tried.__getitem__)
 
 
 def over_seeds(runs: Iterable[Measured], statistic: Callable[[list[float]], Any]) -> Measured:
