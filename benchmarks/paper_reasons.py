@@ -78,8 +78,8 @@ def table(cells: dict[str, dict[str, np.ndarray]]) -> str:
             mean, half = mean_interval(measured[measure_name].tolist())
             is_other = measured is not first and measure_name in first
             difference = mean_interval((measured[measure_name] - first[measure_name]).tolist()) if is_other else None
-            shown = show(difference, 4) if difference else ""
-            lines.append(f"| {measure_name} | {cell} | {mean:.4f} ± {half or 0:.4f} | {shown} |")
+            shown = show(difference, 5) if difference else ""
+            lines.append(f"| {measure_name} | {cell} | {mean:.5f} ± {half or 0:.5f} | {shown} |")
     return "\n".join(lines)
 
 

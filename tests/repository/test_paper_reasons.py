@@ -38,7 +38,7 @@ def test_means_over_seeds_and_differences_over_pictures(cells, images):
     printed = paper_reasons.table({"imdn": plain, "imdn_both": both})
     difference = both["mean residual"] - plain["mean residual"]
     row = next(line for line in printed.splitlines() if line.startswith("| mean residual | imdn_both |"))
-    assert f"{difference.mean():+.4f} ± {4.303 * difference.std(ddof=1) / 3**0.5:.4f}" in row
+    assert f"{difference.mean():+.5f} ± {4.303 * difference.std(ddof=1) / 3**0.5:.5f}" in row
     assert printed.count("correlation") == 1
 
 
