@@ -1,212 +1,377 @@
-"""What table_1.py and table_2.py share: networks trained in the same way, measured, timed, printed beside the paper.
+"""What the programs of the paper's tables share: cells trained in the same way, measured, compared with the plain one.
 
-Every cell has the same steps, patches in the same order and rule of the learning rate: the recipe's own, or twice that
-where the cell says so. The paper trained its strategies at twice the original's and does not say what the rest had. So
-CWSS comes at either, and the plain network too.
+All cells of a network have the same photographs, steps, optimizer and schedule. A seed pairs them: the same patches in
+the same order, and the same initial weights in all layers that a cell shares with the plain network. What a cell gains
+is the mean of the differences over the seeds, with its 95 % t-interval.
 
-A cell is trained once for each seed, in a folder of its own; a table that was interrupted goes on where it stopped.
+Rates are chosen by one rule, the plain network's as the others': of half, once and twice the network's rate, the one
+whose run of a quarter of the steps, with seed 0, has the highest PSNR on held-out photographs.
+
+Every run is a folder; the same command goes on where it stopped, within a run and between two. With the `--output` of
+training/presets.py, photographs are decoded, and labelled by a teacher, once for both.
 """
 
 import argparse
 import dataclasses
+import itertools
 import json
-import runpy
+import re
+import shutil
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
+from presets import SETS, Plan, label_data
+from table_intervals import mean_interval, show
 
 from keras_lisr.basics.parser import Parser
 from keras_lisr.basics.whole_files import write_whole
-from keras_lisr.data import BenchmarkSet, ImagePairs, find_benchmark_set
-from keras_lisr.evaluation import evaluate, parameters
+from keras_lisr.data import BenchmarkSet, find_benchmark_set
+from keras_lisr.evaluation import bicubic, parameters, psnr, ssim
+from keras_lisr.export import fold
 from keras_lisr.inference import Upscaler
 from keras_lisr.inference.precision import fast_bfloat16
 from keras_lisr.training import Recipe, fit
-from keras_lisr.training.command import amount, positive_integer, read_data, run_program
-from keras_lisr.zoo import load_model
+from keras_lisr.training.command import positive_integer, run_program
+from keras_lisr.training.run_record import to_json
 
 SCALE = 4
-VALIDATED = 4  # Images after each cell, to see that it has learnt; nothing is chosen by them.
-ROUNDS = 3  # Of timing.
-RESULT = "result.json"
+RATES = (0.5, 1.0, 2.0)  # Times the network's.
+SHARE = 0.25  # Of the steps, in the runs that choose among these.
+HELD_OUT = "held-out photographs"
+MEASURES = {"psnr": (psnr, 3), "ssim": (ssim, 4)}  # And the digits that tables show.
+ROUNDS = 9  # Of timing.
+TIMES = "times.json"
+
+Pairs = Iterable[tuple[np.ndarray, np.ndarray]]  # Of low and high resolution.
+Measured = dict[str, dict[str, Any]]  # By the set, then by the measure.
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One network of a table.
+    """One variant of a network.
 
     Args:
         name: What it is called.
-        recipe: How it is trained, but for the steps and patches, which are the table's.
+        options: What the network's recipe is called with.
         published: What the paper says of it.
     """
 
     name: str
-    recipe: Recipe
-    published: str
+    options: Mapping[str, Any]
+    published: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network of a table, and its budget.
+
+    Args:
+        recipe: File in this folder whose recipe builds it.
+        cells: Its variants, the plain network first.
+        steps: Training steps of each run.
+        seeds: Runs of each cell.
+        rates: Learning rate by the optimizer; with an optimizer that has none, the network is left out.
+        batch_size: Patches in a step.
+        precision: As for `fit`.
+    """
+
+    recipe: str
+    cells: Sequence[Cell]
+    steps: int
+    seeds: int
+    rates: Mapping[str, float]
+    batch_size: int = 4
+    precision: str = "auto"
+
+
+@dataclasses.dataclass(frozen=True)
+class Runs:
+    """All runs of one cell, as the flags have them made."""
+
+    network: Network
+    cell: Cell
+    flags: argparse.Namespace
 
     @property
-    def folder(self) -> str:
-        """Name of its folder."""
-        return "".join(letter if letter.isalnum() else "_" for letter in self.name)
+    def folder(self) -> Path:
+        """Where they are, whatever table the cell is in."""
+        return place(self.flags) / re.sub(r"\W+", "_", self.cell.name).strip("_")
+
+    @property
+    def precision(self) -> str:
+        """What they are computed in, on this machine."""
+        automatic = "mixed_bfloat16" if fast_bfloat16() else "float32"
+        return automatic if self.network.precision == "auto" else self.network.precision
+
+    def recipe(self, rate: float | None = None, share: float = 1.0) -> Recipe:
+        """The recipe of one at this learning rate, or the network's, and for this share of its steps."""
+        plan = Plan(
+            name=self.cell.name,
+            recipe=self.network.recipe,
+            scale=SCALE,
+            use="",
+            options=dict(self.cell.options),
+            steps=max(1, round(share * self.network.steps)),
+            learning_rate=rate or self.network.rates[self.flags.optimizer],
+            batch_size=self.network.batch_size,
+        )
+        recipe = plan.make_recipe()
+        plain = dataclasses.replace(plan, options=dict(self.network.cells[0].options)).make_recipe()
+        build = partial(build_like, plain.build, recipe.build)
+        return dataclasses.replace(recipe, optimizer=self.flags.optimizer, build=build)
+
+    def settings(self) -> dict[str, Any]:
+        """How they are made, as JSON has it."""
+        recipe, teachers = self.recipe(), self.flags.teachers
+        settings = {field.name: to_json(getattr(recipe, field.name)) for field in dataclasses.fields(recipe)}
+        settings |= {"precision": self.precision, "data": str(self.flags.data.resolve())}
+        settings["teachers"] = str(teachers.resolve()) if teachers else None
+        return json.loads(json.dumps(settings))
+
+    def require_same_settings(self) -> None:
+        """Raises a ValueError if some have been made in another way."""
+        now = self.settings()
+        before = read_json(self.folder / "settings.json") or now
+        changed = [f"{name}={now[name]!r} after {before.get(name)!r}" for name in now if now[name] != before.get(name)]
+        if changed:
+            raise ValueError(
+                f"`output` must not hold cells that were trained in another way; without {self.folder} that cell is "
+                f"trained anew. Received: {', '.join(changed)}"
+            )
+
+    def try_rates(self) -> dict[float, float]:
+        """Held-out PSNR of the short runs by their rates, 0 of one that diverged; nothing if one of them is missing."""
+        rates = [times * self.network.rates[self.flags.optimizer] for times in RATES]
+        short = {rate: self.result(f"rate_{rate:g}", self.recipe(rate, SHARE), 0, {}) for rate in rates}
+        if not all(short.values()):
+            return {}
+        return {rate: result["measured"].get(HELD_OUT, {"psnr": 0.0})["psnr"] for rate, result in short.items()}
+
+    def result(self, name: str, recipe: Recipe, seed: int, sets: Mapping[str, Pairs]) -> dict[str, Any]:
+        """What was measured on one, after training it to its end if need be; nothing if it is not to be trained."""
+        file = self.folder / name / "result.json"
+        if not file.exists() and not self.flags.table:
+            sys.stderr.write(f"{self.cell.name}, {name}\n")
+            write_json(self.folder / "settings.json", self.settings())
+            write_json(file, self.train(file.parent, recipe, seed, sets))
+            shutil.rmtree(file.with_name("checkpoints"), ignore_errors=True)
+        return read_json(file)
+
+    def train(self, folder: Path, recipe: Recipe, seed: int, sets: Mapping[str, Pairs]) -> dict[str, Any]:
+        """Trains one, or goes on with it, and measures it in float32."""
+        flags, epoch = self.flags, max(1, round(SHARE * self.network.steps))
+        keras.utils.clear_session()
+        training, validation = label_data(SCALE, recipe.patch_size, flags.data, flags.output, flags.teachers)
+        way: dict[str, Any] = {"precision": self.precision, "seed": seed, "steps_per_epoch": epoch}
+        try:
+            model = fit(recipe, training, folder, validation=validation, **way)
+        except FloatingPointError as error:
+            return {"parameters": parameters(recipe.build()), "diverged": str(error), "measured": {}}
+        upscale = Upscaler(model, precision="float32")
+        return {"parameters": parameters(model), "measured": measure(upscale, {HELD_OUT: validation, **sets})}
+
+    def describe(self, tried: Mapping[float, float]) -> dict[str, Any]:
+        """What their row begins with, before anything is measured."""
+        return {
+            "network": self.network.recipe,
+            "cell": self.cell.name,
+            "paper": self.cell.published,
+            "steps": self.network.steps,
+            "batch_size": self.network.batch_size,
+            "precision": self.precision,
+            "rates": tried,
+            "rate": max(tried, key=tried.__getitem__, default=None),
+            "seconds": read_json(place(self.flags) / TIMES).get(self.cell.name, []),
+            "measured": {},
+        }
 
 
-def cell(name: str, architecture: str, published: str = "", *, twice: bool = False, **options) -> Cell:
-    """A network by the recipe of its architecture, at the plain network's learning rate or at twice that."""
-    recipe = runpy.run_path(str(Path(__file__).with_name(f"{architecture}.py")))["recipe"]
-    plain = recipe(SCALE)
-    learning_rate = 2 * plain.learning_rate if twice else plain.learning_rate
-    title = f"{name}, learning rate x2" if twice else name
-    return Cell(title, dataclasses.replace(recipe(SCALE, **options), learning_rate=learning_rate), published)
-
-
-def main(title: str, cells: Sequence[Cell], argv: Sequence[str] | None = None) -> int:
-    """Trains what is missing, measures it and prints the table.
-
-    Returns:
-        Exit code, as that of a recipe.
-    """
-    return run_program(argument_parser(title), partial(run, title, cells), argv)
+def main(title: str, networks: Sequence[Network], argv: Sequence[str] | None = None) -> int:
+    """Trains what is missing, measures it and prints the table; returns the exit code, as a recipe does."""
+    return run_program(argument_parser(title), partial(run, title, networks), argv)
 
 
 def argument_parser(title: str) -> Parser:
     """The flags."""
     parser = Parser(description=title, allow_abbrev=False)
-    parser.add_argument("--data", type=Path, required=True, help="folder of images, or of pairs")
-    parser.add_argument("--evaluate", nargs="+", default=["set5"], metavar="SET", help="folders of benchmark sets")
-    parser.add_argument("--data-root", type=Path, metavar="FOLDER", help="of the sets (default: $KERAS_LISR_DATA)")
+    parser.add_argument("--data", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--output", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--steps", type=positive_integer, required=True)
-    parser.add_argument("--batch-size", type=positive_integer, default=16)
-    parser.add_argument("--patch-size", type=positive_integer, default=192)
     parser.add_argument(
-        "--faster", type=amount, default=1.0, metavar="TIMES", help="all learning rates so many times, for few steps"
+        "--data-root", type=Path, metavar="FOLDER", help=f"holds {', '.join(SETS)} (default: $KERAS_LISR_DATA)"
     )
-    parser.add_argument("--seeds", type=positive_integer, default=3, help="how many runs of each cell")
-    parser.add_argument("--precision", default="auto", choices=["auto", "float32", "mixed_bfloat16", "mixed_float16"])
-    parser.add_argument("--cells", nargs="+", metavar="TEXT", help="only those whose names hold one of these")
+    parser.add_argument("--optimizer", default="muon", choices=["adam", "muon"])
+    parser.add_argument("--teachers", type=Path, metavar="FOLDER", help="holds x4.keras, to learn from that")
+    parser.add_argument("--cells", nargs="+", default=["*"], metavar="NAME", help="only these ('idn*') and the plain")
+    parser.add_argument("--steps", type=positive_integer, help="of every run, in place of the table's")
+    parser.add_argument("--seeds", type=positive_integer, help="runs of every cell, in place of the table's")
+    parser.add_argument("--time", action="store_true", help="time the networks first, on an idle machine")
+    parser.add_argument("--table", action="store_true", help="print what stands, and train nothing")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="enter all numbers into this file")
     return parser
 
 
-def run(title: str, cells: Sequence[Cell], flags: argparse.Namespace) -> None:
-    """Trains and measures what has no result yet, and prints the table."""
-    cells = [cell for cell in cells if any(text in cell.name for text in flags.cells or [""])]
-    if not cells:
-        raise ValueError(f"`cells` must be in the name of a network. Received: cells={flags.cells}")
-    if flags.steps > 1000 and flags.steps % 1000:  # Epochs are whole.
-        raise ValueError(f"`steps` must be at most 1000, or a multiple of it. Received: steps={flags.steps}")
-    sets = [BenchmarkSet(find_benchmark_set(name, flags.data_root), SCALE) for name in flags.evaluate]
-    if flags.precision == "auto":
-        flags.precision = "mixed_bfloat16" if fast_bfloat16() else "float32"
-    settings = {name: getattr(flags, name) for name in ("steps", "batch_size", "patch_size", "precision", "faster")}
-    require_same_settings(flags.output, {**settings, "data": str(flags.data.resolve())})
-    runs = [(seed, cell) for seed in range(flags.seeds) for cell in cells]
-    missing = [(seed, cell) for seed, cell in runs if not result_file(flags, cell, seed).exists()]
-    if missing:
-        images, validation = read_data(flags.data, SCALE, flags.patch_size, flags.output / "cache")
-        validation = validation.select(validation.names[:VALIDATED])
-    for number, (seed, cell) in enumerate(missing, start=1):
-        sys.stderr.write(f"[{number} of {len(missing)}] {cell.name}, seed {seed}\n")
-        keras.utils.clear_session()
-        train(cell, seed, images, validation, flags)
-        keep_measurements(result_file(flags, cell, seed), sets)
-    for seed, cell in runs:
-        keep_measurements(result_file(flags, cell, seed), sets)  # On sets that are new.
-    sys.stdout.write(markdown(title, cells, sets, time_upscaling(cells, sets[0]), flags))
+def run(title: str, networks: Sequence[Network], flags: argparse.Namespace) -> None:
+    """Trains, measures and prints what the flags say."""
+    chosen = [[Runs(network, cell, flags) for cell in network.cells] for network in choose(networks, flags)]
+    for runs in itertools.chain(*chosen):
+        runs.require_same_settings()
+    folders = {name: find_benchmark_set(name, flags.data_root) for name in SETS}
+    sets = {name: [(low, high) for _, low, high in BenchmarkSet(folder, SCALE)] for name, folder in folders.items()}
+    if flags.time:
+        for cells in chosen:
+            time_cells(cells, [low for low, _ in sets[SETS[0]]])
+    title = f"{title}, {flags.optimizer}, {'teacher' if flags.teachers else 'originals'}"
+    rows = [{"cell": "bicubic", "means": measure(bicubic(SCALE), sets)}]
+    rows += [row for cells in chosen for row in compare(cells, sets)]
+    if flags.json:
+        write_json(flags.json, {**read_json(flags.json), title: rows})
+    sys.stdout.write(markdown(title, rows))
 
 
-def require_same_settings(output: Path, settings: dict) -> None:
-    """Raises ValueError where the folder holds cells that were trained in another way."""
-    output.mkdir(parents=True, exist_ok=True)
-    file = output / "settings.json"
-    if file.exists() and (before := json.loads(file.read_text())) != settings:
-        raise ValueError(f"`output` must be a new folder or one of these settings: {before}. Received: {settings}")
-    with write_whole(file) as partial:
-        partial.write_text(json.dumps(settings))
+def choose(networks: Sequence[Network], flags: argparse.Namespace) -> list[Network]:
+    """The networks of which the flags name a cell, with those cells and the plain one; ValueError if there is none."""
+    chosen = []
+    for network in networks:
+        plain, *others = network.cells
+        named = [cell for cell in network.cells if any(fnmatchcase(cell.name, name) for name in flags.cells)]
+        if named and flags.optimizer in network.rates:
+            cells = [plain, *(cell for cell in others if cell in named)]
+            steps, seeds = flags.steps or network.steps, flags.seeds or network.seeds
+            chosen.append(dataclasses.replace(network, cells=cells, steps=steps, seeds=seeds))
+    if not chosen:
+        raise ValueError(f"`cells` must be in this table, with a rate for {flags.optimizer}. Received: {flags.cells}")
+    return chosen
 
 
-def result_file(flags: argparse.Namespace, cell: Cell, seed: int) -> Path:
-    """Where the measurements of a trained cell are; a cell without that file is not trained to the end."""
-    return flags.output / cell.folder / f"seed_{seed}" / RESULT
+def place(flags: argparse.Namespace) -> Path:
+    """The folder of what is trained by this optimizer on these targets."""
+    return flags.output / f"{flags.optimizer}_{'teacher' if flags.teachers else 'originals'}"
 
 
-def train(cell: Cell, seed: int, images: ImagePairs, validation: ImagePairs, flags: argparse.Namespace) -> None:
-    """Trains one cell, or goes on where that stopped."""
-    recipe = dataclasses.replace(
-        cell.recipe,
-        steps=flags.steps,
-        batch_size=flags.batch_size,
-        patch_size=flags.patch_size,
-        learning_rate=flags.faster * cell.recipe.learning_rate,
-    )
-    folder = result_file(flags, cell, seed).parent
-    fit(recipe, images, folder, validation=validation, precision=flags.precision, seed=seed)
+def build_like(build_plain: Callable[[], keras.Model], build: Callable[[], keras.Model]) -> keras.Model:
+    """A network with the initial weights of the plain one in all layers that they share.
+
+    The seed alone does not do that: a layer more shifts the random numbers of those that come after it.
+    """
+    given = {weight.path: weight for weight in build_plain().weights}
+    model = build()
+    for weight in model.weights:
+        if weight.path in given and given[weight.path].shape == weight.shape:
+            weight.assign(given[weight.path])
+    return model
 
 
-def keep_measurements(file: Path, sets: Sequence[BenchmarkSet]) -> None:
-    """Measures a trained network in float32 on those sets on which it has not been measured yet."""
-    measured = json.loads(file.read_text())["measured"] if file.exists() else {}
-    missing = [a_set for a_set in sets if a_set.name not in measured]
-    if not missing:
-        return
-    model = load_model(file.with_name("averaged.keras"))
-    upscale = Upscaler(model, precision="float32")
-    for a_set in missing:
-        means = evaluate(upscale, a_set)
-        measured[a_set.name] = {"psnr": means.psnr, "ssim": means.ssim}
-    with write_whole(file) as partial:
-        partial.write_text(json.dumps({"parameters": parameters(model), "measured": measured}))
+def measure(upscale: Callable[[np.ndarray], np.ndarray], sets: Mapping[str, Pairs]) -> Measured:
+    """PSNR and SSIM of luma, without as many pixels of the border as the scale, averaged over each set's images."""
+    measured = {}
+    for name, pairs in sets.items():
+        made = [(high, upscale(low)) for low, high in pairs]
+        measured[name] = {
+            each: round(float(np.mean([function(*images, shave=SCALE) for images in made])), 5)
+            for each, (function, _) in MEASURES.items()
+        }
+    return measured
 
 
-def time_upscaling(cells: Sequence[Cell], benchmark_set: BenchmarkSet) -> list[float]:
-    """Seconds that each network takes for an image of a set: the median of rounds over all of them, in one run."""
-    images = [image.low_resolution for image in benchmark_set]
-    upscalers = [Upscaler(cell.recipe.build(), precision="float32") for cell in cells]
-    rounds = []
-    for _ in range(ROUNDS + 1):  # The first compiles.
-        seconds = []
-        for upscale in upscalers:
+def compare(cells: Sequence[Runs], sets: Mapping[str, Pairs]) -> list[dict[str, Any]]:
+    """A row for each cell of a network that has been trained, after training what is missing."""
+    rates = [runs.try_rates() for runs in cells]
+    rows = [runs.describe(tried) for runs, tried in zip(cells, rates, strict=True)]
+    for seed in range(cells[0].network.seeds):  # The outer loop, so that there are pairs early.
+        for runs, tried, row in zip(cells, rates, rows, strict=True):
+            if tried and (result := runs.result(f"seed_{seed}", runs.recipe(row["rate"]), seed, sets)):
+                row["parameters"] = result["parameters"]
+                row["measured"][str(seed)] = result["measured"]
+    plain, *others = rows
+    for row in rows:
+        row["means"] = over_seeds(row["measured"].values(), statistics.fmean)
+    for row in others:
+        row["gains"] = over_seeds(differences(row["measured"], plain["measured"]), mean_interval)
+        row["times_plain"] = [mine / its for mine, its in zip(row["seconds"], plain["seconds"], strict=False)]
+    return [row for row in rows if row["measured"]]
+
+
+def over_seeds(runs: Iterable[Measured], statistic: Callable[[list[float]], Any]) -> Measured:
+    """A statistic over the runs that came to their end, for each set and measure."""
+    done = [measured for measured in runs if measured]
+    return {
+        name: {each: statistic([measured[name][each] for measured in done]) for each in MEASURES}
+        for name in (done[0] if done else ())
+    }
+
+
+def differences(runs: Mapping[str, Measured], plain: Mapping[str, Measured]) -> list[Measured]:
+    """How far a cell is ahead of the plain network with each seed that both came to their end with."""
+    pairs = [(runs[seed], plain[seed]) for seed in runs if runs[seed] and plain.get(seed)]
+    return [
+        {name: {each: mine[name][each] - its[name][each] for each in MEASURES} for name in mine} for mine, its in pairs
+    ]
+
+
+def time_cells(cells: Sequence[Runs], images: Sequence[np.ndarray]) -> None:
+    """Notes the seconds that each network takes for the images, folded, in rounds over all of them."""
+    upscalers = {runs.cell.name: Upscaler(fold(runs.recipe().build()), precision="float32") for runs in cells}
+    seconds: dict[str, list[float]] = {name: [] for name in upscalers}
+    for number in range(ROUNDS + 1):
+        for name, upscale in upscalers.items():
             start = time.perf_counter()
             for image in images:
                 upscale(image)
-            seconds.append((time.perf_counter() - start) / len(images))
-        rounds.append(seconds)
-    return [statistics.median(of_cell) for of_cell in zip(*rounds[1:], strict=True)]
+            if number:  # The first round compiles.
+                seconds[name].append(round(time.perf_counter() - start, 5))
+    file = place(cells[0].flags) / TIMES
+    write_json(file, {**read_json(file), **seconds})
 
 
-def markdown(title: str, cells: Sequence[Cell], sets: Sequence[BenchmarkSet], seconds: Sequence[float], flags) -> str:
-    """The table, headed by how it was made."""
-    names = [a_set.name for a_set in sets]
-    seeds = "1 seed" if flags.seeds == 1 else f"{flags.seeds} seeds"
-    deviation = ": means, and of PSNR standard deviations, over the seeds" if flags.seeds > 1 else ""
+def markdown(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """A table, headed by how it is to be read."""
+    sets = (*SETS, HELD_OUT)
     lines = [
         f"## {title}",
         "",
-        f"{flags.steps} steps of {flags.batch_size} patches of {flags.patch_size} high-resolution pixels at "
-        f"{flags.faster:g} times the recipes' learning rates, "
-        f"{seeds}, precision {flags.precision}, x{SCALE}. PSNR in dB and SSIM of float luma, shave 4{deviation}. "
-        f"Seconds for an image of {names[0]}, median of {ROUNDS} rounds over all networks.",
+        f"x{SCALE}, PSNR in dB / SSIM of luma, shave {SCALE}: of plain networks the mean over the seeds, of the others "
+        "what they gain, the mean difference to the plain network of the same seed ± half its 95 % interval, **bold** "
+        "where that excludes zero. Seconds: folded, all of Set5; in brackets, times the plain network's.",
         "",
-        f"| network | parameters | {' | '.join(names)} | seconds | times the first | paper |",
-        f"| --- | ---: |{' ---: |' * (len(names) + 2)} --- |",
+        f"| network | parameters | steps | rate | seeds | {' | '.join(sets)} | seconds | paper |",
+        f"| --- | {'---: | ' * (len(sets) + 5)}--- |",
     ]
-    for cell, time_taken in zip(cells, seconds, strict=True):
-        results = [json.loads(result_file(flags, cell, seed).read_text()) for seed in range(flags.seeds)]
-        measured = [mean_and_deviation([result["measured"][name] for result in results]) for name in names]
-        cost = f"{time_taken:.3f} | {time_taken / seconds[0]:.2f}"
-        count = f"{results[0]['parameters']:,}"
-        lines.append(f"| {' | '.join([cell.name, count, *measured, cost, cell.published])} |")
+    for row in rows:
+        values = row.get("gains") or row["means"]
+        shown = [show_measures(values[name]) if name in values else "" for name in sets]
+        how, took = [""] * 4, ""
+        if "network" in row:
+            ended, begun = sum(map(bool, row["measured"].values())), len(row["measured"])
+            seeds = f"{ended}" if ended == begun else f"{ended} of {begun}, the rest diverged"
+            how = [f"{row['parameters']:,}", f"{row['steps']:,}", f"{row['rate']:g}", seeds]
+        if row.get("seconds"):
+            took = f"{statistics.median(row['seconds']):.3f}"
+        if row.get("times_plain"):
+            took += f" ({statistics.median(row['times_plain']):.2f})"
+        lines.append(f"| {' | '.join([row['cell'], *how, *shown, took, row.get('paper', '')])} |")
     return "\n".join(lines) + "\n"
 
 
-def mean_and_deviation(measured: Sequence[dict[str, float]]) -> str:
-    """PSNR and SSIM as tables show them; a single run has no deviation."""
-    psnr = [each["psnr"] for each in measured]
-    ssim = statistics.mean(each["ssim"] for each in measured)
-    deviation = f" ± {statistics.stdev(psnr):.2f}" if len(psnr) > 1 else ""
-    return f"{statistics.mean(psnr):.2f}{deviation} / {ssim:.4f}"
+def show_measures(values: Mapping[str, Any]) -> str:
+    """What a cell of a table holds: means, or intervals, of PSNR and SSIM."""
+    return " / ".join(show(values[name], digits) for name, (_, digits) in MEASURES.items())
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """What is in a file, nothing if it is absent."""
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+def write_json(file: Path, value: Mapping[str, Any]) -> None:
+    """Writes a file that is whole or absent."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(file) as unfinished:
+        unfinished.write_text(json.dumps(value, indent=1) + "\n")

@@ -68,6 +68,6 @@ def to_json(value: Any) -> Any:
         return {"function": to_json(value.func), **arguments, **keywords}
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if hasattr(value, "get_config"):
+    if hasattr(value, "get_config") and not isinstance(value, type):
         return keras.saving.serialize_keras_object(value)
     return f"{value.__module__}.{value.__qualname__}" if hasattr(value, "__qualname__") else repr(value)

@@ -1,18 +1,21 @@
-"""The paper's tables as programs: every cell is trained in the same way, and an interrupted table goes on."""
+"""The paper's tables as programs: cells that are paired, trained in one way, and gone on with where they stopped."""
 
-import dataclasses
 import importlib
 import json
+import math
 from functools import partial
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_lisr.zoo import fsrcnn
+from keras_lisr import zoo
+from keras_lisr.training import Recipe, halving
 
 TRAINING = Path(__file__).parents[2] / "training"
+TINY = {"fsrcnn": {"num_filters": 8, "num_shrunk_filters": 8}, "imdn": {"num_filters": 8, "num_blocks": 2}}
 
 
 @pytest.fixture
@@ -21,90 +24,213 @@ def module(monkeypatch):
     return importlib.import_module
 
 
-@pytest.mark.parametrize(("name", "count"), [("table_1", 12), ("table_2", 44)])
-def test_every_network_of_the_paper_is_there_at_both_learning_rates(module, name, count):
-    cells = {cell.name: cell for cell in module(name).CELLS}
-    assert len(cells) == count == len({cell.folder for cell in cells.values()})
-    for title, cell in cells.items():
-        if title.endswith(", learning rate x2"):
-            once = cells[title.removesuffix(", learning rate x2")]
-            assert cell.recipe.learning_rate == 2 * once.recipe.learning_rate
-            for same in ("schedule", "patch_size", "loss", "averaging"):
-                assert repr(getattr(cell.recipe, same)) == repr(getattr(once.recipe, same))
-    plain = [cell for title, cell in cells.items() if "," not in title and "+" not in title]
-    assert len(plain) == (1 if name == "table_1" else 6)
-    assert all(cell.published for cell in plain)
+@pytest.fixture
+def tables(module, monkeypatch):
+    """The module, in which networks are tiny and patches small."""
+    presets, tables = module("presets"), module("tables")
+    monkeypatch.setattr(presets, "recipe_of", lambda name: partial(tiny_recipe, name))
+    monkeypatch.setattr(tables, "Plan", partial(presets.Plan, patch=8))
+    presets.label_data.cache_clear()
+    return tables
+
+
+def tiny_recipe(name, scale, **options):
+    build = partial(getattr(zoo, name), scale, **TINY[name], **options)
+    return Recipe(build=build, scale=scale, steps=9, learning_rate=1, schedule=halving(1 / 5))
 
 
 @pytest.fixture
-def cells(module):
-    def tiny(ggas):
-        return partial(fsrcnn, 4, ggas=ggas, num_filters=4, num_shrunk_filters=2, num_blocks=1)
-
-    cell = module("tables").cell
-    made = [cell("fsrcnn", "fsrcnn", "31.08"), cell("fsrcnn + GGAS", "fsrcnn", "+0.08", ggas=True)]
-    small = [dataclasses.replace(one.recipe, build=tiny(bool(ggas))) for ggas, one in enumerate(made)]
-    return [dataclasses.replace(one, recipe=recipe) for one, recipe in zip(made, small, strict=True)]
+def networks(tables):
+    cells = [tables.Cell("tiny", {}, "31.08"), tables.Cell("tiny + GGAS", {"ggas": True}, "+0.08")]
+    return [
+        tables.Network(
+            recipe="fsrcnn",
+            cells=cells,
+            steps=8,
+            seeds=2,
+            rates={"muon": 1e-3, "adam": 3e-3},
+            batch_size=2,
+            precision="float32",
+        )
+    ]
 
 
 @pytest.fixture
 def flags(tmp_path):
     random = np.random.default_rng(0)
-    for folder, names in {"photographs": "ab", "Tiny/HR": "c"}.items():
+    folders = {"photographs": "abc", **{f"{name}/HR": "d" for name in ("Set5", "Set14", "DIV2K_valid_part")}}
+    for folder, names in folders.items():
         (tmp_path / folder).mkdir(parents=True)
         for name in names:
-            pixels = random.integers(256, size=(48, 48, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / folder / f"{name}.png")
-    places = ["--data", tmp_path / "photographs", "--evaluate", tmp_path / "Tiny", "--output", tmp_path / "runs"]
-    sizes = ["--steps", 2, "--batch-size", 1, "--patch-size", 32, "--seeds", 2, "--precision", "float32", "--faster", 3]
-    return [str(flag) for flag in places + sizes]
+            pixels = np.cumsum(random.integers(-9, 10, size=(48, 48, 3)), axis=1) + 128
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / folder / f"{name}.png")
+    places = {"data": "photographs", "output": "runs"}
+    given = [part for name, place in places.items() for part in (f"--{name}", str(tmp_path / place))]
+    return [*given, "--data-root", str(tmp_path), "--json", str(tmp_path / "results.json")]
 
 
-def test_a_table_is_trained_measured_printed_and_gone_on_with(module, cells, flags, tmp_path, monkeypatch, capsys):
-    tables = module("tables")
-    trained = []
+@pytest.fixture
+def started(tables, monkeypatch):
+    """The folders of the runs that were trained, and how."""
+    started = []
     fit = tables.fit
-    monkeypatch.setattr(tables, "fit", lambda *args, **options: trained.append(args[0]) or fit(*args, **options))
-    assert tables.main("Table", cells, flags) == 0
-    printed, errors = capsys.readouterr()
-    assert len(trained) == 4 and {(recipe.steps, recipe.batch_size) for recipe in trained} == {(2, 1)}
-    assert "[4 of 4] fsrcnn + GGAS, seed 1" in errors
-    files = [tmp_path / "runs" / "fsrcnn" / f"seed_{seed}" / "result.json" for seed in (0, 1)]
-    results = [json.loads(file.read_text())["measured"]["Tiny"]["psnr"] for file in files]
-    row = next(line for line in printed.splitlines() if line.startswith("| fsrcnn |"))
-    mean, deviation = np.mean(results), np.std(results, ddof=1)
-    assert f"| {mean:.2f} ± {deviation:.2f} / 0." in row and row.endswith("| 1.00 | 31.08 |")
-    assert {recipe.learning_rate for recipe in trained} == {3e-3}
-    stated = "2 steps of 1 patches of 32 high-resolution pixels at 3 times the recipes' learning rates, 2 seeds, "
-    assert stated + "precision float32, x4" in printed
 
-    (tmp_path / "runs/fsrcnn___GGAS/seed_1/result.json").unlink()
-    assert tables.main("Table", cells, flags) == 0
-    assert len(trained) == 5
-    assert capsys.readouterr().out.splitlines()[:5] == printed.splitlines()[:5]
+    def noting_fit(recipe, images, folder, **options):
+        started.append((f"{folder.parent.name}/{folder.name}", recipe, images))
+        return fit(recipe, images, folder, **options)
 
-    for change in (["--steps", "3"], ["--data", str(tmp_path / "Tiny")]):
-        assert tables.main("Table", cells, [*flags, *change]) == 2
+    monkeypatch.setattr(tables, "fit", noting_fit)
+    return started
+
+
+RATE_RUNS = [f"{cell}/rate_{rate}" for cell in ("tiny", "tiny_GGAS") for rate in ("0.001", "0.002")]
+SEED_RUNS = [f"{cell}/seed_{seed}" for seed in (0, 1) for cell in ("tiny", "tiny_GGAS")]
+
+
+def test_cells_are_trained_and_compared_once(module, tables, networks, flags, started, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(tables, "RATES", (1.0, 2.0))
+    assert tables.main("Table", networks, flags) == 0
+    printed = capsys.readouterr().out
+    assert [run for run, _, _ in started] == RATE_RUNS + SEED_RUNS
+    recipes = [recipe for _, recipe, _ in started]
+    assert [recipe.steps for recipe in recipes] == [2] * 4 + [8] * 4
+    assert {(recipe.optimizer, recipe.batch_size, recipe.patch_size) for recipe in recipes} == {("muon", 2, 32)}
+    assert len({repr(recipe.schedule) for recipe in recipes}) == 1
+
+    bicubic, plain, ggas = json.loads((tmp_path / "results.json").read_text())["Table, muon, originals"]
+    assert bicubic["means"].keys() == {"Set5", "Set14", "DIV2K_valid_part"}
+    for row, trained in ((plain, recipes[4::2]), (ggas, recipes[5::2])):
+        assert len(row["rates"]) == 2
+        assert row["rate"] == float(max(row["rates"], key=row["rates"].get))
+        assert {recipe.learning_rate for recipe in trained} == {row["rate"]}
+        assert row["measured"].keys() == {"0", "1"}
+    first, second = (ggas["measured"][seed]["Set5"]["psnr"] - plain["measured"][seed]["Set5"]["psnr"] for seed in "01")
+    expected = (first + second) / 2, 12.706 * abs(first - second) / 2
+    assert ggas["gains"]["Set5"]["psnr"] == pytest.approx(expected, abs=1e-9)
+    assert ggas["parameters"] > plain["parameters"] and "gains" not in plain
+    row = next(line for line in printed.splitlines() if line.startswith("| tiny + GGAS |"))
+    assert f"{expected[0]:+.3f} ± {expected[1]:.3f}" in row and row.endswith("| +0.08 |")
+
+    assert tables.main("Table", networks, flags) == 0
+    assert capsys.readouterr().out == printed and len(started) == 8
+
+    assert module("table_figures").main([str(tmp_path / "results.json"), "-o", str(tmp_path)]) == 0
+    with Image.open(capsys.readouterr().out.strip()) as figure:
+        assert figure.width > 1000
+
+
+def test_it_goes_on_between_two_runs_and_within_one(tables, networks, flags, started, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(tables, "RATES", (1.0,))
+    flags += ["--seeds", "1"]
+    fit = tables.fit
+
+    def interrupted_fit(recipe, images, folder, **options):
+        fit(recipe, images, folder, **options, hours=1e-9 if "GGAS/seed" in str(folder) else None)
+        if "GGAS/seed" in str(folder):
+            raise KeyboardInterrupt
+        return keras.saving.load_model(folder / "averaged.keras")
+
+    monkeypatch.setattr(tables, "fit", interrupted_fit)
+    assert tables.main("Table", networks, flags) == 130
+    assert tables.main("Table", networks, [*flags, "--table"]) == 0
+    assert "| tiny |" in (printed := capsys.readouterr().out) and "GGAS" not in printed
+    monkeypatch.setattr(tables, "fit", fit)
+    started.clear()
+    assert tables.main("Table", networks, flags) == 0
+    assert [run for run, _, _ in started] == ["tiny_GGAS/seed_0"]
+    starts = json.loads((tmp_path / "runs/muon_originals/tiny_GGAS/seed_0/run.json").read_text())
+    assert [start["first_step"] for start in starts] == [0, 2]
+    assert "± " not in capsys.readouterr().out.split("\n\n")[2]
+
+    monkeypatch.setattr(tables, "ROUNDS", 1)
+    assert tables.main("Table", networks, [*flags, "--table", "--time"]) == 0
+    plain, ggas = capsys.readouterr().out.splitlines()[-2:]
+    assert float(plain.split(" | ")[-2]) > 0 and " (" in ggas.split(" | ")[-2]
+
+    for change in (["--steps", "12"], ["--data", str(tmp_path / "Set5" / "HR")]):
+        assert tables.main("Table", networks, [*flags, *change]) == 2
         errors = capsys.readouterr().err
         assert "`output`" in errors and errors.count("error: ") == 1
-
-    (tmp_path / "Tiny").rename(tmp_path / "Other")
-    assert tables.main("Table", cells, [*flags, "--evaluate", str(tmp_path / "Other")]) == 0
-    assert len(trained) == 5 and "| Other |" in capsys.readouterr().out
+    assert len(started) == 1
 
 
-def test_some_cells_alone(module, cells, flags, capsys):
-    assert module("tables").main("Table", cells, [*flags, "--seeds", "1", "--cells", "GGAS"]) == 0
-    printed = capsys.readouterr().out
-    assert "| fsrcnn + GGAS |" in printed and "| fsrcnn |" not in printed and "±" not in printed
+def test_another_optimizer_and_a_teacher(tables, networks, flags, started, monkeypatch, tmp_path):
+    monkeypatch.setattr(tables, "RATES", (1.0,))
+    (tmp_path / "teachers").mkdir()
+    zoo.fsrcnn(4, **TINY["fsrcnn"]).save(tmp_path / "teachers" / "x4.keras")
+    way = ["--optimizer", "adam", "--teachers", str(tmp_path / "teachers"), "--cells", "tiny", "--seeds", "1"]
+    assert tables.main("Table", networks, [*flags, *way]) == 0
+    assert [run for run, _, _ in started] == ["tiny/rate_0.003", "tiny/seed_0"]
+    for _, recipe, images in started:
+        assert recipe.optimizer == "adam" and recipe.learning_rate == 3e-3
+        assert images.labels is not None
+    assert (tmp_path / "runs/adam_teacher/tiny/seed_0/result.json").exists()
+    assert "Table, adam, teacher" in json.loads((tmp_path / "results.json").read_text())
+
+
+def test_what_diverges_is_not_chosen_and_not_compared(tables, networks, flags, monkeypatch, tmp_path, capsys):
+    def diverging_fit(recipe, images, folder, **options):
+        if recipe.learning_rate > 1e-3 or folder.match("tiny_GGAS/seed_1"):
+            raise FloatingPointError("the loss was not finite at step 1")
+        return recipe.build()
+
+    monkeypatch.setattr(tables, "fit", diverging_fit)
+    assert tables.main("Table", networks, flags) == 0
+    _, plain, ggas = json.loads((tmp_path / "results.json").read_text())["Table, muon, originals"]
+    assert plain["rates"]["0.002"] == 0 and plain["rate"] <= 1e-3
+    mean, half = ggas["gains"]["Set5"]["psnr"]
+    assert half is None
+    assert mean == ggas["measured"]["0"]["Set5"]["psnr"] - plain["measured"]["0"]["Set5"]["psnr"]
+    assert "| 1 of 2, the rest diverged |" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("flag", "value"),
-    [("--steps", "0"), ("--steps", "1200"), ("--cells", "none"), ("--evaluate", "nowhere"), ("--data", "nowhere")],
+    ("table", "name"), [("table_1", "shallow_edsr"), ("table_2", "imdn"), ("table_2", "idn"), ("table_2", "fsrcnn")]
 )
-def test_errors_are_one_line_and_exit_code_2(module, cells, flags, capsys, monkeypatch, flag, value):
-    monkeypatch.delenv("KERAS_LISR_DATA", raising=False)
-    assert module("tables").main("Table", cells, [*flags, flag, value]) == 2
+def test_shared_layers_start_from_the_same_weights(module, table, name):
+    flags = module("tables").argument_parser("").parse_args(["--data", "x", "--output", "y"])
+    network = next(each for each in module(table).NETWORKS if each.recipe == name)
+    plain, *others = [seeded_weights(module("tables").Runs(network, cell, flags).recipe()) for cell in network.cells]
+    for weights in others:
+        assert plain.keys() <= weights.keys()
+        for path, value in plain.items():
+            np.testing.assert_array_equal(weights[path], value, err_msg=path)
+    guided = [weights for weights in others if "global_attention/depthwise/kernel" in weights]
+    for path in set.intersection(*map(set, guided)):
+        np.testing.assert_array_equal(guided[0][path], guided[-1][path], err_msg=path)
+
+
+def seeded_weights(recipe):
+    keras.utils.set_random_seed(3)
+    return {weight.path: weight.numpy() for weight in recipe.build().weights}
+
+
+def test_intervals_by_hand(module):
+    intervals = module("table_intervals")
+    mean, half = intervals.mean_interval([1.0, 2.0, 4.5])
+    assert mean == 2.5
+    assert half == pytest.approx(4.303 * math.sqrt((1.5**2 + 0.5**2 + 2.0**2) / 2) / math.sqrt(3))
+    assert intervals.mean_interval([3.0]) == (3.0, None)
+    assert intervals.mean_interval(range(40))[1] == pytest.approx(2.131 * math.sqrt(40 * 41 / 12) / math.sqrt(40))
+    assert intervals.show((0.0412, 0.0411), 3) == "**+0.041 ± 0.041**"
+    assert intervals.show((-0.0412, 0.05), 3) == "-0.041 ± 0.050"
+    assert intervals.show((0.5, None), 1) == "+0.5" and intervals.show(31.0, 2) == "31.00"
+
+
+@pytest.mark.parametrize(("name", "count"), [("table_1", 10), ("table_2", 22), ("table_choices", 4)])
+def test_every_network_of_the_paper_is_there(module, name, count):
+    flags = module("tables").argument_parser("").parse_args(["--data", "x", "--output", "y"])
+    runs = [module("tables").Runs(each, cell, flags) for each in module(name).NETWORKS for cell in each.cells]
+    assert sum(bool(one.cell.published) for one in runs) == count
+    assert len({one.folder for one in runs}) == len({one.cell.name for one in runs})
+    for one in runs:
+        assert one.recipe().steps == one.network.steps and one.recipe(share=1 / 4).steps * 4 == one.network.steps
+        assert one.settings() == json.loads(json.dumps(one.settings()))
+        assert not one.network.cells[0].options
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--steps", "0"), ("--cells", "none"), ("--data", "nowhere")])
+def test_errors_are_one_line_and_exit_code_2(tables, networks, flags, capsys, flag, value):
+    assert tables.main("Table", networks, [*flags, flag, value]) == 2
     printed, errors = capsys.readouterr()
     assert errors.count("error: ") == 1 and not printed

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_lisr.data import pair_images
+from keras_lisr.layers import GlobalAttentionBlock
 from keras_lisr.training import Recipe, halving
 from keras_lisr.training.run_record import record_start
 from keras_lisr.zoo import imdn
@@ -14,7 +15,7 @@ from keras_lisr.zoo import imdn
 @pytest.fixture
 def recipe():
     return Recipe(
-        build=partial(imdn, 4, ggas=True, attention=None),
+        build=partial(imdn, 4, ggas=partial(GlobalAttentionBlock, kernel_size=5), attention=None),
         scale=4,
         steps=10,
         learning_rate=1e-3,
@@ -35,7 +36,7 @@ def test_a_start_is_written_out_in_full(recipe, tmp_path):
     assert written["build"] == {
         "function": "keras_lisr.zoo.imdn.imdn",
         "arguments": [4],
-        "ggas": True,
+        "ggas": {"function": f"{GlobalAttentionBlock.__module__}.GlobalAttentionBlock", "kernel_size": 5},
         "attention": None,
     }
     assert written["schedule"] == {"function": "keras_lisr.training.schedules._halving", "arguments": [0.2]}

@@ -1,0 +1,29 @@
+"""What the paper leaves open about GGAS and CWSS, on IMDN at x4: each choice beside the one that is the default here.
+
+By default the map of GGAS starts at 0.95 (a bias of 3) and looks 7 pixels wide, and the alphas of CWSS start at 0.9;
+the two last are the paper's. Whether H_RL of Eq. 8 sees x or its scaled form makes no other network of IMDN: the first
+convolution of each block can hold the alphas. What table_2.py has trained is not trained again.
+
+    python training/table_choices.py --data photographs --output runs/presets --data-root $KERAS_LISR_DATA
+"""
+
+import dataclasses
+import sys
+from functools import partial
+
+from table_2 import NETWORKS as NETWORKS_OF_TABLE_2
+from tables import Cell, main
+
+from keras_lisr.layers import ChannelWiseScale, GlobalAttentionBlock
+
+CHOICES = [
+    Cell("imdn + GGAS, bias 0", {"ggas": partial(GlobalAttentionBlock, initial_bias=0.0)}),
+    Cell("imdn + GGAS, kernel 3", {"ggas": partial(GlobalAttentionBlock, kernel_size=3)}),
+    Cell("imdn + GGAS, kernel 5", {"ggas": partial(GlobalAttentionBlock, kernel_size=5)}),
+    Cell("imdn + CWSS, alpha 1", {"cwss": partial(ChannelWiseScale, initial_alpha=1.0)}),
+]
+IMDN = next(network for network in NETWORKS_OF_TABLE_2 if network.recipe == "imdn")
+NETWORKS = [dataclasses.replace(IMDN, cells=[*IMDN.cells, *CHOICES])]
+
+if __name__ == "__main__":
+    sys.exit(main("Choices that the paper leaves open", NETWORKS))
