@@ -82,7 +82,7 @@ def check_all(s3, prefix, album):
 def test_from_bucket_to_bucket(s3, album, capsys):
     command = ["upscale", *SAME, "s3://photos/album", "-r", "-o", "s3://large/here"]
     done = run_in_own_process(*command)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (0, b"keras-lisr: 1 file not tried: hidden 1\n")
     check_all(s3, "here", album)
     done = run_in_own_process(*command, "--skip-existing")
     assert done.stdout.decode().splitlines()[-1].endswith(f": {COUNT + len(NAMES)} skipped")
@@ -109,5 +109,5 @@ def test_a_killed_worker_loses_and_repeats_nothing(s3, album):
         assert process.poll() is None, process.communicate()
         kill(wait_until(lambda: workers_of(raylets(cluster)[1]))[0])
         _, errors = process.communicate(timeout=300)
-        assert (process.returncode, errors) == (0, "")
+        assert (process.returncode, errors) == (0, "keras-lisr: 1 file not tried: hidden 1\n")
     check_all(s3, "there", album)
