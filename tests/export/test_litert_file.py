@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 from exported_networks import build
@@ -46,9 +44,3 @@ def test_checks(files):
         check_litert_file(files / "floats.tflite", static=True, integer=False)
     with pytest.raises(ValueError, match="integer"):
         check_litert_file(files / "floats.tflite", static=False, integer=True)
-
-
-def test_missing_library_is_named(files, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ai_edge_litert.schema_py_generated", None)
-    with pytest.raises(ValueError, match=r"pip install 'keras_lisr\[litert\]'"):
-        read_litert_file(files / "floats.tflite")

@@ -1,3 +1,5 @@
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
@@ -6,7 +8,7 @@ from keras_lisr.basics.preset_index import find_preset
 from keras_lisr.exported import ExportedUpscaler
 from keras_lisr.exported.openvino import name_slices
 
-pytest.importorskip("openvino", reason="needs keras_lisr[openvino]")
+pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="needs keras_lisr[openvino]")
 FILE = find_preset().exported()
 
 
