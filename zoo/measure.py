@@ -1,4 +1,4 @@
-r"""Measures the presets' LiteRT files and their speed, and writes what is known of every preset into the cards.
+r"""Measures the presets' LiteRT files and their speed, and writes what is known into the cards and docs/speed.md.
 
 Each preset is exported to LiteRT in float16, which goes into the package, and in int8, fine-tuned where that would lose
 more than 0.20 dB on Set5; the default's goes into the package, too. Both are timed on a picture of 320 x 180 pixels
@@ -27,6 +27,7 @@ from keras_lisr.basics.preset_index import DEFAULT_PRESET, Preset, presets
 
 ZOO = Path(__file__).parent
 FILES = ZOO / "presets.json"
+SPEED = ZOO.parent / "docs" / "speed.md"
 BEGIN, END = "<!-- Written by zoo/measure.py -->", "<!-- The end of what zoo/measure.py writes -->"
 MOST_LOSS = 0.20  # dB on Set5.
 FINE_TUNING = 300  # Steps.
@@ -54,6 +55,7 @@ def main() -> None:
     for file in cards():
         write_between(file, card([preset for preset in known if preset.builder == file.stem], measured))
     write_between(ZOO / "README.md", overview(known, measured))
+    write_between(SPEED, speeds(measured))
 
 
 def cards() -> list[Path]:
@@ -152,6 +154,15 @@ def overview(known: Iterable[Preset], measured: dict[str, Any]) -> str:
             else ["", ""]
         )
         rows.append([f"[`{preset.name}`]({preset.builder}.md)", preset.use, f"{preset.parameters:,}", *psnr, *cost])
+    return markdown(rows)
+
+
+def speeds(measured: dict[str, Any]) -> str:
+    """Seconds that a megapixel takes each preset."""
+    rows = [["preset", *ENGINES]]
+    for name, found in measured.items():
+        megapixels = PICTURE[0] * PICTURE[1] / 1e6
+        rows.append([f"`{name}`", *(f"{found['seconds'][engine] / megapixels:.1f} s" for engine in ENGINES)])
     return markdown(rows)
 
 
