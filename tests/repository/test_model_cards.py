@@ -108,11 +108,13 @@ def test_measured_is_what_the_index_of_presets_says(monkeypatch, tmp_path):
     shutil.copytree(CARDS, tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr(measure_presets, "ZOO", tmp_path)
     speed = measure_presets.SPEED
-    monkeypatch.setattr(measure_presets, "SPEED", Path(shutil.copy(speed, tmp_path / "speed.md")))
+    (tmp_path / "docs").mkdir()
+    monkeypatch.setattr(measure_presets, "SPEED", Path(shutil.copy(speed, tmp_path / "docs")))
     monkeypatch.setattr(sys, "argv", ["measure.py"])
     assert {file.stem for file in measure_presets.cards()} == NAMES
     measure_presets.main()
-    for file in (speed, *CARDS.glob("*.md")):
+    assert (tmp_path / "docs" / speed.name).read_text(encoding="utf-8") == speed.read_text(encoding="utf-8")
+    for file in CARDS.glob("*.md"):
         assert (tmp_path / file.name).read_text(encoding="utf-8") == file.read_text(encoding="utf-8")
 
 
