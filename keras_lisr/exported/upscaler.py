@@ -157,7 +157,10 @@ def numbers_of_pixels(tensor: dict[str, Any], dtype: DTypeLike = np.uint8) -> np
 def pixels_of_numbers(numbers: np.ndarray, tensor: dict[str, Any], dtype: DTypeLike = np.uint8) -> np.ndarray:
     """Pixels of a type, clipped and rounded half up, from the numbers of a tensor of which a sidecar says so much."""
     if numbers.dtype.kind == "f":
-        return np.floor(numbers.clip(0, 1) * np.iinfo(dtype).max + 0.5).astype(dtype)
+        pixels = numbers.clip(0, 1)
+        pixels *= np.iinfo(dtype).max
+        pixels += 0.5
+        return pixels.astype(dtype)
     every = np.arange(2 ** (8 * numbers.itemsize)).astype(f"u{numbers.itemsize}")
     values = tensor["scale"] * (every.view(numbers.dtype).astype(np.float64) - tensor["zero_point"])
     return pixels_of_numbers(values, tensor, dtype)[numbers.view(every.dtype)]

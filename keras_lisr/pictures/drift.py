@@ -81,14 +81,14 @@ def sharpen(means: np.ndarray) -> np.ndarray:
 
 def interpolate(cells: np.ndarray, height: int, width: int, side: int) -> np.ndarray:
     """Values at the centres of cells as a value for each pixel, `(height, width, channels)`."""
-    for axis, length in ((1, width), (0, height)):
-        places = ((np.arange(length, dtype=np.float32) + 0.5) / side - 0.5).clip(0, cells.shape[axis] - 1)
-        before = places.astype(int)
-        weights = np.expand_dims(places - before, [other for other in range(3) if other != axis])
-        values = cells.take(np.minimum(before + 1, cells.shape[axis] - 1), axis=axis)
-        start = cells.take(before, axis=axis)
-        values -= start
-        values *= weights
-        values += start
-        cells = values
-    return cells
+    across = stretch(cells.swapaxes(0, 1), width, side).swapaxes(0, 1)
+    return stretch(across, height, side)
+
+
+def stretch(cells: np.ndarray, length: int, side: int) -> np.ndarray:
+    """The same along the first axis alone. Beyond the outermost centres, values stay what they are there."""
+    around = np.pad(cells, [(1, 1), (0, 0), (0, 0)], mode="edge")
+    weights = (np.arange(side, dtype=np.float32) + 0.5) / side
+    values = np.diff(around, axis=0)[:, None] * weights[:, None, None]
+    values += around[:-1, None]
+    return values.reshape(-1, *cells.shape[1:])[side // 2 : side // 2 + length]
