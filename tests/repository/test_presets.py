@@ -65,7 +65,7 @@ def test_measures_on_set5_what_the_index_says(name, benchmarks):
     assert (result.psnr, result.ssim) == pytest.approx(preset.measured["Set5"], abs=2e-3)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", [name for name in PRESETS if not name.endswith("_photo")])  # Set5 has no blocks.
 def test_beats_bicubic(name):
     bicubic = {2: 33.67, 3: 30.40, 4: 28.43}[PRESETS[name].scale]
     assert PRESETS[name].measured["Set5"][0] > bicubic + 1
