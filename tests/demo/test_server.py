@@ -86,7 +86,7 @@ def test_a_picture_goes_in_and_a_larger_one_comes_out(server, picture, uploaded,
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"no picture", "it is no picture of a known kind"), (None, "10,000 pixels on this page")]
+    ("content", "reason"), [(b"no picture", "it is none of PNG"), (None, "10,000 pixels on this page")]
 )
 def test_bad_uploads_are_one_line_on_the_page(server, picture, content, reason):
     if content is None:
