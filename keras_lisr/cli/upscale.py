@@ -35,7 +35,10 @@ def add_to(commands) -> None:
     command.add_argument("-t", "--tile", type=int, help="side of a tile in pixels of IN (default: as memory allows)")
     command.add_argument("--engine", default=AUTO, choices=ENGINES, help="what computes (default: the fastest)")
     command.add_argument(
-        "--precision", default=AUTO, choices=PRECISIONS, help="int8 is fastest, and exact to 0.1 dB (default: auto)"
+        "--precision",
+        default=AUTO,
+        choices=PRECISIONS,
+        help="int8 is fastest, 0.1 to 0.5 dB below (default: auto)",
     )
 
     size = command.add_argument_group("size of the result")

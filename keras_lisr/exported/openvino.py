@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,6 +29,7 @@ class OpenVINONetwork:
 
     def __init__(self, path: str | Path, *, precision: str = "float32", threads: int | None = None):
         openvino = import_openvino()
+        self._lock = threading.Lock()
         path = Path(path).resolve()  # Where the weights are.
         options = {
             "INFERENCE_PRECISION_HINT": HINTS[precision],
@@ -53,9 +55,10 @@ class OpenVINONetwork:
             low_resolution: `(1, height, width, 3)`, float32 in [0, 1].
 
         Returns:
-            `(1, height * scale, width * scale, 3)`, float32. It is overwritten by the next call.
+            `(1, height * scale, width * scale, 3)`, float32.
         """
-        return self._compiled(low_resolution, share_outputs=True)[0]
+        with self._lock:  # There is one request, and it holds the tensors of a run.
+            return self._compiled(low_resolution)[0]
 
 
 def import_openvino() -> Any:

@@ -80,7 +80,8 @@ class ExportedUpscaler(TiledUpscaler):
         self.engine, self.precision = engine, "int8" if sidecar.quantize == "int8" else precision
         self._path, self._threads, self._precision = path, threads, precision
         self._networks: dict[str, Network] = {}
-        self._open(precision)
+        for each in {precision, "float32"}:  # Both now: the file may be gone later.
+            self._open(each)
         bytes_per_pixel = 0 if self.shape else sidecar.bytes_per_pixel or BYTES_PER_PIXEL
         self._bytes_per_pixel = bytes_per_pixel // 2 if precision == "bfloat16" else bytes_per_pixel
 
@@ -106,7 +107,7 @@ class ExportedUpscaler(TiledUpscaler):
         return self._bytes_per_pixel
 
     def _open(self, precision: str) -> Network:
-        """The network in a precision, opened when it is first asked for."""
+        """The network in a precision, opened once."""
         if precision not in self._networks:
             match self.engine:
                 case "litert":

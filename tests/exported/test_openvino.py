@@ -1,3 +1,5 @@
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
 import numpy as np
@@ -7,6 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras_lisr.basics.preset_index import find_preset
 from keras_lisr.exported import ExportedUpscaler
 from keras_lisr.exported.openvino import name_slices
+from keras_lisr.exported.sidecar import sidecar_path
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="needs keras_lisr[openvino]")
 FILE = find_preset().exported()
@@ -50,3 +53,17 @@ def test_what_openvino_does_not_run_is_refused(litert_file):
         ExportedUpscaler(litert_file("any"), precision="bfloat16")
     with pytest.raises(ValueError, match="`engine`"):
         ExportedUpscaler(litert_file("any"), engine="onnxruntime")
+
+
+def test_threads_take_turns_and_the_file_is_not_needed_later(tmp_path):
+    for file in (FILE, sidecar_path(FILE)):
+        shutil.copy(file, tmp_path)
+    upscaler = ExportedUpscaler(tmp_path / FILE.name, engine="openvino", precision="bfloat16")
+    shutil.rmtree(tmp_path)
+    pictures = [np.random.default_rng(i).integers(256, size=(24, 24 + i, 3), dtype=np.uint8) for i in range(4)]
+    expected = list(map(upscaler, pictures))
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: list(map(upscaler, pictures)), range(8)):
+            for super_resolved, wanted in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(super_resolved, wanted)
+    assert upscaler(pictures[0].astype(np.uint16)).dtype == np.uint16
