@@ -82,7 +82,9 @@ def read_sidecar(path: str | Path) -> Sidecar:
         ValueError: If there is no such file or no sidecar, the sidecar is not one or has a later schema, or the file is
             another than the one that it was written for.
     """
-    path = Path(path).resolve()  # Beside what a link points to.
+    path = Path(path)
+    if not sidecar_path(path).exists():  # In the Hub's cache, links to both lie together, and what they point to apart.
+        path = path.resolve()
     if not path.exists():
         raise ValueError(f"`path` must be an existing file. Received: path={str(path)!r}")
     beside = sidecar_path(path)

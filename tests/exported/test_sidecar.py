@@ -121,3 +121,12 @@ def test_the_weights_of_openvino_belong_to_its_file(sidecar, tmp_path):
     weights.unlink()
     with pytest.raises(ValueError, match="`path`"):
         read_sidecar(graph)
+
+
+def test_a_sidecar_lies_beside_a_link_or_what_that_points_to(litert_file, tmp_path):
+    file = litert_file("any")
+    (tmp_path / "alone.tflite").symlink_to(file)
+    for beside, target in ((tmp_path / "a.tflite", file), (tmp_path / "a.tflite.json", sidecar_path(file))):
+        (tmp_path / f"blob{beside.suffix}").write_bytes(target.read_bytes())
+        beside.symlink_to(tmp_path / f"blob{beside.suffix}")
+    assert read_sidecar(tmp_path / "alone.tflite") == read_sidecar(tmp_path / "a.tflite") == read_sidecar(file)
