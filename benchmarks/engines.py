@@ -45,8 +45,8 @@ def serve(model: str, engine: str, precision: str, threads: int) -> None:
     begin = time.perf_counter()
     import numpy as np
 
+    from keras_lisr.basics.silent_start import silent_start
     from keras_lisr.batch import Plan
-    from keras_lisr.cli.start import silent_start
 
     with silent_start():
         if engine == "tensorflow" and os.environ["KERAS_BACKEND"] == "torch":

@@ -132,8 +132,8 @@ class Runs:
         """How they are made, as JSON has it."""
         recipe, teachers = self.recipe(), self.flags.teachers
         settings = {field.name: to_json(getattr(recipe, field.name)) for field in dataclasses.fields(recipe)}
-        settings |= {"precision": self.precision, "data": str(self.flags.data.resolve())}
-        settings["teachers"] = str(teachers.resolve()) if teachers else None
+        settings |= {"precision": self.precision, "data": self.flags.data.resolve().name}
+        settings["teachers"] = teachers.resolve().name if teachers else None
         return json.loads(json.dumps(settings))
 
     def require_same_settings(self) -> None:

@@ -9,8 +9,8 @@
 | a `.keras` or `.npz` file | any | Keras's backend | bfloat16 where the device has it |
 | an exported file | any | its format's | its own |
 
-docs/speed.md has the measurements. bfloat16 changes PSNR by less than 0.01 dB; pictures of 16 bits are computed in
-float32.
+docs/speed.md has the measurements. Pictures of 16 bits are computed in float32, unless Keras is asked
+for bfloat16.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from keras_lisr.basics.engines import AUTO, ENGINES, ENGINES_OF_FILES, KERAS, PRECISIONS
-from keras_lisr.basics.preset_index import EXPORTED, Preset, presets
+from keras_lisr.basics.preset_index import EXPORTED, Preset, find_preset
 from keras_lisr.basics.processor import computes_bfloat16
 from keras_lisr.exported.sidecar import read_sidecar
 
@@ -63,8 +63,7 @@ def choose_engine(model: str, engine: str = AUTO, precision: str = AUTO, *, work
         chosen = Engine(KERAS if engine == AUTO else engine, precision, model)
         check(engine, (AUTO, KERAS), precision, (AUTO, "float32", "bfloat16"), "a file of Keras; export it")
     else:
-        (preset,) = (preset for preset in presets() if preset.name == model)
-        chosen = choose_for_preset(preset, engine, precision, work)
+        chosen = choose_for_preset(find_preset(model), engine, precision, work)
     return chosen
 
 

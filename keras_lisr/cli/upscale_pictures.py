@@ -71,7 +71,7 @@ class Request:
         with start_keras() if self.plan.engine == KERAS else silent_start():
             return self.plan.load(self.model_name)
 
-    @property
+    @cached_property
     def preset(self) -> Preset | None:
         """The preset that is asked for, if one is."""
         return next((preset for preset in presets() if preset.name == self.model_name), None)
@@ -116,7 +116,7 @@ def upscale_pictures(request: Request) -> int:
         with Report(request.model_name, jobs, is_single, request.log, files.lines) as report:
             if request.dry_run:
                 worker = request.plan.worker(request.network, skip_existing=request.skips_existing)
-                report.engine, report.precision = request.network.engine, request.network.precision
+                report.tell_engine(request.network)
                 for job in jobs:
                     report.tell(worker.examine(job))
                 return report.end()
@@ -146,12 +146,13 @@ def upscale_all(request: Request, jobs: Jobs, report: Report) -> None:
             with silent_start():  # A port that is another one of Ray's is told by C++, too.
                 stack.enter_context(connect(request.cluster))
             request = request.with_engine(left, on_gpus=any(node.get("GPU") for node in find_nodes()))
-            engine, precision = report.engine, report.precision = request.plan.engine, request.plan.precision
+            engine, precision = request.plan.engine, request.plan.precision
+            report.engine, report.precisions = engine, (precision, "float32" if precision == "bfloat16" else precision)
             model = ShippedModel.of(choose_engine(request.model_name, engine, precision).model)
             tasks = run_on_ray(left, model, request.plan, workers=request.workers)
         else:
             worker = request.plan.worker(request.network)
-            report.engine, report.precision = request.network.engine, request.network.precision
+            report.tell_engine(request.network)
             tasks = run_jobs(left, worker, report.progress)
         for task in stack.enter_context(closing(tasks)):
             report.tell(task)
@@ -169,13 +170,13 @@ def estimate_work(jobs: Iterable[Job], preset: Preset, size: Size) -> float:
     work = 0.0
     for job in jobs:
         sides, frames = (1024, 1024), 1
-        if not isinstance(job.source, Url):
-            try:
+        try:
+            if not isinstance(job.source, Url):
                 header = picture_size(job.source)
-            except ValueError:
-                continue
-            sides, frames = (header.height, header.width), header.frames
-        passes = size.passes(*sides, preset.scale)
+                sides, frames = (header.height, header.width), header.frames
+            passes = size.passes(*sides, preset.scale)
+        except (OSError, ValueError):  # When its turn comes, that is told.
+            continue
         work += of_a_pixel * frames * sum(math.prod(sides) * preset.scale ** (2 * i) for i in range(passes))
         if work >= KERAS_PAYS:
             break

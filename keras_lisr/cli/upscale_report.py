@@ -13,6 +13,7 @@ from tqdm import tqdm
 from keras_lisr.batch import Job, Task
 from keras_lisr.batch.jobs import Jobs, tell_unused
 from keras_lisr.cli.standard_streams import STREAM
+from keras_lisr.tiling.upscaler import TiledUpscaler
 
 PLANNED = "planned"  # What a dry run says of what has neither failed nor been skipped.
 
@@ -20,7 +21,7 @@ PLANNED = "planned"  # What a dry run says of what has neither failed nor been s
 class Report:
     """Tells of pictures as they are done, and of all in the end; a context manager.
 
-    Its `engine` and `precision` are what the pictures are upscaled with, once that is known.
+    Its `engine` and `precisions`, of 8 and 16 bits, are what the pictures are upscaled with, once that is known.
 
     Args:
         model_name: What they are upscaled with.
@@ -36,7 +37,8 @@ class Report:
         self._unused = jobs.unused
         self._is_single = is_single
         self.engine = ""
-        self.precision: str | None = None
+        self.precisions: tuple[str | None, str | None] = (None, None)
+        self._used: set[str] = set()
         self._log_path = log
         self._log: TextIO | None = None
         self._lines = sys.stderr if log == Path(STREAM) else lines
@@ -66,6 +68,11 @@ class Report:
             self._tiles.set_description(printable(job.source))
         self._tiles.update(done - self._tiles.n)
 
+    def tell_engine(self, network: TiledUpscaler) -> None:
+        """Takes notice of what upscales."""
+        self.engine = network.engine
+        self.precisions = network.precision, network.deep_precision
+
     def tell(self, task: Task) -> None:
         """Tells of one picture: what became of it, or of one that was only examined, what would."""
         status = task.status or PLANNED
@@ -80,7 +87,9 @@ class Report:
         described = f" ({task.description})" if task.description else ""
         if status == "written":
             took = f"{task.seconds:.1f} s{described}"
-            engine = f", {self.engine} {self.precision}" if self._is_single else ""
+            precision = self.precisions[bool(task.header and task.header.depth > 8)]
+            self._used |= {precision} if precision else set()
+            engine = f", {self.engine} {precision}" if self._is_single else ""
             self._line(f"{target}: {width} x {height} pixels by {self._model_name} in {took}{engine}")
         elif status == PLANNED and task.header:
             header = task.header
@@ -107,8 +116,9 @@ class Report:
         seconds = time.monotonic() - self._start
         counts = {status: self._statuses[status] for status in ("written", PLANNED, "skipped", "failed")}
         summary = {"pictures": self._count, **counts, "not_tried": {**self._unused}, "seconds": round(seconds, 3)}
+        precision = " and ".join(sorted(self._used))
         self._write_log(
-            summary | {"model": self._model_name, "engine": self.engine or None, "precision": self.precision}
+            summary | {"model": self._model_name, "engine": self.engine or None, "precision": precision or None}
         )
         if self._unused:
             self._error(printable(tell_unused(self._unused)))
@@ -117,7 +127,7 @@ class Report:
                 raise ValueError(self._failed[0])
             return 0
         said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-        how = f" by {self.engine} in {self.precision}" if self.engine else ""
+        how = f" by {self.engine}" * bool(self.engine) + f" in {precision}" * bool(precision)
         self._line(f"{self._count} picture{'s' * (self._count != 1)} in {seconds:.1f} s{how}: {said}")
         if self._failed:
             self._error("\n  ".join([f"{len(self._failed)} of {self._count} pictures failed:", *self._failed]))

@@ -99,7 +99,7 @@ class Upscaler(TiledUpscaler):
             )
         self.engine = keras.backend.backend()
         self.precision = resolve_precision(precision)
-        self._deep_precision = "float32" if precision == "auto" else self.precision
+        self.deep_precision = "float32" if precision == "auto" else self.precision
         self._model = model
         self._self_ensemble = self_ensemble
         self._compiled: dict[np.dtype, tuple[Engine, int]] = {}
@@ -130,7 +130,7 @@ class Upscaler(TiledUpscaler):
         """The network for pictures of a type, when it is first asked for, and the bytes that each pixel takes."""
         dtype = np.dtype(dtype)
         if dtype not in self._compiled:
-            precision = self.precision if dtype == np.uint8 else self._deep_precision
+            precision = self.precision if dtype == np.uint8 else self.deep_precision
             model = cast_model(self._model, precision) if precision else self._model
             engine = compile_self_ensemble(model, dtype) if self._self_ensemble else compile_engine(model, dtype=dtype)
             self._compiled[dtype] = engine, math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(model))

@@ -43,6 +43,9 @@ class TiledUpscaler:
     precision: str | None
     """What 8 bits are computed in: "float32", "bfloat16" or "int8"; None for whatever a model of Keras computes in."""
 
+    deep_precision: str | None
+    """What 16 bits are computed in."""
+
     def __init__(
         self,
         traits: Traits,

@@ -75,6 +75,7 @@ def test_files_have_their_own(machine, tmp_path):
     [
         (PRESET.name, "onnxruntime", "auto", "`engine`"),
         (PRESET.name, "cuda", "auto", "`engine`"),
+        ("imdn_x5", "auto", "auto", "`name`"),
         (PRESET.name, "auto", "float16", "`precision`"),
         (PRESET.name, "litert", "bfloat16", "`precision`"),
         (PRESET.name, "openvino", "int8", "`engine`"),

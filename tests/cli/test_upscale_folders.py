@@ -12,8 +12,10 @@ from picture_files import enlarge, noise, pixels
 from PIL import Image
 
 from keras_lisr import zoo
+from keras_lisr.basics.preset_index import FOLDER
 from keras_lisr.exported import ExportedUpscaler
 from keras_lisr.inference import Upscaler
+from keras_lisr.pictures import Picture, write_picture
 
 
 def test_a_folder_is_upscaled_with_its_tree(album, models, tmp_path, capsys):
@@ -149,3 +151,28 @@ def test_an_interrupted_folder_is_gone_on_with(picture, exported, number, exit_c
     expected = enlarge(ExportedUpscaler(exported / "any.tflite"), pixels(folder / "00.png"))
     for i in range(12):
         np.testing.assert_array_equal(pixels(out / f"{i:02}.png"), expected)
+
+
+def test_a_picture_of_which_no_such_result_is_made_does_not_stop_the_others(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    noise(tmp_path / "in" / "dot.png", 1, 1)
+    noise(tmp_path / "in" / "picture.png", 12, 200)
+    assert run("upscale", tmp_path / "in", "-o", tmp_path / "out", "-n", "fsrcnn_x4", "--width", 300) == 1
+    assert os.listdir(tmp_path / "out") == ["picture.png"]
+    assert "dot.png" in capsys.readouterr().err
+
+
+def test_what_computes_is_told_and_in_which_precision(tmp_path, capsys):
+    for name, dtype in (("a.png", np.uint8), ("b.png", np.uint16)):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        write_picture(Picture(np.full((12, 16, 3), 99, dtype)), tmp_path / "in" / name)
+    log = tmp_path / "log"
+    options = ("--engine", "openvino", "--precision", "bfloat16", "--json", log)
+    preset = FOLDER / "imdn_x4.tflite"
+    assert run("upscale", tmp_path / "in", "-o", tmp_path / "out", "-n", preset, *options) == 0
+    assert " by openvino in bfloat16 and float32: 2 written" in capsys.readouterr().out
+    said = json.loads(log.read_text().splitlines()[-1])
+    assert (said["engine"], said["precision"]) == ("openvino", "bfloat16 and float32")
+    options = ("-o", tmp_path / "b.png", "-n", preset, *options[:4])
+    assert run("upscale", tmp_path / "in" / "b.png", *options) == 0
+    assert capsys.readouterr().out.endswith(", openvino float32\n")

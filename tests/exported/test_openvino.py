@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from keras_lisr.basics.preset_index import find_preset
 from keras_lisr.exported import ExportedUpscaler
-from keras_lisr.exported.openvino import name_slices
+from keras_lisr.exported.openvino import rename_slices
 from keras_lisr.exported.sidecar import sidecar_path
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="needs keras_lisr[openvino]")
@@ -24,7 +24,7 @@ def run(content, pixels):
 
 def test_slices_of_the_channels_are_named_otherwise():
     pixels = np.random.default_rng(0).random((1, 9, 12, 3), np.float32)
-    (expected, before), (found, after) = run(FILE.read_bytes(), pixels), run(name_slices(FILE.read_bytes()), pixels)
+    (expected, before), (found, after) = run(FILE.read_bytes(), pixels), run(rename_slices(FILE.read_bytes()), pixels)
     assert (before.count("STRIDED_SLICE"), after.count("STRIDED_SLICE"), after.count("SLICE")) == (36, 0, 36)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
