@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export KERAS_LISR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup upscale test test-slow test-jax test-torch test-backends test-addons test-demo test-all lint format clean
+.PHONY: setup upscale test test-slow test-jax test-torch test-backends test-addons test-demo test-all wheel lint format clean
 
 # `pip` runs again only when the dependencies or the wanted extras change.
 $(VENV)/.%: setup.cfg pyproject.toml
@@ -87,6 +87,11 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+wheel: $(VENV)/.wheel
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

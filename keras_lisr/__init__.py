@@ -7,11 +7,11 @@ framework.
 import importlib
 from types import ModuleType
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _SUBPACKAGES = (
-    "analysis", "batch", "data", "demo", "evaluation", "export", "inference", "interop", "layers", "litert", "pictures",
-    "training", "zoo",
+    "analysis", "batch", "data", "demo", "evaluation", "export", "exported", "inference", "interop", "layers",
+    "pictures", "training", "zoo",
 )  # fmt: skip
 
 __all__ = ["__version__", *_SUBPACKAGES]  # noqa: PLE0604
