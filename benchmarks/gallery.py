@@ -1,8 +1,7 @@
 """Draws the gallery: six pictures, shrunk to a quarter and enlarged by bicubic and by the presets, crops at 100 %.
 
-The pictures are public domain, CC0 or CC BY and come with scikit-image and scikit-learn, which have to be installed. Two
-of them are also compressed as JPEG before they are enlarged, as pictures from the web are. Under each crop stands PSNR
-of luma over the whole picture.
+The pictures are public domain, CC0 or CC BY and come with scikit-image and scikit-learn. Two of them are compressed as
+JPEG before they are enlarged, as pictures from the web are. Under each crop stands PSNR of luma over the whole picture.
 
     pip install scikit-image scikit-learn
     python -m benchmarks.gallery --output docs/images

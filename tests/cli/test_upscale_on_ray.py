@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs keras_lisr[ray]"),
 ]
 COUNT = 200
-SAME = ("--precision", "float32")  # By default, each process measures what is faster.
+SAME = ("--engine", "litert")  # Chosen for each run, by how much there is to do.
 
 
 @pytest.fixture(scope="module")
