@@ -8,18 +8,38 @@ convolution of each block can hold the alphas. What table_2.py has trained is no
 """
 
 import dataclasses
+import re
 import sys
 from functools import partial
 
+import keras
 from table_2 import NETWORKS as NETWORKS_OF_TABLE_2
 from tables import Cell, main
 
 from keras_lisr.layers import ChannelWiseScale, GlobalAttentionBlock
 
+
+def guide_from(block: int, network: keras.Model) -> keras.Model:
+    """GGAS whose map is made from the output of a block and guides those after it, in a network without GGAS."""
+    maps: list[keras.KerasTensor] = []
+
+    def call(layer: keras.Operation, *inputs, **options):
+        found = re.fullmatch(r"block_(\d+)", layer.name)
+        if found and int(found[1]) > block:
+            return keras.layers.Multiply(name=layer.name)([*inputs, *maps])
+        outputs = layer(*inputs, **options)
+        if found and int(found[1]) == block:
+            maps.append(GlobalAttentionBlock(name="global_attention")(outputs))
+        return outputs
+
+    return keras.models.clone_model(network, call_function=call)
+
+
 CHOICES = [
     Cell("imdn + GGAS, bias 0", {"ggas": partial(GlobalAttentionBlock, initial_bias=0.0)}),
     Cell("imdn + GGAS, kernel 3", {"ggas": partial(GlobalAttentionBlock, kernel_size=3)}),
     Cell("imdn + GGAS, kernel 5", {"ggas": partial(GlobalAttentionBlock, kernel_size=5)}),
+    Cell("imdn + GGAS, map of block 3", {}, rewire=partial(guide_from, 3)),
     Cell("imdn + CWSS, alpha 1", {"cwss": partial(ChannelWiseScale, initial_alpha=1.0)}),
 ]
 IMDN = next(network for network in NETWORKS_OF_TABLE_2 if network.recipe == "imdn")

@@ -62,11 +62,13 @@ class Cell:
         name: What it is called.
         options: What the network's recipe is called with.
         published: What the paper says of it.
+        rewire: Makes another network of the one that the recipe builds.
     """
 
     name: str
     options: Mapping[str, Any]
     published: str = ""
+    rewire: Callable[[keras.Model], keras.Model] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,7 +127,8 @@ class Runs:
         )
         recipe = plan.make_recipe()
         plain = dataclasses.replace(plan, options=dict(self.network.cells[0].options)).make_recipe()
-        build = partial(build_like, plain.build, recipe.build)
+        rewire = self.cell.rewire
+        build = partial(build_like, plain.build, partial(rebuild, rewire, recipe.build) if rewire else recipe.build)
         return dataclasses.replace(recipe, optimizer=self.flags.optimizer, build=build)
 
     def settings(self) -> dict[str, Any]:
@@ -267,6 +270,11 @@ def build_like(build_plain: Callable[[], keras.Model], build: Callable[[], keras
         if weight.path in given and given[weight.path].shape == weight.shape:
             weight.assign(given[weight.path])
     return model
+
+
+def rebuild(rewire: Callable[[keras.Model], keras.Model], build: Callable[[], keras.Model]) -> keras.Model:
+    """Builds a network and rewires it."""
+    return rewire(build())
 
 
 def measure(upscale: Callable[[np.ndarray], np.ndarray], sets: Mapping[str, Pairs]) -> Measured:

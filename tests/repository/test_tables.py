@@ -229,6 +229,16 @@ def test_every_network_of_the_paper_is_there(module, name, count):
         assert not one.network.cells[0].options
 
 
+def test_a_later_block_guides_those_after_it(module):
+    plain = zoo.imdn(2, attention=None, num_filters=8, num_blocks=4)
+    guided = module("table_choices").guide_from(2, plain)
+    kinds = [type(guided.get_layer(f"block_{i}")).__name__ for i in range(1, 5)]
+    assert kinds == ["Identity", "Identity", "Multiply", "Multiply"]
+    attention = guided.get_layer("global_attention")
+    assert attention.input is guided.get_layer("block_2").output
+    assert guided.count_params() == plain.count_params() + attention.count_params()
+
+
 @pytest.mark.parametrize(("flag", "value"), [("--steps", "0"), ("--cells", "none"), ("--data", "nowhere")])
 def test_errors_are_one_line_and_exit_code_2(tables, networks, flags, capsys, flag, value):
     assert tables.main("Table", networks, [*flags, flag, value]) == 2
