@@ -295,8 +295,10 @@ def test_the_default_preset(benchmarks, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["imdn_x4", "imdn_x3", "edsr_baseline_x4", "fsrcnn_x4"])
-def test_the_presets_in_integers(name, benchmarks, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "steps"), [("imdn_x4", 0), ("imdn_x3", 0), ("edsr_baseline_x4", 0), ("fsrcnn_x4", 300)]
+)
+def test_the_presets_in_integers(name, steps, benchmarks, tmp_path):
     photographs = benchmarks.parent / "train"
     if not photographs.is_dir():
         pytest.skip("KERAS_LISR_DATA has no folder `train` for the calibration")
@@ -306,6 +308,7 @@ def test_the_presets_in_integers(name, benchmarks, tmp_path):
         quantize="int8",
         io="uint8",
         representative=photographs,
+        fine_tune=steps,
         evaluate=[benchmarks / "Set5"],
     )
     assert 0 < sidecar.psnr["Set5"]["float"] - sidecar.psnr["Set5"]["file"] <= 0.20
