@@ -172,7 +172,8 @@ def speeds(measured: dict[str, Any]) -> str:
 def markdown(rows: list[list[str]]) -> str:
     """A table, its first row the heading."""
     heading, *others = (f"| {' | '.join(row)} |" for row in rows)
-    return "\n".join([heading, f"| --- |{' ---: |' * (len(rows[0]) - 1)}", *others])
+    rule = " | ".join("---" if name in ("preset", "for", "machine") else "---:" for name in rows[0])
+    return "\n".join([heading, f"| {rule} |", *others])
 
 
 def write_between(file: Path, text: str) -> None:

@@ -55,7 +55,7 @@ def test_commands_are_known(page):
     """Those of a cluster stand in scripts and in YAML, over several lines and among others."""
     text = "\n".join(blocks(page, "sh") + blocks(page, "yaml")).replace("\\\n", " ")
     text = re.sub(r"\n {14}(?=--)", " ", text).replace("/shared/keras_lisr/", "").replace("/opt/keras_lisr/", "")
-    for line in re.findall(r"(?:keras-lisr|python training/).*", text):
+    for line in re.findall(r"(?:keras-lisr |python training/).*", text):
         program, *arguments = shlex.split(re.sub(r" (?:&|#).*|'$", "", line))
         if program == "keras-lisr":
             make_parser().parse_args(arguments)
