@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export KERAS_LISR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup upscale test test-slow test-jax test-torch test-backends test-addons test-demo test-all lint format docs clean
+.PHONY: setup upscale test test-slow test-jax test-torch test-backends test-addons test-demo test-all lint format clean
 
 # `pip` runs again only when the dependencies or the wanted extras change.
 $(VENV)/.%: setup.cfg pyproject.toml
@@ -101,6 +101,7 @@ READ_EXTRA := import configparser; c = configparser.ConfigParser(); c.read('setu
 	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-docs/requirements.txt
 	touch $@
 
+.PHONY: docs
 docs: .venv-docs/.installed
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
 
