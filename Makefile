@@ -97,5 +97,18 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# mkdocstrings reads the package without importing it, so only the extra is installed, not what the package needs.
+READ_EXTRA := import configparser; c = configparser.ConfigParser(); c.read('setup.cfg'); print(c['options.extras_require']['docs'])
+
+.venv-docs/.installed: setup.cfg
+	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -c "$(READ_EXTRA)" >.venv-docs/requirements.txt
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-docs/requirements.txt
+	touch $@
+
+.PHONY: docs
+docs: .venv-docs/.installed
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) .venv-* build dist *.egg-info
+	rm -rf $(VENV) .venv-* build dist site *.egg-info

@@ -1,4 +1,4 @@
-r"""Measures the presets' LiteRT files and their speed, and writes what is known into the cards and docs/speed.md.
+r"""Measures the presets' LiteRT files and their speed, and writes the tables of README.md, the cards and docs/speed.md.
 
 Each preset is exported to LiteRT in float16, which goes into the package, and in int8, fine-tuned where that would lose
 more than 0.20 dB on Set5; the default's goes into the package, too. Both are timed on a picture of 320 x 180 pixels
@@ -27,6 +27,7 @@ from keras_lisr.basics.preset_index import DEFAULT_PRESET, Preset, presets
 
 ZOO = Path(__file__).parent
 FILES = ZOO / "presets.json"
+README = ZOO.parent / "README.md"
 SPEED = ZOO.parent / "docs" / "speed.md"
 BEGIN, END = "<!-- Written by zoo/measure.py -->", "<!-- The end of what zoo/measure.py writes -->"
 MOST_LOSS = 0.20  # dB on Set5.
@@ -34,6 +35,7 @@ FINE_TUNING = 300  # Steps.
 THREADS = 2
 ROUNDS = 7
 PICTURE = (180, 320, 3)
+MEGAPIXELS = PICTURE[0] * PICTURE[1] / 1e6
 ENGINES = ("Keras float32", "Keras bfloat16", "LiteRT float16", "LiteRT int8")
 
 
@@ -55,6 +57,7 @@ def main() -> None:
     for file in cards():
         write_between(file, card([preset for preset in known if preset.builder == file.stem], measured))
     write_between(ZOO / "README.md", overview(known, measured))
+    write_between(README, overview(known, measured, cards="zoo/"))
     write_between(SPEED, speeds(measured))
 
 
@@ -142,18 +145,19 @@ def card(of_builder: Iterable[Preset], measured: dict[str, Any]) -> str:
     return "\n\n".join(markdown(rows) for rows in (quality, training, files) if len(rows) > 1)
 
 
-def overview(known: Iterable[Preset], measured: dict[str, Any]) -> str:
-    """The table from which somebody chooses."""
-    rows = [["preset", "for", "parameters", "Set5", "Set14", "file for phones", "seconds for 320x180"]]
+def overview(known: Iterable[Preset], measured: dict[str, Any], cards: str = "") -> str:
+    """The table from which somebody chooses, whose rows link the cards in a folder."""
+    rows = [["preset", "for", "parameters", "Set5", "Set14", "LiteRT float16, int8", "seconds a megapixel"]]
     for preset in known:
         psnr = [f"{preset.measured[name][0]:.2f}" if name in preset.measured else "" for name in ("Set5", "Set14")]
-        found = measured.get(preset.name)
-        cost = (
-            [f"{found['files']['int8']['bytes'] / 1e6:.2f} MB", f"{found['seconds']['LiteRT int8']:.3f}"]
-            if found
-            else ["", ""]
-        )
-        rows.append([f"[`{preset.name}`]({preset.builder}.md)", preset.use, f"{preset.parameters:,}", *psnr, *cost])
+        sizes, seconds = [preset.exported().stat().st_size], []
+        if found := measured.get(preset.name):
+            sizes.append(found["files"]["int8"]["bytes"])
+            seconds = [found["seconds"][f"LiteRT {quantize}"] / MEGAPIXELS for quantize in ("float16", "int8")]
+        megabytes = ", ".join(f"{size / 1e6:.2f}" for size in sizes)
+        cost = [f"{megabytes} MB", ", ".join(f"{taken:.1f}" for taken in seconds)]
+        link = f"[`{preset.name}`]({cards}{preset.builder}.md)"
+        rows.append([link, preset.use, f"{preset.parameters:,}", *psnr, *cost])
     return markdown(rows)
 
 
@@ -161,15 +165,15 @@ def speeds(measured: dict[str, Any]) -> str:
     """Seconds that a megapixel takes each preset."""
     rows = [["preset", *ENGINES]]
     for name, found in measured.items():
-        megapixels = PICTURE[0] * PICTURE[1] / 1e6
-        rows.append([f"`{name}`", *(f"{found['seconds'][engine] / megapixels:.1f} s" for engine in ENGINES)])
+        rows.append([f"`{name}`", *(f"{found['seconds'][engine] / MEGAPIXELS:.1f} s" for engine in ENGINES)])
     return markdown(rows)
 
 
 def markdown(rows: list[list[str]]) -> str:
     """A table, its first row the heading."""
     heading, *others = (f"| {' | '.join(row)} |" for row in rows)
-    return "\n".join([heading, f"| --- |{' ---: |' * (len(rows[0]) - 1)}", *others])
+    rule = " | ".join("---" if name in ("preset", "for", "machine") else "---:" for name in rows[0])
+    return "\n".join([heading, f"| {rule} |", *others])
 
 
 def write_between(file: Path, text: str) -> None:

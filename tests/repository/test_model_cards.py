@@ -107,13 +107,15 @@ def test_measured_is_what_the_index_of_presets_says(monkeypatch, tmp_path):
     measure_presets = importlib.import_module("measure")
     shutil.copytree(CARDS, tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr(measure_presets, "ZOO", tmp_path)
-    speed = measure_presets.SPEED
-    (tmp_path / "docs").mkdir()
-    monkeypatch.setattr(measure_presets, "SPEED", Path(shutil.copy(speed, tmp_path / "docs")))
+    pages = {name: getattr(measure_presets, name) for name in ("README", "SPEED")}
+    for name, page in pages.items():
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(measure_presets, name, Path(shutil.copy(page, tmp_path / name)))
     monkeypatch.setattr(sys, "argv", ["measure.py"])
     assert {file.stem for file in measure_presets.cards()} == NAMES
     measure_presets.main()
-    assert (tmp_path / "docs" / speed.name).read_text(encoding="utf-8") == speed.read_text(encoding="utf-8")
+    for name, page in pages.items():
+        assert getattr(measure_presets, name).read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
     for file in CARDS.glob("*.md"):
         assert (tmp_path / file.name).read_text(encoding="utf-8") == file.read_text(encoding="utf-8")
 
@@ -121,7 +123,7 @@ def test_measured_is_what_the_index_of_presets_says(monkeypatch, tmp_path):
 @each_architecture
 def test_training_command(architecture):
     text = (CARDS / f"{architecture.name}.md").read_text(encoding="utf-8")
-    assert re.search(rf"^    python training/{architecture.name}\.py --", text, re.MULTILINE)
+    assert re.search(rf"^python training/{architecture.name}\.py --", text, re.MULTILINE)
     assert (ROOT / "training" / f"{architecture.name}.py").is_file()
 
 
