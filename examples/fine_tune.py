@@ -1,8 +1,8 @@
 """Fine-tunes a preset on photographs with Keras's own `compile` and `fit`, measures it and takes it to LiteRT.
 
-Needs a folder to train on, one to measure on and one to write to, and `pip install 'keras_lisr[litert]'`; a minute or
-two on two cores. For real work take more photographs and thousands of steps; `python training/imdn.py --from imdn_x4`
-adds averaged weights, checkpoints and an exact resume. The cells are those of a notebook.
+Needs a folder to train on, one to measure on and one to write to; a minute or two on two cores. For real work take more
+photographs and thousands of steps; `python training/imdn.py --from imdn_x4` adds averaged weights, checkpoints and an
+exact resume. The cells are those of a notebook.
 
     python examples/fine_tune.py photographs datasets/Set5 fine_tuned
 """
