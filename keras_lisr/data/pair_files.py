@@ -258,9 +258,9 @@ def find_copies(images: Sequence[Named], scale: int) -> dict[Named, Named]:
     if len(doubtful) > max(1, len(images) // 4):
         low, high = next(iter(doubtful.items()))
         raise ValueError(
-            "`folder` must hold pairs whose names tell what belongs together, unless `low_resolution` (--low) is given. "
-            f"Received: {len(doubtful)} images that are smaller by x{scale} than one of a like name, as {low.file} is "
-            f"than {high.file}"
+            "`folder` must hold pairs whose names tell what belongs together, unless `low_resolution` (--low) is "
+            f"given. Received: {len(doubtful)} images that are smaller by x{scale} than one of a like name, as "
+            f"{low.file} is than {high.file}"
         )
     return {low: min(highs) for low, highs in copies.items()}
 
