@@ -171,6 +171,8 @@ class Worker:
             if found.others:
                 task.notes += ("smaller copies, masks and further pictures of a file are left out",)
             passes = size.passes(*sides, network.scale)
+            if passes:
+                network.check_depth(f"uint{header.depth}")
             if passes and not network.exact and network.count_tiles(*sides) > 1:
                 task.notes += (
                     "this network pools over the whole picture; its tiles are blended and differ slightly from the "
