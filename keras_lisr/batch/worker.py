@@ -178,7 +178,7 @@ class Worker:
                     "this network pools over the whole picture; its tiles are blended and differ slightly from the "
                     "picture computed at once",
                 )
-            if passes and network.shape and (sides[0] < network.shape[0] or sides[1] < network.shape[1]):
+            if passes and network.fills_up(*sides):
                 task.notes += (
                     "the picture is smaller than the one size of this file and was filled up; its result is an "
                     "approximation, at the right and lower edge above all",

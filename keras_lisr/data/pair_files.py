@@ -21,14 +21,12 @@ from keras_lisr.data.image_folder import image_files, images_below, open_file
 HIGH, LOW = "high", "low"
 WORDS = {"hr": HIGH, "gt": HIGH, "highres": HIGH, "lr": LOW, "lq": LOW, "lowres": LOW}
 WORD = "|".join(WORDS)
-LAST_WORDS = WORDS | {"high": HIGH, "low": LOW}  # At the end of names; elsewhere they may tell of tides.
-LAST_WORD = "|".join(LAST_WORDS)
 # DIV2K_train_LR_bicubic, LRbicx4, GTmod12; X4; 0001_LR4, 0001x4, and 0001x4w1 of DIV2K's wild track.
 ROLE_FOLDER = re.compile(rf"(?:(.*)[_-])?({WORD})((?:[_-]|bic|mod|x?\d).*)?", re.IGNORECASE)
 SCALE_FOLDER = re.compile(r"x(\d)", re.IGNORECASE)
-# HR0001, hr_0001, 0001_LR4, 0001_low, or hr and nothing else.
+# HR0001, hr_0001, 0001_LR4, or hr and nothing else.
 STEM = re.compile(
-    rf"(?:({WORD})(?:[_-]|(?=\d)))?((?=(?:{LAST_WORD})$)|.+?)(?:(?:^|[_-])({LAST_WORD})[_-]?x?(\d)?)?"
+    rf"(?:({WORD})(?:[_-]|(?=\d)))?((?=(?:{WORD})$)|.+?)(?:(?:^|[_-])({WORD})[_-]?x?(\d)?)?"
     r"(?:[_-]?x(\d)(?:[mdw]\d?)?)?",
     re.IGNORECASE,
 )
@@ -194,7 +192,7 @@ def read_name(file: Path, top: Path) -> Named:
     words = STEM.fullmatch(path.stem.lower())
     assert words  # Every name is one.
     first, stem, last, *times = words.groups()
-    said = LAST_WORDS.get(first or last)
+    said = WORDS.get(first or last)
     role = said or role or (LOW if any(times) else None)
     scale = (times[1] or times[0] or scale) if role == LOW else None
     stems = (path.stem.lower(), stem) if role == LOW else (stem if said else path.stem.lower(),)

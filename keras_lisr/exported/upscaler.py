@@ -76,7 +76,6 @@ class ExportedUpscaler(TiledUpscaler):
             )
         super().__init__(sidecar, tile=tile, memory=memory)
         self._told = {name: getattr(sidecar, name) for name in ("scale", "shape", "input", "output")}
-        self._input, self._output = sidecar.input, sidecar.output
         self.engine, self.precision = engine, "int8" if sidecar.quantize == "int8" else precision
         self.deep_precision = "float32"
         self._path, self._threads, self._precision = path, threads, precision
@@ -88,7 +87,7 @@ class ExportedUpscaler(TiledUpscaler):
         self._bytes_per_pixel = bytes_per_pixel // 2 if precision == "bfloat16" else bytes_per_pixel
 
     def check_depth(self, dtype: DTypeLike) -> None:
-        taken, returned = self._input["dtype"], self._output["dtype"]
+        taken, returned = (self._told[name]["dtype"] for name in ("input", "output"))
         if np.dtype(dtype) == np.uint16 and not taken == returned == "float32":
             raise ValueError(
                 f"`image` must have 8 bits for this file, which takes {taken} and returns {returned}. "
@@ -97,7 +96,9 @@ class ExportedUpscaler(TiledUpscaler):
 
     def _run(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
         network = self._open(self._precision if dtype == np.uint8 else "float32")
-        return pixels_of_numbers(network(numbers_of_pixels(self._input, dtype)[window]), self._output, dtype)
+        return pixels_of_numbers(
+            network(numbers_of_pixels(self._told["input"], dtype)[window]), self._told["output"], dtype
+        )
 
     def _pixel_memory(self, dtype: DTypeLike) -> int:
         return self._bytes_per_pixel

@@ -81,12 +81,7 @@ class Upscaler(TiledUpscaler):
         if None not in (sides := model.inputs[0].shape[1:3]):
             self.shape = sides
         unknown = sorted({type(call.operation).__name__ for call in calls(model) if call.radius is None})
-        super().__init__(
-            traits,
-            tile=tile,
-            memory=memory,
-            most_pixels=MOST_VALUES // values_per_pixel(model),
-        )
+        super().__init__(traits, tile=tile, memory=memory, most_pixels=MOST_VALUES // values_per_pixel(model))
         if unknown:
             logging.getLogger(__name__).warning(
                 "what %s of %s sees is not known: tiles fade into one another over %d pixels; a layer can say its "

@@ -58,12 +58,9 @@ class TiledUpscaler:
         self.exact = traits.halo is not None
         self._multiple = traits.multiple
         step = self._multiple // math.gcd(self._multiple, 2)  # There is a halo on either side.
-        if self.shape and traits.halo is None:
-            blended = min(traits.blended, min(self.shape) // 4)
-            self.halo = blended - blended % step
-        else:
-            self.halo = traits.blended if traits.halo is None else traits.halo
-            self.halo += -self.halo % step
+        blended = min(traits.blended, min(self.shape) // 4 // step * step) if self.shape else traits.blended
+        self.halo = blended if traits.halo is None else traits.halo
+        self.halo += -self.halo % step
         self.smallest_side = 1 if self.shape else traits.smallest_side  # Less is filled up to the only size.
         self.tile = tile
         self.memory = memory

@@ -12,7 +12,8 @@ import numpy as np
 
 OUTPUT = "super_resolved"  # Name of the last layer.
 INCIDENTAL = ("name", "dtype", "trainable", "builder", "arguments")  # Changes nothing that a network computes.
-SYMBOLS = "KerasTensor", "SymbolicTensor", "Tracer", "FakeTensor", "FunctionalTensor"  # What their classes are called.
+# Classes of what has no values, as a graph is being traced, by any backend.
+SYMBOLS = "KerasTensor", "SymbolicTensor", "Tracer", "FakeTensor", "FunctionalTensor"
 LOOKED_AT = 32  # Pictures of an array, at most.
 BUILDERS: dict[str, Callable[..., "SuperResolutionModel"]] = {}  # By name.
 
@@ -54,7 +55,8 @@ class SuperResolutionModel(keras.Model):
     def __call__(self, *args, **kwargs):
         """Runs the network; outside training, it raises as `predict`, unless it is traced."""
         if not kwargs.get("training"):
-            check_range([tensor for tensor in keras.tree.flatten(args) if has_values(tensor)])
+            values = [each for each in keras.tree.flatten(args) if not type(each).__name__.endswith(SYMBOLS)]
+            check_range(values)
         return super().__call__(*args, **kwargs)
 
     def call(self, inputs, training=None, mask=None, **kwargs):
@@ -149,11 +151,6 @@ def builder(build: Callable[P, keras.Model]) -> Callable[P, SuperResolutionModel
 
     BUILDERS[build.__name__] = build_and_remember
     return build_and_remember
-
-
-def has_values(tensor: Any) -> bool:
-    """Whether an array or a tensor is no symbol in what is being traced or built, by any backend."""
-    return not type(tensor).__name__.endswith(SYMBOLS)
 
 
 def first_batch(x: Any) -> Any:
