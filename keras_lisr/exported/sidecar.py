@@ -100,7 +100,7 @@ def read_sidecar(path: str | Path) -> Sidecar:
             f"`path` must have a sidecar beside it, which `keras-lisr export` writes. Received: path={str(path)!r} "
             f"(there is no {beside.name})"
         ) from error
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:  # Of JSON, and of other fields.
+    except (OSError, ValueError, TypeError, KeyError) as error:  # Of JSON, and of other fields.
         raise ValueError(
             f"`path` must have a sidecar that `keras-lisr export` of this version or before wrote. Received: "
             f"path={str(path)!r} ({beside.name}: {reason(error)})"
@@ -124,7 +124,8 @@ def check_fields(sidecar: Sidecar) -> None:
     if shape is not None and (len(shape) != 2 or not all(type(side) is int and side > 0 for side in shape)):
         raise ValueError(f"`shape` must be a height and a width. Received: shape={shape!r}")
     for name, tensor in (("input", sidecar.input), ("output", sidecar.output)):
-        dtype, scale, zero_point = (tensor.get(key) for key in ("dtype", "scale", "zero_point"))
+        said = tensor if isinstance(tensor, dict) else {}
+        dtype, scale, zero_point = (said.get(key) for key in ("dtype", "scale", "zero_point"))
         is_quantized = type(scale) is float and 0 < scale < math.inf and type(zero_point) is int
         if dtype not in DTYPES or (dtype != "float32" and not is_quantized):
             raise ValueError(
