@@ -99,7 +99,7 @@ def choose_model(name: str | None = None, *, exported: bool = False) -> str:
     name = DEFAULT_PRESET if name is None else name
     if name.startswith(PREFIX):
         name = str(fetch(name))
-    if name.endswith((".h5", ".hdf5")):
+    if name.lower().endswith((".h5", ".hdf5")):
         raise ValueError(
             "`model` must be a .keras or .npz file: what .h5 holds of `keras.ops` cannot be loaded. Build the network, "
             f"call its `load_weights` with the file, and `save` it as .keras. Received: model={name!r}"
@@ -110,15 +110,16 @@ def choose_model(name: str | None = None, *, exported: bool = False) -> str:
             "`model` must be a Keras model, which `keras-lisr import FILE --architecture ... --scale ... -o OUT.keras` "
             f"makes of PyTorch's files. Received: model={name!r}"
         )
-    if not name.endswith(suffixes):
+    if not name.lower().endswith(suffixes):
         return find_preset(name).name
     path = Path(name)
     if not path.is_file():
         raise ValueError(f"`model` must be an existing file. Received: model={name!r}")
     with path.open("rb") as file:
         is_litert = file.read(8)[4:] == b"TFL3"
-    if not (is_litert if path.suffix == LITERT else path.suffix in EXPORTED or zipfile.is_zipfile(path)):
-        raise ValueError(f"`model` must be a {path.suffix} file. Received: model={name!r} (its content is another)")
+    suffix = path.suffix.lower()
+    if not (is_litert if suffix == LITERT else suffix in EXPORTED or zipfile.is_zipfile(path)):
+        raise ValueError(f"`model` must be a {suffix} file. Received: model={name!r} (its content is another)")
     return name
 
 

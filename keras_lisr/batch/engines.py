@@ -57,9 +57,9 @@ def choose_engine(model: str, engine: str = AUTO, precision: str = AUTO, *, work
     for name, value, known in (("engine", engine, ENGINES), ("precision", precision, PRECISIONS)):
         if value not in known:
             raise ValueError(f"`{name}` must be one of {', '.join(known)}. Received: {name}={value!r}")
-    if model.endswith(EXPORTED):
+    if model.lower().endswith(EXPORTED):
         chosen = choose_for_file(model, engine, precision)
-    elif model.endswith((".keras", ".npz")):
+    elif model.lower().endswith((".keras", ".npz")):
         chosen = Engine(KERAS if engine == AUTO else engine, precision, model)
         check(engine, (AUTO, KERAS), precision, (AUTO, "float32", "bfloat16"), "a file of Keras; export it")
     else:
@@ -69,7 +69,7 @@ def choose_engine(model: str, engine: str = AUTO, precision: str = AUTO, *, work
 
 def choose_for_file(path: str, engine: str, precision: str) -> Engine:
     """The engine of an exported file."""
-    engines = ENGINES_OF_FILES[Path(path).suffix]
+    engines = ENGINES_OF_FILES[Path(path).suffix.lower()]
     own = "int8" if read_sidecar(path).quantize == "int8" else "float32"
     engine = engines[0] if engine == AUTO else engine
     precisions = [own]

@@ -103,7 +103,7 @@ def run_on_ray(
     """
     import ray
 
-    needs = choose_needs(find_nodes(), workers, uses_gpus=not model.name.endswith(EXPORTED))
+    needs = choose_needs(find_nodes(), workers, uses_gpus=not model.name.lower().endswith(EXPORTED))
     threads, gpus = needs["CPU"], needs.get("GPU", 0)
     upscale = ray.remote(upscale_one).options(num_cpus=threads, num_gpus=gpus, max_retries=MOST_TRIES - 1)
     setup = ray.put(Setup(model, plan, threads, make_environment(threads)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from keras_lisr.basics import preset_index
 from keras_lisr.basics.preset_index import EXPORTED, choose_model, find_preset
-from keras_lisr.exported.sidecar import files_of, sidecar_path
+from keras_lisr.exported.sidecar import files_of, follow, sidecar_path
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class ShippedModel:
             OSError: If a file cannot be read.
         """
         name = choose_model(name, exported=True)
-        if name.endswith(EXPORTED):
-            path = Path(name).resolve()
+        if name.lower().endswith(EXPORTED):
+            path = follow(Path(name))
             return cls(name, {file.name: file.read_bytes() for file in (*files_of(path), sidecar_path(path))})
-        is_file = name.endswith((".keras", ".npz"))
+        is_file = name.lower().endswith((".keras", ".npz"))
         path = Path(name) if is_file else preset_index.FOLDER / find_preset(name).file
         return cls(name, {path.name: path.read_bytes()})
 

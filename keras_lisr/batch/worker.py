@@ -171,12 +171,14 @@ class Worker:
             if found.others:
                 task.notes += ("smaller copies, masks and further pictures of a file are left out",)
             passes = size.passes(*sides, network.scale)
+            if passes:
+                network.check_depth(f"uint{header.depth}")
             if passes and not network.exact and network.count_tiles(*sides) > 1:
                 task.notes += (
                     "this network pools over the whole picture; its tiles are blended and differ slightly from the "
                     "picture computed at once",
                 )
-            if passes and network.shape and (sides[0] < network.shape[0] or sides[1] < network.shape[1]):
+            if passes and network.fills_up(*sides):
                 task.notes += (
                     "the picture is smaller than the one size of this file and was filled up; its result is an "
                     "approximation, at the right and lower edge above all",

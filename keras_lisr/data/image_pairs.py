@@ -185,7 +185,8 @@ def read_pairs(
     """
     files = find_pairs(folder, scale, part, low_resolution)
     hold = partial(hold_images, store=store, progress=progress)
-    high, left_out = hold("high_resolution", [high_resolution_item(pair) for pair in files])
+    items = [Item(pair.name, identity(pair.high_resolution), partial(read_rgb, pair.high_resolution)) for pair in files]
+    high, left_out = hold("high_resolution", items)
     readable = [pair for pair in files if pair.name in high]
     low, problems = hold(
         f"low_resolution_x{scale}", [low_resolution_item(pair, high[pair.name], scale) for pair in readable]
@@ -207,11 +208,6 @@ def read_pairs(
     return ImagePairs(
         names, HeldImages([low[name] for name in names]), HeldImages([high[name] for name in names], scale), left_out
     )
-
-
-def high_resolution_item(pair: PairFiles) -> Item:
-    """How the image of a pair is made, and from what."""
-    return Item(pair.name, identity(pair.high_resolution), partial(read_rgb, pair.high_resolution))
 
 
 def low_resolution_item(pair: PairFiles, high: Held, scale: int) -> Item:

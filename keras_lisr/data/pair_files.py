@@ -1,8 +1,8 @@
 """Which files of a folder are pairs: by the names that folders and files have in this field, and by their sizes.
 
 Low resolution lies in `LR_bicubic/X4/0001x4.png` beside `HR/0001.png`, as in DIV2K, in `lr` beside `hr`, `LQ` beside
-`GT`, as `0001_LR4.png` beside `0001_HR.png`, `lr.png` beside `hr.png`; or in a folder of any name whose images are
-called as those of another one and are smaller by the scale.
+`GT`, as `0001_LR4.png` beside `0001_HR.png`, `lr.png` beside `hr.png`. Where no such word tells, sizes do: images that
+are called as others but for a folder or words, the same for many, and are smaller by the scale, belong to these.
 """
 
 import itertools
@@ -21,21 +21,24 @@ from keras_lisr.data.image_folder import image_files, images_below, open_file
 HIGH, LOW = "high", "low"
 WORDS = {"hr": HIGH, "gt": HIGH, "highres": HIGH, "lr": LOW, "lq": LOW, "lowres": LOW}
 WORD = "|".join(WORDS)
-LAST_WORDS = WORDS | {"high": HIGH, "low": LOW}  # At the end of names; elsewhere they may tell of tides.
-LAST_WORD = "|".join(LAST_WORDS)
 # DIV2K_train_LR_bicubic, LRbicx4, GTmod12; X4; 0001_LR4, 0001x4, and 0001x4w1 of DIV2K's wild track.
 ROLE_FOLDER = re.compile(rf"(?:(.*)[_-])?({WORD})((?:[_-]|bic|mod|x?\d).*)?", re.IGNORECASE)
 SCALE_FOLDER = re.compile(r"x(\d)", re.IGNORECASE)
-# HR0001, hr_0001, 0001_LR4, 0001_low, or hr and nothing else.
+# HR0001, hr_0001, 0001_LR4, or hr and nothing else.
 STEM = re.compile(
-    rf"(?:({WORD})(?:[_-]|(?=\d)))?((?=(?:{LAST_WORD})$)|.+?)(?:(?:^|[_-])({LAST_WORD})[_-]?x?(\d)?)?"
+    rf"(?:({WORD})(?:[_-]|(?=\d)))?((?=(?:{WORD})$)|.+?)(?:(?:^|[_-])({WORD})[_-]?x?(\d)?)?"
     r"(?:[_-]?x(\d)(?:[mdw]\d?)?)?",
     re.IGNORECASE,
 )
+TOKEN = re.compile(r"\d+|[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+")
 PART = re.compile(r"(?:^|[/_-])(train|val|test)(?:ing|id|idation)?(?=$|[/_-])")
 
 SHOWN = 10  # Of many.
 MOST_NAMESAKES = 8  # Where more folders count from 1, that tells nothing.
+MOST_WORDS = 2  # By which names differ at their beginning or end, as 1_ground_truth from 1_input.
+LOOKED_AT = 64  # Pairs, at least, whose sizes tell those of all.
+
+Kind = tuple[str, str]  # A folder, and words of a name.
 
 
 class PairFiles(NamedTuple):
@@ -77,6 +80,23 @@ class Named(NamedTuple):
         folders = self.folders
         return [(*folders[:i], *folders[i + 1 :], stem) for stem in self.stems for i in range(len(folders), -1, -1)]
 
+    @property
+    def kinds(self) -> dict[tuple[str, ...], Kind]:
+        """What it may share with its namesakes, and what it has beside that."""
+        named = self.role is None
+        tokens = [token.lower() for token in TOKEN.findall(self.path.stem if named else self.stems[0])]
+        stems = {" ".join(tokens): ""}
+        for count in range(1, min(len(tokens), MOST_WORDS + 1)) if named else ():
+            stems.setdefault(" ".join(tokens[:-count]), " ".join(tokens[-count:]))
+            stems.setdefault(" ".join(tokens[count:]), " ".join(tokens[:count]))
+        if named and self.folders:
+            stems.setdefault("", " ".join(tokens))
+        found: dict[tuple[str, ...], Kind] = {}
+        for stem, words in stems.items():
+            for i, folder in reversed([*enumerate((*self.folders, ""))]):
+                found.setdefault((*self.folders[:i], *self.folders[i + 1 :], stem), (folder, words))
+        return {key: kind for key, kind in found.items() if any(key)}
+
 
 def find_pairs(
     folder: str | Path, scale: int, part: str = "train", low_resolution: str | Path | None = None
@@ -96,16 +116,17 @@ def find_pairs(
     """
     every = read_names(Path(os.path.abspath(folder)), low_resolution)
     images = of_part(every, part)
-    smaller = set() if low_resolution else smaller_folders(images, scale)
-    lows = [image for image in images if image.role == LOW or image.path.parent in smaller]
-    originals = [image for image in images if image.role != LOW and image.path.parent not in smaller]
+    copies = {} if low_resolution else find_copies(images, scale)
+    lows = [image for image in images if image.role == LOW or image in copies]
+    originals = [image for image in images if image.role != LOW and image not in copies]
     if not originals:
         originals, lows = list(images), []  # Somebody wants low resolution enlarged further.
     if low_resolution:
         lows = [read_name(file, Path(low_resolution)) for file in image_files(low_resolution)]
     lows = [low for low in lows if low.scale in (None, scale)]
-    used = match(originals, lows, anywhere=bool(low_resolution))
-    if used and not any(fits(low, original, scale) for original, low in used.items()):
+    used = {copies[low]: low for low in reversed(lows) if low in copies}
+    used |= match(originals, lows, anywhere=bool(low_resolution))
+    if used and not any(fits(sides(low), sides(original), scale) for original, low in used.items()):
         original, low = next(iter(used.items()))
         refuse(low, original, scale)
     alone = [original.path.as_posix() for original in originals if original not in used]
@@ -171,7 +192,7 @@ def read_name(file: Path, top: Path) -> Named:
     words = STEM.fullmatch(path.stem.lower())
     assert words  # Every name is one.
     first, stem, last, *times = words.groups()
-    said = LAST_WORDS.get(first or last)
+    said = WORDS.get(first or last)
     role = said or role or (LOW if any(times) else None)
     scale = (times[1] or times[0] or scale) if role == LOW else None
     stems = (path.stem.lower(), stem) if role == LOW else (stem if said else path.stem.lower(),)
@@ -185,33 +206,70 @@ def of_part(images: Sequence[Named], part: str) -> Sequence[Named]:
     return rest if any(parts[image] or image.role == HIGH for image in rest) else images
 
 
-def smaller_folders(images: Sequence[Named], scale: int) -> set[Path]:
-    """Folders that no name tells of, most of whose images are those of another one, smaller by the scale.
+def find_copies(images: Sequence[Named], scale: int) -> dict[Named, Named]:
+    """The images that are smaller by the scale than their namesakes, and these, where no word tells.
 
     Raises:
-        ValueError: If they are those of another one, but not smaller by the scale.
+        ValueError: If namesakes are smaller by something else, or most images are and it is not clear than which.
     """
-    namesakes = defaultdict(list)
+    namesakes, counts = defaultdict(list), Counter[Kind]()
     for image in images:
-        for key in image.keys if image.role != LOW else ():
-            namesakes[key].append(image)
+        if image.role != LOW:
+            counts.update({*image.kinds.values()})
+            for key, kind in image.kinds.items():
+                namesakes[key].append((kind, image))
     of_two = defaultdict(list)
     for group in namesakes.values():
-        for two in itertools.combinations(group if len(group) <= MOST_NAMESAKES else (), 2):
-            folders = two[0].path.parent, two[1].path.parent
-            if folders[0] != folders[1] and not two[0].role == two[1].role == HIGH:
-                of_two[folders].append(sorted(two, key=sides))
-    counts = Counter(image.path.parent for image in images)
-    smaller = set()
-    for folders, found in of_two.items():
-        alike = [(low, high) for low, high in found if same_shape(sides(low), sides(high))]
-        if 2 * len(alike) <= min(counts[folder] for folder in folders):
-            continue
-        fitting = [low.path.parent for low, high in alike if low.role is None and fits(low, high, scale)]
-        if 2 * len(fitting) <= len(alike):
-            refuse(*alike[0], scale)
-        smaller.add(fitting[0])
-    return smaller
+        for one, other in itertools.combinations(sorted(group) if len(group) <= MOST_NAMESAKES else (), 2):
+            kinds = one[0], other[0]
+            if distance(kinds) and not one[1].role == other[1].role == HIGH:
+                of_two[kinds].append((one[1], other[1]))
+    copies: dict[Named, set[Named]] = defaultdict(set)
+    doubtful: dict[Named, Named] = {}
+    for _, nearest in itertools.groupby(sorted(of_two, key=distance), distance):
+        known = {*copies}
+        for kinds in nearest:
+            pairs = [two for two in of_two[kinds] if known.isdisjoint(two)]
+            if 2 * len(pairs) <= min(counts[kind] for kind in kinds):
+                continue
+            step = len(pairs) // LOOKED_AT + 1
+            sizes = [(sides(one), sides(other)) for one, other in pairs[::step]]
+            if 2 * sum(one > other for one, other in sizes) > len(sizes):  # Low resolution first.
+                pairs, sizes = [two[::-1] for two in pairs], [two[::-1] for two in sizes]
+            alike = [i for i, two in enumerate(sizes) if same_shape(*two)]
+            if 2 * len(alike) <= len(sizes):
+                continue
+            words = "".join(words for _, words in kinds)
+            is_numbered = any(map(str.isdigit, words))
+            small, large = sizes[alike[0]]
+            if pairs[0][0].role is None and 2 * sum(fits(*sizes[i], scale) for i in alike) > len(alike):
+                if is_numbered and len(pairs) == 1:
+                    doubtful |= pairs
+                else:
+                    for low, high in pairs:
+                        copies[low].add(high)
+            elif not words or (
+                not is_numbered and 4 * len(pairs) > len(images) and fits(small, large, large[0] // small[0])
+            ):
+                refuse(*pairs[alike[0] * step], scale)
+    doubtful |= {low: min(highs) for low, highs in copies.items() if len(highs) > 1}
+    if len(doubtful) > max(1, len(images) // 4):
+        low, high = next(iter(doubtful.items()))
+        raise ValueError(
+            "`folder` must hold pairs whose names tell what belongs together, unless `low_resolution` (--low) is "
+            f"given. Received: {len(doubtful)} images that are smaller by x{scale} than one of a like name, as "
+            f"{low.file} is than {high.file}"
+        )
+    return {low: min(highs) for low, highs in copies.items()}
+
+
+def distance(kinds: tuple[Kind, Kind]) -> int:
+    """How many words two names do not share; 0 if they share one, so that others are as near that do not."""
+    folders, words = zip(*kinds, strict=True)
+    one, other = ({*each.split()} for each in words)
+    if one & other or folders[0] == folders[1] != "":
+        return 0
+    return len(set.symmetric_difference(*({*re.findall(r"[^\W_]+", each)} for each in folders))) + len(one | other)
 
 
 def match(originals: Sequence[Named], lows: Sequence[Named], anywhere: bool) -> dict[Named, Named]:
@@ -242,9 +300,9 @@ def sides(image: Named) -> tuple[int, ...]:
         return ()  # Reading it will tell.
 
 
-def fits(low: Named, high: Named, scale: int) -> bool:
-    """Whether two images are a pair by their sizes."""
-    return tuple(side // scale for side in sides(high)) == sides(low)
+def fits(small: tuple[int, ...], large: tuple[int, ...], scale: int) -> bool:
+    """Whether images of two sizes may be a pair."""
+    return tuple(side // scale for side in large) == small
 
 
 def same_shape(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
@@ -255,8 +313,8 @@ def same_shape(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
 def refuse(low: Named, high: Named, scale: int) -> NoReturn:
     """Raises the error that two images have the same name and do not fit."""
     raise ValueError(
-        f"`folder` must hold pairs that differ by x{scale} in size, or images of different names. Received: "
-        f"{low.file}, {sides(low)}, beside {high.file}, {sides(high)}"
+        f"`folder` must hold pairs that differ by x{scale} in size, or images of different names, unless "
+        f"`low_resolution` (--low) is given. Received: {low.file}, {sides(low)}, beside {high.file}, {sides(high)}"
     )
 
 

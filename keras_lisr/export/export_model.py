@@ -116,6 +116,11 @@ def export_model(
     folders = [find_benchmark_set(name) for name in evaluate]
     model = flatten(model)
     traits = traits_of(model)
+    if any(getattr(layer, "quantization_mode", None) for layer in model.layers):
+        raise ValueError(
+            "`model` must not be quantized by Keras; `quantize='int8'` makes such files of floats. "
+            f"Received: model={model.name!r}"
+        )
     if format != "litert" and folders and (shape or traits.multiple > 1):
         names = [str(folder) for folder in folders]
         raise ValueError(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_lisr.basics.extras import import_extra
+from keras_lisr.exported.sidecar import follow
 
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
 ALL_BUT_CHANNELS = 0b0111  # Bits of the dimensions of which a slice takes everything.
@@ -30,7 +31,7 @@ class OpenVINONetwork:
     def __init__(self, path: str | Path, *, precision: str = "float32", threads: int | None = None):
         openvino = import_openvino()
         self._lock = threading.Lock()
-        path = Path(path).resolve()  # Where the weights are.
+        path = follow(path)  # Where the weights are.
         options = {
             "INFERENCE_PRECISION_HINT": HINTS[precision],
             "INFERENCE_NUM_THREADS": threads or os.cpu_count(),
@@ -38,8 +39,8 @@ class OpenVINONetwork:
         }
         with TemporaryDirectory() as folder:
             readable = path
-            if path.suffix == ".tflite":
-                readable = Path(folder) / path.name
+            if path.suffix.lower() == ".tflite":
+                readable = Path(folder) / f"{path.stem}.tflite"
                 readable.write_bytes(rename_slices(path.read_bytes()))
             try:
                 self._compiled = openvino.Core().compile_model(readable, "CPU", options)

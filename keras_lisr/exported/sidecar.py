@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from keras_lisr.basics.whole_files import reason, write_whole
+from keras_lisr.exported.litert import DTYPES
 from keras_lisr.tiling.traits import Traits
 
 SCHEMA = 1  # A field that is added does not change it, a field that comes to mean something else does.
@@ -82,9 +84,7 @@ def read_sidecar(path: str | Path) -> Sidecar:
         ValueError: If there is no such file or no sidecar, the sidecar is not one or has a later schema, or the file is
             another than the one that it was written for.
     """
-    path = Path(path)
-    if not sidecar_path(path).exists():  # In the Hub's cache, links to both lie together, and what they point to apart.
-        path = path.resolve()
+    path = follow(path)
     if not path.exists():
         raise ValueError(f"`path` must be an existing file. Received: path={str(path)!r}")
     beside = sidecar_path(path)
@@ -94,6 +94,7 @@ def read_sidecar(path: str | Path) -> Sidecar:
         sidecar = Sidecar(**known | {"shape": content["shape"] and tuple(content["shape"])})
         if sidecar.schema > SCHEMA:
             raise ValueError(f"schema {sidecar.schema}, where this version of keras_lisr knows {SCHEMA}")
+        check_fields(sidecar)
     except FileNotFoundError as error:
         raise ValueError(
             f"`path` must have a sidecar beside it, which `keras-lisr export` writes. Received: path={str(path)!r} "
@@ -110,6 +111,32 @@ def read_sidecar(path: str | Path) -> Sidecar:
             f"Received: path={str(path)!r} with {found}"
         )
     return sidecar
+
+
+def check_fields(sidecar: Sidecar) -> None:
+    """Raises a ValueError if what upscales could not do as a sidecar says, as where somebody has edited it."""
+    least = {"scale": 1, "halo": 0, "smallest_side": 1, "multiple": 1, "blended": 0, "bytes_per_pixel": 1}
+    for name, value in {name: getattr(sidecar, name) for name in least}.items():
+        is_absent = value is None and name in ("halo", "bytes_per_pixel")
+        if not is_absent and (type(value) is not int or value < least[name]):
+            raise ValueError(f"`{name}` must be an integer of at least {least[name]}. Received: {name}={value!r}")
+    shape = sidecar.shape
+    if shape is not None and (len(shape) != 2 or not all(type(side) is int and side > 0 for side in shape)):
+        raise ValueError(f"`shape` must be a height and a width. Received: shape={shape!r}")
+    for name, tensor in (("input", sidecar.input), ("output", sidecar.output)):
+        said = tensor if isinstance(tensor, dict) else {}
+        dtype, scale, zero_point = (said.get(key) for key in ("dtype", "scale", "zero_point"))
+        is_quantized = type(scale) is float and 0 < scale < math.inf and type(zero_point) is int
+        if dtype not in DTYPES or (dtype != "float32" and not is_quantized):
+            raise ValueError(
+                f"`{name}` must say a `dtype`, and of integers `scale` and `zero_point`. Received: {tensor}"
+            )
+
+
+def follow(path: str | Path) -> Path:
+    """The file itself if its sidecar lies beside it, as links do in the Hub's cache, or else what it links to."""
+    path = Path(path)
+    return path if sidecar_path(path).exists() else path.resolve()
 
 
 def is_sidecar(path: Path) -> bool:
@@ -144,8 +171,16 @@ def size(path: str | Path) -> int:
 
 
 def files_of(path: Path) -> list[Path]:
-    """What an exported file consists of: those in a folder and below it, sorted, or an `.xml` and its `.bin`."""
+    """What an exported file consists of: those in a folder and below it, sorted, or an `.xml` and its `.bin`.
+
+    Raises:
+        ValueError: If there is no such `.bin`.
+    """
     if path.is_dir():
         return sorted((file for file in path.rglob("*") if file.is_file()), key=lambda file: file.as_posix())
+    if path.suffix.lower() != ".xml":
+        return [path]
     weights = path.with_suffix(".bin")
-    return [path, weights] if path.suffix == ".xml" and weights.is_file() else [path]
+    if not weights.is_file():
+        raise ValueError(f"`path` must have its weights beside it, {weights.name}. Received: path={str(path)!r}")
+    return [path, weights]

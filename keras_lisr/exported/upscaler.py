@@ -1,6 +1,6 @@
 """Picture in, picture out, by an exported file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from keras_lisr.exported.litert import LiteRTNetwork
 from keras_lisr.exported.onnx import ONNXNetwork
 from keras_lisr.exported.openvino import OpenVINONetwork
 from keras_lisr.exported.sidecar import read_sidecar
-from keras_lisr.tiling.rows import Progress, Rows
 from keras_lisr.tiling.tiles import DEFAULT_MEMORY
 from keras_lisr.tiling.upscaler import TiledUpscaler
 
@@ -26,7 +25,7 @@ class ExportedUpscaler(TiledUpscaler):
 
     The sidecar beside the file says what halo makes the tiles exact, as those of `keras_lisr.inference.Upscaler` are.
     For a network that pools over the picture none does: `exact` is False then, and neighbouring tiles fade into one
-    another over 32 pixels.
+    another over 32 pixels, or over 64 if it holds layers of which nobody knows what they see.
 
     A file for one size sees windows of that size. A picture that is smaller is filled up at its right and lower edge
     with its own reflection, which is cut off again. That is an approximation, which `fills_up` tells beforehand: the
@@ -76,7 +75,7 @@ class ExportedUpscaler(TiledUpscaler):
                 f"`tile` must be None for a file for {self.shape[1]} x {self.shape[0]} pixels. Received: tile={tile}"
             )
         super().__init__(sidecar, tile=tile, memory=memory)
-        self._input, self._output = sidecar.input, sidecar.output
+        self._told = {name: getattr(sidecar, name) for name in ("scale", "shape", "input", "output")}
         self.engine, self.precision = engine, "int8" if sidecar.quantize == "int8" else precision
         self.deep_precision = "float32"
         self._path, self._threads, self._precision = path, threads, precision
@@ -87,23 +86,19 @@ class ExportedUpscaler(TiledUpscaler):
         # Of the 8.5 KB that IMDN takes in LiteRT, OpenVINO took 3.5 in bfloat16.
         self._bytes_per_pixel = bytes_per_pixel // 2 if precision == "bfloat16" else bytes_per_pixel
 
-    def bands(self, image: Rows, progress: Progress | None = None) -> Iterator[np.ndarray]:
-        """As `TiledUpscaler.bands`.
-
-        Raises:
-            ValueError: As there, or if `image` has 16 bits where the file knows only bytes.
-        """
-        taken, returned = self._input["dtype"], self._output["dtype"]
-        if image.dtype == np.uint16 and not taken == returned == "float32":
+    def check_depth(self, dtype: DTypeLike) -> None:
+        taken, returned = (self._told[name]["dtype"] for name in ("input", "output"))
+        if np.dtype(dtype) == np.uint16 and not taken == returned == "float32":
             raise ValueError(
                 f"`image` must have 8 bits for this file, which takes {taken} and returns {returned}. "
-                f"Received: image.dtype={image.dtype}"
+                f"Received: image.dtype={dtype}"
             )
-        return super().bands(image, progress)
 
     def _run(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
         network = self._open(self._precision if dtype == np.uint8 else "float32")
-        return pixels_of_numbers(network(numbers_of_pixels(self._input, dtype)[window]), self._output, dtype)
+        return pixels_of_numbers(
+            network(numbers_of_pixels(self._told["input"], dtype)[window]), self._told["output"], dtype
+        )
 
     def _pixel_memory(self, dtype: DTypeLike) -> int:
         return self._bytes_per_pixel
@@ -118,6 +113,12 @@ class ExportedUpscaler(TiledUpscaler):
                     network = ONNXNetwork(self._path, threads=self._threads)
                 case "openvino":
                     network = OpenVINONetwork(self._path, precision=precision, threads=self._threads)
+            for name, told in self._told.items():
+                if (found := getattr(network, name, told)) != told:
+                    raise ValueError(
+                        f"`path` must have a sidecar that says what the file does, {name}={found}. Received: "
+                        f"path={str(self._path)!r}, of which it says {name}={told}"
+                    )
             self._networks[precision] = network
         return self._networks[precision]
 
@@ -133,7 +134,7 @@ def find_engine(path: str | Path, engine: str | None, *dtypes: str) -> str:
     Raises:
         ValueError: If that engine does not run such a file.
     """
-    engines = ENGINES_OF_FILES.get(Path(path).suffix, ())
+    engines = ENGINES_OF_FILES.get(Path(path).suffix.lower(), ())
     if {*dtypes} != {"float32"}:
         engines = engines[:1]
     if not engines:

@@ -42,7 +42,8 @@ def cast_model(model: keras.Model, precision: str) -> keras.Model:
     pictures = {id(call.operation) for call in calls(model) if call.outputs[0].shape[-1] == model.output_shape[-1]}
 
     def clone(operation):
-        if not isinstance(operation, keras.layers.Layer) or not is_known(operation):
+        is_quantized = getattr(operation, "quantization_mode", None)  # By Keras, to integers.
+        if not isinstance(operation, keras.layers.Layer) or not is_known(operation) or is_quantized:
             return duplicate(operation)
         on_picture = id(operation) in pictures and not operation.weights
         return duplicate(operation, dtype="float32" if on_picture else POLICIES[precision])

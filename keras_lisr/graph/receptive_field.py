@@ -8,6 +8,8 @@ import keras
 from keras_lisr.graph.calls import calls
 from keras_lisr.tiling.traits import Traits
 
+UNKNOWN_HALO = 32  # Where nobody knows what a network sees.
+
 
 def receptive_field_radius(model: keras.Model) -> int | float:
     """Radius of a network's receptive field, computed from its graph.
@@ -60,4 +62,5 @@ def traits_of(model: keras.Model) -> Traits:
         halo=None if math.isinf(radius) else int(radius),
         smallest_side=smallest_side,
         multiple=math.lcm(*(call.output_resolution.denominator for call in graph)),
+        blended=UNKNOWN_HALO if any(call.radius is None for call in graph) else Traits.blended,
     )

@@ -58,14 +58,17 @@ def compile_engine(model: keras.Model, rounded: bool = True, dtype: DTypeLike = 
             import tensorflow as tf
 
             # Not jit_compile: on CPUs XLA is slower than oneDNN.
-            signature = [tf.TensorSpec((1, None, None, 3), dtype)]
+            # Of an unknown number of rows, Keras's TimeDistributed takes as many as the batch has pictures.
+            is_sized = any(isinstance(layer, keras.layers.TimeDistributed) for layer in model.layers)
+            signature = None if is_sized else [tf.TensorSpec((1, None, None, 3), dtype)]
             traced = tf.function(upscale, input_signature=signature, autograph=False)
 
             def compiled(low_resolution):
                 nonlocal traced
                 try:
                     return traced(low_resolution)
-                except tf.errors.OperatorNotAllowedInGraphError:  # UpSampling2D resizes to sizes that are known.
+                # UpSampling2D resizes to sizes that are known, and LayerNormalization may have weights for one size.
+                except (tf.errors.OperatorNotAllowedInGraphError, TypeError):
                     traced = tf.function(upscale, autograph=False)  # Anew for each size.
                     return traced(low_resolution)
 

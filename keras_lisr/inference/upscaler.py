@@ -14,9 +14,8 @@ from keras_lisr.graph.memory import MEMORY_OVERHEAD, MOST_VALUES, bytes_per_pixe
 from keras_lisr.graph.receptive_field import traits_of
 from keras_lisr.inference.engines import Engine, Precision, compile_engine, compile_self_ensemble, resolve_precision
 from keras_lisr.tiling.tiles import DEFAULT_MEMORY
-from keras_lisr.tiling.upscaler import BLENDED_HALO, TiledUpscaler
+from keras_lisr.tiling.upscaler import TiledUpscaler
 
-UNKNOWN_HALO = 32  # Where nobody knows what a network sees.
 MOST_CHANGE = 0.15  # Of the range, on average, between a picture and what is made of it; of noise, it is 0.13.
 LOOKED_AT = 64  # Pixels a side.
 
@@ -82,13 +81,7 @@ class Upscaler(TiledUpscaler):
         if None not in (sides := model.inputs[0].shape[1:3]):
             self.shape = sides
         unknown = sorted({type(call.operation).__name__ for call in calls(model) if call.radius is None})
-        super().__init__(
-            traits,
-            tile=tile,
-            memory=memory,
-            most_pixels=MOST_VALUES // values_per_pixel(model),
-            blended=UNKNOWN_HALO if unknown else BLENDED_HALO,
-        )
+        super().__init__(traits, tile=tile, memory=memory, most_pixels=MOST_VALUES // values_per_pixel(model))
         if unknown:
             logging.getLogger(__name__).warning(
                 "what %s of %s sees is not known: tiles fade into one another over %d pixels; a layer can say its "
@@ -106,13 +99,10 @@ class Upscaler(TiledUpscaler):
         self._compile(np.uint8)
 
     def _run(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        height, width = window.shape[1:3]
-        enlarged = self._compile(dtype)[0](window)
-        if enlarged.shape != (1, height * self.scale, width * self.scale, 3):
-            raise ValueError(
-                f"`model` must enlarge pictures of every size by {self.scale}. Received: {self._model.name!r}, which "
-                f"makes {enlarged.shape} of {window.shape}"
-            )
+        return self._compile(dtype)[0](window)
+
+    def _run_filled_up(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        enlarged = super()._run_filled_up(window, dtype)
         if self.warns and (change := mean_change(window, enlarged, self.scale)) > MOST_CHANGE:
             self.warns = False
             logging.getLogger(__name__).warning(

@@ -12,7 +12,6 @@ from keras_lisr.tiling.traits import Traits
 
 # A band of the result is made while the one before is still in use, and either may be copied to be handed on.
 BANDS_AT_ONCE = 4
-BLENDED_HALO = 16  # Pixels, where no halo makes tiles exact.
 
 
 class TiledUpscaler:
@@ -28,7 +27,6 @@ class TiledUpscaler:
             where it fits into `memory`, and else the largest tile that does.
         memory: Bytes that tiles may take, approximately, and the rows of the result that they make.
         most_pixels: Pixels of a window, at most, where the halo leaves room.
-        blended: Pixels over which neighbours fade into one another where no halo makes tiles exact.
 
     Raises:
         ValueError: If `tile` is not a positive integer.
@@ -53,7 +51,6 @@ class TiledUpscaler:
         tile: int | None,
         memory: int,
         most_pixels: float = math.inf,
-        blended: int = BLENDED_HALO,
     ):
         if tile is not None and (not isinstance(tile, int) or tile < 1):
             raise ValueError(f"`tile` must be a positive integer or None. Received: tile={tile!r}")
@@ -61,12 +58,9 @@ class TiledUpscaler:
         self.exact = traits.halo is not None
         self._multiple = traits.multiple
         step = self._multiple // math.gcd(self._multiple, 2)  # There is a halo on either side.
-        if self.shape and traits.halo is None:
-            blended = min(blended, min(self.shape) // 4)
-            self.halo = blended - blended % step
-        else:
-            self.halo = blended if traits.halo is None else traits.halo
-            self.halo += -self.halo % step
+        blended = min(traits.blended, min(self.shape) // 4 // step * step) if self.shape else traits.blended
+        self.halo = blended if traits.halo is None else traits.halo
+        self.halo += -self.halo % step
         self.smallest_side = 1 if self.shape else traits.smallest_side  # Less is filled up to the only size.
         self.tile = tile
         self.memory = memory
@@ -76,7 +70,7 @@ class TiledUpscaler:
         """Upscales a picture.
 
         Args:
-            image: uint8 or uint16 RGB, `(height, width, 3)`.
+            image: uint8 or uint16 RGB, `(height, width, 3)`: an array, or what NumPy makes one of, as of Pillow's.
             progress: Called with the number of finished tiles and that of all.
 
         Returns:
@@ -85,6 +79,7 @@ class TiledUpscaler:
         Raises:
             ValueError: As `bands`.
         """
+        image = np.asarray(image)
         bands = self.bands(image, progress)
         return join_bands(bands, (image.shape[0] * self.scale, image.shape[1] * self.scale, 3), image.dtype)
 
@@ -101,9 +96,10 @@ class TiledUpscaler:
 
         Raises:
             ValueError: If `image` has another type or shape, no pixels, or fewer than a layer of the network needs, or
-                the only size of the network is too little for the halo.
+                16 bits where a file knows only bytes, or the only size of the network is too little for the halo.
         """
         check_image(image, self.smallest_side)
+        self.check_depth(image.dtype)
         filled_up = self._fill_up(image)
         height, width, _ = filled_up.shape
         dtype = np.dtype(image.dtype)
@@ -122,6 +118,9 @@ class TiledUpscaler:
             return bands
         enlarged = Stream(bands, (image.shape[0] * self.scale, width * self.scale, 3), image.dtype)
         return (band[:, : image.shape[1] * self.scale] for band in bands_of(enlarged))
+
+    def check_depth(self, dtype: DTypeLike) -> None:
+        """Raises a ValueError if the network takes no pictures of that type, uint8 or uint16."""
 
     def fills_up(self, height: int, width: int) -> bool:
         """Whether a picture of that size is smaller than the network's, so that its result is an approximation."""
@@ -146,7 +145,13 @@ class TiledUpscaler:
     def _run_filled_up(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:
         """As `_run`, for a window that may end between the places where a network with strides needs it to end."""
         missing = [(0, -side % self._multiple) for side in window.shape[1:3]]
-        enlarged = self._run(np.pad(window, [(0, 0), *missing, (0, 0)], mode="edge"), dtype)
+        filled_up = np.pad(window, [(0, 0), *missing, (0, 0)], mode="edge")
+        enlarged = self._run(filled_up, dtype)
+        if enlarged.shape != (1, filled_up.shape[1] * self.scale, filled_up.shape[2] * self.scale, 3):
+            raise ValueError(
+                f"`model` must enlarge pictures of every size by {self.scale}. Received: one that makes "
+                f"{enlarged.shape} of {filled_up.shape}"
+            )
         return enlarged[:, : window.shape[1] * self.scale, : window.shape[2] * self.scale]
 
     def _run(self, window: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -12,6 +12,8 @@ import numpy as np
 
 OUTPUT = "super_resolved"  # Name of the last layer.
 INCIDENTAL = ("name", "dtype", "trainable", "builder", "arguments")  # Changes nothing that a network computes.
+# Classes of what has no values, as a graph is being traced, by any backend.
+SYMBOLS = "KerasTensor", "SymbolicTensor", "Tracer", "FakeTensor", "FunctionalTensor"
 LOOKED_AT = 32  # Pictures of an array, at most.
 BUILDERS: dict[str, Callable[..., "SuperResolutionModel"]] = {}  # By name.
 
@@ -50,6 +52,13 @@ class SuperResolutionModel(keras.Model):
         """Upscaling factor."""
         return self.arguments["scale"]
 
+    def __call__(self, *args, **kwargs):
+        """Runs the network; outside training, it raises as `predict`, unless it is traced."""
+        if not kwargs.get("training"):
+            values = [each for each in keras.tree.flatten(args) if not type(each).__name__.endswith(SYMBOLS)]
+            check_range(values)
+        return super().__call__(*args, **kwargs)
+
     def call(self, inputs, training=None, mask=None, **kwargs):
         """Runs the network.
 
@@ -68,10 +77,21 @@ class SuperResolutionModel(keras.Model):
         """Runs the network on batches, as `keras.Model.predict` does.
 
         Raises:
-            ValueError: If `x` is an array whose pictures are clearly not in [0, 1]: their mean is beyond [-0.5, 1.5].
+            ValueError: If the first pictures of `x` are clearly not in [0, 1]: their mean is beyond [-0.5, 1.5]. Of a
+                dataset, the first batch is read once more; a generator is not looked into.
         """
-        check_range(x)
+        check_range(first_batch(x))
         return super().predict(x, *args, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        """Measures as `keras.Model.evaluate` does, and raises as `predict`."""
+        check_range(first_batch(x))
+        return super().evaluate(x, *args, **kwargs)
+
+    def fit(self, x=None, *args, **kwargs):
+        """Trains as `keras.Model.fit` does, and raises as `predict` of arrays; datasets are not read for that."""
+        check_range(x)
+        return super().fit(x, *args, **kwargs)
 
     def predict_on_batch(self, x):
         check_range(x)
@@ -131,6 +151,13 @@ def builder(build: Callable[P, keras.Model]) -> Callable[P, SuperResolutionModel
 
     BUILDERS[build.__name__] = build_and_remember
     return build_and_remember
+
+
+def first_batch(x: Any) -> Any:
+    """The inputs that `predict` and `evaluate` begin with, as far as they can be read without being used up."""
+    if keras.ops.is_tensor(x) or isinstance(x, np.ndarray | list | tuple | dict) or not hasattr(x, "__iter__"):
+        return x
+    return None if iter(x) is x else keras.utils.unpack_x_y_sample_weight(next(iter(x), None))[0]
 
 
 def check_range(inputs: Any) -> None:

@@ -66,7 +66,7 @@ def load_model(name_or_path: str | Path) -> keras.Model:
             describes a larger model than its weights are for, or its weights are not finite.
     """
     name = choose_model(str(name_or_path))
-    if not name.endswith(".keras"):
+    if not name.lower().endswith(".keras"):
         return from_preset(name)
     try:
         # A stored weight takes a byte or more. As a rule it takes four, which leaves room for the matrices of LoRA:

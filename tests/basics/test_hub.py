@@ -17,7 +17,8 @@ def cache(tmp_path):
 @pytest.fixture
 def repositories(monkeypatch, cache):
     with serve_hub(monkeypatch, cache) as repositories:
-        repositories["ann/imdn"] = {"model.npz": b"weights", "x/a.tflite": b"TFL3", "x/a.tflite.json": b"{}"}
+        parts = ["a.tflite", "a.tflite.json", "b.onnx", "b.onnx.json", "c.xml", "c.xml.json", "c.bin"]
+        repositories["ann/imdn"] = {"model.npz": b"weights"} | {f"x/{name}": name.encode() for name in parts}
         yield repositories
 
 
@@ -31,8 +32,13 @@ def test_a_file_is_fetched_by_its_name_and_revision(repositories, cache):
     ):
         path = fetch(address)
         assert path.read_bytes() == b"weights" and commit in str(path) and cache in path.parents
-    exported = fetch("hf://ann/imdn/x/a.tflite")
-    assert exported.with_name("a.tflite.json").read_bytes() == b"{}"
+
+
+@pytest.mark.parametrize("names", ["a.tflite a.tflite.json", "b.onnx b.onnx.json", "c.xml c.xml.json c.bin"])
+def test_what_belongs_to_a_file_comes_with_it(repositories, names):
+    first, *others = names.split()
+    exported = fetch(f"hf://ann/imdn/x/{first}")
+    assert [exported.with_name(name).read_text() for name in others] == others
 
 
 def test_what_was_fetched_is_there_without_a_network(monkeypatch, cache):
@@ -40,6 +46,15 @@ def test_what_was_fetched_is_there_without_a_network(monkeypatch, cache):
         repositories["ann/imdn"] = {"model.npz": b"weights"}
         fetch("hf://ann/imdn")
     assert fetch("hf://ann/imdn").read_bytes() == b"weights"
+
+
+def test_without_a_network_nothing_is_tried_again(monkeypatch, cache, capfd):
+    with serve_hub(monkeypatch, cache):
+        pass
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail(f"waits {seconds} s"))
+    with pytest.raises(ValueError, match="`model`"):
+        fetch("hf://ann/imdn")
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

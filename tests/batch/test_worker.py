@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
+from litert_files import write_litert
 from PIL import Image
 from PIL.ExifTags import Base
 
+from keras_lisr import zoo
 from keras_lisr.batch import Job, Worker, find_jobs, run_jobs
 from keras_lisr.batch.storage import fetch, filesystem, find_existing, put
+from keras_lisr.exported import ExportedUpscaler
 from keras_lisr.pictures import Metadata, Picture, PictureUpscaler, read_picture, write_picture
 from keras_lisr.pictures.read import read_animation
 
@@ -38,6 +41,14 @@ def test_a_job_is_done_from_file_to_file(job, upscaler):
         "error": None,
         "notes": [],
     }
+
+
+def test_16_bits_that_a_file_does_not_take_are_known_beforehand(job, tmp_path):
+    write_picture(Picture(np.zeros((9, 9, 3), np.uint16)), job.source)
+    network = zoo.fsrcnn(2, num_filters=4, num_shrunk_filters=2, num_blocks=1)
+    worker = Worker(PictureUpscaler(ExportedUpscaler(write_litert(network, tmp_path / "int8.tflite", io="int8"))))
+    task = worker.examine(job)
+    assert task.status == "failed" and task.error == worker(job).error != ""
 
 
 def test_an_existing_target_is_left_alone_if_asked(job, upscaler):

@@ -109,6 +109,17 @@ def pair_up(root, high, low, sizes=((24, 28), (6, 7)), count=2):
         ("{}/high.png", "{}/low.jpg"),
         ("HR{}.png", "LR{}.png"),
         ("{}_high.png", "{}_low.png"),
+        ("{}HR.png", "{}LR.png"),
+        ("target_{}.png", "input_{}.png"),
+        ("{}.png", "{}_small.png"),
+        ("{}-original.png", "{}-thumb.jpg"),
+        ("{}_256.png", "{}_64.png"),
+        ("{}/ground_truth.png", "{}/input.png"),
+        ("{}_ground_truth.png", "{}_input.png"),
+        ("target/{}_t.png", "input/{}_i.png"),
+        ("set/target/{}_t.png", "set/input/{}_i.png"),
+        ("bird{}Sharp.png", "bird{}Blurred.png"),
+        ("bird{}_GT.png", "bird{}_degraded.png"),
     ],
 )
 def test_namesakes_are_pairs(tmp_path, caplog, high, low):
@@ -154,6 +165,8 @@ def test_low_resolution_of_other_names_is_not_trained_on(tmp_path, caplog):
         ("hr/{}.png", "lr/{}.png", ((6, 7), (24, 28))),
         ("{}.png", "{}_x4.png", ((24, 28), (96, 112))),  # Somebody upscaled them.
         ("mine/{}.png", "small/{}.png", ((24, 28), (8, 9))),
+        ("{}HR.png", "{}LR.png", ((24, 28), (8, 9))),
+        ("{}.png", "{}_small.png", ((24, 28), (12, 14))),
     ],
 )
 def test_namesakes_that_do_not_fit_are_an_error(tmp_path, high, low, sizes):
@@ -170,12 +183,36 @@ def test_namesakes_that_do_not_fit_are_an_error(tmp_path, high, low, sizes):
         ("DIV2K_HR/{}.png", "Flickr2K_HR/{}.png"),
         ("linu{}.png", "linu{}x4.jpg.png"),
         ("high_{}.png", "low_{}.png"),
+        ("cat{}.png", "dog{}.png"),
+        ("cat_{}_1.png", "cat_{}_2.png"),
     ],
 )
 @pytest.mark.parametrize("sizes", [((24, 28), (24, 28)), ((24, 28), (25, 9))])
 def test_other_photographs_of_the_same_names_are_originals(tmp_path, first, second, sizes):
     pair_up(tmp_path, first, second, sizes)
     assert [pair.low_resolution for pair in find_pairs(tmp_path, 4)] == [None] * 4
+
+
+def test_of_several_sets_each_has_its_own(tmp_path):
+    for name in "ab":
+        pair_up(tmp_path, f"{name}_target/{{}}.png", f"{name}_input/{{}}.png")
+    pairs = find_pairs(tmp_path, 4)
+    assert [pair.source for pair in pairs] == ["a_input"] * 2 + ["b_input"] * 2
+
+
+def test_a_few_smaller_copies_are_not_trained_on(tmp_path, caplog):
+    pair_up(tmp_path, "{}.png", "{}_web.png")
+    pair_up(tmp_path, "lake{}.png", "hill{}.png", ((24, 28), (18, 21)), count=8)
+    assert len(find_pairs(tmp_path, 4)) == 2 + 8 + 8
+    assert caplog.records[0].levelname == "WARNING"
+
+
+@pytest.mark.parametrize("names", ["0_a7 0_c3 1_b9 1_d4", "s/x1 s/y5 t/v9 t/w8", "hr1/0 hr2/0 in/0 hr1/1 hr2/1 in/1"])
+def test_pairs_that_names_do_not_tell_are_an_error(tmp_path, names):
+    for i, name in enumerate(names.split()):
+        save(picture(i, *((6, 7) if name[-1] in "3458" or "in" in name else (24, 28))), tmp_path / f"{name}.png")
+    with pytest.raises(ValueError, match="`low_resolution`"):
+        find_pairs(tmp_path, 4)
 
 
 def test_low_resolution_alone_is_originals(tmp_path):

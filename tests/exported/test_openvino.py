@@ -1,5 +1,6 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -8,8 +9,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from keras_lisr.basics.preset_index import find_preset
 from keras_lisr.exported import ExportedUpscaler
-from keras_lisr.exported.openvino import rename_slices
-from keras_lisr.exported.sidecar import sidecar_path
+from keras_lisr.exported.openvino import import_openvino, rename_slices
+from keras_lisr.exported.sidecar import checksum, read_sidecar, sidecar_path, write_sidecar
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="needs keras_lisr[openvino]")
 FILE = find_preset().exported()
@@ -53,6 +54,21 @@ def test_what_openvino_does_not_run_is_refused(litert_file):
         ExportedUpscaler(litert_file("any"), precision="bfloat16")
     with pytest.raises(ValueError, match="`engine`"):
         ExportedUpscaler(litert_file("any"), engine="onnxruntime")
+
+
+def test_weights_lie_beside_a_link_as_in_the_hubs_cache(litert_file, tmp_path):
+    openvino = import_openvino()
+    (tmp_path / "links").mkdir()
+    file = tmp_path / "links" / "a.xml"
+    openvino.save_model(openvino.convert_model(litert_file("any")), file)
+    sidecar = replace(read_sidecar(litert_file("any")), format="openvino", sha256=checksum(file))
+    write_sidecar(sidecar, file)
+    for i, each in enumerate((tmp_path / "links").iterdir()):
+        each.rename(tmp_path / str(i))
+        each.symlink_to(tmp_path / str(i))
+    picture = np.random.default_rng(0).integers(256, size=(12, 16, 3), dtype=np.uint8)
+    found = ExportedUpscaler(file)(picture).astype(int)
+    assert np.abs(found - ExportedUpscaler(litert_file("any"))(picture)).max() <= 1
 
 
 def test_threads_take_turns_and_the_file_is_not_needed_later(tmp_path):

@@ -65,6 +65,29 @@ def test_another_json_is_refused(file, wrong):
         read_sidecar(file)
 
 
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("halo", ["16", 2.5, -1, True]),
+        ("scale", [0, "4"]),
+        ("multiple", [0]),
+        ("smallest_side", [None]),
+        ("blended", [[]]),
+        ("bytes_per_pixel", [0]),
+        ("shape", [[180], [0, 5], [2.5, 3], 7]),
+        ("input", ["RGB", {}, {"dtype": "uint8"}, {"dtype": "int8", "scale": 0.0, "zero_point": 0}]),
+        ("output", [None, {"dtype": "float64"}]),
+    ],
+)
+def test_what_no_file_can_be_is_refused(file, sidecar, field, values):
+    content = json.loads(write_sidecar(sidecar, file).read_text())
+    for value in values:
+        sidecar_path(file).write_text(json.dumps(content | {field: value}))
+        with pytest.raises(ValueError, match=f"`path`.*{file.name}") as refused:
+            read_sidecar(file)
+        assert "\n" not in str(refused.value)
+
+
 def test_fields_of_other_versions(file, sidecar):
     """A sidecar of before schemas, and ones of later versions: with a field more, and with fields of other meanings."""
     content = json.loads(write_sidecar(sidecar, file).read_text())
@@ -119,7 +142,7 @@ def test_the_weights_of_openvino_belong_to_its_file(sidecar, tmp_path):
     with pytest.raises(ValueError, match="`path`"):
         read_sidecar(graph)
     weights.unlink()
-    with pytest.raises(ValueError, match="`path`"):
+    with pytest.raises(ValueError, match="`path`.*network.bin"):
         read_sidecar(graph)
 
 

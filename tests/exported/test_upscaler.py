@@ -1,8 +1,18 @@
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import keras
 import numpy as np
 import pytest
 from litert_files import describe
+from PIL import Image
 
+from keras_lisr.basics.preset_index import choose_model
+from keras_lisr.batch.engines import choose_engine
+from keras_lisr.export import export_model
 from keras_lisr.exported import ExportedUpscaler, LiteRTNetwork
+from keras_lisr.exported.sidecar import sidecar_path
 from keras_lisr.exported.upscaler import numbers_of_pixels, pixels_of_numbers
 from keras_lisr.inference import Upscaler
 from keras_lisr.tiling.rows import Stream
@@ -47,6 +57,29 @@ def test_the_halo_is_that_of_the_sidecar(networks, litert_file, image, tmp_path)
     assert (upscaler(image) != by_keras(networks["exact"], image)).any()
 
 
+@pytest.mark.parametrize("changes", [{"scale": 3}, {"shape": (40, 53)}, {"input": {"dtype": "float32"}}])
+def test_a_sidecar_that_says_something_else_is_refused(networks, litert_file, tmp_path, changes):
+    with pytest.raises(ValueError, match=f"`path`.*{next(iter(changes))}"):
+        ExportedUpscaler(copy_of(litert_file("any"), tmp_path, networks["exact"], **changes))
+
+
+def test_suffixes_may_be_in_capitals(litert_file, tmp_path, image):
+    file = Path(choose_model(str(shutil.copy(litert_file("any"), tmp_path / "F.TFLITE")), exported=True))
+    shutil.copy(sidecar_path(litert_file("any")), sidecar_path(file))
+    for engine in ("litert", "openvino")[: 1 + bool(find_spec("openvino"))]:
+        assert_equal(
+            ExportedUpscaler(choose_engine(str(file), engine, "float32").model, engine=engine)(image),
+            ExportedUpscaler(litert_file("any"))(image),
+        )
+
+
+def test_pictures_of_pillow_are_taken(litert_file, image):
+    upscaler = ExportedUpscaler(litert_file("any"))
+    np.testing.assert_array_equal(upscaler(Image.fromarray(image)), upscaler(image))
+    with pytest.raises(ValueError, match="`image`"):
+        upscaler(Image.fromarray(image).convert("L"))
+
+
 @pytest.mark.parametrize(("height", "width"), [(24, 32), (24, 53), (40, 53), (25, 33)])
 def test_windows_of_one_size_give_the_bytes_of_the_whole_picture(networks, litert_file, image, height, width):
     upscaler = ExportedUpscaler(litert_file("static"))
@@ -88,6 +121,19 @@ def test_pooling_over_the_picture_is_blended_and_says_so(networks, litert_file, 
     assert upscaler.count_tiles(*image.shape[:2]) > 1
     assert_equal(upscaler(image), by_keras(networks["pooling"], image, tile=10))
     assert_equal(ExportedUpscaler(litert_file("pooling"))(image), by_keras(networks["pooling"], image))
+
+
+def test_what_is_not_known_is_blended_as_keras_does(tmp_path, image):
+    class Unknown(keras.layers.Layer):
+        def call(self, features):
+            return features / (1 + keras.ops.mean(features, (1, 2), keepdims=True))
+
+    network = keras.Sequential([keras.Input((None, None, 3)), Unknown()])
+    export_model(network, tmp_path / "unknown.tflite", verify=False)
+    upscaler = ExportedUpscaler(tmp_path / "unknown.tflite", tile=10)
+    picture = image.repeat(3, 0).repeat(3, 1)
+    assert upscaler.count_tiles(*picture.shape[:2]) > 1
+    assert_equal(upscaler(picture), by_keras(network, picture, tile=10))
 
 
 @pytest.mark.parametrize("io", ["uint8", "int8"])

@@ -4,6 +4,7 @@ import pytest
 from reference import to_numpy
 
 from keras_lisr import zoo
+from keras_lisr.export import export_model
 from keras_lisr.inference import Upscaler, engines
 from keras_lisr.layers import EnhancedSpatialAttention
 from keras_lisr.tiling.rows import Stream
@@ -210,6 +211,35 @@ def test_a_model_for_one_size_sees_windows_of_that_size(image):
     assert Upscaler(attention)(image[:9, :40]).shape == (9, 40, 3)
     blended = Upscaler(sub_pixel_network(SubPixel(), (24, 32)))
     assert blended(image).shape == (80, 106, 3)
+
+
+@pytest.mark.parametrize(
+    ("layer", "size"),
+    [
+        (keras.layers.LayerNormalization(axis=[1, 2]), (24, 32)),
+        (keras.layers.TimeDistributed(keras.layers.Dense(3)), (24, 32)),
+        (keras.layers.TimeDistributed(keras.layers.Dense(3)), (None, None)),
+    ],
+)
+def test_layers_that_want_to_know_the_size_run(image, layer, size):
+    network = keras.Sequential([keras.Input((*size, 3)), layer])
+    picture = image[:24, :32]
+    whole = to_numpy(network(picture[None] / np.float32(255)))[0].clip(0, 1) * 255
+    assert np.abs(Upscaler(network, precision="float32")(picture) - whole).max() < 0.51
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_keras_has_quantized_runs_and_is_not_exported(image, tmp_path, precision):
+    network = sub_pixel_network(KnownSubPixel())
+    network.add(keras.layers.Dense(3))
+    expected = Upscaler(network, precision="float32")(image)
+    network.quantize("int8")
+    network.save(tmp_path / "int8.keras")
+    network = zoo.load_model(tmp_path / "int8.keras")
+    assert np.abs(Upscaler(network, precision=precision)(image) - expected.astype(int)).mean() < 2
+    with pytest.raises(ValueError, match="`model`.*quantize"):
+        export_model(network, tmp_path / "int8.tflite")
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])

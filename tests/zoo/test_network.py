@@ -98,12 +98,44 @@ def test_bytes_are_refused():
 def test_floats_of_another_range_are_refused(scaled):
     model, image = zoo.fsrcnn(2, num_filters=4, num_blocks=1), picture(3, 8, 9, 3)
     image[0] = 0  # A film may begin in the dark.
-    for run in (partial(model.predict, verbose=0), model.predict_on_batch):
+    for run in (partial(model.predict, verbose=0), model.predict_on_batch, model):
         for wrong in (scaled(image), scaled(keras.ops.convert_to_tensor(image))):
             with pytest.raises(ValueError, match=r"`x` must be .*\[0, 1\]"):
                 run(wrong)
         noisy = image + np.random.default_rng(0).normal(0, 1, image.shape).astype(image.dtype)
         assert run(noisy).shape == (3, 16, 18, 3)
+
+
+class Batches(keras.utils.PyDataset):
+    """Two batches of pictures and what they are to become."""
+
+    def __init__(self, white):
+        super().__init__()
+        self.white = white
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return picture(3, 8, 9, 3) * self.white, picture(3, 16, 18, 3)
+
+
+@pytest.mark.parametrize("as_dataset", [False, True])
+@pytest.mark.parametrize("verb", ["predict", "evaluate"])
+def test_the_first_batch_of_a_dataset_tells_its_range(as_dataset, verb):
+    model = zoo.fsrcnn(2, num_filters=4, num_blocks=1)
+    model.compile("sgd", "mae", jit_compile=False)
+    for white in (1, 255):
+        data = Batches(white)
+        if as_dataset:
+            data = pytest.importorskip("tensorflow").data.Dataset.from_tensor_slices(data[0]).batch(2)
+        if white == 1:
+            getattr(model, verb)(data, verbose=0)
+            continue
+        with pytest.raises(ValueError, match=r"`x` must be .*\[0, 1\]"):
+            getattr(model, verb)(data, verbose=0)
+    with pytest.raises(ValueError, match=r"`x` must be .*\[0, 1\]"):
+        model.fit(*Batches(255)[0], verbose=0)
 
 
 @pytest.mark.parametrize("name", ["a.h5", "a.hdf5"])
