@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", "--force-color-profile=srgb")
+ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars")
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):

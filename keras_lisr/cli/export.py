@@ -17,7 +17,7 @@ OPTIONS = ("format", "quantize", "shape", "representative", "io", "fine_tune", "
 
 def add_to(commands) -> None:
     """Declares the command."""
-    command = commands.add_parser("export", help="write a model for devices: LiteRT, SavedModel, ONNX, OpenVINO or a web page")
+    command = commands.add_parser("export", help="write a model for devices, or a page that runs it")
     command.set_defaults(run=run)
     command.add_argument("model", metavar="MODEL", help="preset, .npz preset file or .keras file")
     command.add_argument(

@@ -88,6 +88,7 @@ function fail(message) {
 function reset() {
   stage.dataset.state = "empty";
   stage.removeAttribute("style");
+  stage.parentElement.removeAttribute("style");
   find("file").value = "";
   find("actions").classList.remove("shown");
 }
@@ -103,7 +104,7 @@ function layOut() {
   if (!width || stage.dataset.state === "empty") return;
   const most = stage.parentElement.clientWidth;
   const fit = Math.min(most / width, (MOST_TALL * window.innerHeight) / height);
-  stage.style.width = `${width * fit}px`;
+  stage.parentElement.style.setProperty("--width", `${width * fit}px`);
   stage.style.height = `${height * fit}px`;
   const size = view.whole ? Math.max(fit, 1 / window.devicePixelRatio) : fit;
   for (const axis of ["x", "y"]) {
