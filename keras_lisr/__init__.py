@@ -10,7 +10,7 @@ from types import ModuleType
 __version__ = "0.1.0"
 
 _SUBPACKAGES = (
-    "analysis", "batch", "data", "demo", "evaluation", "export", "inference", "interop", "layers", "litert", "pictures",
+    "analysis", "batch", "data", "evaluation", "export", "inference", "interop", "layers", "litert", "pictures",
     "training", "zoo",
 )  # fmt: skip
 

@@ -14,16 +14,27 @@ ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hid
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Answers as static hosts do, and says nothing."""
+    """Answers as static hosts do, or with the headers that threads need, and says nothing."""
+
+    def __init__(self, *arguments, isolated, **options):
+        self.isolated = isolated
+        super().__init__(*arguments, **options)
+
+    def end_headers(self):
+        if self.isolated:
+            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
 
     def log_message(self, *_):
         pass
 
 
 @contextmanager
-def serving(folder):
+def serving(folder, isolated=False):
     """Address of a server for the files of a folder."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+    handler = functools.partial(Handler, directory=str(folder), isolated=isolated)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/"
@@ -89,6 +100,7 @@ class Page:
         self.choose(path)
         self.wait(lambda: self.state == "done")
         name = self.find("download").get_attribute("download")
+        (downloads / name).unlink(missing_ok=True)
         self.find("download").click()
         self.wait((downloads / name).exists)
         return downloads / name
@@ -106,7 +118,7 @@ class Page:
                 pass
             time.sleep(0.05)
         body = self.driver.find_element("css selector", "body").text
-        raise TimeoutError(f"{condition} after {seconds} s; the page says: {body}; {self.driver.get_log('browser')}")
+        raise TimeoutError(f"{condition} after {seconds} s; the page says: {body}")
 
     def requests(self):
         """Addresses that the browser has asked since the last time."""

@@ -5,7 +5,7 @@ const [stage, slider, status] = ["stage", "slider", "status"].map(find);
 const [before, after] = ["before", "after"].map((id) => find(id).firstElementChild);
 const view = { whole: false, x: 0.5, y: 0.5 }; // Whether at 100 %, and what part of the picture is in the middle then.
 const NEAR = 28; // Pixels from the handle within which it is taken hold of.
-const MOST_TALL = 0.72; // Of the window.
+const MOST_TALL = 0.68; // Of the window.
 
 let worker;
 let scale;
@@ -73,7 +73,7 @@ async function show({ blob, width, height, seconds, engine }) {
   find("download").download = `${name}_x${scale}.png`;
   await after.decode().catch(() => {}); // A browser may be unable to show what can be downloaded all the same.
   stage.dataset.state = "done";
-  say(`${width} × ${height} pixels in ${seconds.toFixed(1)} s on ${engine === "GPU" ? "the GPU" : engine}`);
+  say(`${width} × ${height} pixels in ${seconds.toFixed(2)} s on ${engine === "GPU" ? "the GPU" : engine}`);
   find("actions").classList.add("shown");
   move(50);
   layOut();
@@ -89,7 +89,6 @@ function reset() {
   stage.dataset.state = "empty";
   stage.removeAttribute("style");
   stage.parentElement.removeAttribute("style");
-  find("file").value = "";
   find("actions").classList.remove("shown");
 }
 
@@ -138,7 +137,10 @@ find("another").onclick = () => {
   say("");
   find("file").click();
 };
-find("file").onchange = (event) => open(event.target.files[0]);
+find("file").onchange = (event) => {
+  open(event.target.files[0]);
+  event.target.value = ""; // The same file again is a change, too.
+};
 find("sample").onclick = async () => {
   const response = await fetch("page/sample.png");
   open(new File([await response.blob()], "sample.png", { type: "image/png" }));
@@ -150,7 +152,7 @@ find("cancel").onclick = () => {
   say("Cancelled.");
 };
 window.onresize = layOut;
-window.onpaste = (event) => open(event.clipboardData.files[0]);
+window.addEventListener("paste", (event) => open(event.clipboardData.files[0])); // `window.onpaste` is not known.
 window.ondragover = (event) => {
   event.preventDefault();
   stage.classList.add("over");

@@ -39,6 +39,7 @@ async function start() {
   self.Module = {
     locateFile: (name) => new URL(`../runtime/${name}`, self.location).href,
     mainScriptUrlOrBlob: new URL("../runtime/litert_wasm_threaded_internal.js", self.location).href,
+    printErr: console.debug, // Where it tells everything that it does.
   };
   await litert.loadLiteRt(new URL("../runtime/", self.location).href, { threads });
   const network = new Network(litert, file, sidecar, threads ? Math.min(navigator.hardwareConcurrency, 8) : 1);
