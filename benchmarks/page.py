@@ -62,6 +62,7 @@ def main() -> None:
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT / "tests"))
     from page_browser import Page, chromium, serving
+    from selenium.common.exceptions import WebDriverException
     from urllib3.exceptions import HTTPError
 
     with tempfile.TemporaryDirectory() as temporary:
@@ -92,7 +93,7 @@ def main() -> None:
                 driver.execute_script(MEASURE, backend, arguments.rounds)
                 found = []
                 end = time.monotonic() + arguments.limit
-                with suppress(HTTPError):  # A page that computes may not even answer this.
+                with suppress(HTTPError, WebDriverException):  # A page that computes may not even answer this.
                     while len(found) <= arguments.rounds and str not in map(type, found) and time.monotonic() < end:
                         time.sleep(0.1)
                         found = driver.execute_script("return seconds")

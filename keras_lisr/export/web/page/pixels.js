@@ -420,11 +420,9 @@ export class PngWriter {
         const left = i < channels ? 0 : line[i - channels];
         const above = this.above[i];
         const corner = i < channels ? 0 : this.above[i - channels];
-        const [toLeft, toAbove, toCorner] = [
-          Math.abs(above - corner),
-          Math.abs(left - corner),
-          Math.abs(left + above - 2 * corner),
-        ];
+        const toLeft = Math.abs(above - corner);
+        const toAbove = Math.abs(left - corner);
+        const toCorner = Math.abs(left + above - 2 * corner);
         const nearest = toLeft <= toAbove && toLeft <= toCorner ? left : toAbove <= toCorner ? above : corner;
         filtered[to++] = line[i] - nearest;
       }
