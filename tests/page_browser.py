@@ -26,6 +26,10 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
         super().end_headers()
 
+    def do_GET(self):  # noqa: N802
+        if not self.server.closed:  # The browser keeps connections in store, which outlive it.
+            super().do_GET()
+
     def log_message(self, *_):
         pass
 
@@ -35,10 +39,12 @@ def serving(folder, isolated=False):
     """Address of a server for the files of a folder."""
     handler = functools.partial(Handler, directory=str(folder), isolated=isolated)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.closed = False
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/"
     finally:
+        server.closed = True
         server.shutdown()
         server.server_close()
 

@@ -4,7 +4,10 @@
 const CACHE = "keras_lisr";
 const HEADERS = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
-self.oninstall = () => self.skipWaiting();
+self.oninstall = (event) => {
+  self.skipWaiting();
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.add("page/sample.png"))); // All else is asked for anyway.
+};
 self.onactivate = (event) => event.waitUntil(self.clients.claim());
 
 self.onfetch = (event) => {
@@ -19,7 +22,7 @@ async function answer(request) {
     response = await fetch(request);
     if (response.ok) cache.put(request, response.clone());
   } catch (error) {
-    response = await cache.match(request);
+    response = await cache.match(request, { ignoreSearch: true });
     if (!response) throw error;
   }
   const headers = new Headers(response.headers);
