@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export KERAS_LISR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup upscale test test-slow test-jax test-torch test-backends test-addons test-demo test-all wheel lint format clean
+.PHONY: setup upscale test test-slow test-jax test-torch test-backends test-addons test-page test-all lint format docs site wheel clean
 
 # `pip` runs again only when the dependencies or the wanted extras change.
 $(VENV)/.%: setup.cfg pyproject.toml
@@ -25,7 +25,7 @@ test-slow: $(VENV)/.test-slow
 	$(BIN)/python -m pytest -m slow
 
 # Every suite, whatever fails, and what each took.
-SUITES := test test-slow test-jax test-torch test-addons test-demo
+SUITES := test test-slow test-jax test-torch test-addons test-page
 
 test-all:
 	@told=""; failed=0; \
@@ -73,14 +73,9 @@ test-addons: $(VENV)/.test .venv-addons/.installed
 	&& PYTHONPATH=tests $(BIN)/python tests/addons/export_networks.py "$$folder" \
 	&& .venv-addons/bin/python tests/addons/run_beside_addons.py "$$folder"
 
-# Gradio demands an older Pillow than the rest of the tests run on. The tests of the page drive Debian's chromium.
-.venv-demo/.installed: setup.cfg
-	test -x .venv-demo/bin/python || $(PYTHON) -m venv .venv-demo
-	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]' pytest pytest-xdist 'selenium>=4'
-	touch $@
-
-test-demo: .venv-demo/.installed
-	.venv-demo/bin/python -m pytest -m 'slow or not slow' tests/demo tests/cli/test_demo.py
+# The page of `keras-lisr export --format web` in Debian's Chromium. `make test-slow` skips these where Selenium is missing.
+test-page: $(VENV)/.test-page
+	$(BIN)/python -m pytest -m slow tests/export/test_page_in_chromium.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -106,9 +101,12 @@ READ_EXTRA := import configparser; c = configparser.ConfigParser(); c.read('setu
 	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-docs/requirements.txt
 	touch $@
 
-.PHONY: docs
 docs: .venv-docs/.installed
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+
+# The documentation as it is published, with the page that runs a network in the visitor's browser.
+site: docs setup
+	$(BIN)/keras-lisr export imdn_x4 -o site/try --format web
 
 clean:
 	rm -rf $(VENV) .venv-* build dist site *.egg-info

@@ -10,7 +10,7 @@ from types import ModuleType
 __version__ = "1.0.0"
 
 _SUBPACKAGES = (
-    "analysis", "batch", "data", "demo", "evaluation", "export", "exported", "inference", "interop", "layers",
+    "analysis", "batch", "data", "evaluation", "export", "exported", "inference", "interop", "layers",
     "pictures", "training", "zoo",
 )  # fmt: skip
 

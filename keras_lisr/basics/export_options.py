@@ -11,13 +11,16 @@ from typing import Any
 
 SUFFIXES = {"litert": ".tflite", "onnx": ".onnx", "openvino": ".xml"}
 BY_SUFFIX = {suffix: name for name, suffix in SUFFIXES.items()} | {"": "saved_model"}
-FORMATS = ("saved_model", *SUFFIXES)
+FORMATS = ("saved_model", *SUFFIXES, "web")
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 TYPES = ("float32", "uint8", "int8")
 FORMATS_WITH = {"quantize": ("litert",), "shape": ("litert", "onnx"), "io": ("litert",), "opset": ("onnx",)}
 LEAST_OPSET = 7
-GRAPH = "saved_model.pb"
-CONTENTS = {GRAPH, "fingerprint.pb", "variables", "assets"}
+MODEL = "model.tflite"  # In the folder of a page.
+CONTENTS = {
+    "saved_model": ("saved_model.pb", "fingerprint.pb", "variables", "assets"),
+    "web": ("index.html", MODEL, f"{MODEL}.json", "page", "runtime", "service-worker.js"),
+}
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,11 @@ class ExportOptions:
             what = "file" if suffix else "folder"
             raise ValueError(f"`path` must be a {what} in an existing folder. Received: path={str(path)!r}")
         found = {file.name for file in path.iterdir()} if path.is_dir() else set()
-        if found and not (GRAPH in found and found <= CONTENTS):
+        known = CONTENTS.get(self.format, ())
+        if found and not (known[0] in found and found <= {*known}):
             raise ValueError(
-                "`path` must be a new or empty folder, or a SavedModel to replace. "
-                f"Received: path={str(path)!r}, where there is {min(found - CONTENTS or found)!r}"
+                f"`path` must be a new or empty folder, or one to replace that was exported for {self.format!r}. "
+                f"Received: path={str(path)!r}, where there is {min(found.difference(known) or found)!r}"
             )
         weights = path.with_suffix(".bin")
         if self.format == "openvino" and weights.exists() and not path.exists():

@@ -12,7 +12,7 @@ import keras_lisr
 from keras_lisr.basics.interruption import exit_code_of, raise_on_signals
 from keras_lisr.basics.log_lines import show_log
 from keras_lisr.basics.parser import Parser
-from keras_lisr.cli import analyse, demo, evaluate, export, import_checkpoint, models, train, upscale
+from keras_lisr.cli import analyse, evaluate, export, import_checkpoint, models, train, upscale
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,6 +53,6 @@ def make_parser() -> Parser:
     parser = Parser(prog="keras-lisr", description="Lightweight image super-resolution.")
     parser.add_argument("--version", action="version", version=f"keras-lisr {keras_lisr.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (upscale, train, evaluate, export, import_checkpoint, analyse, models, demo):
+    for command in (upscale, train, evaluate, export, import_checkpoint, analyse, models):
         command.add_to(commands)
     return parser

@@ -1,4 +1,4 @@
-"""`keras-lisr export`: a model in, a file for devices out, run beside the model before it is kept."""
+"""`keras-lisr export`: a model in, a file for devices or a page out, run beside the model before it is kept."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ OPTIONS = ("format", "quantize", "shape", "representative", "io", "fine_tune", "
 
 def add_to(commands) -> None:
     """Declares the command."""
-    command = commands.add_parser("export", help="write a model for devices: LiteRT, SavedModel, ONNX or OpenVINO")
+    command = commands.add_parser("export", help="write a model for devices, or a page that runs it")
     command.set_defaults(run=run)
     command.add_argument("model", metavar="MODEL", help="preset, .npz preset file or .keras file")
     command.add_argument(
@@ -26,7 +26,8 @@ def add_to(commands) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help=".tflite, .onnx or .xml file, or folder of a SavedModel; a sidecar FILE.json is written beside it",
+        help=".tflite, .onnx or .xml file, or folder of a SavedModel; a sidecar FILE.json is written beside it. With "
+        "--format web, folder of a page that upscales pictures in its visitor's browser",
     )
     command.add_argument("--format", choices=FORMATS, default="", help="default: what the name of FILE says")
     command.add_argument("--quantize", choices=QUANTIZATIONS, default="none", help="for LiteRT (default: %(default)s)")
@@ -93,6 +94,8 @@ def run(arguments: argparse.Namespace) -> None:
     for name, reason in sidecar.verification["unread"].items():
         print(f"keras-lisr: skipped {name}: {' '.join(reason.split())}", file=sys.stderr)
     print("\n".join(summary(arguments.output, sidecar)))
+    if arguments.format == "web":
+        print(f"A web server shows the page, such as: python -m http.server -d {arguments.output}")
 
 
 def summary(path: Path, sidecar: Any) -> Iterator[str]:

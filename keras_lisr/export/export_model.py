@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 import keras_lisr
-from keras_lisr.basics.export_options import ExportOptions
+from keras_lisr.basics.export_options import MODEL, ExportOptions
 from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.data.benchmark_sets import find_benchmark_set
 from keras_lisr.export.calibration import COUNT, Pictures, hold_out, read_pictures
@@ -27,6 +27,7 @@ from keras_lisr.export.openvino import write_openvino
 from keras_lisr.export.saved_model import write_saved_model
 from keras_lisr.export.verify import NETWORKS, Upscale, measure_sets, run
 from keras_lisr.export.verify import verify as verify_file
+from keras_lisr.export.web_page import write_page
 from keras_lisr.exported import ExportedUpscaler, LiteRTNetwork, Sidecar
 from keras_lisr.exported.litert import INPUT, OUTPUT
 from keras_lisr.exported.memory import bytes_per_pixel as litert_memory
@@ -68,7 +69,8 @@ def export_model(
         model: Any model from RGB in [0, 1] to RGB; models inside it are looked into.
         path: File to write, or folder for a SavedModel. The sidecar has its name with `.json` appended.
         format: "saved_model", "litert", "onnx" or "openvino"; by default as the name says: a folder without suffix,
-            `.tflite`, `.onnx` or `.xml`.
+            `.tflite`, `.onnx` or `.xml`. "web" for a folder of static files, of which one is a LiteRT file: a page that
+            upscales pictures in its visitor's browser.
         quantize: For LiteRT: "none" for float32; "float16" for weights of half the size; "dynamic" for weights of 8
             bits, with activations in floats; "int8" for integers throughout.
         shape: For LiteRT and ONNX: height and width of the only pictures that the file takes, which delegates for GPUs
@@ -108,7 +110,7 @@ def export_model(
         opset=opset,
     )
     path, format = options.path, options.format
-    beside = sidecar_path(path)
+    beside = sidecar_path(path / MODEL if format == "web" else path)
     if beside.exists() and not is_sidecar(beside):
         raise ValueError(
             f"`path` must be a name beside which {beside.name} is no file of others. Received: path={str(path)!r}"
@@ -150,6 +152,9 @@ def export_model(
     folded = rescale_model(model, solution)
     with tempfile.TemporaryDirectory(prefix=PARTIAL[:-1], dir=path.parent) as temporary:
         partial = Path(temporary) / path.name
+        if format == "web":
+            write_page(partial)
+            partial, format = partial / MODEL, "litert"
         match format:
             case "litert":
                 write_litert(folded, replace(options, path=partial), progress)
@@ -165,7 +170,7 @@ def export_model(
         pictures_in, pictures_out = tensors(partial, format)
         sidecar = Sidecar(
             format=format,
-            file=path.name,
+            file=partial.name,
             sha256=checksum(partial),
             bytes=size(partial),
             network=model.name,
