@@ -51,7 +51,7 @@ def test_what_is_not_tried_is_counted_by_kind(album, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     jobs = find_jobs([album, tmp_path / "empty", album / "b.jpg"], tmp_path / "out")
     assert [job.source.name for job in jobs] == ["IMG_1.HEIC", "a.PNG", "b.jpg", "c.jpe"]
-    expected = {".jxl": 1, ".txt": 1, ".zip": 1, "without an ending": 1, "hidden": 3, "folders": 2}
+    expected = {".jxl": 1, ".txt": 1, ".zip": 1, "without an extension": 1, "hidden": 3, "folders": 2}
     assert jobs.unused == {**expected, "empty folders": 1, "given twice": 1}
     inside = find_jobs([album], album / "out", recursive=True)
     assert inside.unused == {**expected, "folders": 1}

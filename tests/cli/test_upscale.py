@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from command_line import run, run_in_own_process, start
+from command_line import run, start
 from picture_files import enlarge, noise, pixels
 from PIL import Image
 
@@ -13,7 +13,7 @@ from keras_lisr.basics.preset_index import DEFAULT_PRESET
 from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.batch import Plan
 from keras_lisr.cli import make_parser
-from keras_lisr.cli.upscale import make_request
+from keras_lisr.cli.upscale_pictures import make_request
 from keras_lisr.exported import ExportedUpscaler
 from keras_lisr.inference import Upscaler
 from keras_lisr.pictures import Size
@@ -154,20 +154,6 @@ def test_blended_tiles_are_told(picture, models, capsys):
     assert "note: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("ext", "name"), [("webp", "WEBP"), ("tif", "TIFF"), ("jpg", "JPEG"), (None, "PNG")])
-def test_a_picture_goes_through_pipes(picture, exported, ext, name):
-    options = ["--ext", ext] if ext else []
-    command = ["upscale", "-", "-n", exported / "any.tflite", *options]
-    done = run_in_own_process(*command, input=picture.read_bytes())
-    assert done.returncode == 0, done.stderr
-    received = picture.with_name("received")
-    received.write_bytes(done.stdout)
-    with Image.open(received) as image:
-        assert image.format == name
-    assert pixels(received).shape == (40, 60, 3)
-    assert b"60 x 40 pixels by" in done.stderr
-
-
 def test_options_become_a_plan(picture):
     command = ["upscale", picture, "-n", "tiny_x2", "-t", 0, "--precision", "float32", "--quality", 10, "--width", 7]
     command += ["--strip-metadata", "--memory", "1KiB", "--max-pixels", 99, "--overwrite"]
@@ -179,7 +165,7 @@ def test_options_become_a_plan(picture):
         max_pixels=99,
         quality=10,
         strip_metadata=True,
-        replaces=True,
+        overwrite=True,
     )
 
 
@@ -223,7 +209,7 @@ def failing(picture, models, exported):
         (["upscale", picture, "--json", folder / "missing" / "log"], "`path`"),
         (["upscale", picture, "--json", picture], "in.png', twice"),
         (["upscale", picture, "-o", folder / "o.png", "--json", folder / "o.png"], "o.png', twice"),
-        (["upscale", picture, "-o", "-", "--json", "-"], "`json`"),
+        (["upscale", picture, "-o", "-"], "`path`"),
         (["upscale", picture, "--json", wide], "`json`"),
         (["upscale", picture, "--quality", "90"], "`quality`"),
         (["upscale", picture, "--workers", "2"], "`workers`"),
@@ -246,7 +232,7 @@ def failing(picture, models, exported):
         (["upscale", picture, "--compare", picture], "in.png', twice"),
         (["upscale", picture, "--compare", folder / "there.png"], "there.png'"),
         (["upscale", wide, "-n", "tiny_x2", "-o", folder / "out.jpg"], "JPEG ends at 65500 a side"),
-        (["upscale", "-", picture], "IN must be"),
+        (["upscale", "-"], "IN must be"),
     ]
 
 
