@@ -5,7 +5,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
@@ -14,7 +14,7 @@ from keras_lisr.basics.interruption import check_interruption
 from keras_lisr.batch.jobs import Job
 from keras_lisr.batch.plan import Plan
 from keras_lisr.batch.storage import File, Url, fetch, find_existing, put
-from keras_lisr.pictures import Animation, Picture, PictureUpscaler, read_animation, write_animation
+from keras_lisr.pictures import Picture, PictureUpscaler, read_picture, write_picture
 from keras_lisr.pictures.formats import check_fits, check_output, check_quality, check_transparency, format_of, losses
 from keras_lisr.pictures.picture import is_opaque
 from keras_lisr.pictures.read import Header, open_picture
@@ -48,7 +48,7 @@ class Task:
     header: Header | None = None
     target_size: tuple[int, int] | None = None
     is_alone: bool = False
-    picture: Animation | None = field(default=None, repr=False)
+    picture: Picture | None = field(default=None, repr=False)
     seconds: float = 0.0
     error: str = ""
     description: str = ""
@@ -153,7 +153,7 @@ class Worker:
             size, network = self.upscaler.size, self.upscaler.network
             sides = header.height, header.width
             task.target_size = size.of(*sides, network.scale)
-            check_fits(task.target, *task.target_size, header.frames)
+            check_fits(task.target, *task.target_size)
             task.description = size.note(*sides, network.scale)
             task.notes = losses(task.target, header.depth, () if self.plan.strip_metadata else found.metadata.names)
             if found.others:
@@ -169,7 +169,7 @@ class Worker:
                     "the picture is smaller than the only size of this file and was padded; the result is approximate, "
                     "above all at the right and lower edges",
                 )
-            task.is_alone = self.upscaler.is_large(*sides, header.frames)
+            task.is_alone = self.upscaler.is_large(*sides)
         return task
 
     def read(self, job: Job, folder: Path | None = None) -> Task:
@@ -180,11 +180,13 @@ class Worker:
                 task.target.parent.mkdir(parents=True, exist_ok=True)
                 check_output(task.target)
                 if not task.is_alone:
-                    self._load(task)
+                    task.picture = read_picture(task.source, max_pixels=self.plan.max_pixels)
+                    if not is_opaque(task.picture.pixels):
+                        check_transparency(task.target)
         return task
 
     def compute(self, task: Task, progress: Callable[[Job, int, int], Any] | None = None) -> None:
-        """Upscales the picture. One that is alone is read first, or goes from file to file."""
+        """Upscales the picture. One that is alone goes from file to file."""
 
         def tell(done: int, total: int) -> None:
             if progress:
@@ -192,15 +194,12 @@ class Worker:
 
         start = time.monotonic()
         with task.step():
-            if task.status:
-                return
-            if task.is_alone and task.header and task.header.frames == 1:
+            if task.picture:
+                task.picture = self.upscaler(task.picture, tell)
+            elif not task.status:
                 self.upscaler.upscale_file(
                     task.source, task.target, max_pixels=self.plan.max_pixels, progress=tell, **self._options(task)
                 )
-            else:
-                animation = task.picture or self._load(task)
-                task.picture = replace(animation, frames=list(self._enlarge(animation, tell)))
         task.seconds = time.monotonic() - start
 
     def write(self, task: Task) -> Task:
@@ -208,7 +207,7 @@ class Worker:
         with task.step():
             if not task.status:
                 if task.picture:
-                    write_animation(task.picture, task.target, **self._options(task))
+                    write_picture(task.picture, task.target, **self._options(task))
                 if isinstance(task.job.target, Url):
                     put(task.target, task.job.target)
                 task.status = WRITTEN
@@ -217,23 +216,6 @@ class Worker:
             shutil.rmtree(task.folder, ignore_errors=True)
             task.folder = None
         return task
-
-    def _load(self, task: Task) -> Animation:
-        """Reads the source, if the target can hold it."""
-        task.picture = read_animation(task.source, max_pixels=self.plan.max_pixels)
-        if not all(is_opaque(frame.pixels) for frame in task.picture.frames):
-            check_transparency(task.target)
-        return task.picture
-
-    def _enlarge(self, animation: Animation, tell: Callable[[int, int], Any]) -> Iterator[Picture]:
-        """Upscales every frame."""
-        count = len(animation.frames)
-        for i, frame in enumerate(animation.frames):
-
-            def tell_frame(done: int, total: int, i: int = i) -> None:
-                tell(i * total + done, count * total)
-
-            yield self.upscaler(frame, tell_frame)
 
     def _options(self, task: Task) -> dict[str, Any]:
         """Returns the options of `write_picture`; the quality only for formats that have one."""

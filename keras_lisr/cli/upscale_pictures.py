@@ -195,15 +195,12 @@ def estimate_work(jobs: Iterable[Job], preset: Preset, size: Size) -> float:
     of_a_pixel = preset.multiply_accumulates * preset.scale**2 / (1280 * 720)
     work = 0.0
     for job in jobs:
-        sides, frames = (1024, 1024), 1
         try:
-            if not isinstance(job.source, Url):
-                header = picture_size(job.source)
-                sides, frames = (header.height, header.width), header.frames
+            sides = (1024, 1024) if isinstance(job.source, Url) else picture_size(job.source)[:2]
             passes = size.passes(*sides, preset.scale)
         except (OSError, ValueError):  # It is reported at its turn.
             continue
-        work += of_a_pixel * frames * sum(math.prod(sides) * preset.scale ** (2 * i) for i in range(passes))
+        work += of_a_pixel * sum(math.prod(sides) * preset.scale ** (2 * i) for i in range(passes))
         if work >= KERAS_PAYS:
             break
     return work

@@ -13,7 +13,6 @@ from PIL.ExifTags import Base
 from keras_lisr.batch import Job, Plan, Worker, find_jobs, run_jobs
 from keras_lisr.batch.storage import fetch, filesystem, find_existing, put
 from keras_lisr.pictures import Metadata, Picture, PictureUpscaler, read_picture, write_picture
-from keras_lisr.pictures.read import read_animation
 
 
 @pytest.fixture
@@ -65,23 +64,6 @@ def test_options_reach_the_files(album, tmp_path, network):
     assert "exif-data" not in read_picture(job.target).metadata.fields
 
 
-def test_every_frame_of_an_animation_is_upscaled(tmp_path, upscaler, network):
-    random = np.random.default_rng(0)
-    frames = [Image.fromarray(random.integers(0, 256, (16, 20, 3), dtype=np.uint8)) for _ in range(3)]
-    source = tmp_path / "a.webp"
-    frames[0].save(source, save_all=True, append_images=frames[1:], duration=[100, 250, 40], loop=3)
-    task = Worker(network)(Job(source, tmp_path / "out.webp"))
-    assert (task.status, task.error) == ("written", "")
-    before, after = read_animation(source), read_animation(tmp_path / "out.webp")
-    assert after.durations == before.durations == [100, 250, 40]
-    assert after.loop == before.loop
-    for small, large in zip(before.frames, after.frames, strict=True):
-        assert np.abs(large.pixels.astype(int) - upscaler(small).pixels).mean() < 10
-    task = Worker(network)(Job(source, tmp_path / "out.jpg"))
-    assert task.status == "failed"
-    assert not (tmp_path / "out.jpg").exists()
-
-
 @pytest.mark.parametrize("suffix", ["tif", "webp", "jpg"])
 def test_a_large_picture_goes_in_strips(tmp_path, network, monkeypatch, suffix):
     noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
@@ -92,15 +74,6 @@ def test_a_large_picture_goes_in_strips(tmp_path, network, monkeypatch, suffix):
     task = Worker(network)(jobs[1])
     assert (task.status, task.error, task.is_alone) == ("written", "", True)
     assert jobs[0].target.read_bytes() == jobs[1].target.read_bytes()
-
-
-def test_a_large_animation_is_alone(tmp_path, network, monkeypatch):
-    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=[20, 20])
-    monkeypatch.setattr("keras_lisr.pictures.upscale.MOST_PIXELS", 1000)
-    task = Worker(network)(Job(tmp_path / "a.gif", tmp_path / "b.webp"))
-    assert (task.status, task.is_alone) == ("written", True)
-    assert len(read_animation(tmp_path / "b.webp").frames) == 2
 
 
 def test_unexpected_errors_are_the_pictures_own(job, network):
@@ -118,7 +91,7 @@ def test_unexpected_errors_are_the_pictures_own(job, network):
 @pytest.mark.parametrize(
     ("source", "target", "options", "error"),
     [
-        ("a.gif", "out.jpg", {}, "animations"),
+        ("a.gif", "out.jpg", {}, "animated"),
         ("a.tif", "out.tif", {}, "pages"),
         ("a.png", "out.png", {"max_pixels": 199}, "--max-pixels"),
         ("a.png", "out.jpg", {"quality": 101}, "`quality`"),

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from command_line import run, start
 from picture_files import enlarge, noise, pixels
-from PIL import Image
 
 from keras_lisr import zoo
 from keras_lisr.basics.preset_index import DEFAULT_PRESET
@@ -17,7 +16,6 @@ from keras_lisr.cli.upscale_pictures import make_request
 from keras_lisr.exported import ExportedUpscaler
 from keras_lisr.inference import Upscaler
 from keras_lisr.pictures import Size
-from keras_lisr.pictures.read import read_animation
 
 
 def test_writes_beside_the_picture_by_default(picture, capsys):
@@ -110,18 +108,6 @@ def test_comparisons_show_the_middle_of_large_pictures(tmp_path, picture, monkey
     np.testing.assert_array_equal(whole[-512:, 512:], pixels(tmp_path / "whole.png")[44:556, 144:656])
 
 
-def test_of_animations_the_first_frame_is_compared(picture):
-    frames = [Image.fromarray(np.full((10, 12, 3), value, np.uint8)) for value in (0, 120, 255)]
-    source, targets = (
-        picture.with_name("a.gif"),
-        ["-o", picture.with_name("a.webp"), "--compare", picture.with_name("c.png")],
-    )
-    frames[0].save(source, save_all=True, append_images=frames[1:], duration=[100, 200, 50])
-    assert run("upscale", source, "-n", "tiny_x2", *targets) == 0
-    compared = pixels(picture.with_name("c.png"))
-    assert compared.shape == (20, 48, 3) and compared.mean() < 20
-
-
 def test_a_comparison_shows_what_was_asked_for_or_nothing(picture, capsys):
     output, comparison = picture.with_name("out.png"), picture.with_name("c.png")
     command = ["upscale", picture, "-o", output, "--skip-existing", "--compare", comparison]
@@ -167,18 +153,6 @@ def test_options_become_a_plan(picture):
         strip_metadata=True,
         overwrite=True,
     )
-
-
-def test_animations_keep_their_timing(picture, capsys):
-    frames = [Image.fromarray(np.full((10, 12, 3), value, np.uint8)) for value in (0, 120, 255)]
-    source, output = picture.with_name("a.gif"), picture.with_name("a.webp")
-    frames[0].save(source, save_all=True, append_images=frames[1:], duration=[100, 200, 50], loop=0)
-    assert run("upscale", source, "-n", "tiny_x2", "-o", output) == 0
-    animation = read_animation(output)
-    assert animation.durations == [100, 200, 50]
-    assert animation.frames[0].pixels.shape[:2] == (20, 24)
-    assert run("upscale", source, "-n", "tiny_x2", "-o", output.with_suffix(".jpg")) == 2
-    assert capsys.readouterr().err.count("\n") == 1
 
 
 def failing(picture, models, exported):
