@@ -1,7 +1,6 @@
 """Finds the pictures to upscale and names their results: files, or URLs of storage that fsspec knows."""
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from keras_lisr.pictures.kinds import is_readable
 AS_INPUT = "auto"
 FOLDERS, RESULTS, TWICE = "folders", "results", "given twice"  # Kinds of unused inputs.
 MOST_KINDS = 10
-IGNORES_CASE = sys.platform in ("win32", "darwin")
 
 
 @dataclass(frozen=True)
@@ -161,13 +159,13 @@ def pictures_in(
     """Finds the pictures in a folder as `find_jobs` says: their paths below it."""
     here = identity(folder)
     results = here if output is None else identity(output)
-    within = fold(results.removeprefix(f"{here}/")) if results.startswith(f"{here}/") else None
+    within = results.removeprefix(f"{here}/") if results.startswith(f"{here}/") else None
     found = files_below(folder, recursive)
     if not found:
         unused["empty folders"] += 1
     for path in found:
         name = PurePosixPath(path)
-        if within and PurePosixPath(fold(path)).is_relative_to(within):
+        if within and name.is_relative_to(within):
             unused[RESULTS] += 1
         elif any(part.startswith(".") for part in name.parts):
             unused["hidden"] += 1
@@ -203,12 +201,7 @@ def identity(given: str | Path) -> str:
     found = parse(given)
     if isinstance(found, Url):
         return found.rstrip("/")
-    return fold(Path(os.path.realpath(found)).as_posix())
-
-
-def fold(name: str) -> str:
-    """Returns a name as the file system compares it."""
-    return name.lower() if IGNORES_CASE else name
+    return Path(os.path.realpath(found)).as_posix()
 
 
 def is_folder(output: str | Path, inputs: Sequence[str | Path]) -> bool:
@@ -243,12 +236,7 @@ def check_distinct(jobs: Sequence[Job]) -> None:
 
 
 def check_free(jobs: Sequence[Job]) -> None:
-    """Checks that no target exists.
-
-    Raises:
-        ValueError: If a target exists.
-        OSError: If a storage cannot be reached.
-    """
+    """Raises a ValueError if a target exists."""
     there = find_existing(job.target for job in jobs)
     if there:
         first = next(str(job.target) for job in jobs if job.target in there)

@@ -40,12 +40,7 @@ class Setup:
     environment: Mapping[str, str]
 
     def make_worker(self) -> Worker:
-        """Loads the model.
-
-        Raises:
-            ValueError: If it cannot be loaded.
-            OSError: If it cannot be unpacked.
-        """
+        """Loads the model."""
         os.environ.update(self.environment)
         with TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True) as folder:
             for name, content in self.model.items():
@@ -55,18 +50,7 @@ class Setup:
 
 
 def read_model(name: str) -> dict[str, bytes]:
-    """Reads the files of a model.
-
-    Args:
-        name: Name of a preset, or path of a `.keras`, `.npz` or exported file; the latter has a sidecar.
-
-    Returns:
-        Content by file name, the model itself first.
-
-    Raises:
-        ValueError: If there is no such model.
-        OSError: If a file cannot be read.
-    """
+    """Reads the files of a model, an exported one with its sidecar: content by name, the model itself first."""
     name = choose_model(name, exported=True)
     if name.endswith(EXPORTED):
         path = Path(name).resolve()
@@ -87,12 +71,7 @@ def worker_of(setup: Any) -> Worker:
 
 
 def upscale_one(setup: Sequence[Any], job: Job) -> Task:
-    """Does a job in a process of the cluster.
-
-    Args:
-        setup: Reference to a `Setup`, in a list, so that Ray does not fetch it for each task.
-        job: Picture to upscale.
-    """
+    """Does a job in a process of the cluster. `setup` is a reference in a list, so that Ray does not fetch it."""
     return worker_of(setup[0])(job)
 
 

@@ -107,12 +107,7 @@ def name_errors(file: File) -> Iterator[None]:
 
 
 def kind_of(file: File) -> str:
-    """Returns "file", "directory", or "" if there is nothing.
-
-    Raises:
-        ValueError: As `filesystem`.
-        OSError: If the storage cannot be reached.
-    """
+    """Returns "file", "directory", or "" if there is nothing."""
     if isinstance(file, Path):
         return "directory" if file.is_dir() else "file" if file.exists() else ""
     system, path = filesystem(file)
@@ -151,34 +146,19 @@ def files_below(folder: File, recursive: bool) -> list[str]:
 
 
 def walk(folder: Path, recursive: bool) -> Iterator[str]:
-    """Lists the files in a local folder as `files_below` does.
-
-    Raises:
-        OSError: If a folder cannot be listed.
-    """
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    for parent, folders, names in os.walk(folder, onerror=fail):
-        searched = {
-            name
-            for name in folders
-            if recursive and not name.startswith(".") and not os.path.islink(os.path.join(parent, name))
-        }
-        below = Path(parent).relative_to(folder)
-        yield from ((below / name).as_posix() for name in names)
-        yield from (f"{(below / name).as_posix()}/" for name in folders if name not in searched)
-        folders[:] = searched
+    """Lists the files in a local folder as `files_below` does."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_dir():
+                yield entry.name
+            elif recursive and not entry.name.startswith(".") and not entry.is_symlink():
+                yield from (f"{entry.name}/{name}" for name in walk(folder / entry.name, recursive))
+            else:
+                yield f"{entry.name}/"
 
 
 def find_existing(files: Iterable[File]) -> set[File]:
-    """Returns the files that exist. Folders in storage are listed once, instead of asking for each file.
-
-    Raises:
-        ValueError: As `filesystem`.
-        OSError: If a storage cannot be reached.
-    """
+    """Returns the files that exist. Folders in storage are listed once, instead of asking for each file."""
     there: set[File] = set()
     folders: dict[Url, list[Url]] = {}
     for file in files:
@@ -199,24 +179,14 @@ def find_existing(files: Iterable[File]) -> set[File]:
 
 
 def fetch(url: Url, local: Path) -> None:
-    """Copies a file from storage.
-
-    Raises:
-        ValueError: As `filesystem`.
-        OSError: If it does not exist, or cannot be read or written.
-    """
+    """Copies a file from storage, or raises an OSError."""
     system, path = filesystem(url)
     with name_errors(url):
         system.get_file(path, str(local))
 
 
 def put(local: Path, url: Url) -> None:
-    """Copies a local file into storage, whole or not at all. An existing file is replaced.
-
-    Raises:
-        ValueError: As `filesystem`.
-        OSError: If it cannot be written.
-    """
+    """Copies a local file into storage, whole or not at all, or raises an OSError. An existing file is replaced."""
     system, path = filesystem(url)
     with name_errors(url):
         if url.partition("://")[0] in OBJECT_STORES:

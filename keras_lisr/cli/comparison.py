@@ -7,7 +7,7 @@ import numpy as np
 from keras_lisr.batch import Job
 from keras_lisr.pictures import Picture, write_picture
 from keras_lisr.pictures.picture import round_to_8_bits
-from keras_lisr.pictures.read import ANY_SIZE, open_picture
+from keras_lisr.pictures.read import ANY_SIZE, open_picture, picture_size
 from keras_lisr.pictures.vips import to_array
 
 LARGEST_SIDE = 256
@@ -31,9 +31,8 @@ def write_comparison(job: Job, comparison: Path, scale: int, max_pixels: int) ->
     """
     from keras_lisr.data.imresize import imresize  # Its package imports Keras.
 
-    with open_picture(job.source, max_pixels) as source, open_picture(job.target, ANY_SIZE) as target:
-        sides, enlarged = source.header[:2], target.header[:2]
-    if enlarged != tuple(side * scale for side in sides):  # Not inside, where it would be an error of the file.
+    sides, enlarged = picture_size(job.source, max_pixels=max_pixels)[:2], picture_size(job.target)[:2]
+    if enlarged != tuple(side * scale for side in sides):
         raise ValueError(
             f"`compare` must come with a result of {scale} times the size. Received: {str(job.target)!r} with "
             f"{enlarged[1]} x {enlarged[0]} pixels of {sides[1]} x {sides[0]}"

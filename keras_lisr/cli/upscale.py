@@ -1,4 +1,4 @@
-"""`keras-lisr upscale`: pictures in, larger pictures out."""
+"""`keras-lisr upscale`: upscales pictures."""
 
 import argparse
 import re

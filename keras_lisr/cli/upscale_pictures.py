@@ -48,11 +48,7 @@ class Request:
 
     @cached_property
     def network(self) -> TiledUpscaler:
-        """Network, loaded at first use. Its engine prints nothing.
-
-        Raises:
-            ValueError: If the model cannot be loaded.
-        """
+        """Network, loaded at first use. Its engine prints nothing."""
         with start_keras() if self.plan.engine == KERAS else silent_start():
             return self.plan.load(self.model_name)
 
@@ -69,15 +65,7 @@ class Request:
         return f"_x{arguments.scale or (self.preset or self.network).scale:g}"
 
     def with_engine(self, jobs: Iterable[Job] = (), *, on_gpus: bool = False) -> "Request":
-        """Chooses one engine for all pictures.
-
-        Args:
-            jobs: The pictures.
-            on_gpus: Whether GPUs of a cluster do the work.
-
-        Raises:
-            ValueError: If the model does not run on the engine that is asked for.
-        """
+        """Chooses one engine for all pictures, or for GPUs of a cluster."""
         plan, preset = self.plan, self.preset
         engine = KERAS if preset and on_gpus and plan.engine == AUTO else plan.engine
         work = estimate_work(jobs, preset, plan.size) if preset and engine == AUTO else 0
@@ -187,10 +175,7 @@ def upscale_all(request: Request, jobs: Jobs, report: Report) -> None:
 def estimate_work(jobs: Iterable[Job], preset: Preset, size: Size) -> float:
     """Estimates the multiply-accumulates of pictures, up to those that decide the choice of an engine.
 
-    Args:
-        jobs: The pictures. One in storage counts as a megapixel, one that cannot be read as nothing.
-        preset: The network.
-        size: Size of the results.
+    A picture in storage counts as a megapixel, one that cannot be read as nothing.
     """
     of_a_pixel = preset.multiply_accumulates * preset.scale**2 / (1280 * 720)
     work = 0.0

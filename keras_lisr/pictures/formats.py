@@ -76,11 +76,7 @@ FORMATS = {
 
 
 def format_of(path: str | Path) -> Format:
-    """Returns the format of a file by its suffix.
-
-    Raises:
-        ValueError: If the suffix is unknown.
-    """
+    """Returns the format of a file by its suffix, or raises a ValueError if it is unknown."""
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
         raise ValueError(f"`path` must end in one of {', '.join(FORMATS)}. Received: path={str(path)!r}")
@@ -88,11 +84,7 @@ def format_of(path: str | Path) -> Format:
 
 
 def check_output(path: str | Path) -> None:
-    """Checks, before long work, that a file can be written.
-
-    Raises:
-        OSError: If `path` is a folder, or its folder does not exist or cannot be written to.
-    """
+    """Raises an OSError, before long work, if a file cannot be written."""
     path = Path(path)
     try:
         if path.is_dir():
@@ -105,11 +97,7 @@ def check_output(path: str | Path) -> None:
 
 
 def check_fits(path: str | Path, height: int, width: int) -> None:
-    """Checks that the format of a file can hold a picture of that size.
-
-    Raises:
-        ValueError: If one side is too long for it, or the suffix is unknown.
-    """
+    """Raises a ValueError if a side is too long for the format of a file."""
     picture_format = format_of(path)
     if max(height, width) > picture_format.largest_side:
         raise ValueError(
@@ -119,22 +107,14 @@ def check_fits(path: str | Path, height: int, width: int) -> None:
 
 
 def check_transparency(path: str | Path) -> None:
-    """Checks that the format of a file has transparency.
-
-    Raises:
-        ValueError: If it has none, or the suffix is unknown.
-    """
+    """Raises a ValueError if the format of a file has no transparency."""
     if not format_of(path).alpha:
         able = ", ".join(suffix for suffix, other in FORMATS.items() if other.alpha)
         raise ValueError(f"`path` must have a format for transparency ({able}). Received: path={str(path)!r}")
 
 
 def check_quality(path: str | Path, quality: int | None) -> None:
-    """Checks a quality for the format of a file.
-
-    Raises:
-        ValueError: If it is not from 1 to 100, the format is lossless, or the suffix is unknown.
-    """
+    """Raises a ValueError if a quality is not from 1 to 100, or the format of a file is lossless."""
     picture_format = format_of(path)
     if quality is None:
         return
@@ -153,9 +133,6 @@ def losses(path: str | Path, depth: int, fields: Iterable[str] = ()) -> tuple[st
         path: File to write.
         depth: Bits of each channel.
         fields: Metadata of the picture, as in `Metadata.names`.
-
-    Raises:
-        ValueError: If the suffix is unknown.
 
     Example:
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_lisr.pictures.vips import FORMATS, from_rows, interpret, to_rows
+from keras_lisr.pictures.vips import FORMATS, Feed, interpret, png_parts, to_rows
 from keras_lisr.tiling.rows import Rows, Stream
 
 
@@ -19,7 +19,7 @@ def resize_rows(rows: Rows, height: int, width: int) -> Stream:
     Returns:
         The result, of the same type, `(height, width, channels)`.
     """
-    feed = from_rows(rows)
+    feed = Feed(png_parts(rows))
     image = interpret(feed.image()).cast("float")  # For integers, libvips rounds the filter, too.
     has_alpha = image.bands in (2, 4)
     white = int(np.iinfo(rows.dtype).max)

@@ -34,16 +34,13 @@ class Size:
     max_megapixels: float | None = None
 
     def __post_init__(self):
-        for name in ("scale", "max_megapixels"):
+        for name, types in (("scale", (int, float)), ("max_megapixels", (int, float)), ("width", int), ("height", int)):
             value = getattr(self, name)
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf
-            ):
-                raise ValueError(f"`{name}` must be a positive number or None. Received: {name}={value!r}")
-        for name in ("width", "height"):
-            value = getattr(self, name)
-            if value is not None and (type(value) is not int or value < 1):
-                raise ValueError(f"`{name}` must be a positive integer or None. Received: {name}={value!r}")
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, types) or not 0 < value < math.inf:
+                kind = "integer" if types is int else "number"
+                raise ValueError(f"`{name}` must be a positive {kind} or None. Received: {name}={value!r}")
         if self.scale is not None and (self.width or self.height):
             raise ValueError(
                 "`scale` must be None where `width` or `height` is given. "

@@ -4,7 +4,6 @@ import logging
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,7 @@ class Feed:
     def __init__(self, parts: Iterator[bytes]):
         self._parts = parts
         self._left = memoryview(b"")
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
         self._source = pyvips.SourceCustom()
         self._source.on_read(self._read)
 
@@ -62,29 +61,14 @@ class Feed:
         """Returns the picture, which can be read once, from top to bottom."""
         return pyvips.Image.pngload_source(self._source, access="sequential", fail_on="error", unlimited=True)
 
-    @contextmanager
-    def failures(self) -> Iterator[None]:
-        """Raises the error of a piece in place of libvips' own, which follows from it."""
-        try:
-            yield
-        except pyvips.Error:
-            if self._error:
-                raise self._error from None
-            raise
-
     def _read(self, size: int) -> bytes:
         try:
             self._left = self._left or memoryview(next(self._parts, b""))
         except BaseException as error:  # libvips would drop it.
-            self._error = error
+            self.error = error
             self._parts = iter(())
         part, self._left = self._left[:size], self._left[size:]
         return bytes(part)
-
-
-def from_rows(rows: Rows) -> Feed:
-    """Feeds rows to libvips."""
-    return Feed(png_parts(rows))
 
 
 def to_rows(image: pyvips.Image, feed: Feed | None = None) -> Stream:
@@ -92,15 +76,17 @@ def to_rows(image: pyvips.Image, feed: Feed | None = None) -> Stream:
 
     Args:
         image: Picture that can be computed from top to bottom.
-        feed: Source of the picture, if it is made of rows.
+        feed: Source of the picture, if it is made of rows, whose errors are raised in place of libvips' own.
     """
 
     def bands():
         region = pyvips.Region.new(image)
         for top in range(0, image.height, BAND):
             count = min(BAND, image.height - top)
-            with feed.failures() if feed else nullcontext():
+            try:
                 content = region.fetch(0, top, image.width, count)
+            except pyvips.Error as error:
+                raise (feed and feed.error) or error from None
             yield np.frombuffer(content, DTYPES[image.format]).reshape(count, image.width, image.bands)
 
     return Stream(bands(), (image.height, image.width, image.bands), DTYPES[image.format])

@@ -71,18 +71,6 @@ def test_many_kinds_take_one_line():
     assert tell_unused(Counter()) == ""
 
 
-def test_results_that_only_case_tells_apart_are_one_file_on_some_systems(tmp_path, monkeypatch):
-    for name in ("a.png", "A.jpg"):
-        (tmp_path / name).touch()
-    assert len(find_jobs([tmp_path], tmp_path / "out")) == 2
-    monkeypatch.setattr("keras_lisr.batch.jobs.IGNORES_CASE", True)
-    with pytest.raises(ValueError, match="names"):
-        find_jobs([tmp_path], tmp_path / "out")
-    (tmp_path / "A.jpg").rename(tmp_path / "b.PNG")
-    with pytest.raises(ValueError, match="OUT"):
-        find_jobs([tmp_path / "b.PNG"], tmp_path / "B.png")
-
-
 def test_several_inputs_keep_their_order(album, tmp_path):
     jobs = find_jobs([album / "b.jpg", album / "2024", album / "a.PNG", album / "b.jpg"], tmp_path)
     assert [job.target.name for job in jobs] == ["b.png", "c.png", "a.png"]
