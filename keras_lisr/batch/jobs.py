@@ -144,11 +144,11 @@ def find_sources(
                 unused[TWICE] += 1
             names.setdefault(file, name)
     if not names:
-        told = tell_unused(unused)
+        described = describe_unused(unused)
         raise ValueError(
             f"IN must be pictures, or folders that hold some ({', '.join(READABLE)})"
             f"{'' if recursive else ', or -r be given to search the folders within'}. "
-            f"Received: {', '.join(repr(str(given)) for given in inputs) or 'none'}{f' ({told})' if told else ''}"
+            f"Received: {', '.join(repr(str(given)) for given in inputs) or 'none'}{f' ({described})' if described else ''}"
         )
     return names
 
@@ -177,12 +177,12 @@ def pictures_in(
             unused[name.suffix or "without an extension"] += 1
 
 
-def tell_unused(unused: Counter[str]) -> str:
+def describe_unused(unused: Counter[str]) -> str:
     """Describes what was found but not used, in one line; empty if nothing.
 
     Example:
 
-    >>> tell_unused(Counter({".HEIC": 1, ".txt": 3, "folders": 1}))
+    >>> describe_unused(Counter({".HEIC": 1, ".txt": 3, "folders": 1}))
     '4 files and 1 folder not tried: .txt 3, .HEIC 1'
     """
     folders = unused[FOLDERS]
@@ -191,9 +191,9 @@ def tell_unused(unused: Counter[str]) -> str:
     if others := files - sum(shown.values()):
         shown["others"] = others
     counts = ((files, "file"), (folders, "folder"))
-    told = " and ".join(f"{count} {what}{'s' * (count > 1)}" for count, what in counts if count)
+    described = " and ".join(f"{count} {what}{'s' * (count > 1)}" for count, what in counts if count)
     which = ", ".join(f"{kind} {count}" for kind, count in shown.items())
-    return f"{told} not tried{': ' * bool(which)}{which}" if told else ""
+    return f"{described} not tried{': ' * bool(which)}{which}" if described else ""
 
 
 def identity(given: str | Path) -> str:

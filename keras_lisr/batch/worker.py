@@ -132,7 +132,7 @@ class Worker:
             return self.write(task)
 
     def examine(self, job: Job, folder: Path | None = None) -> Task:
-        """Reads the header of a picture and checks everything that it tells.
+        """Reads the header of a picture and checks everything that can be checked by it.
 
         Args:
             job: Source and target.
@@ -188,17 +188,17 @@ class Worker:
     def compute(self, task: Task, progress: Callable[[Job, int, int], Any] | None = None) -> None:
         """Upscales the picture. One that is alone goes from file to file."""
 
-        def tell(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             if progress:
                 progress(task.job, done, total)
 
         start = time.monotonic()
         with task.step():
             if task.picture:
-                task.picture = self.upscaler(task.picture, tell)
+                task.picture = self.upscaler(task.picture, report)
             elif not task.status:
                 self.upscaler.upscale_file(
-                    task.source, task.target, max_pixels=self.plan.max_pixels, progress=tell, **self._options(task)
+                    task.source, task.target, max_pixels=self.plan.max_pixels, progress=report, **self._options(task)
                 )
         task.seconds = time.monotonic() - start
 

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from keras_lisr.batch import Job, Task
-from keras_lisr.batch.jobs import Jobs, tell_unused
+from keras_lisr.batch.jobs import Jobs, describe_unused
 from keras_lisr.tiling.upscaler import TiledUpscaler
 
 STREAM = Path("-")
@@ -119,7 +119,7 @@ class Report:
             | {"model": self._model_name, "engine": self.engine or None, "precision": precision or None}
         )
         if self._unused:
-            self._print_error(printable(tell_unused(self._unused)))
+            self._print_error(printable(describe_unused(self._unused)))
         if self._is_single:
             if self._failed:
                 raise ValueError(self._failed[0])

@@ -1,4 +1,4 @@
-"""Tells the format of a file by its content, and opens it."""
+"""Identifies the format of a file by its content, and opens it."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ import pyvips
 
 from keras_lisr.basics.picture_suffixes import READABLE
 
-HEAD = 64  # Bytes that tell the format.
+HEAD = 64  # Bytes that identify the format.
 LOADERS = {
     "PNG": "pngload_source",
     "JPEG": "jpegload_source",

@@ -112,14 +112,14 @@ class PictureUpscaler:
         passes = [(height * scale**i, width * scale**i) for i in range(self.size.passes(height, width, scale))]
         has_alpha = channels in (2, 4)
         tiles = sum(self.network.count_tiles(*self._fill_up(*sides), rows.dtype) for sides in passes)
-        tell = add_up(progress, tiles * (2 if has_alpha else 1))
+        report = add_up(progress, tiles * (2 if has_alpha else 1))
 
         if has_alpha and passes:
             rows = bleed_rows(rows)
         # Each pass is compared with the source, or small drifts would add up.
         rows, *originals = tee_rows(rows, 1 + len(passes))
         for original in originals:
-            rows = self._enlarge(rows, original, tell)
+            rows = self._enlarge(rows, original, report)
         if rows.shape[:2] != size:
             rows = resize_rows(rows, *size)
         return rows
@@ -195,10 +195,10 @@ def add_up(progress: Progress | None, total: int) -> Progress:
     """
     finished = 0
 
-    def tell(done: int, _: int) -> None:
+    def report(done: int, _: int) -> None:
         nonlocal finished
         finished += done > 0
         if progress:
             progress(finished, total)
 
-    return tell
+    return report

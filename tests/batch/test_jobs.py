@@ -5,7 +5,7 @@ import fsspec
 import pytest
 
 from keras_lisr.batch import Job, Url, find_jobs
-from keras_lisr.batch.jobs import check_free, tell_unused
+from keras_lisr.batch.jobs import check_free, describe_unused
 from keras_lisr.batch.storage import put
 from keras_lisr.pictures import kinds
 
@@ -66,9 +66,9 @@ def test_what_is_not_tried_is_counted_by_kind(album, tmp_path, monkeypatch):
 
 def test_many_kinds_take_one_line():
     unused = Counter({f".{i:03}": 1 for i in range(30)}) + Counter({".HEIC": 2})
-    told = tell_unused(unused)
+    told = describe_unused(unused)
     assert told.startswith("32 files not tried: .HEIC 2, ") and told.endswith(", others 21")
-    assert tell_unused(Counter()) == ""
+    assert describe_unused(Counter()) == ""
 
 
 def test_several_inputs_keep_their_order(album, tmp_path):
