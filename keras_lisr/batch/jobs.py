@@ -144,11 +144,12 @@ def find_sources(
                 unused[TWICE] += 1
             names.setdefault(file, name)
     if not names:
-        described = describe_unused(unused)
+        received = ", ".join(repr(str(given)) for given in inputs) or "none"
+        if described := describe_unused(unused):
+            received += f" ({described})"
         raise ValueError(
-            f"IN must be pictures, or folders that hold some ({', '.join(READABLE)})"
-            f"{'' if recursive else ', or -r be given to search the folders within'}. "
-            f"Received: {', '.join(repr(str(given)) for given in inputs) or 'none'}{f' ({described})' if described else ''}"
+            f"IN must be pictures, or folders with pictures ({', '.join(READABLE)})"
+            f"{'' if recursive else ', or come with -r to search folders within folders'}. Received: {received}"
         )
     return names
 
