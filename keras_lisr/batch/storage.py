@@ -187,6 +187,8 @@ def fetch(url: Url, local: Path) -> None:
 
 def put(local: Path, url: Url) -> None:
     """Copies a local file into storage, whole or not at all, or raises an OSError. An existing file is replaced."""
+    from fsspec import AbstractFileSystem
+
     system, path = filesystem(url)
     with name_errors(url):
         if url.partition("://")[0] in OBJECT_STORES:
@@ -197,7 +199,11 @@ def put(local: Path, url: Url) -> None:
         partial = f"{folder}/{PARTIAL[:-1]}{uuid.uuid4().hex}{Path(name).suffix}"
         try:
             system.put_file(str(local), partial)
-            system.mv(partial, path)
+            if type(system).mv is AbstractFileSystem.mv:  # It copies, too, but takes wildcards in names.
+                system.cp_file(partial, path)
+                system.rm_file(partial)
+            else:
+                system.mv(partial, path)
         except BaseException:
             with suppress(Exception):
                 system.rm_file(partial)
