@@ -20,7 +20,7 @@ from PIL import Image
 
 from keras_lisr.basics.preset_index import DEFAULT_PRESET
 from keras_lisr.basics.silent_start import silent_start
-from keras_lisr.batch import Plan, ShippedModel, Task, connect, find_jobs, run_jobs, run_on_ray
+from keras_lisr.batch import Plan, Task, Worker, connect, find_jobs, run_jobs, run_on_ray
 
 ROOT = Path(__file__).parents[1]
 PLAN = Plan(precision="float32")  # By default, each process measures what is faster.
@@ -42,14 +42,13 @@ def main() -> None:
         print("| workers | nodes | threads of each | pictures/s | seconds until all work |")
         print("| --- | --- | ---: | ---: | ---: |")
         with silent_start():
-            worker = PLAN.worker(PLAN.load(flags.model))
+            worker = Worker(PLAN.load(flags.model), PLAN)
         report("none: a single process", "", os.cpu_count() or 1, 1, run_jobs(jobs_of(folder, "alone"), worker))
         del worker
-        model = ShippedModel.of(flags.model)
         for workers, nodes, cpus in ((1, 1, 1), (2, 2, 1), (1, 1, 2), (2, 1, 2)):
             with cluster(nodes, cpus) as address, connect(address):
                 jobs = jobs_of(folder, f"{workers}_{nodes}_{cpus}")
-                tasks = run_on_ray(jobs, model, PLAN, workers=workers)
+                tasks = run_on_ray(jobs, flags.model, PLAN, workers=workers)
                 report(str(workers), str(nodes), cpus * nodes // workers, workers, tasks)
 
 

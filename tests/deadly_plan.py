@@ -5,8 +5,7 @@ import signal
 import time
 from dataclasses import dataclass
 
-from keras_lisr.batch import Plan, Worker
-from keras_lisr.pictures import PictureUpscaler
+from keras_lisr.batch import Plan, Worker, ray_jobs
 
 DEADLY, SLOW = "deadly", "slow"
 
@@ -25,5 +24,6 @@ class MortalWorker(Worker):
 
 @dataclass(frozen=True, kw_only=True)
 class DeadlyPlan(Plan):
-    def worker(self, network, *, skip_existing=False):
-        return MortalWorker(PictureUpscaler(network), skip_existing=skip_existing)
+    def load(self, model, threads=None):
+        ray_jobs.Worker = MortalWorker  # In the process that does the work.
+        return super().load(model, threads)

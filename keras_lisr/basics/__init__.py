@@ -1,1 +1,1 @@
-"""What every room uses and what needs no Keras: arguments, signals, whole files, the index of the presets."""
+"""Basics without Keras that all packages share: arguments, signals, whole files, the index of the presets."""

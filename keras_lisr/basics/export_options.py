@@ -1,7 +1,7 @@
-"""What can be exported how, checked without starting Keras.
+"""Checks the options of an export, without Keras.
 
-It lies outside the package `export` because importing anything of that imports Keras, which takes seconds: too long to
-answer that two options do not go together.
+It lies outside `keras_lisr.export`, which imports Keras: seconds are too long to report that two options do not go
+together.
 """
 
 import reprlib
@@ -25,13 +25,13 @@ CONTENTS = {
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What is asked of `keras_lisr.export.export_model`: its arguments of the same names, which go together.
+    """Options of `keras_lisr.export.export_model`, of the same names, that go together.
 
-    `path` is absolute, and `format` is known, once it is made.
+    `path` becomes absolute, and `format` is derived from it if not given.
 
     Raises:
-        ValueError: If an option is unknown or does not go with another, or `path` is no name for such a file or belongs
-            to something else.
+        ValueError: If an option is unknown or does not go with another, or `path` has a wrong suffix or belongs to
+            something else.
     """
 
     path: Path
@@ -45,14 +45,14 @@ class ExportOptions:
     opset: int | None = None
 
     def __post_init__(self):
-        path = Path(self.path).resolve()  # What a link points to is written, and so must have the right name.
+        path = Path(self.path).resolve()  # The target of a link is written, and needs the right name.
         format = self.format or BY_SUFFIX.get(path.suffix)
         object.__setattr__(self, "path", path)
         object.__setattr__(self, "format", format)
         if format is None:
             raise ValueError(
-                "`format` must be given where the name does not say it, as .tflite, .onnx, .xml or a folder without "
-                f"suffix would. Received: path={str(path)!r}"
+                "`format` must be given unless the name ends in .tflite, .onnx or .xml, or has no suffix. "
+                f"Received: path={str(path)!r}"
             )
         for name, known in (("format", FORMATS), ("quantize", QUANTIZATIONS), ("io", TYPES)):
             if (value := getattr(self, name)) not in known:
@@ -90,17 +90,13 @@ class ExportOptions:
             raise ValueError(f"`shape` must be a height and a width in pixels. Received: shape={shape!r}")
         if (quantize == "int8") != (self.representative is not None):
             raise ValueError(
-                "`representative` must be given for 'int8', and for nothing else: a folder of pictures such as the "
-                f"network will be given. Received: quantize={quantize!r}, "
-                f"representative={reprlib.repr(self.representative)}"
+                "`representative` must be given for 'int8' only: a folder of pictures like those that the network will "
+                f"get. Received: quantize={quantize!r}, representative={reprlib.repr(self.representative)}"
             )
         if self.io == "int8" and quantize != "int8":
-            raise ValueError(
-                "`io` must be 'float32' or 'uint8' for anything but 'int8'. "
-                f"Received: io={self.io!r}, quantize={quantize!r}"
-            )
+            raise ValueError(f"`io` must be 'float32' or 'uint8' unless `quantize` is 'int8'. Received: io={self.io!r}")
         if type(self.fine_tune) is not int or self.fine_tune < 0 or (self.fine_tune and quantize != "int8"):
             raise ValueError(
-                "`fine_tune` must be a number of steps, and 0 for anything but 'int8'. "
+                "`fine_tune` must be a number of steps, and 0 unless `quantize` is 'int8'. "
                 f"Received: fine_tune={self.fine_tune!r}, quantize={quantize!r}"
             )

@@ -1,19 +1,11 @@
-"""Libraries that only some commands need, and that `pip install 'keras_lisr[EXTRA]'` brings."""
+"""Imports optional libraries, which `pip install 'keras_lisr[EXTRA]'` installs."""
 
 import importlib
 from typing import Any
 
 
 def import_extra(module: str, extra: str) -> Any:
-    """Imports a module of such a library.
-
-    Args:
-        module: Its full name.
-        extra: What brings the library.
-
-    Raises:
-        ValueError: If it is not installed.
-    """
+    """Imports a module by its full name, or raises a ValueError that names the extra to install."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

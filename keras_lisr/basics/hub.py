@@ -1,4 +1,4 @@
-"""Models on the Hugging Face Hub, by an address: `hf://owner/repository[@revision][/file]`."""
+"""Downloads models from the Hugging Face Hub: `hf://owner/repository[@revision][/file]`."""
 
 import re
 from contextlib import suppress
@@ -9,22 +9,22 @@ from keras_lisr.basics.engines import ENGINES_OF_FILES
 from keras_lisr.basics.extras import import_extra
 
 PREFIX = "hf://"
-DEFAULT_FILE = "model.npz"  # What `keras_lisr.zoo.push_to_hub` uploads.
+DEFAULT_FILE = "model.npz"  # File that `keras_lisr.zoo.push_to_hub` uploads.
 ADDRESS = re.compile(r"hf://([^/@]+/[^/@]+)(?:@([^/]+))?(?:/(.+))?")
 
 
 def fetch(address: str) -> Path:
-    """Downloads a file of the Hub into its cache, unless it is there; without a network, what is there is taken.
+    """Downloads a file of the Hub into its cache. Without a network, a cached file is used.
 
     Args:
-        address: `hf://owner/repository`, a revision (branch, tag or commit) after an `@` and the file after a slash if
-            they are not `main` and `model.npz`.
+        address: `hf://owner/repository[@revision][/file]`. The revision is a branch, tag or commit, by default `main`;
+            the file is by default `model.npz`.
 
     Returns:
-        The file in the cache. Its path names the commit. Beside an exported file lies what belongs to it.
+        Path of the file in the cache, which names the commit. An exported file has its sidecar and weights beside it.
 
     Raises:
-        ValueError: If the address is none, there is no such file, or huggingface_hub is not installed.
+        ValueError: If the address is malformed, the file does not exist, or huggingface_hub is not installed.
     """
     if not (parts := ADDRESS.fullmatch(address)):
         raise ValueError(f"`model` must be hf://owner/repository[@revision][/file]. Received: model={address!r}")

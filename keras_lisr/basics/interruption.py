@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a command in the same way: nothing is left half-written."""
+"""Ends a command on Ctrl-C and SIGTERM alike, without half-written files."""
 
 import signal
 import threading
@@ -7,18 +7,18 @@ from contextlib import contextmanager
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was asked to end, by SIGTERM."""
+    """Raised on SIGTERM."""
 
 
-# What signals raised in this process: C code that they interrupt may report an error of its own.
+# Exceptions of signals. C code that they interrupt may report another error.
 _raised: list[KeyboardInterrupt] = []
 
 
 @contextmanager
 def raise_on_signals() -> Iterator[None]:
-    """Lets SIGTERM raise, as Ctrl-C does, and either end what is within, whatever else was raised because of it.
+    """Makes SIGTERM raise, as Ctrl-C does, and lets either end the block, whatever error it causes in there.
 
-    Only the main thread gets signals; in another one nothing changes.
+    Only the main thread receives signals; in another thread, this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -29,13 +29,13 @@ def raise_on_signals() -> Iterator[None]:
         raise _raised[-1]
 
     numbers = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # In the background, shells have it ignored.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # Shells ignore it in the background.
         numbers.append(signal.SIGINT)
     before = {number: signal.signal(number, handle) for number in numbers}
     pending = len(_raised)
     try:
         yield
-        check_interruption()  # What interrupts a finalizer is printed and forgotten otherwise.
+        check_interruption()  # Python prints and ignores an exception in a finalizer.
     except Exception:
         check_interruption()
         raise
@@ -46,15 +46,11 @@ def raise_on_signals() -> Iterator[None]:
 
 
 def check_interruption() -> None:
-    """Checks, where an error is about to be taken for what it says, that it does not come from a signal.
-
-    Raises:
-        KeyboardInterrupt: If a signal came; in the thread that gets signals only.
-    """
+    """Raises the KeyboardInterrupt of a signal that came; called where an error might be its consequence."""
     if _raised and threading.current_thread() is threading.main_thread():
         raise _raised[-1]
 
 
 def exit_code_of(interrupt: KeyboardInterrupt) -> int:
-    """What a shell reports for a command that the signal ended: 128 and its number."""
+    """Returns the exit code that shells expect: 128 plus the number of the signal."""
     return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)

@@ -1,4 +1,4 @@
-"""What the package logs, as lines of a command."""
+"""Prints the log of the package as lines of a command."""
 
 import logging
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def show_log(command: str, level: int = logging.WARNING) -> Iterator[None]:
-    """Writes what is logged within, from a level up, to standard error after the name of the command.
+    """Prints log messages of a level and above to standard error, after the name of the command.
 
-    Within another of these it is the level alone that counts.
+    In a nested block, only the level changes.
     """
     logger = logging.getLogger("keras_lisr")
     before = logger.level

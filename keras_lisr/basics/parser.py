@@ -1,12 +1,12 @@
-"""The parser of every command of the project."""
+"""Parses the arguments of every command of the project."""
 
 import argparse
 from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises what is wrong as a ValueError: each command tells its errors in one line of its own."""
+    """Parser that raises a ValueError, which each command prints in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Called by argparse with what is wrong."""
+        """Raises the error that argparse found."""
         raise ValueError(f"{message} (see `{self.prog} --help`)")

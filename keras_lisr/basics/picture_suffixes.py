@@ -1,6 +1,6 @@
-"""The suffixes of files that hold pictures, for folders to be upscaled, trained and measured on alike."""
+"""Lists the suffixes of picture files, for upscaling, training and evaluation alike."""
 
-READABLE = {  # And the format of each.
+READABLE = {  # With their formats.
     ".png": "PNG",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",

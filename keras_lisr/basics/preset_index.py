@@ -1,7 +1,7 @@
-"""The index of the presets, the trained networks that come with the package, readable without starting Keras.
+"""Reads the index of the presets, the trained networks that come with the package, without Keras.
 
-`keras_lisr.zoo.storage` makes models of them. The index lies outside the zoo because importing anything of the zoo
-imports Keras, which takes seconds: too long to list the presets or to answer that there is none of a name.
+`keras_lisr.zoo.storage` loads them. The index lies outside the zoo, which imports Keras: seconds are too long to list
+the presets or to report a wrong name.
 """
 
 import json
@@ -24,16 +24,16 @@ class Preset:
     """A trained network that comes with the package.
 
     Args:
-        name: What `from_preset` and `keras-lisr upscale -n` take.
+        name: Name for `from_preset` and `keras-lisr upscale -n`.
         builder: Name of the builder in `keras_lisr.zoo`.
-        arguments: What the builder was called with.
+        arguments: Arguments of the builder.
         file: Weights, in the folder of the index.
         sha256: Checksum of the file.
         parameters: Number of trainable parameters.
-        multiply_accumulates: What a result of 1280x720 pixels takes.
+        multiply_accumulates: Number for a result of 1280x720 pixels.
         measured: Mean PSNR in decibels and mean SSIM, on each benchmark set.
-        use: What it is for, in a few words.
-        trained: How, as training/presets.py tells it.
+        use: Purpose, in a few words.
+        trained: Record of its training, by training/presets.py.
     """
 
     name: str
@@ -49,11 +49,11 @@ class Preset:
 
     @property
     def scale(self) -> int:
-        """Upscaling factor."""
+        """Upscaling factor of the network."""
         return self.arguments["scale"]
 
     def exported(self, quantize: str = "float16") -> Path:
-        """Path of its LiteRT file, with float16 weights or in int8, where there is one."""
+        """Returns the path of its LiteRT file, with float16 weights or in int8, which need not exist."""
         return FOLDER / f"{self.name}{'_int8' if quantize == 'int8' else ''}{LITERT}"
 
 
@@ -64,11 +64,7 @@ def presets() -> list[Preset]:
 
 
 def find_preset(name: str = DEFAULT_PRESET, scale: int | None = None) -> Preset:
-    """Finds a preset by its name, or the default or first one of a scale, if that is given.
-
-    Raises:
-        ValueError: If there is none.
-    """
+    """Finds a preset by its name, or the default or first one of a scale if given. Raises a ValueError if none."""
     known = {preset.name: preset for preset in presets()}
     if scale:
         of_scale = [preset for preset in known.values() if preset.scale == scale]
@@ -82,33 +78,33 @@ def find_preset(name: str = DEFAULT_PRESET, scale: int | None = None) -> Preset:
 
 
 def choose_model(name: str | None = None, *, exported: bool = False) -> str:
-    """Checks, without Keras, a model that is asked for: by the name of its preset or its file.
+    """Checks the name of a preset or the path of a model, without Keras.
 
     Args:
-        name: Name of a preset, `DEFAULT_PRESET` if None, path of a `.keras` or `.npz` file, or address of one, as
-            `basics.hub.fetch` takes it.
+        name: Name of a preset, by default `DEFAULT_PRESET`; path of a `.keras` or `.npz` file, or its address for
+            `basics.hub.fetch`.
         exported: Whether `name` may also be the path of an exported file, `.tflite`, `.onnx` or `.xml`.
 
     Returns:
-        Name of a preset, or path of the file, fetched if need be: for `keras_lisr.zoo.load_model` or, if it is an
-        exported one, `keras_lisr.exported.ExportedUpscaler`.
+        Name of the preset, or path of the file, which is downloaded if necessary: for `keras_lisr.zoo.load_model` or,
+        if it is exported, `keras_lisr.exported.ExportedUpscaler`.
 
     Raises:
-        ValueError: If there is no such preset or file.
+        ValueError: If the preset or file does not exist.
     """
     name = DEFAULT_PRESET if name is None else name
     if name.startswith(PREFIX):
         name = str(fetch(name))
     if name.lower().endswith((".h5", ".hdf5")):
         raise ValueError(
-            "`model` must be a .keras or .npz file: what .h5 holds of `keras.ops` cannot be loaded. Build the network, "
+            "`model` must be a .keras or .npz file: .h5 files with `keras.ops` cannot be loaded. Build the network, "
             f"call its `load_weights` with the file, and `save` it as .keras. Received: model={name!r}"
         )
     suffixes = (".keras", ".npz", *(EXPORTED if exported else ()))
     if name.lower().endswith((".ckpt", ".pt", ".pth", ".pth.tar")):
         raise ValueError(
-            "`model` must be a Keras model, which `keras-lisr import FILE --architecture ... --scale ... -o OUT.keras` "
-            f"makes of PyTorch's files. Received: model={name!r}"
+            "`model` must be a Keras model; convert PyTorch's files by `keras-lisr import FILE --architecture ... "
+            f"--scale ... -o OUT.keras`. Received: model={name!r}"
         )
     if not name.lower().endswith(suffixes):
         return find_preset(name).name
@@ -119,11 +115,11 @@ def choose_model(name: str | None = None, *, exported: bool = False) -> str:
         is_litert = file.read(8)[4:] == b"TFL3"
     suffix = path.suffix.lower()
     if not (is_litert if suffix == LITERT else suffix in EXPORTED or zipfile.is_zipfile(path)):
-        raise ValueError(f"`model` must be a {suffix} file. Received: model={name!r} (its content is another)")
+        raise ValueError(f"`model` must be a {suffix} file. Received: model={name!r} (its content is different)")
     return name
 
 
 def write_index(entries: list[Preset]) -> None:
-    """Writes the index of all presets, in the order in which they are listed."""
+    """Writes the index of the presets, in their order."""
     index = {preset.name: {key: value for key, value in vars(preset).items() if key != "name"} for preset in entries}
     (FOLDER / "index.json").write_text(json.dumps(index, indent=2) + "\n")

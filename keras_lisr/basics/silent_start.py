@@ -1,4 +1,4 @@
-"""Importing TensorFlow without what it writes."""
+"""Imports TensorFlow without its messages."""
 
 import os
 import sys
@@ -9,16 +9,16 @@ from typing import TextIO
 
 @contextmanager
 def silent_start() -> Iterator[TextIO]:
-    """Keeps TensorFlow's start, and whatever else is done within, from writing to standard error.
+    """Hides everything that is written to standard error in the block, such as TensorFlow's messages at its start.
 
-    The environment silences its log from there on. What comes before the log is set up, about CUDA, heeds no setting,
-    and is written by C++ to the file descriptor itself.
+    Environment variables silence its log afterwards. Earlier messages, about CUDA, ignore them: C++ writes to the file
+    descriptor.
 
     Yields:
-        The standard error that was, for what is to be seen meanwhile.
+        The real standard error, for messages that must be seen meanwhile.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # Off by itself where there is no AVX-512.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow's default is off without AVX-512.
     sys.stderr.flush()
     standard_error = os.dup(2)
     try:

@@ -1,28 +1,28 @@
-"""Which of a TIFF's directories is its picture."""
+"""Finds the picture among the directories of a TIFF."""
 
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-MOST_DIRECTORIES, MOST_TAGS = 100, 1000  # Pyramids have some twenty directories, and these some twenty tags.
+MOST_DIRECTORIES, MOST_TAGS = 100, 1000  # Pyramids have about twenty directories, and these about twenty tags.
 COMPRESSION, PHOTOMETRIC, SUBDIRECTORIES = 259, 262, 330  # Tags.
 JPEG, YCBCR = 7, 6
-# What a directory is beside others, as two tags say it: the newer one in bits.
+# Two tags say what a directory is: the newer one in bits.
 KIND, SMALLER, MASK = 254, 1, 4
 OLD_KIND, OLD_SMALLER = 255, 2
 
 
 def find_page(stream: BinaryIO) -> tuple[int, int]:
-    """The one directory that is a picture: smaller copies of it, as of pyramids, and masks do not count.
+    """Finds the one directory that is a picture. Smaller copies of it, as in pyramids, and masks do not count.
 
     Args:
-        stream: A TIFF.
+        stream: TIFF.
 
     Returns:
-        Its number, and how many others there are.
+        Number of the directory, and the count of the others.
 
     Raises:
-        ValueError: If there are several or none, or it holds YCbCr beyond JPEG, which libvips would take for RGB.
+        ValueError: If there are several or none, or it holds YCbCr without JPEG, which libvips would read as RGB.
     """
     directories = list(read_directories(stream))
     pages = [
@@ -42,7 +42,7 @@ def find_page(stream: BinaryIO) -> tuple[int, int]:
 
 
 def read_directories(stream: BinaryIO) -> Iterator[dict[int, int]]:
-    """The tags of each directory, with those of their values that are single numbers of 16 or 32 bits."""
+    """Yields the tags of each directory whose values are single numbers of 16 or 32 bits."""
     stream.seek(0)
     head = stream.read(16)
     order = "<" if head.startswith(b"II") else ">"
@@ -65,5 +65,5 @@ def read_directories(stream: BinaryIO) -> Iterator[dict[int, int]]:
             (start,) = offset.unpack(stream.read(offset.size))
             if not start:
                 return
-    except struct.error:  # It is cut off, of which libvips tells more.
+    except struct.error:  # It is cut off; libvips reports that.
         return

@@ -1,4 +1,4 @@
-"""Files that are either complete or not there, whatever happens while they are written."""
+"""Writes files that are either complete or absent, whatever happens meanwhile."""
 
 import os
 import uuid
@@ -6,27 +6,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PARTIAL = ".partial_*"  # What a process that was killed leaves behind.
+PARTIAL = ".partial_*"  # Left behind by processes that are killed.
 
 
 @contextmanager
 def write_whole(path: Path) -> Iterator[Path]:
-    """Gives a new name beside `path` to write to; what was written there then takes the name `path`, or is removed.
+    """Yields a temporary path beside `path`; the file written there is then renamed to `path`, or removed on errors.
 
-    It is on the disk before it is renamed, and so is the name afterwards: a machine that loses its power has the old
+    The file is flushed to disk before it is renamed, and its folder afterwards: after a power failure there is the old
     file or the new one.
 
     Args:
-        path: File that is wanted; an existing one is replaced.
+        path: File to write; an existing one is replaced.
 
     Raises:
-        OSError: If it cannot be written; what was there before is left.
+        OSError: If it cannot be written; an existing file stays.
 
     Example:
         with write_whole(Path("run.json")) as partial:
             partial.write_text("{}")
     """
-    path = path.resolve()  # What a link points to is replaced, not the link.
+    path = path.resolve()  # The target of a link is replaced, not the link.
     partial = path.with_name(f"{PARTIAL[:-1]}{uuid.uuid4().hex}{path.suffix}")
     try:
         yield partial
@@ -41,8 +41,10 @@ def write_whole(path: Path) -> Iterator[Path]:
 
 
 def flush(path: Path) -> None:
-    """Waits until a file or a folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)  # Windows writes only what may be written.
+    """Flushes a file or a folder to disk."""
+    descriptor = os.open(
+        path, os.O_RDONLY if path.is_dir() else os.O_RDWR
+    )  # Windows flushes only files that are open for writing.
     try:
         os.fsync(descriptor)
     finally:
@@ -50,5 +52,5 @@ def flush(path: Path) -> None:
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, without the number and the path that the system adds."""
+    """Returns the message of an error, without the number and the path that the system adds."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Ray's clusters: reaching one."""
+"""Connects to a Ray cluster."""
 
 import contextlib
 import logging
@@ -9,7 +9,6 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from keras_lisr.basics.whole_files import reason
 
@@ -18,13 +17,13 @@ CONNECT_SECONDS = 10
 
 
 def check_address(address: str) -> None:
-    """Checks that something answers at an address. Ray itself asks for minutes, and then ends the process.
+    """Checks that something answers at an address. Ray itself tries for minutes and then ends the process.
 
     Args:
-        address: "local" or "auto", which need no check, `host:port`, or `ray://host:port` for Ray's client.
+        address: "local" or "auto", which are not checked, `host:port`, or `ray://host:port` for Ray's client.
 
     Raises:
-        ValueError: If it is none of these.
+        ValueError: If the address has another form.
         OSError: If nothing answers.
     """
     if address in (HERE, RUNNING):
@@ -40,38 +39,38 @@ def check_address(address: str) -> None:
 
 @contextmanager
 def connect(address: str) -> Iterator[None]:
-    """Connects this process to a cluster while the block runs, without a word from Ray.
+    """Connects this process to a Ray cluster while the block runs. Ray prints nothing.
 
     Args:
-        address: "local" for a cluster of this machine alone that ends with the block, "auto" for the one that runs on
-            this machine or that the environment variable RAY_ADDRESS names, `host:port`, or `ray://host:port`.
+        address: "local" starts a cluster on this machine that ends with the block, "auto" finds the one that runs on
+            this machine or that the environment variable RAY_ADDRESS names; or `host:port`, or `ray://host:port`.
 
     Raises:
-        ValueError: If the address is none of these.
+        ValueError: If the address has another form.
         OSError: If there is no cluster.
 
     Example:
         with connect("auto"):
-            for task in run_on_ray(jobs, ShippedModel.of("imdn_x4"), Plan()):
+            for task in run_on_ray(jobs, "imdn_x4", Plan()):
                 print(task.job.target, task.status)
     """
     check_address(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # What nodes tell of workers that died goes to standard output otherwise, whatever `log_to_driver` says.
+    # Messages about dead workers go to standard output otherwise, whatever `log_to_driver` is.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     import ray
 
-    options: dict[str, Any] = {"include_dashboard": False} if address == HERE else {}
     handler = signal.getsignal(signal.SIGTERM)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, **options)
+            dashboard = False if address == HERE else None
+            ray.init(address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.CRITICAL)
     except (Exception, SystemExit) as error:
         raise connection_error(address, " ".join(str(error).split())) from error
     finally:
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)  # Ray sets one that ends the process.
+            signal.signal(signal.SIGTERM, handler)  # Ray installs one that ends the process.
     try:
         yield
     finally:
@@ -80,5 +79,5 @@ def connect(address: str) -> Iterator[None]:
 
 
 def connection_error(address: str, why: str) -> OSError:
-    """What to tell of an address at which there is no cluster."""
+    """Returns the error for an address without a cluster."""
     return OSError(f"`ray` must be the address of a Ray cluster. Received: ray={address!r} ({why})")

@@ -1,4 +1,4 @@
-"""Which engine upscales, and in which precision.
+"""Chooses the engine and the precision that upscale.
 
 | asked for | work | engine | precision |
 | --- | --- | --- | --- |
@@ -9,8 +9,7 @@
 | a `.keras` or `.npz` file | any | Keras's backend | bfloat16 where the device has it |
 | an exported file | any | its format's | its own |
 
-docs/speed.md has the measurements. Pictures of 16 bits are computed in float32, unless Keras is asked
-for bfloat16.
+docs/speed.md has the measurements. 16-bit pictures are computed in float32 unless Keras is asked for bfloat16.
 """
 
 from dataclasses import dataclass
@@ -22,19 +21,19 @@ from keras_lisr.basics.preset_index import EXPORTED, Preset, find_preset
 from keras_lisr.basics.processor import computes_bfloat16
 from keras_lisr.exported.sidecar import read_sidecar
 
-# Multiply-accumulates from which on an engine makes up for its start: 0.4 s for OpenVINO, and 4 s for TensorFlow.
+# Multiply-accumulates from which an engine makes up for its start: 0.4 s for OpenVINO, 4 s for TensorFlow.
 OPENVINO_PAYS, KERAS_PAYS = 1e11, 6e11
 NVIDIA = Path("/dev/nvidiactl")
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What upscales.
+    """An engine, its precision and the model that it loads.
 
     Args:
-        name: "litert", "openvino", "onnxruntime", or "tensorflow", which is Keras with any of its backends.
+        name: "litert", "openvino", "onnxruntime", or "tensorflow", which stands for any backend of Keras.
         precision: "float32", "bfloat16" or "int8"; "auto" where Keras's backend decides.
-        model: Name of the preset or path of the file that it takes.
+        model: Name of a preset or path of a file.
     """
 
     name: str
@@ -43,32 +42,28 @@ class Engine:
 
 
 def choose_engine(model: str, engine: str = AUTO, precision: str = AUTO, *, work: float = 0) -> Engine:
-    """Chooses what upscales with a model, by the table above.
+    """Chooses the engine for a model by the table above.
 
     Args:
         model: Name of a preset, or path of a `.keras`, `.npz` or exported file.
-        engine: What is asked for, one of `ENGINES`.
-        precision: Likewise, one of `PRECISIONS`.
-        work: Multiply-accumulates of all that is to be done.
+        engine: One of `ENGINES`.
+        precision: One of `PRECISIONS`.
+        work: Multiply-accumulates of the whole task.
 
     Raises:
         ValueError: If the model does not run on that engine or in that precision.
     """
-    for name, value, known in (("engine", engine, ENGINES), ("precision", precision, PRECISIONS)):
-        if value not in known:
-            raise ValueError(f"`{name}` must be one of {', '.join(known)}. Received: {name}={value!r}")
+    check(engine, ENGINES, precision, PRECISIONS, "any model")
     if model.lower().endswith(EXPORTED):
-        chosen = choose_for_file(model, engine, precision)
-    elif model.lower().endswith((".keras", ".npz")):
-        chosen = Engine(KERAS if engine == AUTO else engine, precision, model)
+        return choose_for_file(model, engine, precision)
+    if model.lower().endswith((".keras", ".npz")):
         check(engine, (AUTO, KERAS), precision, (AUTO, "float32", "bfloat16"), "a file of Keras; export it")
-    else:
-        chosen = choose_for_preset(find_preset(model), engine, precision, work)
-    return chosen
+        return Engine(KERAS, precision, model)
+    return choose_for_preset(find_preset(model), engine, precision, work)
 
 
 def choose_for_file(path: str, engine: str, precision: str) -> Engine:
-    """The engine of an exported file."""
+    """Returns the engine for an exported file."""
     engines = ENGINES_OF_FILES[Path(path).suffix.lower()]
     own = "int8" if read_sidecar(path).quantize == "int8" else "float32"
     engine = engines[0] if engine == AUTO else engine
@@ -80,7 +75,7 @@ def choose_for_file(path: str, engine: str, precision: str) -> Engine:
 
 
 def choose_for_preset(preset: Preset, engine: str, precision: str, work: float) -> Engine:
-    """The engine of a preset."""
+    """Returns the engine for a preset."""
     check(engine, (AUTO, "litert", KERAS, "openvino"), precision, PRECISIONS, "a preset; export it to .onnx")
     in_bfloat16 = precision == "bfloat16" or (precision == AUTO and computes_bfloat16())
     if precision == "int8":
@@ -88,8 +83,8 @@ def choose_for_preset(preset: Preset, engine: str, precision: str, work: float) 
         file = preset.exported("int8")
         if not file.exists():
             raise ValueError(
-                f"`precision` must not be 'int8' for {preset.name}, of which no such file is here: "
-                f"`keras-lisr export {preset.name} -o FILE.tflite --quantize int8 --representative FOLDER` makes one. "
+                f"`precision` must not be 'int8' for {preset.name}, which has no int8 file; make one by `keras-lisr "
+                f"export {preset.name} -o FILE.tflite --quantize int8 --representative FOLDER`. "
                 "Received: precision='int8'"
             )
         return Engine("litert", precision, str(file))
@@ -110,14 +105,14 @@ def choose_for_preset(preset: Preset, engine: str, precision: str, work: float) 
 
 
 def check(engine: str, engines: tuple[str, ...], precision: str, precisions: tuple[str, ...], what: str) -> None:
-    """Raises a ValueError if an engine or a precision is none of those that something has."""
+    """Raises a ValueError if the engine or the precision is not available for something."""
     for name, value, known in (("engine", engine, engines), ("precision", precision, precisions)):
         if value not in known:
             raise ValueError(f"`{name}` must be {' or '.join(known)} for {what}. Received: {name}={value!r}")
 
 
 def sees_gpu() -> bool:
-    """Whether the backend of Keras, which this starts, computes on a GPU."""
+    """Starts Keras and checks whether its backend computes on a GPU."""
     from keras_lisr.inference.precision import gpu_capability
 
     return gpu_capability() is not None

@@ -1,7 +1,6 @@
-"""Which pictures are upscaled, and what their results are called: files, or URLs of storage that fsspec knows."""
+"""Finds the pictures to upscale and names their results: files, or URLs of storage that fsspec knows."""
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,9 +12,8 @@ from keras_lisr.pictures.formats import FORMATS, format_of
 from keras_lisr.pictures.kinds import is_readable
 
 AS_INPUT = "auto"
-FOLDERS, RESULTS, TWICE = "folders", "results", "given twice"  # Kinds of what is not tried.
+FOLDERS, RESULTS, TWICE = "folders", "results", "given twice"  # Kinds of unused inputs.
 MOST_KINDS = 10
-IGNORES_CASE = sys.platform in ("win32", "darwin")
 
 
 @dataclass(frozen=True)
@@ -23,8 +21,8 @@ class Job:
     """One picture to upscale.
 
     Args:
-        source: File to read: a path, or the URL of one.
-        target: File to write, in the format of its suffix; likewise.
+        source: Path or URL to read.
+        target: Path or URL to write, in the format of its suffix.
     """
 
     source: File
@@ -32,12 +30,12 @@ class Job:
 
 
 class Jobs(list[Job]):
-    """What is to be done, and what is not.
+    """Pictures to upscale, and a count of everything else that was found.
 
     Args:
-        jobs: What is to be done.
-        unused: What else was found or given, counted by kind: the ending of files that are no pictures, and in words
-            what is no file, hidden, given twice, or the result of an earlier run.
+        jobs: Pictures to upscale.
+        unused: Everything else, counted by kind: the suffix of files that are not pictures; in words, folders, hidden
+            files, files given twice and results of an earlier run.
     """
 
     def __init__(self, jobs: Iterable[Job], unused: Counter[str]):
@@ -55,26 +53,26 @@ def find_jobs(
 ) -> Jobs:
     """Finds pictures and names their results.
 
-    In a folder, files with the suffix of a picture format are taken, that of HEIC and JPEG XL where the installed
-    libvips decodes them; hidden ones, linked folders and the output folder are left out. A link to a file is read, and
+    In a folder, files with the suffix of a picture format count; those of HEIC and JPEG XL only where the installed
+    libvips decodes them. Hidden files, linked folders and the output folder are left out. A link to a file is read, and
     its result has the link's name.
 
     Args:
-        inputs: Files and folders, or URLs of such.
-        output: Folder for the results, in which the tree below each input folder is kept; with a single input file, the
-            file to write unless it is a folder or ends in a slash. By default, results lie beside their sources.
-        recursive: Whether folders within folders are searched too.
-        suffix: What is added to each name, before its ending.
-        ext: Format of the results, as the ending without the dot: png, jpg, webp, tif, avif and others, or "auto" for
-            that of the source, PNG where it cannot be written. By default, PNG, or what the file to write says.
+        inputs: Paths or URLs of files and folders.
+        output: Folder for the results, which keeps the tree below each input folder. With a single input file, it is
+            the file to write, unless it is a folder or ends in a slash. By default, results lie beside their sources.
+        recursive: Whether to search folders within folders.
+        suffix: Added to each name, before its extension.
+        ext: Format of the results, as the extension without the dot: png, jpg, webp, tif, avif and others, or "auto"
+            for that of the source, PNG where it cannot be written. By default, PNG, or that of the file to write.
 
     Returns:
-        What is to be done, in the order of `inputs` and, within a folder, of the paths; its `unused` counts what is
-        left out. A picture found in a folder that is another one's result is: it was made by an earlier run.
+        The jobs, in the order of `inputs` and, within a folder, of the paths. Their `unused` counts what was left out,
+        among it pictures that are the result of another one: an earlier run made them.
 
     Raises:
-        ValueError: If there is no such file or folder, no picture, no such format, if two pictures would have one
-            result, or a result would replace a picture that is to be read.
+        ValueError: If a file or folder does not exist, there is no picture or no such format, two pictures would have
+            the same result, or a result would replace a source.
         OSError: If a folder of `inputs` cannot be read, or the one for the results is a file.
 
     Example:
@@ -89,7 +87,7 @@ def find_jobs(
         known = ", ".join(name.removeprefix(".") for name in FORMATS)
         raise ValueError(f"`ext` must be {AS_INPUT} or one of {known}. Received: ext={ext!r}")
     if Path(f"a{suffix}").name != f"a{suffix}" or "\0" in suffix:
-        raise ValueError(f"`suffix` must be a part of a file's name. Received: suffix={suffix!r}")
+        raise ValueError(f"`suffix` must be part of a file name. Received: suffix={suffix!r}")
     unused: Counter[str] = Counter()
     names = find_sources(inputs, output, recursive, unused)
     if output is not None and not is_folder(output, inputs):
@@ -123,37 +121,35 @@ def find_jobs(
 def find_sources(
     inputs: Sequence[str | Path], output: str | Path | None, recursive: bool, unused: Counter[str]
 ) -> dict[File, PurePosixPath]:
-    """Finds the pictures; the arguments are those of `find_jobs`, and what `Jobs` counts, to which is added.
+    """Finds the pictures and counts the rest in `unused`. The other arguments are those of `find_jobs`.
 
     Returns:
-        For each, its path below the folder in which it was found, or its name alone if it was given itself.
+        For each picture, its path below the folder that was searched, or its name if it was given itself.
 
     Raises:
-        ValueError: If there is no such file or folder, or no picture.
+        ValueError: If a file or folder does not exist, or there is no picture.
         OSError: If a folder of `inputs` cannot be read.
     """
     names: dict[File, PurePosixPath] = {}
     for given in map(parse, inputs):
         kind = kind_of(given)
-        if kind == "directory":
-            for name in pictures_in(given, recursive, output, unused):
-                if given / name.as_posix() in names:
-                    unused[TWICE] += 1
-                names.setdefault(given / name.as_posix(), name)
-        elif kind:
-            if given in names:
-                unused[TWICE] += 1
-            names[given] = PurePosixPath(given.name)
-        else:
+        if not kind:
             raise ValueError(
                 f"IN must be an existing file or folder. Received: {str(given)!r} (No such file or directory)"
             )
-    told = tell_unused(unused)
+        is_file = kind == "file"
+        for name in [PurePosixPath(given.name)] if is_file else pictures_in(given, recursive, output, unused):
+            file = given if is_file else given / name.as_posix()
+            if file in names:
+                unused[TWICE] += 1
+            names.setdefault(file, name)
     if not names:
+        received = ", ".join(repr(str(given)) for given in inputs) or "none"
+        if described := describe_unused(unused):
+            received += f" ({described})"
         raise ValueError(
-            f"IN must be pictures, or folders that hold some ({', '.join(READABLE)})"
-            f"{'' if recursive else ', or -r be given to search the folders within'}. "
-            f"Received: {', '.join(repr(str(given)) for given in inputs) or 'none'}{f' ({told})' if told else ''}"
+            f"IN must be pictures, or folders with pictures ({', '.join(READABLE)})"
+            f"{'' if recursive else ', or come with -r to search folders within folders'}. Received: {received}"
         )
     return names
 
@@ -161,16 +157,16 @@ def find_sources(
 def pictures_in(
     folder: File, recursive: bool, output: str | Path | None, unused: Counter[str]
 ) -> Iterator[PurePosixPath]:
-    """The paths, below a folder, of the files that have a picture's suffix: as `find_jobs` says."""
+    """Finds the pictures in a folder as `find_jobs` says: their paths below it."""
     here = identity(folder)
     results = here if output is None else identity(output)
-    within = fold(results.removeprefix(f"{here}/")) if results.startswith(f"{here}/") else None
+    within = results.removeprefix(f"{here}/") if results.startswith(f"{here}/") else None
     found = files_below(folder, recursive)
     if not found:
         unused["empty folders"] += 1
     for path in found:
         name = PurePosixPath(path)
-        if within and PurePosixPath(fold(path)).is_relative_to(within):
+        if within and name.is_relative_to(within):
             unused[RESULTS] += 1
         elif any(part.startswith(".") for part in name.parts):
             unused["hidden"] += 1
@@ -179,15 +175,15 @@ def pictures_in(
         elif is_readable(name.suffix):
             yield name
         else:
-            unused[name.suffix or "without an ending"] += 1
+            unused[name.suffix or "without an extension"] += 1
 
 
-def tell_unused(unused: Counter[str]) -> str:
-    """What was found or given in vain, in one line; empty if nothing was.
+def describe_unused(unused: Counter[str]) -> str:
+    """Describes what was found but not used, in one line; empty if nothing.
 
     Example:
 
-    >>> tell_unused(Counter({".HEIC": 1, ".txt": 3, "folders": 1}))
+    >>> describe_unused(Counter({".HEIC": 1, ".txt": 3, "folders": 1}))
     '4 files and 1 folder not tried: .txt 3, .HEIC 1'
     """
     folders = unused[FOLDERS]
@@ -196,67 +192,52 @@ def tell_unused(unused: Counter[str]) -> str:
     if others := files - sum(shown.values()):
         shown["others"] = others
     counts = ((files, "file"), (folders, "folder"))
-    told = " and ".join(f"{count} {what}{'s' * (count > 1)}" for count, what in counts if count)
+    described = " and ".join(f"{count} {what}{'s' * (count > 1)}" for count, what in counts if count)
     which = ", ".join(f"{kind} {count}" for kind, count in shown.items())
-    return f"{told} not tried{': ' * bool(which)}{which}" if told else ""
+    return f"{described} not tried{': ' * bool(which)}{which}" if described else ""
 
 
 def identity(given: str | Path) -> str:
-    """What all names of one place share: the path without links, or the URL."""
+    """Returns what all names of one place share: the path without links, or the URL."""
     found = parse(given)
     if isinstance(found, Url):
         return found.rstrip("/")
-    return fold(Path(os.path.realpath(found)).as_posix())
-
-
-def fold(name: str) -> str:
-    """A name as the system tells files apart."""
-    return name.lower() if IGNORES_CASE else name
+    return Path(os.path.realpath(found)).as_posix()
 
 
 def is_folder(output: str | Path, inputs: Sequence[str | Path]) -> bool:
-    """Whether `output` means a folder for the results, rather than the one file to write."""
+    """Checks whether `output` is a folder for the results rather than the one file to write."""
     single = len(inputs) == 1 and kind_of(parse(inputs[0])) != "directory"
     return not single or str(output).endswith(("/", os.sep)) or kind_of(parse(output)) == "directory"
 
 
 def target_of(source: File, name: PurePosixPath, output: File | None, suffix: str, ext: str | None) -> File:
-    """Where the result of one picture goes: beside it, or into the folder for all."""
+    """Returns the file for the result of one picture: beside it, or in the output folder."""
     name = name.with_name(f"{name.stem}{suffix}{result_ending(name, ext)}")
     return source.parent / name.name if output is None else output / name.as_posix()
 
 
 def result_ending(name: PurePosixPath, ext: str | None) -> str:
-    """The ending of the result of a file of that name."""
+    """Returns the extension of the result of a file."""
     if ext != AS_INPUT:
         return f".{ext or 'png'}"
     return name.suffix if name.suffix.lower() in FORMATS else ".png"
 
 
 def check_distinct(jobs: Sequence[Job]) -> None:
-    """Checks that every result has a file of its own.
-
-    Raises:
-        ValueError: If two have the same.
-    """
+    """Raises a ValueError if two pictures have the same result."""
     sources: dict[str, File] = {}
     for job in jobs:
         other = sources.setdefault(identity(job.target), job.source)
         if other is not job.source:
             raise ValueError(
-                "Results must have names of their own: upscale these apart, or with `ext` auto, which keeps endings of "
-                "formats that can be written. "
-                f"Received: {str(other)!r} and {str(job.source)!r}, both for {str(job.target)!r}"
+                "Results must have different names: upscale these separately, or with `ext` auto, which keeps the "
+                f"extensions. Received: {str(other)!r} and {str(job.source)!r}, both for {str(job.target)!r}"
             )
 
 
 def check_free(jobs: Sequence[Job]) -> None:
-    """Checks that nothing would be replaced.
-
-    Raises:
-        ValueError: If a target exists.
-        OSError: If a storage cannot be reached.
-    """
+    """Raises a ValueError if a target exists."""
     there = find_existing(job.target for job in jobs)
     if there:
         first = next(str(job.target) for job in jobs if job.target in there)

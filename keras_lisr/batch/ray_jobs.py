@@ -1,4 +1,4 @@
-"""Many pictures on many machines: tasks of Ray, one picture each, in processes that keep the model."""
+"""Upscales pictures on a Ray cluster: one task for each picture, in processes that keep the model."""
 
 import os
 import textwrap
@@ -10,109 +10,113 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from keras_lisr.basics.preset_index import EXPORTED
+from keras_lisr.basics import preset_index
+from keras_lisr.basics.preset_index import EXPORTED, choose_model, find_preset
 from keras_lisr.batch.jobs import Job
 from keras_lisr.batch.plan import Plan
-from keras_lisr.batch.shipped_model import ShippedModel
 from keras_lisr.batch.worker import FAILED, FOLDER, Task, Worker
+from keras_lisr.exported.sidecar import files_of, follow, sidecar_path
 
-CPUS_OF_A_TASK = 2  # More help one picture less than they help another one.
+CPUS_OF_A_TASK = 2  # More help one picture less than they would help another one.
 MOST_TRIES = 3
-PATIENCE = 300.0  # Seconds without any node that could do a task: as long as machines take that replace others.
-FAREWELL = 30.0  # Seconds for tasks to end when nothing more is to be done.
+PATIENCE = 300.0  # Seconds without a suitable node: as long as replacing a machine takes.
+FAREWELL = 30.0  # Seconds for running tasks to end after an interruption.
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What all tasks of a run have in common.
+    """Everything that the tasks of a run share.
 
     Args:
-        model: What to upscale with.
-        plan: How.
-        threads: How many to compute with.
+        model: Content of the model's files by name, the model itself first: nodes need not see the files.
+        plan: Options.
+        threads: Threads of each task.
         environment: Variables to set before Keras starts.
     """
 
-    model: ShippedModel
+    model: Mapping[str, bytes]
     plan: Plan
     threads: int
     environment: Mapping[str, str]
 
     def make_worker(self) -> Worker:
-        """Loads the model.
-
-        Raises:
-            ValueError: If it cannot be loaded.
-            OSError: If it cannot be unpacked.
-        """
+        """Loads the model."""
         os.environ.update(self.environment)
         with TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True) as folder:
-            network = self.plan.load(self.model.unpack(Path(folder)), self.threads)
-        # A result that is there, in a run that replaces none, was finished when its worker was killed.
-        return self.plan.worker(network, skip_existing=not self.plan.replaces)
+            for name, content in self.model.items():
+                Path(folder, name).write_bytes(content)
+            network = self.plan.load(str(Path(folder, next(iter(self.model)))), self.threads)
+        return Worker(network, self.plan)
+
+
+def read_model(name: str) -> dict[str, bytes]:
+    """Reads the files of a model, an exported one with its sidecar: content by name, the model itself first."""
+    name = choose_model(name, exported=True)
+    if name.lower().endswith(EXPORTED):
+        path = follow(Path(name))
+        paths = [*files_of(path), sidecar_path(path)]
+    elif name.lower().endswith((".keras", ".npz")):
+        paths = [Path(name)]
+    else:
+        paths = [preset_index.FOLDER / find_preset(name).file]
+    return {path.name: path.read_bytes() for path in paths}
 
 
 @lru_cache(maxsize=1)
 def worker_of(setup: Any) -> Worker:
-    """The one worker of this process, for a setup in Ray's store."""
+    """Returns the one worker of this process, for a reference to a `Setup` in Ray's store."""
     import ray
 
     return ray.get(setup).make_worker()
 
 
 def upscale_one(setup: Sequence[Any], job: Job) -> Task:
-    """Does a job in a process of a cluster.
-
-    Args:
-        setup: The reference of one; in a list, Ray does not fetch it each time.
-        job: What is to be done.
-    """
+    """Does a job in a process of the cluster. `setup` is a reference in a list, so that Ray does not fetch it."""
     return worker_of(setup[0])(job)
 
 
 def run_on_ray(
-    jobs: Iterable[Job], model: ShippedModel, plan: Plan, *, workers: int | None = None, patience: float = PATIENCE
+    jobs: Iterable[Job], model: str, plan: Plan, *, workers: int | None = None, patience: float = PATIENCE
 ) -> Generator[Task, None, None]:
     """Upscales pictures on the Ray cluster that this process is connected to.
 
-    Whatever dies, a process or its whole node, no picture is lost and no result seen that is not whole: Ray does again
-    what was not finished. A picture over which three processes have died fails.
+    If a process or a whole node dies, Ray repeats the pictures that were not finished: none is lost, and no result is
+    incomplete. A picture over which three processes died fails.
 
-    Where the iterator is closed, or Ctrl-C interrupts it, nothing more is begun, and what is at work has half a minute
-    to be finished.
+    If the iterator is closed or Ctrl-C interrupts it, no new picture begins, and those at work have half a minute to
+    finish.
 
     Args:
-        jobs: What is to be done; all nodes must see the files under the same paths, or they are URLs. If the plan does
-            not replace, results that are there are skipped.
-        model: What to upscale with.
-        plan: How.
-        workers: How many pictures at a time; by default, as many as there are GPUs, or one for every two processors.
+        jobs: Pictures to upscale. All nodes must see the files under the same paths, or they are URLs.
+        model: Name of a preset, or path of a `.keras`, `.npz` or exported file on this machine.
+        plan: Options.
+        workers: Number of pictures at a time; by default, one for each GPU, or one for every two processors.
         patience: Seconds to wait while there is no node.
 
     Yields:
-        What became of each job, as it is done.
+        The outcome of each job, as it finishes.
 
     Raises:
         ValueError: If the model cannot be loaded.
-        OSError: If the cluster has no node for too long.
+        OSError: If a file of the model cannot be read, or the cluster has no node for too long.
 
     Example:
         with connect("auto"):
-            for task in run_on_ray(find_jobs(["s3://bucket/photos"], "s3://bucket/large"), ShippedModel.of(), Plan()):
+            for task in run_on_ray(find_jobs(["s3://bucket/photos"], "s3://bucket/large"), "imdn_x4", Plan()):
                 print(task.job.target, task.status, task.error)
     """
     import ray
 
-    needs = choose_needs(find_nodes(), workers, uses_gpus=not model.name.lower().endswith(EXPORTED))
+    needs = choose_needs(find_nodes(), workers, uses_gpus=not model.lower().endswith(EXPORTED))
     threads, gpus = needs["CPU"], needs.get("GPU", 0)
     upscale = ray.remote(upscale_one).options(num_cpus=threads, num_gpus=gpus, max_retries=MOST_TRIES - 1)
-    setup = ray.put(Setup(model, plan, threads, make_environment(threads)))
+    setup = ray.put(Setup(read_model(model), plan, threads, make_environment(threads)))
     waiting = iter(jobs)
     at_work: dict[Any, Job] = {}
     try:
         while True:
             slots = count_slots(find_nodes(), needs)
-            # Some wait for their turn, so that Ray sees that more nodes would be of use.
+            # Twice as many tasks as fit, so that Ray sees that more nodes would help.
             for job in islice(waiting, max(0, (workers or 2 * slots or 1) - len(at_work))):
                 at_work[upscale.remote([setup], job)] = job
             if not at_work:
@@ -125,16 +129,16 @@ def run_on_ray(
             for reference in done:
                 yield take(reference, at_work.pop(reference))
     finally:
-        # Without `ray.cancel`, by which Ray 2.60 aborts this process now and then.
+        # Not by `ray.cancel`: Ray 2.60 sometimes aborts this process then.
         if at_work:
             ray.wait(list(at_work), num_returns=len(at_work), timeout=FAREWELL)
 
 
 def take(reference: Any, job: Job) -> Task:
-    """What became of a job.
+    """Returns the outcome of a job.
 
     Raises:
-        Exception: What prevented any picture: the model cannot be loaded.
+        Exception: If no picture can be done, as when the model does not load.
     """
     import ray
 
@@ -148,19 +152,19 @@ def take(reference: Any, job: Job) -> Task:
 
 
 def find_nodes() -> list[Mapping[str, float]]:
-    """What each node of the cluster has, as Ray says it: "CPU", and "GPU" where there are any."""
+    """Returns the resources of each live node, "CPU" and perhaps "GPU" among them."""
     import ray
 
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def choose_needs(nodes: Sequence[Mapping[str, float]], workers: int | None, *, uses_gpus: bool) -> dict[str, int]:
-    """What of a node each task gets.
+    """Chooses the resources of each task.
 
     Args:
-        nodes: What each has.
-        workers: How many tasks are wanted at a time: they share all processors.
-        uses_gpus: Whether GPUs are of any use.
+        nodes: Resources of each node.
+        workers: Number of tasks at a time, which share all processors.
+        uses_gpus: Whether the model runs on GPUs.
 
     Example:
 
@@ -179,12 +183,12 @@ def choose_needs(nodes: Sequence[Mapping[str, float]], workers: int | None, *, u
 
 
 def count_slots(nodes: Sequence[Mapping[str, float]], needs: Mapping[str, int]) -> int:
-    """How many tasks there is room for."""
+    """Returns the number of tasks that fit on the nodes at a time."""
     return sum(min(int(node.get(name, 0)) // need for name, need in needs.items()) for node in nodes)
 
 
 def make_environment(threads: int) -> dict[str, str]:
-    """The variables that keep libraries to some threads, and make the results those of this process."""
+    """Returns the variables that limit libraries to some threads and make their results those of this process."""
     limited = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "VIPS_CONCURRENCY")
     same = ("KERAS_BACKEND", "TF_ENABLE_ONEDNN_OPTS")
     return (

@@ -1,4 +1,4 @@
-"""Many pictures: while one is upscaled, the next is read and the one before is written."""
+"""Upscales pictures on this machine: while one is computed, the next is read and the last is written."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,22 +15,22 @@ def run_jobs(
 ) -> Generator[Task, None, None]:
     """Upscales pictures, one after the other.
 
-    Three are in memory at most: one that is being read, one that is being upscaled, and one that is being written. A
-    large picture has the memory for itself. One that fails does not keep the others from being done.
+    At most three are in memory: one is read, one computed and one written. A large picture has the memory for itself. A
+    picture that fails does not stop the others.
 
-    Where the iterator is closed, or Ctrl-C interrupts it, the picture that is being upscaled is discarded, and the one
-    that is being written is finished first, and told: there is never half a file.
+    If the iterator is closed or Ctrl-C interrupts it, the picture that is being computed is discarded, and the one that
+    is being written is finished and yielded first: there is never half a file.
 
     Args:
-        jobs: What is to be done.
-        worker: What does it.
-        progress: Called with the job at work and the numbers of its finished tiles and of all its tiles.
+        jobs: Pictures to upscale.
+        worker: Does one job.
+        progress: Called with the current job, the number of its finished tiles and the number of all its tiles.
 
     Yields:
-        What became of each job, in their order.
+        The outcome of each job, in their order.
 
     Example:
-        worker = Worker(PictureUpscaler(Upscaler(from_preset("imdn_x4"))))
+        worker = Worker(Upscaler(from_preset("imdn_x4")))
         for task in run_jobs(find_jobs(["photos"], "large", recursive=True), worker):
             print(task.job.target, task.status, task.error)
     """

@@ -1,7 +1,7 @@
-"""Files wherever they are: local paths, and URLs of what fsspec knows, such as s3://bucket/photos/a.png.
+"""Finds, fetches and puts files: local paths, and URLs that fsspec knows, such as s3://bucket/photos/a.png.
 
-A URL is taken literally: nothing in it is decoded, and no `::` chains one storage to another, so that any name that a
-listing tells is the name of that file.
+A URL is taken literally: nothing in it is decoded, and `::` does not chain storages. So any name in a listing is the
+name of that file.
 """
 
 import os
@@ -14,15 +14,15 @@ from typing import Any
 
 from keras_lisr.basics.whole_files import PARTIAL
 
-PROTOCOL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # Two letters: one is a drive of Windows.
+PROTOCOL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # At least two letters: one is a drive of Windows.
 LOCAL = ("file", "local")
 ON_WINDOWS = os.name == "nt"
-# Where a file is there when all of it has arrived. Elsewhere it gets another name first.
+# These show a file only once all of it has arrived. Elsewhere it is renamed then.
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az")
 
 
 class Url(str):
-    """Where a file or a folder lies in a storage that fsspec knows.
+    """URL of a file or a folder in a storage that fsspec knows.
 
     Example:
 
@@ -35,12 +35,12 @@ class Url(str):
 
     @property
     def name(self) -> str:
-        """What stands behind the last slash."""
+        """Part behind the last slash."""
         return self.rpartition("/")[2]
 
     @property
     def parent(self) -> "Url":
-        """The folder in which it lies."""
+        """Folder that holds it."""
         return Url(self.rpartition("/")[0])
 
     def __truediv__(self, name: str) -> "Url":
@@ -51,7 +51,7 @@ File = Path | Url
 
 
 def parse(text: str | Path) -> File:
-    """What a user's name of a file means: a URL, or a path; file:// and local:// are paths, too.
+    """Parses a file name: a URL, or a path; file:// and local:// are paths, too.
 
     Example:
 
@@ -68,10 +68,10 @@ def parse(text: str | Path) -> File:
 
 
 def filesystem(url: Url) -> tuple[Any, str]:
-    """What fsspec reaches a URL by, and the path that the URL has there.
+    """Returns fsspec's file system for a URL, and the path of the URL in it.
 
     Raises:
-        ValueError: If fsspec knows no such protocol, or what it needs for it is not installed.
+        ValueError: If fsspec does not know the protocol, or a package for it is not installed.
         OSError: If the storage cannot be reached.
     """
     from fsspec import filesystem as make
@@ -91,11 +91,11 @@ def filesystem(url: Url) -> tuple[Any, str]:
 
 @contextmanager
 def name_errors(file: File) -> Iterator[None]:
-    """Makes one error of whatever a storage raises, with the file's name in it.
+    """Turns any error of a storage into an OSError that names the file.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If anything else is wrong.
+        OSError: If anything else fails.
     """
     try:
         yield
@@ -107,12 +107,7 @@ def name_errors(file: File) -> Iterator[None]:
 
 
 def kind_of(file: File) -> str:
-    """What lies there now: "file", "directory", or "" for nothing.
-
-    Raises:
-        ValueError: As `filesystem`.
-        OSError: If the storage cannot be reached.
-    """
+    """Returns "file", "directory", or "" if there is nothing."""
     if isinstance(file, Path):
         return "directory" if file.is_dir() else "file" if file.exists() else ""
     system, path = filesystem(file)
@@ -123,13 +118,12 @@ def kind_of(file: File) -> str:
 
 
 def files_below(folder: File, recursive: bool) -> list[str]:
-    """The files in a folder and, if asked, those below it: their paths from there on, sorted. No links are followed.
+    """Lists the files in a folder, and below it if asked: their relative paths, sorted. Links are not followed.
 
-    Among them are the folders that are not searched: hidden and linked ones, or all. They end in a slash.
+    Folders that are not searched (hidden and linked ones, or all) are listed, too, with a slash at the end.
 
     Raises:
-        ValueError: As `filesystem`, or if a name leads elsewhere, as `../a.png` and `/a.png` do, which object stores
-            allow.
+        ValueError: As `filesystem`, or if a name leads elsewhere. Object stores allow `../a.png` and `/a.png`.
         OSError: If a folder cannot be listed.
     """
     if isinstance(folder, Path):
@@ -137,7 +131,7 @@ def files_below(folder: File, recursive: bool) -> list[str]:
     system, path = filesystem(folder)
     with name_errors(folder):
         system.invalidate_cache()
-        if recursive:  # Object stores have no folders; what ends in a slash is an object that stands for one.
+        if recursive:  # In object stores, an object that stands for a folder ends in a slash.
             paths = [found for found in system.find(path) if found[-1] != "/"]
         else:
             found = system.ls(path, detail=True)
@@ -152,34 +146,19 @@ def files_below(folder: File, recursive: bool) -> list[str]:
 
 
 def walk(folder: Path, recursive: bool) -> Iterator[str]:
-    """The files in a folder, as `files_below` tells them.
-
-    Raises:
-        OSError: If a folder cannot be listed.
-    """
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    for parent, folders, names in os.walk(folder, onerror=fail):
-        searched = {
-            name
-            for name in folders
-            if recursive and not name.startswith(".") and not os.path.islink(os.path.join(parent, name))
-        }
-        below = Path(parent).relative_to(folder)
-        yield from ((below / name).as_posix() for name in names)
-        yield from (f"{(below / name).as_posix()}/" for name in folders if name not in searched)
-        folders[:] = searched
+    """Lists the files in a local folder as `files_below` does."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_dir():
+                yield entry.name
+            elif recursive and not entry.name.startswith(".") and not entry.is_symlink():
+                yield from (f"{entry.name}/{name}" for name in walk(folder / entry.name, recursive))
+            else:
+                yield f"{entry.name}/"
 
 
 def find_existing(files: Iterable[File]) -> set[File]:
-    """Those of some files that are there. Folders in storage are listed, so that not every file is asked for.
-
-    Raises:
-        ValueError: As `filesystem`.
-        OSError: If a storage cannot be reached.
-    """
+    """Returns the files that exist. Folders in storage are listed once, instead of asking for each file."""
     there: set[File] = set()
     folders: dict[Url, list[Url]] = {}
     for file in files:
@@ -200,24 +179,16 @@ def find_existing(files: Iterable[File]) -> set[File]:
 
 
 def fetch(url: Url, local: Path) -> None:
-    """Copies a file from storage.
-
-    Raises:
-        ValueError: As `filesystem`.
-        OSError: If it is not there, or cannot be read or written.
-    """
+    """Copies a file from storage, or raises an OSError."""
     system, path = filesystem(url)
     with name_errors(url):
         system.get_file(path, str(local))
 
 
 def put(local: Path, url: Url) -> None:
-    """Copies a local file into storage: it is there as a whole or not at all, in place of what was there.
+    """Copies a local file into storage, whole or not at all, or raises an OSError. An existing file is replaced."""
+    from fsspec import AbstractFileSystem
 
-    Raises:
-        ValueError: As `filesystem`.
-        OSError: If it cannot be written.
-    """
     system, path = filesystem(url)
     with name_errors(url):
         if url.partition("://")[0] in OBJECT_STORES:
@@ -228,7 +199,11 @@ def put(local: Path, url: Url) -> None:
         partial = f"{folder}/{PARTIAL[:-1]}{uuid.uuid4().hex}{Path(name).suffix}"
         try:
             system.put_file(str(local), partial)
-            system.mv(partial, path)
+            if type(system).mv is AbstractFileSystem.mv:  # It copies, too, but takes wildcards in names.
+                system.cp_file(partial, path)
+                system.rm_file(partial)
+            else:
+                system.mv(partial, path)
         except BaseException:
             with suppress(Exception):
                 system.rm_file(partial)

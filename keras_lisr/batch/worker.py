@@ -1,44 +1,46 @@
-"""What is done to one picture: read, upscaled, written."""
+"""Upscales one picture from file to file: reads, computes, writes."""
 
 import shutil
 import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 from keras_lisr.basics.interruption import check_interruption
 from keras_lisr.batch.jobs import Job
+from keras_lisr.batch.plan import Plan
 from keras_lisr.batch.storage import File, Url, fetch, find_existing, put
-from keras_lisr.pictures import Animation, Picture, PictureUpscaler, read_animation, write_animation
+from keras_lisr.pictures import Picture, PictureUpscaler, read_picture, write_picture
 from keras_lisr.pictures.formats import check_fits, check_output, check_quality, check_transparency, format_of, losses
 from keras_lisr.pictures.picture import is_opaque
-from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS, Header, open_picture
+from keras_lisr.pictures.read import Header, open_picture
+from keras_lisr.tiling.upscaler import TiledUpscaler
 
-FOLDER = "keras-lisr-"  # What the names of temporary folders begin with.
+FOLDER = "keras-lisr-"  # Prefix of temporary folders.
 WRITTEN, SKIPPED, FAILED = "written", "skipped", "failed"
-LONGEST_SURPRISE = 300  # Of TensorFlow's errors, the rest is where in its graph.
+LONGEST_SURPRISE = 300  # The rest of TensorFlow's errors says where in its graph.
 
 
 @dataclass
 class Task:
-    """A job on its way, and what became of it.
+    """A job in progress and its outcome.
 
     Args:
-        job: What is to be done.
-        status: "" on the way; then "written", "skipped" (its target existed), or "failed".
-        header: What the source's first bytes say of it.
+        job: Source and target.
+        status: "" in progress; then "written", "skipped" (the target existed) or "failed".
+        header: Header of the source.
         target_size: Height and width of the result.
-        is_alone: Whether no other picture is to be at work, because this one or its result is too large for it.
-        picture: What was read, then what became of it; None where it goes from file to file.
-        seconds: What upscaling took; reading and writing too, where the picture is alone.
-        error: Why it failed, in one line.
-        description: What happens besides one pass of the network, such as "resized to 300 x 200 pixels".
-        notes: What is worth knowing of the result, one sentence each.
-        folder: A folder of its own, for copies of those of its files that lie in storage.
+        is_alone: Whether no other picture may be in memory, because this one or its result is too large.
+        picture: Source, then result; None where the picture goes from file to file.
+        seconds: Time of upscaling; with reading and writing, where the picture is alone.
+        error: Reason of the failure, in one line.
+        description: Everything besides one pass of the network, such as "resized to 300 x 200 pixels".
+        notes: Remarks on the result, one sentence each.
+        folder: Temporary folder for copies of files that lie in storage.
     """
 
     job: Job
@@ -46,7 +48,7 @@ class Task:
     header: Header | None = None
     target_size: tuple[int, int] | None = None
     is_alone: bool = False
-    picture: Animation | None = field(default=None, repr=False)
+    picture: Picture | None = field(default=None, repr=False)
     seconds: float = 0.0
     error: str = ""
     description: str = ""
@@ -55,12 +57,12 @@ class Task:
 
     @property
     def source(self) -> Path:
-        """The local file to read."""
+        """Local file to read."""
         return self._find_local(self.job.source, "source")
 
     @property
     def target(self) -> Path:
-        """The local file to write. Of a copy's name only the ending matters."""
+        """Local file to write. Only the suffix of a copy's name matters."""
         return self._find_local(self.job.target, f"target{Path(self.job.target).suffix}")
 
     def _find_local(self, file: File, name: str) -> Path:
@@ -71,7 +73,7 @@ class Task:
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """Keeps what goes wrong as the task's own failure, so that other pictures go on."""
+        """Turns an error into the failure of this task, so that other pictures go on."""
         try:
             yield
         except Exception as error:  # TensorFlow and decoders raise types of their own.
@@ -86,7 +88,7 @@ class Task:
             self.status, self.picture = FAILED, None
 
     def record(self) -> dict[str, Any]:
-        """What became of it, as JSON takes it."""
+        """Returns the outcome as a dictionary for JSON."""
         height, width = (self.header.height, self.header.width) if self.header else (None, None)
         target_height, target_width = self.target_size or (None, None)
         return {
@@ -104,37 +106,23 @@ class Task:
 
 
 class Worker:
-    """Upscales pictures from file to file; one after the other when called, or in steps that may overlap.
+    """Upscales pictures from file to file: one at a time when called, or in steps that may overlap.
 
-    What lies in storage is copied from there, or put there when it is written: as a whole or not at all.
+    Files in storage are copied to this machine first, and put there when they are whole.
 
     Args:
-        upscaler: What upscales one picture. Large ones go from file to file in strips.
-        max_pixels: Pixels of a source, at most.
-        quality: Of results that are JPEG, WebP or AVIF, from 1 to 100.
-        strip_metadata: Whether results get nothing but their pixels.
-        skip_existing: Whether a picture whose target exists is left alone.
+        network: `keras_lisr.inference.Upscaler` or `keras_lisr.exported.ExportedUpscaler`.
+        plan: Options; those about the network were applied when it was loaded.
 
     Example:
-        worker = Worker(PictureUpscaler(Upscaler(from_preset("imdn_x4"))), quality=90)
+        worker = Worker(Upscaler(from_preset("imdn_x4")), Plan(quality=90))
         task = worker(Job(Path("photo.jpg"), Path("large.jpg")))
         task.status, task.target_size
     """
 
-    def __init__(
-        self,
-        upscaler: PictureUpscaler,
-        *,
-        max_pixels: int = DEFAULT_MAX_PIXELS,
-        quality: int | None = None,
-        strip_metadata: bool = False,
-        skip_existing: bool = False,
-    ):
-        self.upscaler = upscaler
-        self.max_pixels = max_pixels
-        self.skip_existing = skip_existing
-        self.quality = quality
-        self.strip_metadata = strip_metadata
+    def __init__(self, network: TiledUpscaler, plan: Plan | None = None):
+        self.plan = plan or Plan()
+        self.upscaler = PictureUpscaler(network, size=self.plan.size)
 
     def __call__(self, job: Job) -> Task:
         """Does a job from beginning to end."""
@@ -144,30 +132,30 @@ class Worker:
             return self.write(task)
 
     def examine(self, job: Job, folder: Path | None = None) -> Task:
-        """Reads a picture's header, and checks what can be told from it.
+        """Reads the header of a picture and checks everything that can be checked by it.
 
         Args:
-            job: What is to be done.
-            folder: Where a picture from storage is copied to.
+            job: Source and target.
+            folder: Folder for copies of files that lie in storage.
         """
         task = Task(job)
         with task.step():
-            if self.skip_existing and find_existing([job.target]):
+            if not self.plan.overwrite and find_existing([job.target]):
                 task.status = SKIPPED
                 return task
             if isinstance(job.source, Url) or isinstance(job.target, Url):
                 task.folder = Path(mkdtemp(dir=folder))
             if isinstance(job.source, Url):
                 fetch(job.source, task.source)
-            with open_picture(task.source, self.max_pixels) as found:
+            with open_picture(task.source, self.plan.max_pixels) as found:
                 task.header = header = found.header
             check_quality(task.target, self._options(task)["quality"])
             size, network = self.upscaler.size, self.upscaler.network
             sides = header.height, header.width
             task.target_size = size.of(*sides, network.scale)
-            check_fits(task.target, *task.target_size, header.frames)
+            check_fits(task.target, *task.target_size)
             task.description = size.note(*sides, network.scale)
-            task.notes = losses(task.target, header.depth, () if self.strip_metadata else found.metadata.names)
+            task.notes = losses(task.target, header.depth, () if self.plan.strip_metadata else found.metadata.names)
             if found.others:
                 task.notes += ("smaller copies, masks and further pictures of a file are left out",)
             passes = size.passes(*sides, network.scale)
@@ -180,49 +168,48 @@ class Worker:
                 )
             if passes and network.fills_up(*sides):
                 task.notes += (
-                    "the picture is smaller than the one size of this file and was filled up; its result is an "
-                    "approximation, at the right and lower edge above all",
+                    "the picture is smaller than the only size of this file and was padded; the result is approximate, "
+                    "above all at the right and lower edges",
                 )
-            task.is_alone = self.upscaler.is_large(*sides, header.frames)
+            task.is_alone = self.upscaler.is_large(*sides)
         return task
 
     def read(self, job: Job, folder: Path | None = None) -> Task:
-        """The first step: reads the picture, unless it is to be alone. Arguments are those of `examine`."""
+        """Reads the picture, unless it is to be alone. Arguments are those of `examine`."""
         task = self.examine(job, folder)
         with task.step():
             if not task.status:
                 task.target.parent.mkdir(parents=True, exist_ok=True)
                 check_output(task.target)
                 if not task.is_alone:
-                    self._load(task)
+                    task.picture = read_picture(task.source, max_pixels=self.plan.max_pixels)
+                    if not is_opaque(task.picture.pixels):
+                        check_transparency(task.target)
         return task
 
     def compute(self, task: Task, progress: Callable[[Job, int, int], Any] | None = None) -> None:
-        """The second step: upscales the picture; reads it first, or goes from file to file, if it is alone."""
+        """Upscales the picture. One that is alone goes from file to file."""
 
-        def tell(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             if progress:
                 progress(task.job, done, total)
 
         start = time.monotonic()
         with task.step():
-            if task.status:
-                return
-            if task.is_alone and task.header and task.header.frames == 1:
+            if task.picture:
+                task.picture = self.upscaler(task.picture, report)
+            elif not task.status:
                 self.upscaler.upscale_file(
-                    task.source, task.target, max_pixels=self.max_pixels, progress=tell, **self._options(task)
+                    task.source, task.target, max_pixels=self.plan.max_pixels, progress=report, **self._options(task)
                 )
-            else:
-                animation = task.picture or self._load(task)
-                task.picture = replace(animation, frames=list(self._enlarge(animation, tell)))
         task.seconds = time.monotonic() - start
 
     def write(self, task: Task) -> Task:
-        """The last step: writes the result, whole or not at all."""
+        """Writes the result, whole or not at all."""
         with task.step():
             if not task.status:
                 if task.picture:
-                    write_animation(task.picture, task.target, **self._options(task))
+                    write_picture(task.picture, task.target, **self._options(task))
                 if isinstance(task.job.target, Url):
                     put(task.target, task.job.target)
                 task.status = WRITTEN
@@ -232,24 +219,7 @@ class Worker:
             task.folder = None
         return task
 
-    def _load(self, task: Task) -> Animation:
-        """Reads what the source holds, if the target can hold it too."""
-        task.picture = read_animation(task.source, max_pixels=self.max_pixels)
-        if not all(is_opaque(frame.pixels) for frame in task.picture.frames):
-            check_transparency(task.target)
-        return task.picture
-
-    def _enlarge(self, animation: Animation, tell: Callable[[int, int], Any]) -> Iterator[Picture]:
-        """Upscales every frame."""
-        count = len(animation.frames)
-        for i, frame in enumerate(animation.frames):
-
-            def tell_frame(done: int, total: int, i: int = i) -> None:
-                tell(i * total + done, count * total)
-
-            yield self.upscaler(frame, tell_frame)
-
     def _options(self, task: Task) -> dict[str, Any]:
-        """How a result is to be written: with a quality, if its format has one."""
-        quality = self.quality if format_of(task.target).quality else None
-        return {"quality": quality, "strip_metadata": self.strip_metadata}
+        """Returns the options of `write_picture`; the quality only for formats that have one."""
+        quality = self.plan.quality if format_of(task.target).quality else None
+        return {"quality": quality, "strip_metadata": self.plan.strip_metadata}

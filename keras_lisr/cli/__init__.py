@@ -1,6 +1,6 @@
-"""The command `keras-lisr`: one module for each subcommand.
+"""Runs the command `keras-lisr`, with one module for each subcommand.
 
-Arguments and files are checked before Keras is imported, which takes seconds. Modules that need it are therefore
+Arguments and files are checked before Keras is imported, which takes seconds. Modules that need Keras are therefore
 imported where they are used.
 """
 
@@ -19,29 +19,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command.
 
     Args:
-        argv: Arguments, by default those of the process.
+        argv: Arguments; by default, those of the process.
 
     Returns:
-        Exit code: 0; 1 if an image was skipped; 2 after an error, told in one line on standard error; 130 after Ctrl-C,
-        143 after SIGTERM; that of a training run.
+        Exit code: 0; 1 if a picture was skipped; 2 after an error, in one line on standard error; 130 after Ctrl-C, 143
+        after SIGTERM; that of a training run.
     """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # What is closed says nothing.
+        if getattr(sys, name) is None:  # It is closed.
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-        if hasattr(getattr(sys, name), "reconfigure"):  # Names may be no Unicode, or not of the terminal's.
+        if hasattr(getattr(sys, name), "reconfigure"):  # File names may not be Unicode, or not in its encoding.
             getattr(sys, name).reconfigure(errors="backslashreplace")
     try:
         arguments = make_parser().parse_args(argv)
         with raise_on_signals(), show_log("keras-lisr"):
             return arguments.run(arguments) or 0
-    except (ValueError, OSError) as error:
-        print("keras-lisr: error:", " ".join(str(error).split()), file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        print(f"keras-lisr: error: {error.name} must be installed for this. Received: {error}", file=sys.stderr)
-        return 2
-    except MemoryError as error:
-        print("keras-lisr: error: out of memory;", " ".join(str(error).split()), file=sys.stderr)
+    except (ValueError, OSError, ModuleNotFoundError, MemoryError) as error:
+        message = str(error)
+        if isinstance(error, ModuleNotFoundError):
+            message = f"{error.name} must be installed for this. Received: {error}"
+        elif isinstance(error, MemoryError):
+            message = f"out of memory; {error}"
+        print("keras-lisr: error:", " ".join(message.split()), file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
         print("\nkeras-lisr: interrupted", file=sys.stderr)
@@ -49,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> Parser:
-    """Declares the subcommands and their arguments."""
+    """Makes the parser of the command and its subcommands."""
     parser = Parser(prog="keras-lisr", description="Lightweight image super-resolution.")
     parser.add_argument("--version", action="version", version=f"keras-lisr {keras_lisr.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -1,4 +1,4 @@
-"""`keras-lisr analyse`: the paper's figures of any model on any picture."""
+"""`keras-lisr analyse`: draws the paper's figures for any model and picture."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ DOTS_PER_INCH = 150
 
 
 def add_to(commands) -> None:
-    """Declares the command and what it can draw."""
+    """Adds the command and its figures to the parser."""
     command = commands.add_parser("analyse", help="draw what happens inside models, as the paper's figures")
     figures = command.add_subparsers(required=True, metavar="FIGURE")
 
@@ -36,7 +36,7 @@ def add_to(commands) -> None:
 
 
 def add_figure(figures, name: str, draw, what: str) -> argparse.ArgumentParser:
-    """Declares one figure and the arguments that all of them have."""
+    """Adds one figure, with the arguments that all figures have."""
     command = figures.add_parser(name, help=what)
     command.set_defaults(run=run, draw=draw)
     command.add_argument("models", nargs="+", metavar="MODEL", help="presets, .npz preset files or .keras files")
@@ -54,9 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     if arguments.output.suffix.lower() not in SUFFIXES:
         raise ValueError(f"OUT must end in one of {', '.join(SUFFIXES)}. Received: {str(arguments.output)!r}")
-    names = [choose_model(name) for name in arguments.models]
-    if reference := getattr(arguments, "reference", None):
-        names.append(choose_model(reference))
+    reference = getattr(arguments, "reference", None)
+    names = [choose_model(name) for name in [*arguments.models, *([reference] if reference else [])]]
     check_targets(arguments.output, arguments.json, inputs=[arguments.picture, *names])
     known = titles(names)
     arguments.reference = known[names[-1]] if reference else None
@@ -75,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def draw_spectrum(models: Mapping[str, Any], image, arguments: argparse.Namespace) -> tuple[Any, dict]:
-    """A curve for each block, and how many blocks lose high frequencies."""
+    """Draws a curve for each block, and counts the blocks that lose high frequencies."""
     from keras_lisr import analysis
 
     spectra = {
@@ -104,7 +103,7 @@ def draw_spectrum(models: Mapping[str, Any], image, arguments: argparse.Namespac
 
 
 def draw_residuals(models: Mapping[str, Any], image, arguments: argparse.Namespace) -> tuple[Any, dict]:
-    """A point for each residual connection, red where it is above the reference's largest."""
+    """Draws a point for each residual connection, red if it is above the largest of the reference."""
     from keras_lisr import analysis
 
     magnitudes = {
@@ -123,11 +122,11 @@ def draw_residuals(models: Mapping[str, Any], image, arguments: argparse.Namespa
 
 
 def draw_attention(models: Mapping[str, Any], image, arguments: argparse.Namespace) -> tuple[Any, dict]:
-    """The map of one model over the picture."""
+    """Draws the attention map of one model over the picture."""
     from keras_lisr import analysis
 
     if len(models) != 1:
-        raise ValueError(f"MODEL must be a single one for this figure. Received: {', '.join(models)}")
+        raise ValueError(f"MODEL must be a single model for this figure. Received: {', '.join(models)}")
     ((name, model),) = models.items()
     attention_map = analysis.attention_map(model, image)
     mean = attention_map.mean(axis=2)

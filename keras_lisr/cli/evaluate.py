@@ -1,4 +1,4 @@
-"""`keras-lisr evaluate`: PSNR, SSIM, cost and time of models on benchmark sets."""
+"""`keras-lisr evaluate`: measures PSNR, SSIM, cost and time of models on benchmark sets."""
 
 import argparse
 import sys
@@ -11,11 +11,11 @@ from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.cli.files import check_targets, titles
 from keras_lisr.cli.start import start_keras
 
-WARM_UP = 16  # Pixels a side of the picture that comes first, whose time is that of compiling.
+WARM_UP = 16  # Side of the first picture, whose time is that of compiling.
 
 
 def add_to(commands) -> None:
-    """Declares the command."""
+    """Adds the command to the parser."""
     command = commands.add_parser("evaluate", help="measure models on benchmark sets, beside bicubic")
     command.set_defaults(run=run)
     command.add_argument("models", nargs="*", metavar="MODEL", help="presets, .npz preset files or .keras files")
@@ -27,7 +27,7 @@ def add_to(commands) -> None:
         help="folders of images or of pairs, such as HR/ beside LR_bicubic/X4/, or names of such in --data-root",
     )
     command.add_argument(
-        "--low", type=Path, metavar="FOLDER", help="low resolution of --data, where names and sizes do not tell it"
+        "--low", type=Path, metavar="FOLDER", help="low resolution of --data, if names and sizes do not show it"
     )
     command.add_argument("--data-root", type=Path, metavar="FOLDER", help="default: $KERAS_LISR_DATA")
     command.add_argument("-s", "--scale", type=int, help="upscaling factor (default: that of each model)")
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
                 bar.set_description(f"{title} x{benchmark_set.scale} {subject.name}")
                 try:
                     result = measure(subject.upscale, benchmark_set, protocol, skip_broken=True, progress=bar.update)
-                except ValueError as error:  # Not one image of this set: the others' results are kept.
+                except ValueError as error:  # No image of this set could be read; the other results are kept.
                     unmeasured.append(f"{title} x{benchmark_set.scale} by {subject.name}: {error}")
                 else:
                     entries.append(report.Entry(*subject[:4], result=replace(result, set_name=title)))
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class Subject(NamedTuple):
-    """An upscaler that is measured, how it computes, and what it costs; the latter are None for bicubic."""
+    """Upscaler to measure, its computation and its cost; the latter are None for bicubic."""
 
     name: str
     computation: str | None
@@ -107,10 +107,10 @@ class Subject(NamedTuple):
 
 
 def load_subjects(models: dict[str, str], arguments: argparse.Namespace) -> dict[int, list[Subject]]:
-    """For each scale the upscalers to measure, bicubic first.
+    """Loads the upscalers to measure, by scale, bicubic first.
 
     Raises:
-        ValueError: If a model has another scale than the one asked for, or cannot be loaded.
+        ValueError: If a model cannot be loaded, or its scale is not the one asked for.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""`keras-lisr export`: a model in, a file for devices or a page out, run beside the model before it is kept."""
+"""`keras-lisr export`: writes a model to a file for devices, or a web page, and checks it against the model."""
 
 import argparse
 import sys
@@ -16,7 +16,7 @@ OPTIONS = ("format", "quantize", "shape", "representative", "io", "fine_tune", "
 
 
 def add_to(commands) -> None:
-    """Declares the command."""
+    """Adds the command to the parser."""
     command = commands.add_parser("export", help="write a model for devices, or a page that runs it")
     command.set_defaults(run=run)
     command.add_argument("model", metavar="MODEL", help="preset, .npz preset file or .keras file")
@@ -29,7 +29,7 @@ def add_to(commands) -> None:
         help=".tflite, .onnx or .xml file, or folder of a SavedModel; a sidecar FILE.json is written beside it. With "
         "--format web, folder of a page that upscales pictures in its visitor's browser",
     )
-    command.add_argument("--format", choices=FORMATS, default="", help="default: what the name of FILE says")
+    command.add_argument("--format", choices=FORMATS, default="", help="default: that of the name of FILE")
     command.add_argument("--quantize", choices=QUANTIZATIONS, default="none", help="for LiteRT (default: %(default)s)")
     command.add_argument(
         "--shape",
@@ -39,7 +39,7 @@ def add_to(commands) -> None:
         help="for LiteRT and ONNX: the only size of pictures (default: any)",
     )
     command.add_argument(
-        "--representative", type=Path, metavar="FOLDER", help="for int8: pictures such as the network will be given"
+        "--representative", type=Path, metavar="FOLDER", help="for int8: pictures like those that the network will get"
     )
     command.add_argument(
         "--io", choices=TYPES, default="float32", help="for LiteRT: pictures in and out (default: %(default)s)"
@@ -49,7 +49,7 @@ def add_to(commands) -> None:
         type=int,
         default=0,
         metavar="STEPS",
-        help="for int8: train the network for its roundings on the pictures of --representative, such as 300 steps",
+        help="for int8: adapt the network to its rounding, on the pictures of --representative; 300 steps, for example",
     )
     command.add_argument("--opset", type=int, help="for ONNX: version of its operators (default: tf2onnx's choice)")
     command.add_argument("--no-verify", action="store_true", help="keep FILE without running it beside the model")
@@ -99,14 +99,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def summary(path: Path, sidecar: Any) -> Iterator[str]:
-    """What is worth knowing of a file, in few lines."""
+    """Summarizes a file in a few lines."""
     size = f"{sidecar.shape[0]} x {sidecar.shape[1]} pixels" if sidecar.shape else "any size"
     yield (
         f"{path}: {sidecar.network} x{sidecar.scale} for {sidecar.format}, {sidecar.bytes:,} bytes, {size}, "
         f"{sidecar.input['dtype']} in, {sidecar.output['dtype']} out"
     )
     held_out = sidecar.verification.get("held_out")
-    # In an int8 file the drawn pictures tell what is broken, and nothing of what a good file loses.
+    # For int8 files, drawn pictures only show whether the file is broken, not the loss of a good one.
     for picture in sidecar.verification.get("pictures", ()) if held_out is None else ():
         yield (
             f"  {picture['height']} x {picture['width']}: differs from Keras by {picture['largest_difference']:.1e} at "

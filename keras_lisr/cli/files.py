@@ -1,4 +1,4 @@
-"""What the commands ask of the files that they are to write, and what they call those that they read."""
+"""Checks the files that commands write, and names those that they read."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 def check_targets(*paths: Path | None, inputs: Iterable[str | Path] = ()) -> None:
-    """Checks, before anything is computed, that files can be written.
+    """Checks files to write before long work.
 
     Args:
         *paths: Files to write.
         inputs: Files to read, which must not be among them.
 
     Raises:
-        ValueError: If one of them is a folder or a device, lies in no folder, or two are the same, or one is an input.
+        ValueError: If one is not a regular file or its folder does not exist, two are the same, or one is an input.
     """
     given = [path for path in paths if path is not None]
     for path in given:
@@ -24,11 +24,11 @@ def check_targets(*paths: Path | None, inputs: Iterable[str | Path] = ()) -> Non
     read = {Path(path).resolve() for path in inputs}
     for path in given:
         if path.resolve() in read:
-            raise ValueError(f"Files to write must be others than those to read. Received: {str(path)!r}, twice")
+            raise ValueError(f"Files to write must differ from those to read. Received: {str(path)!r}, twice")
 
 
 def titles(paths: Iterable[str | Path]) -> dict[str, str]:
-    """What to call each of several files or folders, each once: its name, or the whole path where two end alike.
+    """Returns a title for each file or folder: its name, or the whole path where two have the same name.
 
     >>> titles(["runs/a.keras", "imdn/best.keras", "rcan/best.keras"])
     {'runs/a.keras': 'a.keras', 'imdn/best.keras': 'imdn/best.keras', 'rcan/best.keras': 'rcan/best.keras'}

@@ -1,4 +1,4 @@
-"""`keras-lisr import`: an official PyTorch checkpoint in, a Keras model out."""
+"""`keras-lisr import`: turns an official PyTorch checkpoint into a Keras model."""
 
 import argparse
 from pathlib import Path
@@ -10,7 +10,7 @@ from keras_lisr.interop import ARCHITECTURES
 
 
 def add_to(commands) -> None:
-    """Declares the command."""
+    """Adds the command to the parser."""
     command = commands.add_parser("import", help="turn an official PyTorch checkpoint into a Keras model")
     command.set_defaults(run=run)
     command.add_argument("file", type=Path, metavar="FILE", help="checkpoint such as IMDN_x4.pth")
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
     output = arguments.output
     if output.suffix != ".keras":
         raise ValueError(f"OUT must be a .keras file. Received: {str(output)!r}")
-    if output.parent.exists():  # Otherwise it is made, once there is something to write.
+    if output.parent.exists():  # Otherwise it is made before writing.
         check_targets(output, inputs=[arguments.file])
     with start_keras():
         from keras_lisr import interop

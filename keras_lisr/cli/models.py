@@ -1,4 +1,4 @@
-"""`keras-lisr models`: a table of the presets."""
+"""`keras-lisr models`: lists the presets."""
 
 import argparse
 
@@ -6,7 +6,7 @@ from keras_lisr.basics.preset_index import DEFAULT_PRESET, presets
 
 
 def add_to(commands) -> None:
-    """Declares the command."""
+    """Adds the command to the parser."""
     command = commands.add_parser("models", help="list the presets")
     command.set_defaults(run=run)
 

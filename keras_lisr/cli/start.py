@@ -1,4 +1,4 @@
-"""Keras for a command."""
+"""Starts Keras for a command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,13 @@ from keras_lisr.basics.silent_start import silent_start
 
 @contextmanager
 def start_keras() -> Iterator[TextIO]:
-    """Starts Keras without a word.
+    """Starts Keras without its messages.
 
     Yields:
-        The standard error that was, for what is to be seen meanwhile.
+        The real standard error, for messages that must be seen meanwhile.
     """
     with silent_start() as seen:
         import keras
 
-        keras.config.set_image_data_format("channels_last")  # Whatever keras.json says to other programs.
+        keras.config.set_image_data_format("channels_last")  # Whatever keras.json says.
         yield seen

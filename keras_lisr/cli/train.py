@@ -1,4 +1,4 @@
-"""`keras-lisr train`: the same as `python RECIPE`."""
+"""`keras-lisr train`: runs a training recipe, as `python RECIPE` does."""
 
 import argparse
 import runpy
@@ -8,7 +8,7 @@ from keras_lisr.cli.start import start_keras
 
 
 def add_to(commands) -> None:
-    """Declares the command."""
+    """Adds the command to the parser."""
     command = commands.add_parser(
         "train", help="train a network by a recipe", usage="keras-lisr train RECIPE --data FOLDER --output RUN [...]"
     )

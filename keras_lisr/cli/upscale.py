@@ -1,30 +1,20 @@
-"""`keras-lisr upscale`: pictures in, larger pictures out."""
+"""`keras-lisr upscale`: upscales pictures."""
 
 import argparse
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from keras_lisr.basics.engines import AUTO, ENGINES, PRECISIONS
-from keras_lisr.basics.preset_index import DEFAULT_PRESET, choose_model, find_preset, presets
-from keras_lisr.cli.memory_size import parse_memory
-from keras_lisr.cli.standard_streams import STREAM, goes_to_stdout
-
-if TYPE_CHECKING:
-    from keras_lisr.cli.upscale_pictures import Request
+from keras_lisr.basics.preset_index import DEFAULT_PRESET
 
 
 def add_to(commands) -> None:
-    """Declares the command."""
+    """Adds the command to the parser."""
     command = commands.add_parser("upscale", help="upscale pictures")
     command.set_defaults(run=run)
+    command.add_argument("pictures", nargs="*", metavar="IN", help="pictures, folders of pictures, or their URLs")
     command.add_argument(
-        "pictures", nargs="*", metavar="IN", help="pictures, folders of some, or URLs; - is standard input"
-    )
-    command.add_argument(
-        "-o",
-        "--output",
-        metavar="OUT",
-        help="file, folder or URL to write; - is standard output (default: IN_x4.png beside IN)",
+        "-o", "--output", metavar="OUT", help="file, folder or URL to write (default: IN_x4.png beside IN)"
     )
     command.add_argument(
         "-n",
@@ -33,7 +23,7 @@ def add_to(commands) -> None:
         help=f"preset, .keras or .npz file, or exported .tflite, .onnx or .xml file (default: {DEFAULT_PRESET})",
     )
     command.add_argument("-t", "--tile", type=int, help="side of a tile in pixels of IN (default: as memory allows)")
-    command.add_argument("--engine", default=AUTO, choices=ENGINES, help="what computes (default: the fastest)")
+    command.add_argument("--engine", default=AUTO, choices=ENGINES, help="engine (default: the fastest)")
     command.add_argument(
         "--precision",
         default=AUTO,
@@ -42,118 +32,69 @@ def add_to(commands) -> None:
     )
 
     size = command.add_argument_group("size of the result")
-    size.add_argument("-s", "--scale", type=float, help="how many times as large, which picks the preset; 1.5 will do")
-    size.add_argument("--width", type=int, metavar="PIXELS", help="exact width; the height in proportion if not given")
-    size.add_argument("--height", type=int, metavar="PIXELS", help="exact height; the width likewise")
-    size.add_argument("--max-megapixels", type=float, metavar="MP", help="no more millions of pixels than these")
+    size.add_argument("-s", "--scale", type=float, help="scale factor, such as 1.5; chooses the preset, too")
+    size.add_argument("--width", type=int, metavar="PIXELS", help="exact width; the height follows unless given")
+    size.add_argument("--height", type=int, metavar="PIXELS", help="exact height; the width follows unless given")
+    size.add_argument("--max-megapixels", type=float, metavar="MP", help="largest result, in millions of pixels")
 
     folders = command.add_argument_group("folders")
-    folders.add_argument("-r", "--recursive", action="store_true", help="search folders within, and keep their tree")
-    folders.add_argument("--suffix", help="added to names, such as _x4 (default: _x4 beside IN, and none in a folder)")
+    folders.add_argument(
+        "-r", "--recursive", action="store_true", help="search folders within folders, and keep their tree"
+    )
+    folders.add_argument("--suffix", help="added to names (default: such as _x4 beside IN, nothing in a folder)")
     existing = folders.add_mutually_exclusive_group()
-    existing.add_argument("--skip-existing", action="store_true", help="leave what is there: go on where a run ended")
-    existing.add_argument("--overwrite", action="store_true", help="replace results that are there")
-    folders.add_argument("--dry-run", action="store_true", help="only say what would be made of each picture")
-    log = "append a line for each picture, and one for all; - is standard output"
+    existing.add_argument("--skip-existing", action="store_true", help="skip pictures with a result: resume a run")
+    existing.add_argument("--overwrite", action="store_true", help="replace existing results")
+    folders.add_argument("--dry-run", action="store_true", help="only print what would be written")
+    log = "append a line for each picture and a summary to FILE; - is standard output"
     folders.add_argument("--json", type=Path, metavar="FILE", help=log)
 
     files = command.add_argument_group("files")
-    files.add_argument("--ext", help="png, jpg, webp, tif, avif, or auto: as IN (default: as OUT's name says, or png)")
+    files.add_argument("--ext", help="png, jpg, webp, tif, avif, or auto: that of IN (default: that of OUT, or png)")
     files.add_argument("--quality", type=int, help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
-    files.add_argument("--strip-metadata", action="store_true", help="write no EXIF, XMP and resolution")
-    files.add_argument("--compare", type=Path, metavar="FILE", help="also write the result beside bicubic's")
+    files.add_argument("--strip-metadata", action="store_true", help="write no EXIF, XMP or resolution")
+    files.add_argument("--compare", type=Path, metavar="FILE", help="also write the result beside that of bicubic")
 
     machines = command.add_argument_group(
         "many machines", "Every node must see the files under the same paths, or they are URLs (s3://, gs://, ...)."
     )
     machines.add_argument(
-        "--ray", metavar="ADDRESS", help="work on a Ray cluster: auto, local (this machine), host:port, ray://host:port"
+        "--ray", metavar="ADDRESS", help="use a Ray cluster: auto, local (this machine), host:port, ray://host:port"
     )
-    machines.add_argument("--workers", type=int, metavar="N", help="how many (default: one for 2 processors of a node)")
+    machines.add_argument(
+        "--workers", type=int, metavar="N", help="pictures at a time (default: one for 2 processors of a node)"
+    )
 
     limits = command.add_argument_group("limits")
-    limits.add_argument("--memory", type=parse_memory, metavar="SIZE", help="what tiles may take, such as 2GiB, about")
+    limits.add_argument(
+        "--memory", type=parse_memory, metavar="SIZE", help="approximate memory for tiles, such as 2GiB"
+    )
     limits.add_argument("--max-pixels", type=int, metavar="PIXELS", help="largest picture to open")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
-    from keras_lisr.cli.upscale_pictures import upscale_pictures
+    from keras_lisr.cli.upscale_pictures import make_request, upscale_pictures
 
     return upscale_pictures(make_request(arguments))
 
 
-def make_request(arguments: argparse.Namespace) -> "Request":
-    """What the arguments ask for.
+def parse_memory(text: str) -> int:
+    """Reads an amount of memory, for argparse.
+
+    Args:
+        text: A number with a unit: 2GiB, 1.5G, 800 MB. Without a unit, bytes.
 
     Raises:
-        ValueError: If there is no such model, or an option is out of its range or would change nothing.
+        argparse.ArgumentTypeError: If it is not such a number.
+
+    Example:
+
+    >>> parse_memory("1.5 KiB"), parse_memory("2GB")
+    (1536, 2000000000)
     """
-    from keras_lisr.batch import Plan
-    from keras_lisr.cli.upscale_pictures import Request
-    from keras_lisr.pictures import Size
-    from keras_lisr.pictures.read import DEFAULT_MAX_PIXELS
-    from keras_lisr.tiling.tiles import DEFAULT_MEMORY
-
-    model_name, scale = choose(arguments.model, arguments.scale)
-    if arguments.output == "":
-        raise ValueError("OUT must be a file or a folder. Received: ''")
-    if arguments.workers is not None and not arguments.ray:
-        raise ValueError(f"`workers` must be absent without --ray. Received: workers={arguments.workers!r}")
-    if arguments.json == Path(STREAM) and goes_to_stdout(arguments.pictures, arguments.output):
-        raise ValueError("`json` must be a file where OUT is -, standard output. Received: json='-'")
-    plan = Plan(
-        tile=arguments.tile or None,  # 0 is automatic, as in Real-ESRGAN's command.
-        engine=arguments.engine,
-        precision=arguments.precision,
-        size=Size(arguments.scale, arguments.width, arguments.height, arguments.max_megapixels),
-        memory=arguments.memory or DEFAULT_MEMORY,
-        max_pixels=arguments.max_pixels or DEFAULT_MAX_PIXELS,
-        quality=arguments.quality,
-        strip_metadata=arguments.strip_metadata,
-        replaces=arguments.overwrite,
-    )
-    return Request(
-        inputs=arguments.pictures,
-        output=arguments.output,
-        model_name=model_name,
-        plan=plan,
-        recursive=arguments.recursive,
-        suffix=choose_suffix(arguments, scale),
-        ext=arguments.ext,
-        skips_existing=arguments.skip_existing,
-        dry_run=arguments.dry_run,
-        log=arguments.json,
-        comparison=arguments.compare,
-        cluster=arguments.ray,
-        workers=arguments.workers,
-    )
-
-
-def choose(model: str | None, scale: float | None) -> tuple[str, int | None]:
-    """The model's name, and its scale where that is known without loading it.
-
-    A scale alone picks the preset of the nearest one that is not smaller, or of the largest.
-
-    Raises:
-        ValueError: If there is no such model.
-    """
-    scales = {preset.name: preset.scale for preset in presets()}
-    if model is None and scale is not None:
-        enough = [known for known in scales.values() if known >= scale]
-        name = find_preset(scale=min(enough) if enough else max(scales.values())).name
-    else:
-        name = choose_model(model, exported=True)
-    return name, scales.get(name)
-
-
-def choose_suffix(arguments: argparse.Namespace, scale: int | None) -> str | None:
-    """What is added to names; None if the model's scale is, and is not known yet."""
-    if arguments.suffix is not None:
-        return arguments.suffix
-    if arguments.output is not None or goes_to_stdout(arguments.pictures, arguments.output):
-        return ""
-    if arguments.width or arguments.height or arguments.max_megapixels:
-        return "_resized"
-    scale = arguments.scale or scale
-    return f"_x{scale:g}" if scale else None
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)\s*(?:([kmgt])(i?))?b?", text.strip().lower())
+    if not found:
+        raise argparse.ArgumentTypeError(f"must be a size such as 2GiB or 800MB. Received: {text!r}")
+    number, unit, binary = found.groups(default="")
+    return int(float(number) * (1024 if binary else 1000) ** " kmgt".index(unit or " "))

@@ -1,4 +1,4 @@
-"""Transparency: what colour lies under it, and where it ends."""
+"""Prepares colours under transparent pixels, and restores the ends of alpha."""
 
 import numpy as np
 
@@ -7,23 +7,23 @@ from keras_lisr.tiling.tiles import bands_in_tiles
 
 RADII = (1, 2, 4, 8, 16)
 TILE = 128
-SETTLED_RADIUS = 2  # As far as bicubic sees.
-HARDLY_SEEN = 8 / 255  # Alpha up to which another colour under it differs by 8 of 255 at most.
+SETTLED_RADIUS = 2  # That of bicubic.
+HARDLY_SEEN = 8 / 255  # Largest alpha at which the colour changes the picture by 8 of 255 at most.
 
 
 def bleed(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Gives pixels that can hardly be seen the colour of those around them that can.
+    """Gives nearly transparent pixels the colour of the visible ones around them.
 
-    Where alpha is 0 or nearly so, files hold any colour, often black or white, of which a network or a filter would
-    carry some over the edge. It becomes the mean, weighted by alpha, of the smallest square around it in which anything
-    can be seen, of 33 pixels a side at most. Farther away, nothing is changed. Sums of integers: tiles are exact.
+    Where alpha is nearly 0, files hold any colour, often black or white, which a network or a filter would carry over
+    the edge. It becomes the mean, weighted by alpha, of the smallest square around it with a visible pixel, of at most
+    33 pixels a side. Farther away, nothing changes. Sums are of integers, so that tiles are exact.
 
     Args:
         colours: uint8 or uint16, `(height, width, channels)`, not multiplied by alpha.
         alpha: Of the same type, `(height, width, 1)`.
 
     Returns:
-        As `colours`.
+        Colours of the same shape and type.
     """
     unknown = alpha[..., 0] <= HARDLY_SEEN * np.iinfo(alpha.dtype).max
     if not unknown.any() or unknown.all():
@@ -44,7 +44,7 @@ def bleed(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def bleed_rows(rows: Rows) -> Stream:
-    """A picture whose last channel is alpha, with the colours that `bleed` gives it."""
+    """Applies `bleed` to a picture whose last channel is alpha."""
 
     def bleed_window(window):
         colours, alpha = window[0, ..., :-1], window[0, ..., -1:]
@@ -55,18 +55,17 @@ def bleed_rows(rows: Rows) -> Stream:
 
 
 def settle_alpha(enlarged: Rows, alpha: Rows, scale: int) -> Stream:
-    """Alpha that a network has enlarged, but opaque and transparent where alpha was so all around.
+    """Makes enlarged alpha opaque and transparent where the original is, 2 pixels far in every direction.
 
-    A network gives back its largest and smallest values nearly, which would make a picture translucent throughout.
+    A network reproduces the largest and smallest values only nearly, which would make the whole picture translucent.
 
     Args:
         enlarged: `(height * scale, width * scale, 1)`.
-        alpha: What it was made of, `(height, width, 1)`.
+        alpha: Original, `(height, width, 1)`.
         scale: Integer upscaling factor.
 
     Returns:
-        As `enlarged`: where `alpha` is the same, 0 or the largest value of its type, 2 pixels far in every direction,
-        so is the result.
+        Alpha of the shape and type of `enlarged`.
     """
 
     def bands():
@@ -86,7 +85,7 @@ def settle_alpha(enlarged: Rows, alpha: Rows, scale: int) -> Stream:
 
 
 def sums_around(values: np.ndarray, radius: int) -> np.ndarray:
-    """Sums of integers over the square that reaches so far from each pixel, `(height, width, channels)`."""
+    """Returns the sums over the square of a radius around each pixel of integers `(height, width, channels)`."""
     for axis in (0, 1):
         length = values.shape[axis]
         sums = np.cumsum(np.insert(values, 0, 0, axis=axis), axis=axis)

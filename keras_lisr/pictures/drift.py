@@ -1,21 +1,21 @@
-"""Colours that stay what they were: a network may add details, but not tint an area."""
+"""Corrects the colours of enlarged pictures: a network may add details, but not tint an area."""
 
 import numpy as np
 
 from keras_lisr.tiling.rows import Rows, Stream
 
-CELL = 8  # Pixels of the original, along a side, over which details are averaged out.
+CELL = 8  # Pixels of the original along a side; details are averaged out.
 PASSES = 4
 CELLS_AT_ONCE = 4  # Rows of cells that are corrected together.
 
 
 def keep_colours(enlarged: Rows, original: Rows, scale: int) -> Stream:
-    """An enlarged picture whose colours are those of the original, on the average of small areas.
+    """Gives small areas of an enlarged picture the mean colours that they have in the original.
 
-    Both pictures are divided into the same cells, of 8 x 8 pixels of the original, and the means of each are compared.
-    What they differ by is interpolated linearly between the cells' centres and added to the enlarged picture. What is
-    clipped at black and white is missing then, and the same is done again, a few times at most: a cell stays about half
-    a step of 255 off. Everything finer is what the picture was enlarged for.
+    Both pictures are divided into the same cells, of 8 x 8 pixels of the original, and their means are compared. The
+    differences are interpolated linearly between the centres of the cells and added to the enlarged picture. Clipping
+    at black and white takes some of that away, so it is repeated a few times, until cells are off by about half a step
+    of 255. Finer details stay as the network made them.
 
     Args:
         enlarged: uint8 or uint16, `(height * scale, width * scale, channels)`.
@@ -36,7 +36,7 @@ def keep_colours(enlarged: Rows, original: Rows, scale: int) -> Stream:
 
 
 def correct(enlarged: np.ndarray, original: np.ndarray, scale: int) -> np.ndarray:
-    """A strip of an enlarged picture with the colours of the original; the arguments are those of `keep_colours`."""
+    """Corrects a strip of an enlarged picture. Arguments are those of `keep_colours`."""
     white = np.iinfo(original.dtype).max
     height, width, _ = enlarged.shape
     wanted = mean_cells(original, CELL)
@@ -52,7 +52,7 @@ def correct(enlarged: np.ndarray, original: np.ndarray, scale: int) -> np.ndarra
 
 
 def mean_cells(pixels: np.ndarray, side: int) -> np.ndarray:
-    """The mean of each cell, `(rows, columns, channels)`; the last ones need not be whole."""
+    """Returns the mean of each cell, `(rows, columns, channels)`; the last ones need not be whole."""
     height, width, _ = pixels.shape
     tops, lefts = range(0, height, side), range(0, width, side)
     rows = np.stack([pixels[top : top + side].sum(axis=0, dtype=np.uint32) for top in tops])
@@ -62,10 +62,10 @@ def mean_cells(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def sharpen(means: np.ndarray) -> np.ndarray:
-    """Values at the centres of cells whose interpolation has these means, nearly.
+    """Returns values at the centres of cells whose interpolation has these means, nearly.
 
-    What `interpolate` makes of values has, in each cell, three quarters of its own and an eighth of each neighbour's as
-    its mean, along either axis. Without this, photographs take all passes, and with it one or two.
+    Along either axis, the mean of an interpolated cell is three quarters of its own value and an eighth of each
+    neighbour's. Without this, photographs take all passes, and with it one or two.
     """
     values = means
     for _ in range(3):
@@ -80,13 +80,13 @@ def sharpen(means: np.ndarray) -> np.ndarray:
 
 
 def interpolate(cells: np.ndarray, height: int, width: int, side: int) -> np.ndarray:
-    """Values at the centres of cells as a value for each pixel, `(height, width, channels)`."""
+    """Interpolates values at the centres of cells, `(height, width, channels)`."""
     across = stretch(cells.swapaxes(0, 1), width, side).swapaxes(0, 1)
     return stretch(across, height, side)
 
 
 def stretch(cells: np.ndarray, length: int, side: int) -> np.ndarray:
-    """The same along the first axis alone. Beyond the outermost centres, values stay what they are there."""
+    """Interpolates along the first axis. Beyond the outermost centres, values are constant."""
     around = np.pad(cells, [(1, 1), (0, 0), (0, 0)], mode="edge")
     weights = (np.arange(side, dtype=np.float32) + 0.5) / side
     values = np.diff(around, axis=0)[:, None] * weights[:, None, None]

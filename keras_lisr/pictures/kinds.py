@@ -1,4 +1,4 @@
-"""What files are by their content, and which of them the installed libvips reads."""
+"""Identifies the format of a file by its content, and opens it."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ import pyvips
 
 from keras_lisr.basics.picture_suffixes import READABLE
 
-HEAD = 64  # Bytes that tell what a file is.
+HEAD = 64  # Bytes that identify the format.
 LOADERS = {
     "PNG": "pngload_source",
     "JPEG": "jpegload_source",
@@ -21,6 +21,7 @@ LOADERS = {
     "HEIC": "heifload_source",
     "JPEG XL": "jxlload_source",
 }
+ANIMATED = "it is animated; only single pictures are supported"
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1")
 STARTS: dict[str, tuple[bytes, ...]] = {
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -30,9 +31,9 @@ STARTS: dict[str, tuple[bytes, ...]] = {
     "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
 }
 
-# Suffixes of formats that not every libvips was built with.
+# Suffixes of formats that not every libvips decodes.
 READABLE_SOMEWHERE = {".heic": "HEIC", ".heif": "HEIC", ".hif": "HEIC", ".jxl": "JPEG XL"}
-# A picture of each: only trying tells, because HEIC is opened, but not decoded, without a decoder of HEVC.
+# A picture of each, to try: without a decoder of HEVC, HEIC can be opened, but not decoded.
 SAMPLES = {
     "HEIC": zlib.decompress(
         base64.b85decode(
@@ -47,21 +48,21 @@ SAMPLES = {
 
 
 def kind_of(head: bytes) -> str:
-    """The format of a file that begins so.
+    """Returns the format of a file by its first bytes.
 
     Raises:
-        ValueError: If it is none that can be read, or none that the installed libvips decodes.
+        ValueError: If the format is unknown, or the installed libvips cannot decode it.
     """
     kind = next((kind for kind, starts in STARTS.items() if head.startswith(starts)), "HEIC")
     if kind == "HEIC":
         if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
             return "WEBP"
         if head[4:12] == b"ftypavis":
-            raise ValueError("it is an animated AVIF; of animations, GIF and WebP can be read")
+            raise ValueError(ANIMATED)
         if head[4:8] == b"ftyp" and b"avif" in head:
             return "AVIF"
         if head[4:8] != b"ftyp" or head[8:12] not in HEIC_BRANDS:
-            raise ValueError(f"it is none of {', '.join(LOADERS)}, or a broken one")
+            raise ValueError(f"its content is not {', '.join(LOADERS)}")
     if kind in SAMPLES and not decodes(kind):
         raise ValueError(f"it is {kind}, which the installed libvips cannot decode; convert it to PNG or JPEG first")
     return kind
@@ -69,33 +70,33 @@ def kind_of(head: bytes) -> str:
 
 @cache
 def decodes(kind: str) -> bool:
-    """Whether the installed libvips decodes a format that not every one does."""
+    """Checks whether the installed libvips decodes HEIC or JPEG XL."""
     try:
         load(io.BytesIO(SAMPLES[kind]), kind).avg()
-    except (pyvips.Error, AttributeError):  # The latter where there is no such loader.
+    except (pyvips.Error, AttributeError):  # The latter if the loader is missing.
         return False
     return True
 
 
 def is_readable(suffix: str) -> bool:
-    """Whether files whose names end so usually hold pictures that can be read."""
+    """Checks whether files with a suffix usually hold pictures that can be read."""
     suffix = suffix.lower()
     return suffix in READABLE or (suffix in READABLE_SOMEWHERE and decodes(READABLE_SOMEWHERE[suffix]))
 
 
 def load(stream: BinaryIO, kind: str, access: str = "sequential", **options: Any) -> pyvips.Image:
-    """A file as libvips opens it, which stops at the first error.
+    """Opens a file by libvips, which stops at the first error.
 
     Args:
-        stream: The file.
-        kind: Its format.
-        access: "sequential", if the rows are to be read from top to bottom, or "random".
-        **options: Of the loader.
+        stream: File.
+        kind: Format of the file.
+        access: "sequential", if the rows are read from top to bottom, or "random".
+        **options: Options of the loader.
     """
     stream.seek(0)
     if isinstance(stream, io.BytesIO):
         source = pyvips.Source.new_from_memory(stream.getvalue())
     else:
         source = pyvips.Source.new_from_descriptor(stream.fileno())
-    # The loader by its name: libvips would also give files to others, which strangers' should not see.
+    # The loader by its name: by itself, libvips would also try loaders that are not meant for untrusted files.
     return getattr(pyvips.Image, LOADERS[kind])(source, access=access, fail_on="error", **options)

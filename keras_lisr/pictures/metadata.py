@@ -1,4 +1,4 @@
-"""What libvips keeps of what files say of their pictures."""
+"""Reads and writes metadata by libvips."""
 
 import re
 from typing import Any
@@ -8,22 +8,22 @@ import pyvips
 from keras_lisr.pictures.picture import PROFILE, USUAL_DPI, Metadata
 from keras_lisr.pictures.vips import interpret, to_srgb
 
-# By the beginnings of libvips' names: what a format has no room for, libvips leaves out.
+# Beginnings of libvips' names. It leaves out what a format cannot hold.
 EXIF, XMP, IPTC, TEXTS = "exif-", "xmp-data", "iptc-data", "png-comment-"
 EXIF_BLOCK = "exif-data"
-EXIF_MAGIC = re.compile(rb"(Exif\0\0)?(II\*\0|MM\0\*).{8}", re.DOTALL)  # With less, libheif writes no file.
-KEEP = {EXIF_BLOCK: 1, XMP: 2, IPTC: 4, PROFILE: 8}  # libvips' flags of what is written; 16 is all else.
+EXIF_MAGIC = re.compile(rb"(Exif\0\0)?(II\*\0|MM\0\*).{8}", re.DOTALL)  # Otherwise libheif writes no file.
+KEEP = {EXIF_BLOCK: 1, XMP: 2, IPTC: 4, PROFILE: 8}  # libvips' flags of what to write; 16 is everything else.
 KEEP_REST = 16
-PROFILE_SPACES = {True: (b"GRAY", b"RGB "), False: (b"RGB ",)}  # By whether a picture is grey.
-MILLIMETRES = 25.4  # To the inch. One pixel to the millimetre is libvips' own idea where a file says nothing.
+PROFILE_SPACES = {True: (b"GRAY", b"RGB "), False: (b"RGB ",)}  # By whether the picture is grey.
+MILLIMETRES = 25.4  # Per inch. One pixel per millimetre is libvips' default where a file has no resolution.
 XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>))[1-8]""")
 
 
 def read_metadata(image: pyvips.Image) -> Metadata:
-    """What a file says of its picture, but for a profile or EXIF that is broken.
+    """Reads the metadata of a picture, except a broken profile and broken EXIF.
 
     Args:
-        image: The picture, upright, grey or RGB.
+        image: Picture, upright, grey or RGB.
     """
     names = [name for name in image.get_fields() if name.startswith((EXIF, XMP, IPTC, TEXTS, PROFILE))]
     if EXIF_BLOCK in names and not EXIF_MAGIC.match(image.get(EXIF_BLOCK)):
@@ -38,30 +38,30 @@ def read_metadata(image: pyvips.Image) -> Metadata:
 
 
 def add_metadata(image: pyvips.Image, metadata: Metadata) -> pyvips.Image:
-    """A picture with what is known of it."""
+    """Returns a picture with metadata."""
     across, down = metadata.dpi or (USUAL_DPI, USUAL_DPI)
     image = image.copy(xres=across / MILLIMETRES, yres=down / MILLIMETRES)
     for name, value in metadata.fields.items():
         kind = pyvips.GValue.blob_type if isinstance(value, bytes) else pyvips.GValue.gstr_type
         image.set_type(kind, name, value)
-    image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # EXIF still says what the file did that was read.
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # EXIF still has that of the source.
     return image
 
 
 def flags_of(image: pyvips.Image) -> int:
-    """What libvips is to write of a picture: it would make EXIF up where there is none."""
+    """Returns libvips' flags of what to write; it would invent EXIF where there is none."""
     return KEEP_REST + sum(flag for name, flag in KEEP.items() if image.get_typeof(name))
 
 
 def is_usable(profile: bytes, image: pyvips.Image) -> bool:
-    """Whether a profile gives the numbers of a picture a meaning."""
+    """Checks whether a colour profile suits a picture."""
     if profile[16:20] not in PROFILE_SPACES[image.bands <= 2]:
         return False
     pixel: Any = interpret(pyvips.Image.black(1, 1, bands=image.bands).cast(image.format))
     try:
         to_srgb(pixel, profile).write_to_memory()
         pixel.set_type(pyvips.GValue.blob_type, PROFILE, profile)
-        pixel.pngsave_buffer(keep=KEEP[PROFILE])  # libpng looks into profiles, too.
+        pixel.pngsave_buffer(keep=KEEP[PROFILE])  # libpng checks profiles, too.
     except pyvips.Error:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Pictures as they are kept in files: pixels of 8 or 16 bits, and what is known about them."""
+"""Defines pictures as files hold them: pixels of 8 or 16 bits, and metadata."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,16 +7,16 @@ import numpy as np
 
 PROFILE = "icc-profile-data"
 RESOLUTION = "resolution"
-USUAL_DPI = 72.0  # Which says nothing.
+USUAL_DPI = 72.0  # It carries no information.
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file says of a picture besides its pixels.
+    """Metadata of a picture.
 
     Args:
         fields: EXIF, XMP, IPTC, colour profile and texts, by libvips' names.
-        dpi: Pixels to the inch, across and down; None if the file does not say it.
+        dpi: Pixels per inch, across and down; None if the file has no resolution.
     """
 
     fields: Mapping[str, bytes | str] = field(default_factory=dict)
@@ -24,13 +24,13 @@ class Metadata:
 
     @property
     def names(self) -> set[str]:
-        """What there is: libvips' names, and `RESOLUTION` where the file says it."""
-        said = self.dpi not in (None, (USUAL_DPI, USUAL_DPI))
-        return {*self.fields, *([RESOLUTION] if said else [])}
+        """Names of the fields, and `RESOLUTION` if the file has one."""
+        has_resolution = self.dpi not in (None, (USUAL_DPI, USUAL_DPI))
+        return {*self.fields, *([RESOLUTION] if has_resolution else [])}
 
     @property
     def icc_profile(self) -> bytes:
-        """The colour profile that the pixels' numbers are meant in; empty if they are sRGB."""
+        """Colour profile of the pixels; empty if they are sRGB."""
         profile = self.fields.get(PROFILE, b"")
         return profile if isinstance(profile, bytes) else b""
 
@@ -42,7 +42,7 @@ class Picture:
     Args:
         pixels: uint8 or uint16, `(height, width, channels)`: grey, grey and alpha, RGB, or RGB and alpha; colours are
             not multiplied by alpha.
-        metadata: What its file said besides.
+        metadata: Metadata of its file.
     """
 
     pixels: np.ndarray
@@ -50,30 +50,15 @@ class Picture:
 
     @property
     def has_alpha(self) -> bool:
-        """Whether its last channel is transparency."""
+        """True if the last channel is alpha."""
         return self.pixels.shape[2] in (2, 4)
 
 
-@dataclass(frozen=True)
-class Animation:
-    """Frames, each as it is seen, and when it is seen.
-
-    Args:
-        frames: At least one, all of the same size, type and number of channels; 8 bits.
-        durations: How long each is shown, in milliseconds.
-        loop: How often all are shown; 0 for ever.
-    """
-
-    frames: list[Picture]
-    durations: list[int]
-    loop: int = 0
-
-
 def is_opaque(pixels: np.ndarray) -> bool:
-    """Whether nothing of a picture is transparent."""
+    """Checks that no pixel is transparent."""
     return pixels.shape[2] in (1, 3) or bool((pixels[..., -1] == np.iinfo(pixels.dtype).max).all())
 
 
 def round_to_8_bits(pixels: np.ndarray) -> np.ndarray:
-    """The nearest values in 8 bits; 8 bits stay as they are."""
+    """Returns the nearest 8-bit values; 8-bit pixels stay as they are."""
     return pixels if pixels.dtype == np.uint8 else ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)

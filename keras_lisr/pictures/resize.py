@@ -1,26 +1,26 @@
-"""Pictures at another size, by libvips' filters, of which rows are enough."""
+"""Resizes pictures by libvips, row by row."""
 
 import numpy as np
 
-from keras_lisr.pictures.vips import FORMATS, from_rows, interpret, to_rows
+from keras_lisr.pictures.vips import FORMATS, Feed, interpret, png_parts, to_rows
 from keras_lisr.tiling.rows import Rows, Stream
 
 
 def resize_rows(rows: Rows, height: int, width: int) -> Stream:
-    """A picture at another size, without aliasing.
+    """Resizes a picture without aliasing.
 
-    If the last channel is alpha, colours are multiplied by it meanwhile: those that cannot be seen do not count.
+    If the last channel is alpha, colours are multiplied by it meanwhile, so that transparent ones do not count.
 
     Args:
         rows: uint8 or uint16, grey, RGB, or either with alpha.
-        height: Pixels of the result.
-        width: Pixels of the result.
+        height: Height of the result, in pixels.
+        width: Width of the result, in pixels.
 
     Returns:
         The result, of the same type, `(height, width, channels)`.
     """
-    feed = from_rows(rows)
-    image = interpret(feed.image()).cast("float")  # Of integers, libvips rounds the filter too.
+    feed = Feed(png_parts(rows))
+    image = interpret(feed.image()).cast("float")  # For integers, libvips rounds the filter, too.
     has_alpha = image.bands in (2, 4)
     white = int(np.iinfo(rows.dtype).max)
     if has_alpha:

@@ -1,24 +1,24 @@
-"""How large a result is wanted, and what it takes to get there."""
+"""Computes the size of a result, and the steps to reach it."""
 
 import math
 from dataclasses import dataclass
 
-LARGEST_SCALE = 256  # Four passes of a network for x4; of what is beyond, no network knows anything.
+LARGEST_SCALE = 256  # Four passes of a network for x4.
 LARGEST_SIDE = 2**31 - 1  # No format has more.
 
 
 @dataclass(frozen=True)
 class Size:
-    """The size of a result; without any argument, the network's scale decides it.
+    """Size of a result; by default, that of the network's scale.
 
     Args:
-        scale: Times as high and wide as the picture; any number, such as 1.5.
-        width: Pixels across. Without `height`, the aspect ratio stays.
-        height: Pixels down. Without `width`, the aspect ratio stays.
-        max_megapixels: Millions of pixels at most; a result that would have more becomes smaller in both directions.
+        scale: Scale factor; any number, such as 1.5.
+        width: Width in pixels. Without `height`, the aspect ratio stays.
+        height: Height in pixels. Without `width`, the aspect ratio stays.
+        max_megapixels: Largest number of millions of pixels; a larger result shrinks in both directions.
 
     Raises:
-        ValueError: If one is no positive number, or `scale` is given beside `width` or `height`.
+        ValueError: If one is not a positive number, or `scale` is given beside `width` or `height`.
 
     Example:
 
@@ -34,16 +34,13 @@ class Size:
     max_megapixels: float | None = None
 
     def __post_init__(self):
-        for name in ("scale", "max_megapixels"):
+        for name, types in (("scale", (int, float)), ("max_megapixels", (int, float)), ("width", int), ("height", int)):
             value = getattr(self, name)
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf
-            ):
-                raise ValueError(f"`{name}` must be a positive number or None. Received: {name}={value!r}")
-        for name in ("width", "height"):
-            value = getattr(self, name)
-            if value is not None and (type(value) is not int or value < 1):
-                raise ValueError(f"`{name}` must be a positive integer or None. Received: {name}={value!r}")
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, types) or not 0 < value < math.inf:
+                kind = "integer" if types is int else "number"
+                raise ValueError(f"`{name}` must be a positive {kind} or None. Received: {name}={value!r}")
         if self.scale is not None and (self.width or self.height):
             raise ValueError(
                 "`scale` must be None where `width` or `height` is given. "
@@ -51,10 +48,10 @@ class Size:
             )
 
     def of(self, height: int, width: int, network_scale: int) -> tuple[int, int]:
-        """Height and width of the result for a picture of that size.
+        """Returns the height and width of the result for a picture of that size.
 
         Raises:
-            ValueError: If it is more than 256 times as large as the picture along a side, or no file could hold it.
+            ValueError: If a side is more than 256 times as long as that of the picture, or no format can hold it.
         """
         if self.width and self.height:
             wanted = self.height, self.width
@@ -70,15 +67,15 @@ class Size:
             wanted = min(shrunk[0], max(1, int(most / shrunk[1]))), min(shrunk[1], max(1, int(most / shrunk[0])))
         if max(wanted[0] / height, wanted[1] / width) > LARGEST_SCALE or max(wanted) > LARGEST_SIDE:
             raise ValueError(
-                f"The result must be at most {LARGEST_SCALE} times as large as the picture along a side, and "
-                f"{LARGEST_SIDE} pixels. Received: {wanted[1]} x {wanted[0]} pixels wanted of {width} x {height}"
+                f"The result must be at most {LARGEST_SCALE} times as large along a side as the picture, and at most "
+                f"{LARGEST_SIDE} pixels. Received: {wanted[1]} x {wanted[0]} pixels from {width} x {height}"
             )
         return wanted
 
     def passes(self, height: int, width: int, network_scale: int) -> int:
-        """How often the network has to be applied, until the picture is at least as large as the result.
+        """Returns the number of passes of the network until the picture is at least as large as the result.
 
-        None where the result is not larger than the picture: it is resized only.
+        It is 0 where the result is not larger than the picture, which is resized only.
 
         Raises:
             ValueError: As `of`, or if the network does not enlarge and the result is larger.
@@ -89,14 +86,14 @@ class Size:
             if network_scale < 2:
                 raise ValueError(
                     f"The result must not be larger than the picture for a network of scale {network_scale}. "
-                    f"Received: {wanted[1]} x {wanted[0]} pixels wanted of {width} x {height}"
+                    f"Received: {wanted[1]} x {wanted[0]} pixels from {width} x {height}"
                 )
             passes += 1
             reached *= network_scale
         return passes
 
     def note(self, height: int, width: int, network_scale: int) -> str:
-        """What happens to a picture of that size besides one pass of the network, in words; empty if nothing does."""
+        """Describes everything besides one pass of the network; empty if there is nothing else."""
         wanted, passes = self.of(height, width, network_scale), self.passes(height, width, network_scale)
         reached = network_scale**passes
         steps = []
@@ -113,5 +110,5 @@ NETWORK_SCALE = Size()
 
 
 def round_side(side: float) -> int:
-    """The nearest whole number of pixels, at least one."""
+    """Returns the nearest whole number of pixels, at least one."""
     return max(1, math.floor(side + 0.5))

@@ -1,10 +1,7 @@
-"""Picture in, picture out: colour or grey, with alpha or without, 8 or 16 bits, at any size and in bounded memory."""
+"""Upscales pictures of any kind and size: colour or grey, with alpha or without, 8 or 16 bits, in bounded memory."""
 
-import itertools
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,27 +16,27 @@ from keras_lisr.pictures.write import write_rows
 from keras_lisr.tiling.rows import Progress, Rows, Stream, bands_of, join_bands, map_rows, tee_rows
 from keras_lisr.tiling.upscaler import TiledUpscaler
 
-LEAST_SIDE = 8  # The default preset makes flat pictures of 1, 2, 4 and 8 pixels differ by up to 46, 7, 1 and 0.3.
-MOST_PIXELS = 2**25  # What is larger, or becomes larger, goes from file to file in strips.
+LEAST_SIDE = 8  # With the default preset, flat pictures of 1, 2, 4 and 8 pixels are off by up to 46, 7, 1 and 0.3.
+MOST_PIXELS = 2**25  # Larger pictures and results go from file to file in strips.
 
 
 class PictureUpscaler:
-    """Upscales pictures as people have them with a network that knows RGB.
+    """Upscales pictures of any kind with a network for RGB.
 
-    Grey goes through the network as RGB and comes back as the mean of the three. Colours that alpha hides are replaced
-    before by those around them, so that no edge gets a halo. An alpha channel that is opaque throughout costs nothing;
-    another one goes through the network as a grey picture does, and stays opaque and transparent where it was. A
-    picture of fewer than 8 pixels a side, or too few for the network, is continued by its border's pixels: the zeros
-    that networks see beyond the border would make a single white pixel grey.
+    Grey goes through the network as RGB and comes back as the mean of the three. Colours under transparent pixels are
+    replaced by those around them first, so that edges get no halo. An opaque alpha channel costs nothing; another one
+    goes through the network as a grey picture, and stays opaque and transparent where it was. A picture of fewer than 8
+    pixels a side, or too few for the network, is padded by its border pixels: the zeros that networks see beyond the
+    border would turn a single white pixel grey.
 
-    Colours stay what they are on the average of small areas, whatever the network does to them: see `keep_colours`.
+    Small areas keep their mean colours, whatever the network does to them: see `keep_colours`.
 
-    The picture goes through in bands of rows, from one step to the next; whether it is in memory as a whole or comes
-    from a file makes no difference to the result.
+    The picture passes from step to step in bands of rows. The result is the same whether it is in memory or comes from
+    a file.
 
     Args:
         network: `keras_lisr.inference.Upscaler` or `keras_lisr.exported.ExportedUpscaler`.
-        size: Size of the result: the network is applied as often as it takes, and what comes out is made smaller.
+        size: Size of the result. The network is applied as often as needed, and the last result is made smaller.
     """
 
     def __init__(self, network: TiledUpscaler, *, size: Size = NETWORK_SCALE):
@@ -47,17 +44,17 @@ class PictureUpscaler:
         self.size = size
 
     def __call__(self, picture: Picture, progress: Progress | None = None) -> Picture:
-        """Upscales a picture that is in memory.
+        """Upscales a picture in memory.
 
         Args:
-            picture: Any.
-            progress: Called with the number of finished tiles and that of all.
+            picture: Any picture.
+            progress: Called with the number of finished tiles and that of all tiles.
 
         Returns:
-            The result, with as many channels and bits and the same metadata.
+            The result, with the same channels, bit depth and metadata.
 
         Raises:
-            ValueError: If the result would be absurdly large, or the network cannot take the picture.
+            ValueError: If the result would be too large, or the network cannot take the picture.
         """
         pixels = picture.pixels
         if picture.has_alpha and is_opaque(pixels):
@@ -76,11 +73,11 @@ class PictureUpscaler:
         max_pixels: int = DEFAULT_MAX_PIXELS,
         progress: Progress | None = None,
     ) -> tuple[int, int]:
-        """Upscales a picture of which neither it nor the result need fit into memory.
+        """Upscales a picture that need not fit into memory, and neither its result.
 
         Args:
             source: File to read.
-            target: File to write, whole or not at all.
+            target: File to write.
             quality: As for `write_picture`.
             strip_metadata: As for `write_picture`.
             max_pixels: As for `read_picture`.
@@ -102,43 +99,44 @@ class PictureUpscaler:
         write_rows(result, metadata, target, quality=quality, strip_metadata=strip_metadata)
         return result.shape[0], result.shape[1]
 
-    def is_large(self, height: int, width: int, frames: int = 1) -> bool:
-        """Whether so many frames of that size, or their results, are too large to be in memory beside others."""
+    def is_large(self, height: int, width: int) -> bool:
+        """Checks whether a picture of that size, or its result, is too large to be in memory beside others."""
         result_height, result_width = self.size.of(height, width, self.network.scale)
-        return frames * max(height * width, result_height * result_width) > MOST_PIXELS
+        return max(height * width, result_height * result_width) > MOST_PIXELS
 
     def _upscale(self, rows: Rows, progress: Progress | None) -> Rows:
-        """The whole way of a picture, as rows of the result that are made when they are asked for."""
+        """Upscales rows to those of the result, which are computed on demand."""
         height, width, channels = rows.shape
-        size = self.size.of(height, width, self.network.scale)
-        passes = self._passes(height, width)
+        scale = self.network.scale
+        size = self.size.of(height, width, scale)
+        passes = [(height * scale**i, width * scale**i) for i in range(self.size.passes(height, width, scale))]
         has_alpha = channels in (2, 4)
-        tiles = [self.network.count_tiles(*self._fill_up(*side), rows.dtype) for side in passes]
-        tell = share_progress(progress, [count for count in tiles for _ in range(2 if has_alpha else 1)])
+        tiles = sum(self.network.count_tiles(*self._fill_up(*sides), rows.dtype) for sides in passes)
+        report = add_up(progress, tiles * (2 if has_alpha else 1))
 
         if has_alpha and passes:
             rows = bleed_rows(rows)
-        # Whatever it is made of, the result keeps the colours of the picture: small drifts would add up.
+        # Each pass is compared with the source, or small drifts would add up.
         rows, *originals = tee_rows(rows, 1 + len(passes))
         for original in originals:
-            rows = self._enlarge(rows, original, tell)
+            rows = self._enlarge(rows, original, report)
         if rows.shape[:2] != size:
             rows = resize_rows(rows, *size)
         return rows
 
-    def _enlarge(self, rows: Rows, original: Rows, tell: Callable[[], Progress]) -> Rows:
-        """A picture enlarged once, with alpha if it has it, in the colours of the original."""
+    def _enlarge(self, rows: Rows, original: Rows, progress: Progress) -> Rows:
+        """Applies the network once, to alpha, too, and restores the colours of the original."""
         if rows.shape[2] in (1, 3):
-            return self._run_network(rows, original, tell())
+            return self._run_network(rows, original, progress)
         colours, *alphas = tee_rows(rows, 3)
         alpha, around = map(alpha_of, alphas)
         original_colours, original_alpha = tee_rows(original, 2)
-        enlarged = self._run_network(colours_of(colours), colours_of(original_colours), tell())
-        enlarged_alpha = self._run_network(alpha, alpha_of(original_alpha), tell())
+        enlarged = self._run_network(colours_of(colours), colours_of(original_colours), progress)
+        enlarged_alpha = self._run_network(alpha, alpha_of(original_alpha), progress)
         return join(enlarged, settle_alpha(enlarged_alpha, around, self.network.scale))
 
     def _run_network(self, rows: Rows, original: Rows, progress: Progress) -> Rows:
-        """What the network makes of grey or RGB."""
+        """Applies the network to grey or RGB."""
         height, width, channels = rows.shape
         scale = self.network.scale
         if channels == 1:
@@ -153,64 +151,54 @@ class PictureUpscaler:
         return keep_colours(enlarged, original, height * scale // original.shape[0])
 
     def _fill_up(self, height: int, width: int) -> tuple[int, int]:
-        """The size at which the network sees a picture of that size."""
+        """Returns the padded size of a picture."""
         least = max(LEAST_SIDE, self.network.smallest_side)
         return max(height, least), max(width, least)
 
-    def _passes(self, height: int, width: int) -> list[tuple[int, int]]:
-        """Sizes of the pictures that the network gets one after the other."""
-        scale = self.network.scale
-        return [(height * scale**i, width * scale**i) for i in range(self.size.passes(height, width, scale))]
-
 
 def colours_of(rows: Rows) -> Stream:
-    """A picture without its transparency."""
+    """Returns a picture without its alpha channel."""
     return map_rows(lambda band: band[..., :-1], rows, rows.shape[2] - 1)
 
 
 def alpha_of(rows: Rows) -> Stream:
-    """The transparency of a picture."""
+    """Returns the alpha channel of a picture."""
     return map_rows(lambda band: band[..., -1:], rows, 1)
 
 
 def join(colours: Rows, alpha: Rows) -> Stream:
-    """A picture and its transparency as one."""
+    """Joins a picture and its alpha channel."""
     height, width, channels = colours.shape
     bands = (np.concatenate(pair, axis=2) for pair in zip(bands_of(colours), bands_of(alpha), strict=True))
     return Stream(bands, (height, width, channels + 1), colours.dtype)
 
 
 def average(band: np.ndarray) -> np.ndarray:
-    """The mean of three channels, rounded to the nearest."""
+    """Returns the mean of three channels, rounded to the nearest."""
     return ((band.sum(axis=2, keepdims=True, dtype=np.uint32) + 1) // 3).astype(band.dtype)
 
 
 def add_opaque_alpha(band: np.ndarray) -> np.ndarray:
-    """The pixels with another channel, which hides nothing."""
+    """Adds an opaque alpha channel."""
     return np.pad(band, [(0, 0), (0, 0), (0, 1)], constant_values=np.iinfo(band.dtype).max)
 
 
-def share_progress(progress: Progress | None, totals: list[int]) -> Callable[[], Progress]:
-    """Lets several runs of the network tell one.
+def add_up(progress: Progress | None, total: int) -> Progress:
+    """Combines the progress of several runs of the network, which take turns.
 
     Args:
-        progress: Called with the number of finished tiles and that of all, of all runs.
-        totals: Tiles of each run.
+        progress: Called with the number of finished tiles and that of all tiles, of all runs.
+        total: Number of tiles of all runs.
 
     Returns:
-        Function whose n-th call returns what the n-th run tells.
+        Function for each run to call.
     """
-    done = [0] * len(totals)
-    runs = itertools.count()
+    finished = 0
 
-    def next_run() -> Progress:
-        run = next(runs)
+    def report(done: int, _: int) -> None:
+        nonlocal finished
+        finished += done > 0
+        if progress:
+            progress(finished, total)
 
-        def tell(finished: int, total: int) -> Any:
-            done[run] = finished
-            if progress:
-                progress(sum(done), sum(totals))
-
-        return tell
-
-    return next_run
+    return report

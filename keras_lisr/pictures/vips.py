@@ -1,10 +1,9 @@
-"""Pictures of libvips, which reads and writes all files, made of pixels and turned into pixels."""
+"""Converts between pixels and the pictures of libvips, which reads and writes all files."""
 
 import logging
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,102 +11,89 @@ import pyvips
 
 from keras_lisr.tiling.rows import BAND, Rows, Stream, bands_of
 
-pyvips.cache_set_max(0)  # It would keep files open, and pixels in memory.
-logging.getLogger("pyvips").addHandler(logging.NullHandler())  # What it warns of is in the error that follows.
+pyvips.cache_set_max(0)  # Otherwise files stay open, and pixels in memory.
+logging.getLogger("pyvips").addHandler(logging.NullHandler())  # Its warnings are in the error that follows.
 
 
 def decode_message(text: Any) -> str:
-    """What libvips says, as a string. It may quote bytes of a damaged file, on which pyvips's own decoding fails."""
+    """Decodes a message of libvips, which may quote a damaged file. pyvips's own decoding fails then."""
     return "" if text == pyvips.ffi.NULL else pyvips.ffi.string(text).decode(errors="replace")
 
 
 pyvips._to_string = pyvips.error._to_string = decode_message  # Its log and its errors.
 
 DTYPES: dict[str, np.dtype] = {"uchar": np.dtype(np.uint8), "ushort": np.dtype(np.uint16)}
-FORMATS = {1: "uchar", 2: "ushort"}  # By the bytes of a value.
+FORMATS = {1: "uchar", 2: "ushort"}  # By bytes per value.
 INTERPRETATIONS = {(1, True): "b-w", (1, False): "srgb", (2, True): "grey16", (2, False): "rgb16"}
 PNG_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}
-# White is white, and black is black, whatever the paper.
+# White stays white, and black stays black, on any paper.
 TO_SRGB = {"embedded": True, "intent": "relative", "black_point_compensation": True}
 
 
 def from_array(pixels: np.ndarray) -> pyvips.Image:
-    """A picture of pixels `(height, width, channels)`."""
+    """Converts pixels, `(height, width, channels)`, to a picture."""
     height, width, channels = pixels.shape
     content = np.ascontiguousarray(pixels).data
     return interpret(pyvips.Image.new_from_memory(content, width, height, channels, FORMATS[pixels.itemsize]))
 
 
 def to_array(image: pyvips.Image) -> np.ndarray:
-    """The pixels, `(height, width, channels)`."""
+    """Returns the pixels of a picture, `(height, width, channels)`."""
     shape = (image.height, image.width, image.bands)
     return np.frombuffer(image.write_to_memory(), DTYPES[image.format]).reshape(shape)
 
 
 class Feed:
-    """A PNG that libvips reads piece by piece while it computes, during which this object must be held.
+    """Feeds a PNG to libvips piece by piece. The object must live as long as libvips computes.
 
     Args:
-        parts: The pieces.
+        parts: Pieces of the PNG.
     """
 
     def __init__(self, parts: Iterator[bytes]):
         self._parts = parts
         self._left = memoryview(b"")
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
         self._source = pyvips.SourceCustom()
         self._source.on_read(self._read)
 
     def image(self) -> pyvips.Image:
-        """The picture, which can be read once, from top to bottom."""
+        """Returns the picture, which can be read once, from top to bottom."""
         return pyvips.Image.pngload_source(self._source, access="sequential", fail_on="error", unlimited=True)
-
-    @contextmanager
-    def failures(self) -> Iterator[None]:
-        """Where libvips fails because a piece could not be had, the reason is raised in place of its error."""
-        try:
-            yield
-        except pyvips.Error:
-            if self._error:
-                raise self._error from None
-            raise
 
     def _read(self, size: int) -> bytes:
         try:
             self._left = self._left or memoryview(next(self._parts, b""))
-        except BaseException as error:  # It would be lost in libvips.
-            self._error = error
+        except BaseException as error:  # libvips would drop it.
+            self.error = error
             self._parts = iter(())
         part, self._left = self._left[:size], self._left[size:]
         return bytes(part)
 
 
-def from_rows(rows: Rows) -> Feed:
-    """Rows as libvips reads them."""
-    return Feed(png_parts(rows))
-
-
 def to_rows(image: pyvips.Image, feed: Feed | None = None) -> Stream:
-    """The pixels as rows, of which each band is computed when it is asked for.
+    """Returns the rows of a picture, each band computed on demand.
 
     Args:
-        image: What may be computed from top to bottom.
-        feed: What it is made of, if that is rows.
+        image: Picture that can be computed from top to bottom.
+        feed: Source of the picture, if it is made of rows, whose errors are raised in place of libvips' own.
     """
 
     def bands():
         region = pyvips.Region.new(image)
         for top in range(0, image.height, BAND):
             count = min(BAND, image.height - top)
-            with feed.failures() if feed else nullcontext():
+            try:
                 content = region.fetch(0, top, image.width, count)
+            except pyvips.Error as error:
+                raise (feed and feed.error) or error from None
             yield np.frombuffer(content, DTYPES[image.format]).reshape(count, image.width, image.bands)
 
     return Stream(bands(), (image.height, image.width, image.bands), DTYPES[image.format])
 
 
 def png_parts(rows: Rows) -> Iterator[bytes]:
-    """A picture as a PNG without compression: the one stream without an end in memory that libvips reads row by row."""
+    """Encodes rows as a PNG without compression, the one stream of bytes that libvips can read row by row."""
     height, width, channels = rows.shape
     depth = 8 * rows.dtype.itemsize
     yield b"\x89PNG\r\n\x1a\n"
@@ -121,17 +107,17 @@ def png_parts(rows: Rows) -> Iterator[bytes]:
 
 
 def png_chunk(kind: bytes, content: bytes) -> bytes:
-    """A chunk of a PNG as it stands in a file."""
+    """Returns a chunk of a PNG."""
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def interpret(image: pyvips.Image) -> pyvips.Image:
-    """A picture that knows whether its channels are grey or colours."""
+    """Marks the channels of a picture as grey or colours."""
     return image.copy(interpretation=INTERPRETATIONS[DTYPES[image.format].itemsize, image.bands <= 2])
 
 
 def to_srgb(image: pyvips.Image, profile: bytes) -> pyvips.Image:
-    """A picture, grey or RGB, whose numbers mean in sRGB what they meant in a profile."""
+    """Converts a picture, grey or RGB, from a colour profile to sRGB."""
     is_grey, has_alpha, depth = image.bands <= 2, image.bands in (2, 4), 8 * DTYPES[image.format].itemsize
     if is_grey and profile[16:20] == b"RGB ":
         image = image.colourspace("srgb" if depth == 8 else "rgb16")
@@ -146,7 +132,7 @@ def to_srgb(image: pyvips.Image, profile: bytes) -> pyvips.Image:
 
 
 def one_line(error: Exception) -> str:
-    """What went wrong, in printable characters; libvips says the same again and again."""
+    """Returns the message of an error, in printable characters; libvips repeats lines."""
     lines = (" ".join(line.split()) for line in (getattr(error, "strerror", None) or str(error)).splitlines())
     text = " ".join(dict.fromkeys(lines)) or type(error).__name__
     return "".join(character if character.isprintable() else "?" for character in text)[:300]

@@ -1,4 +1,4 @@
-"""Pictures in, files out: written whole or not at all."""
+"""Writes picture files, whole or not at all."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -7,28 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
 import pyvips
 
 from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.pictures.formats import Format, check_fits, check_quality, check_transparency, format_of
 from keras_lisr.pictures.metadata import add_metadata, flags_of
-from keras_lisr.pictures.picture import PROFILE, Animation, Metadata, Picture, is_opaque
+from keras_lisr.pictures.picture import PROFILE, Metadata, Picture, is_opaque
 from keras_lisr.pictures.vips import DTYPES, Feed, from_array, interpret, one_line, png_parts, to_srgb
 from keras_lisr.tiling.rows import Rows
 
-LARGEST_CLASSIC_TIFF = 3 * 2**30  # It ends at 4 GiB, of which deflating may need some for what it cannot make smaller.
+LARGEST_CLASSIC_TIFF = 3 * 2**30  # The format ends at 4 GiB; deflating may need some for data that it cannot shrink.
 READ_AT_ONCE = 2**16
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """How a picture is written to a file.
+    """Writes pictures to a file.
 
     Args:
         path: The file, in the format of its suffix.
         quality: From 1 to 100, for formats that have one.
-        strip_metadata: Whether to write nothing but the pixels.
+        strip_metadata: Whether to write pixels only.
 
     Raises:
         ValueError: If the suffix is unknown, or the format has no such quality.
@@ -43,28 +42,16 @@ class Encoder:
 
     @property
     def format(self) -> Format:
-        """What the file is."""
+        """Format of the file."""
         return format_of(self.path)
 
     def prepare(self, image: pyvips.Image, metadata: Metadata) -> pyvips.Image:
-        """A picture as the file will hold it: its depth, the colours of its profile, and what is known of it."""
+        """Converts a picture to the depth and colours of the file, and adds its metadata."""
         if metadata.icc_profile and (self.strip_metadata or PROFILE not in self.format.holds):
             image = to_srgb(image, metadata.icc_profile)
         if self.format.depth == 8 and DTYPES[image.format].itemsize == 2:
             image = interpret(image.linear(1 / 257, 0.5, uchar=True))  # Rounded to the nearest.
         return add_metadata(image, Metadata() if self.strip_metadata else metadata)
-
-    def options(self, image: pyvips.Image) -> dict[str, Any]:
-        """How libvips is to save a picture."""
-        options = self.format.options | {"keep": flags_of(image)}
-        if self.format.quality:
-            options["Q"] = self.quality or self.format.quality
-        if self.format.name == "TIFF":
-            size = image.width * image.height * image.bands * DTYPES[image.format].itemsize
-            options["bigtiff"] = size > LARGEST_CLASSIC_TIFF
-        if self.format.name == "AVIF":
-            options["bitdepth"] = 8 if image.format == "uchar" else self.format.depth
-        return options
 
     def save(self, image: pyvips.Image, stream: BinaryIO) -> None:
         """Writes a picture to a file that is open for reading and writing.
@@ -72,11 +59,20 @@ class Encoder:
         Raises:
             OSError: If it cannot be written.
         """
-        saver = "heif" if self.format.name == "AVIF" else self.format.name.lower()
-        # Not a name: libvips would take what stands in brackets for options.
+        name = self.format.name
+        options: dict[str, Any] = self.format.options | {"keep": flags_of(image)}
+        if self.format.quality:
+            options["Q"] = self.quality or self.format.quality
+        if name == "TIFF":
+            size = image.width * image.height * image.bands * DTYPES[image.format].itemsize
+            options["bigtiff"] = size > LARGEST_CLASSIC_TIFF
+        if name == "AVIF":
+            options["bitdepth"] = 8 if image.format == "uchar" else self.format.depth
+        saver = "heif" if name == "AVIF" else name.lower()
+        # Not by the file's name, in which libvips would read brackets as options.
         target = pyvips.Target.new_to_descriptor(stream.fileno())
         try:
-            getattr(image, f"{saver}save_target")(target, **self.options(image))
+            getattr(image, f"{saver}save_target")(target, **options)
         except pyvips.Error as error:
             raise OSError(one_line(error)) from error
 
@@ -86,53 +82,29 @@ def write_picture(
 ) -> None:
     """Writes a picture under a temporary name beside `file` and renames it, so that there is never half a file.
 
-    An existing file is replaced. JPEG, WebP and AVIF have quality 95 if not asked otherwise, JPEG and AVIF without
-    chroma subsampling. Colours whose profile is not written are converted to sRGB, and 16 bits are rounded where the
-    format has no more. Of metadata, libvips writes what the format has room for. An alpha channel that hides nothing is
-    left out where the format has none.
+    An existing file is replaced. JPEG, WebP and AVIF have quality 95 by default, JPEG and AVIF without chroma
+    subsampling. Colours whose profile is not written are converted to sRGB, and 16 bits are rounded where the format
+    has fewer. libvips writes the metadata that the format can hold. An opaque alpha channel is left out where the
+    format has none.
 
     Args:
-        picture: Any.
+        picture: Picture to write.
         file: File to write, in the format of its suffix.
         quality: From 1 to 100, for formats that have one.
-        strip_metadata: Whether to write nothing but the pixels.
+        strip_metadata: Whether to write pixels only.
 
     Raises:
-        ValueError: If the suffix is unknown, the format cannot hold the picture, or has no quality.
-        OSError: If the file cannot be written.
-    """
-    write_animation(Animation([picture], [0]), file, quality=quality, strip_metadata=strip_metadata)
-
-
-def write_animation(
-    animation: Animation, file: str | Path, *, quality: int | None = None, strip_metadata: bool = False
-) -> None:
-    """Writes an animation as GIF or WebP, whole or not at all; one with a single frame as the picture that it is.
-
-    Args:
-        animation: Frames and their timing.
-        file: File to write, in the format of its suffix.
-        quality: As for `write_picture`.
-        strip_metadata: Likewise.
-
-    Raises:
-        ValueError: As `write_picture`, or if the format cannot hold several frames.
+        ValueError: If the suffix is unknown, or the format cannot hold the picture or has no quality.
         OSError: If the file cannot be written.
     """
     encoder = Encoder(Path(file), quality, strip_metadata)
-    frames = animation.frames
-    height, width, channels = frames[0].pixels.shape
-    check_fits(encoder.path, height, width, len(frames))
-    pixels = np.concatenate([frame.pixels for frame in frames]) if len(frames) > 1 else frames[0].pixels
-    if channels in (2, 4) and not encoder.format.alpha:
+    pixels = picture.pixels
+    check_fits(encoder.path, *pixels.shape[:2])
+    if picture.has_alpha and not encoder.format.alpha:
         if not is_opaque(pixels):
             check_transparency(encoder.path)
         pixels = pixels[..., :-1]
-    image = encoder.prepare(from_array(pixels), frames[0].metadata)
-    if len(frames) > 1:
-        image.set_type(pyvips.GValue.gint_type, "page-height", height)
-        image.set_type(pyvips.GValue.gint_type, "loop", animation.loop)
-        image.set_type(pyvips.GValue.array_int_type, "delay", list(animation.durations))
+    image = encoder.prepare(from_array(pixels), picture.metadata)
     with write_whole(encoder.path) as partial, partial.open("w+b") as stream:
         encoder.save(image, stream)
 
@@ -140,19 +112,19 @@ def write_animation(
 def write_rows(
     rows: Rows, metadata: Metadata, file: str | Path, *, quality: int | None = None, strip_metadata: bool = False
 ) -> None:
-    """Writes a picture of which some rows at a time are asked for, whole or not at all.
+    """Writes a picture, of which only some rows at a time are in memory, whole or not at all.
 
-    The encoders of WebP, AVIF and GIF hold it as a whole nevertheless.
+    The encoders of WebP and AVIF hold it as a whole nevertheless.
 
     Args:
-        rows: Its pixels.
-        metadata: What is known of it.
+        rows: Pixels.
+        metadata: Metadata of the picture.
         file: As for `write_picture`.
-        quality: Likewise.
-        strip_metadata: Likewise.
+        quality: As for `write_picture`.
+        strip_metadata: As for `write_picture`.
 
     Raises:
-        ValueError: As `write_picture`; transparency is refused even if it hides nothing.
+        ValueError: As `write_picture`; an alpha channel is refused even if it is opaque.
         OSError: If the file cannot be written.
     """
     encoder = Encoder(Path(file), quality, strip_metadata)
@@ -167,9 +139,9 @@ def write_rows(
                 feed = Feed(iter(lambda: pipe.read(READ_AT_ONCE), b""))
                 encoder.save(encoder.prepare(interpret(feed.image()), metadata), stream)
 
-        # This thread makes the rows, so that Ctrl-C, which it gets, stops them at once.
+        # This thread makes the rows, so that Ctrl-C, which it receives, stops them at once.
         encoding = thread.submit(encode)
-        with suppress(BrokenPipeError), open(write_end, "wb") as pipe:  # Why it is broken, the encoder tells.
+        with suppress(BrokenPipeError), open(write_end, "wb") as pipe:  # The encoder raises the reason.
             for part in png_parts(rows):
                 pipe.write(part)
         encoding.result()

@@ -1,1 +1,1 @@
-"""Pictures in pieces: rows from top to bottom, tiles, and what both kinds of upscaler do with them."""
+"""Processes pictures in rows and tiles, for both kinds of upscaler."""

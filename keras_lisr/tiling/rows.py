@@ -1,4 +1,4 @@
-"""Pictures as rows from top to bottom, so that neither what goes in nor what comes out has to be in memory."""
+"""Streams pictures as rows from top to bottom, so that neither source nor result has to be in memory."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -6,13 +6,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-BAND = 64  # Rows that are handed on at once where nothing else decides.
+BAND = 64  # Default number of rows of a band.
 
 Progress = Callable[[int, int], Any]
 
 
 class Rows(Protocol):
-    """A picture whose rows can be asked for; an array is one.
+    """A picture that is read row by row; an array is one.
 
     `rows[start:stop]` returns `(stop - start, width, channels)`. Rows above an earlier `start` may be gone.
     """
@@ -29,10 +29,10 @@ class Rows(Protocol):
 
 
 class Stream:
-    """Rows of a picture that comes band by band. Each is asked for once, when it is needed, and let go afterwards.
+    """Rows of a picture that comes band by band. Each band is requested when it is needed, and dropped afterwards.
 
     Args:
-        bands: Rows from top to bottom.
+        bands: Bands from top to bottom.
         shape: Height, width and channels of the picture.
         dtype: Type of its pixels.
 
@@ -48,18 +48,18 @@ class Stream:
         self.dtype = np.dtype(dtype)
         self._bands = iter(bands)
         self._held: deque[np.ndarray] = deque()
-        self._first = self._end = 0  # Rows from which and to which bands are held.
+        self._first = self._end = 0  # First row that is held, and the one after the last.
 
     def __getitem__(self, rows: slice, /) -> np.ndarray:
-        """Some rows; they may be a view of a band.
+        """Returns some rows; they may be a view of a band.
 
         Raises:
-            IndexError: If rows above an earlier start were let go, or the bands end too soon.
+            IndexError: If rows were dropped already, or the bands end too soon.
         """
         start, stop, _ = rows.indices(self.shape[0])
         if start < self._first:
-            raise IndexError(f"`rows` must not be above those let go. Received: {start}, below {self._first}")
-        self._let_go(start)
+            raise IndexError(f"`rows` must not start above {self._first}: those rows were dropped. Received: {start}")
+        self._drop(start)
         while self._end < stop:
             band = next(self._bands, None)
             if band is None:
@@ -67,9 +67,9 @@ class Stream:
             self._held.append(band)
             self._end += len(band)
             del band
-            self._let_go(start)
+            self._drop(start)
         if self._end == self.shape[0]:
-            self._bands = iter(())  # With what makes them goes what it holds.
+            self._bands = iter(())  # Frees their source.
         parts, first = [], self._first
         for band in self._held:
             parts.append(band[max(0, start - first) : max(0, stop - first)])
@@ -79,22 +79,22 @@ class Stream:
             return np.empty((0, *self.shape[1:]), self.dtype)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _let_go(self, start: int) -> None:
-        """Forgets the bands above a row."""
+    def _drop(self, start: int) -> None:
+        """Drops the bands above a row."""
         while self._held and self._first + len(self._held[0]) <= start:
             self._first += len(self._held.popleft())
 
 
 def bands_of(rows: Rows) -> Iterator[np.ndarray]:
-    """A picture's rows from top to bottom."""
+    """Yields the bands of a picture from top to bottom."""
     for start in range(0, rows.shape[0], BAND):
         yield rows[start : start + BAND]
 
 
 def tee_rows(rows: Rows, count: int) -> list[Stream]:
-    """Gives a picture to so many that read it: what one of them has read is held until the others have, and no longer.
+    """Splits a picture into several streams. A band is held until all of them have read it, and no longer.
 
-    `itertools.tee` would hold 57 bands, of which it lets go at once.
+    `itertools.tee` would hold up to 57 bands and free them together.
     """
     bands = bands_of(rows)
     waiting: list[deque[np.ndarray]] = [deque() for _ in range(count)]
@@ -114,12 +114,12 @@ def tee_rows(rows: Rows, count: int) -> list[Stream]:
 
 
 def map_rows(function: Callable[[np.ndarray], np.ndarray], rows: Rows, channels: int) -> Stream:
-    """Does something to each pixel of a picture, which then has so many channels."""
+    """Applies a function to the bands of a picture; its results have `channels` channels."""
     return Stream(map(function, bands_of(rows)), (*rows.shape[:2], channels), rows.dtype)
 
 
 def join_bands(bands: Iterable[np.ndarray], shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Puts bands from top to bottom together, to an array `(height, width, channels)`."""
+    """Joins bands from top to bottom to an array `(height, width, channels)`."""
     pixels = np.empty(shape, dtype)
     end = 0
     for band in bands:

@@ -1,4 +1,4 @@
-"""Pictures in tiles: where they lie, how large they may be, and how their results are put together."""
+"""Divides pictures into tiles, and joins the results."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -12,11 +12,11 @@ DEFAULT_MEMORY = 2**30
 
 
 class Window(NamedTuple):
-    """A stretch of one side of a picture that a network sees at once.
+    """Part of one side of a picture that a network sees at once.
 
     Args:
         start: First pixel.
-        cut: First pixel whose result is kept; the kept stretch ends where the next window's begins.
+        cut: First pixel whose result is kept, up to the cut of the next window.
     """
 
     start: int
@@ -24,22 +24,20 @@ class Window(NamedTuple):
 
 
 def windows(side: int, tile: int, halo: int, fixed: bool = False, multiple: int = 1) -> tuple[int, list[Window]]:
-    """Divides one side of a picture into windows of one length, evenly and as few as possible.
-
-    With a `multiple`, the last may reach beyond the picture's end.
+    """Divides one side of a picture into as few windows as possible, of the same length.
 
     Neighbours overlap by at least twice the halo, so that every kept pixel has `halo` pixels of the picture around it,
-    or the picture's own border.
+    or the border of the picture. With a `multiple`, the last window may reach beyond the end of the picture.
 
     Args:
         side: Pixels along the side.
-        tile: Pixels, at most, by which a window moves on.
+        tile: Largest distance between windows, in pixels.
         halo: Pixels on each side of an inner tile that only give context.
-        fixed: Whether a window has exactly `tile + 2 * halo` pixels, which `side` must have too, instead of at most.
-        multiple: Pixels between the places where a window may begin, for a network with strides.
+        fixed: Whether windows have exactly `tile + 2 * halo` pixels, instead of at most; `side` must have as many.
+        multiple: Pixels between possible starts of windows, for a network with strides.
 
     Returns:
-        The windows' length and the windows from first to last.
+        Length of the windows, and the windows from first to last.
 
     Example:
 
@@ -71,19 +69,18 @@ def bands_in_tiles(
     multiple: int = 1,
     progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
-    """Upscales a picture window by window, of which it sees one row of windows at a time.
+    """Upscales a picture window by window. One row of windows is in memory at a time.
 
     Args:
-        upscale: Function from a window, `(1, height, width, channels)`, to the window `scale` times as large, of one
-            type.
+        upscale: Function that enlarges a window, `(1, height, width, channels)`, by `scale`.
         image: `(height, width, channels)`.
         scale: Integer upscaling factor.
-        tile: Pixels, at most, by which a window moves on; height and width if they differ.
+        tile: Largest distance between windows, in pixels; height and width if they differ.
         halo: Pixels on each side of an inner tile that only give context.
         fixed: Whether `upscale` takes windows of `tile + 2 * halo` pixels only; the image has at least as many.
         blend: Whether neighbours fade into one another over twice the halo instead of meeting at a cut.
         multiple: As for `windows`.
-        progress: Called with the number of finished windows and that of all, first with none finished.
+        progress: Called with the number of finished windows, from 0, and that of all windows.
 
     Yields:
         Finished rows of the result from top to bottom, `(rows, width * scale, channels)`, of the type of `image`.
@@ -95,10 +92,10 @@ def bands_in_tiles(
     fade = halo * scale if blend else 0
     total = len(rows) * len(columns)
     unfinished = np.empty((0, width * scale, channels), image.dtype)
-    # Windows are joined to a band as wide as the picture, and bands to the picture: only so do corners blend evenly.
+    # Windows are joined to a band as wide as the picture, then bands to the picture, so that corners blend evenly.
     for i, (top, top_cut) in enumerate(rows):
         strip = image[top : top + window_height]
-        # Of the windows' rows, those from `first` on are not finished yet, and those from `last` on will not be.
+        # Rows of the windows up to `first` are finished; those from `last` on need the next windows.
         first = (top_cut - top) * scale - (fade if i else 0)
         last = (rows[i + 1].cut - top) * scale - fade if i + 1 < len(rows) else len(strip) * scale
         band = np.empty((min(last + 2 * fade, len(strip) * scale) - first, width * scale, channels), image.dtype)
@@ -118,7 +115,7 @@ def bands_in_tiles(
 def _join(target: np.ndarray, source: np.ndarray, start: int, cut: int, fade: int) -> None:
     """Writes `source`, which begins at row `start` of `target`, into `target` from row `cut` on.
 
-    With `fade`, the rows that far on either side of the cut go over linearly from what was there.
+    Over `fade` rows on either side of the cut, `target` blends linearly into `source`.
     """
     if cut and fade:
         around = target[cut - fade : cut + fade]
@@ -128,14 +125,14 @@ def _join(target: np.ndarray, source: np.ndarray, start: int, cut: int, fade: in
 
 
 def _fade(before: np.ndarray, entering: np.ndarray) -> np.ndarray:
-    """Makes rows that go over linearly from what was there to what enters."""
+    """Blends rows linearly into others."""
     weights = (np.arange(len(entering), dtype=np.float32)[:, None, None] + 0.5) / len(entering)
     mixed = before * (1 - weights) + entering * weights
     return np.rint(mixed) if entering.dtype.kind == "u" else mixed
 
 
 def largest_tile(memory: float, pixel_memory: int, row_memory: int, halo: int, height: int, width: int) -> int:
-    """Side of the largest tile that takes no more than about so much memory.
+    """Returns the side of the largest tile that fits approximately into memory.
 
     It is that of the whole picture if this fits, and less than 1 if the halo alone does not. Each pixel of a window
     takes memory, and so does each of its rows, for the bands of the result, which are as wide as the picture.
@@ -148,7 +145,7 @@ def largest_tile(memory: float, pixel_memory: int, row_memory: int, halo: int, h
 
 
 def check_image(image: Rows, smallest_side: int = 1) -> None:
-    """Raises a ValueError if a picture is no uint8 or uint16 RGB, or a side has fewer pixels than a network needs."""
+    """Raises a ValueError if a picture is not uint8 or uint16 RGB, or too small for a network."""
     if image.dtype not in (np.uint8, np.uint16) or len(image.shape) != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(
             "`image` must be a uint8 or uint16 array (height, width, 3). "

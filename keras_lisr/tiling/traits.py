@@ -1,18 +1,18 @@
-"""What tiles, files and presets have to know of a network."""
+"""Describes a network for tiles, files and presets."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Traits:
-    """What a network does to the grid of pixels.
+    """Geometry of a network.
 
     Args:
         scale: Upscaling factor.
-        halo: Low-resolution pixels that an output pixel sees on each side, and so an exact tile needs around it; None
+        halo: Low-resolution pixels on each side that an output pixel depends on, and a tile needs around it; None
             if the network pools over the picture.
-        smallest_side: Pixels that a picture needs on each side.
-        multiple: What the sides of a picture must be multiples of: more than 1 for a network with strides.
+        smallest_side: Smallest side of a picture, in pixels.
+        multiple: Number that the sides of a picture must be multiples of: more than 1 for a network with strides.
         blended: Low-resolution pixels that a tile gets on each side where `halo` is None; in twice as many, neighbours
             fade into one another.
     """

@@ -18,19 +18,12 @@ PLAN = Plan(
     max_pixels=10**6,
     quality=80,
     strip_metadata=True,
-    replaces=True,
+    overwrite=True,
 )
 
 
 def test_a_plan_is_the_same_elsewhere():
     assert pickle.loads(pickle.dumps(PLAN)) == PLAN != Plan()
-
-
-def test_a_worker_does_as_planned(network):
-    worker = PLAN.worker(network, skip_existing=True)
-    assert (worker.upscaler.network, worker.upscaler.size) == (network, PLAN.size)
-    assert (worker.max_pixels, worker.quality, worker.strip_metadata) == (10**6, 80, True)
-    assert worker.skip_existing
 
 
 def test_each_kind_of_model_is_loaded_as_planned(tmp_path):

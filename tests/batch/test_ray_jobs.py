@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from litert_files import write_litert
 from ray_clusters import TESTS
 
 from keras_lisr import zoo
-from keras_lisr.batch import Plan, ShippedModel, connect, find_jobs, run_on_ray
-from keras_lisr.batch.ray_jobs import Setup, choose_needs, make_environment
+from keras_lisr.batch import Plan, connect, find_jobs, run_on_ray
+from keras_lisr.batch.ray_jobs import Setup, choose_needs, make_environment, read_model
 from keras_lisr.exported import ExportedUpscaler
 from keras_lisr.pictures import PictureUpscaler, read_picture
+from keras_lisr.zoo.storage import save_preset
 
 # Not imported here: Ray reads its settings when it is, and `connect` makes them.
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs keras_lisr[ray]")
@@ -64,7 +66,7 @@ def test_what_lives_and_what_dies(cluster, pictures, model, tmp_path, capfd):
     shutil.copy(pictures / "a.png", pictures / "p4_deadly.png")
     (pictures / "p5.png").write_text("no picture")
     jobs = find_jobs([pictures], tmp_path / "out", recursive=True)
-    tasks = list(run_on_ray(jobs, ShippedModel.of(model), DeadlyPlan(), workers=2))
+    tasks = list(run_on_ray(jobs, model, DeadlyPlan(), workers=2))
     assert sorted(task.job.source.name for task in tasks) == sorted(job.source.name for job in jobs)
     failed = {task.job.source.name: task.error for task in tasks if task.status != "written"}
     assert failed.keys() == {"p4_deadly.png", "p5.png"}
@@ -82,7 +84,7 @@ def test_a_closed_iterator_ends_the_work(cluster, pictures, model, tmp_path):
     for path in pictures.glob("p*.png"):
         path.rename(path.with_stem(f"{path.stem}_slow"))
     jobs = find_jobs([pictures], tmp_path / "out")
-    tasks = run_on_ray(jobs, ShippedModel.of(model), DeadlyPlan(), workers=1)
+    tasks = run_on_ray(jobs, model, DeadlyPlan(), workers=1)
     assert next(tasks).status == "written"
     others = set(os.listdir(cluster))  # Of processes that were killed.
     start = time.monotonic()
@@ -95,30 +97,52 @@ def test_a_closed_iterator_ends_the_work(cluster, pictures, model, tmp_path):
 
 def test_what_cannot_be_loaded_is_one_error(cluster, pictures, model, tmp_path):
     jobs = find_jobs([pictures], tmp_path / "out")
-    shipped = ShippedModel.of(model)
     with pytest.raises(ValueError, match="`tile`"):
-        list(run_on_ray(jobs, shipped, Plan(tile=-1), workers=1))
+        list(run_on_ray(jobs, model, Plan(tile=-1), workers=1))
 
 
 def test_a_cluster_without_room_is_told(cluster, pictures, model, tmp_path, monkeypatch):
     monkeypatch.setattr("keras_lisr.batch.ray_jobs.choose_needs", lambda *arguments, **options: {"CPU": 1000})
     monkeypatch.setattr("keras_lisr.batch.ray_jobs.FAREWELL", 0.1)
     with pytest.raises(OSError, match="1000 processors"):
-        list(run_on_ray(find_jobs([pictures], tmp_path / "out"), ShippedModel.of(model), Plan(), patience=1.0))
+        list(run_on_ray(find_jobs([pictures], tmp_path / "out"), model, Plan(), patience=1.0))
 
 
 def test_nothing_to_do_is_done_at_once(cluster, model):
-    assert list(run_on_ray([], ShippedModel.of(model), Plan())) == []
+    assert list(run_on_ray([], model, Plan())) == []
 
 
 def test_a_result_that_is_there_is_done_again_only_if_it_may_be_replaced(album, model, tmp_path):
     """It may be that of a process that died when it had written it."""
     (job,) = find_jobs([album / "a.png"], tmp_path / "out.png")
     job.target.write_text("whole")
-    setup = Setup(ShippedModel.of(model), Plan(), 1, {})
+    setup = Setup(read_model(model), Plan(), 1, {})
     assert setup.make_worker()(job).status == "skipped" and job.target.read_text() == "whole"
-    setup = Setup(ShippedModel.of(model), Plan(replaces=True), 1, {})
+    setup = Setup(read_model(model), Plan(overwrite=True), 1, {})
     assert setup.make_worker()(job).status == "written" and read_picture(job.target).pixels.shape == (48, 60, 3)
+
+
+@pytest.mark.parametrize("name", ["tiny.keras", "tiny.npz", "tiny.tflite", "imdn_x2"])
+def test_a_model_computes_the_same_elsewhere(tmp_path, name):
+    network, path = zoo.fsrcnn(2, num_filters=4, num_shrunk_filters=2, num_blocks=1), tmp_path / name
+    {".keras": network.save, ".npz": partial(save_preset, network), ".tflite": partial(write_litert, network)}.get(
+        path.suffix, str
+    )(path)
+    model, plan = str(path) if path.suffix else name, Plan(precision="float32", engine="auto")
+    picture = np.random.default_rng(0).integers(0, 256, (12, 14, 3), dtype=np.uint8)
+    expected = plan.load(model)(picture)
+    files = read_model(model)
+    path.unlink(missing_ok=True)
+    elsewhere = Setup(files, plan, 1, {}).make_worker().upscaler.network
+    assert np.abs(elsewhere(picture).astype(int) - expected).max() <= 1
+
+
+def test_models_that_cannot_be_sent_are_refused_here(model, tmp_path):
+    shutil.copy(model, tmp_path / "alone.tflite")
+    with pytest.raises(OSError, match="alone.tflite.json"):
+        read_model(str(tmp_path / "alone.tflite"))
+    with pytest.raises(ValueError, match="`model`"):
+        read_model("missing.keras")
 
 
 @pytest.mark.parametrize(

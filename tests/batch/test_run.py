@@ -14,25 +14,25 @@ def jobs(album, tmp_path):
     return find_jobs([album], tmp_path / "out", recursive=True)
 
 
-def test_results_are_those_of_each_picture_alone(jobs, upscaler):
-    tasks = list(run_jobs(jobs, Worker(upscaler)))
+def test_results_are_those_of_each_picture_alone(jobs, upscaler, network):
+    tasks = list(run_jobs(jobs, Worker(network)))
     assert [(task.job, task.status, task.error) for task in tasks] == [(job, "written", "") for job in jobs]
     for job in jobs:
         expected = upscaler(read_picture(job.source)).pixels
         np.testing.assert_array_equal(read_picture(job.target).pixels, expected)
 
 
-def test_a_bad_file_is_told_at_its_turn_and_the_rest_goes_on(jobs, upscaler):
+def test_a_bad_file_is_told_at_its_turn_and_the_rest_goes_on(jobs, network):
     jobs[1].source.write_bytes(jobs[1].source.read_bytes()[:-80])
-    tasks = list(run_jobs(jobs, Worker(upscaler)))
+    tasks = list(run_jobs(jobs, Worker(network)))
     assert [task.status for task in tasks] == ["written", "failed", "written"]
     assert "b.png" in tasks[1].error and "\n" not in tasks[1].error
     assert [job.target.exists() for job in jobs] == [True, False, True]
 
 
-def test_progress_tells_the_picture_and_its_tiles(jobs, upscaler):
+def test_progress_tells_the_picture_and_its_tiles(jobs, network):
     told = []
-    list(run_jobs(jobs, Worker(upscaler), lambda *arguments: told.append(arguments)))
+    list(run_jobs(jobs, Worker(network), lambda *arguments: told.append(arguments)))
     assert [job for job, done, total in told if done == 0] == jobs
     assert [job for job, done, total in told if done == total] == jobs
 
@@ -40,8 +40,8 @@ def test_progress_tells_the_picture_and_its_tiles(jobs, upscaler):
 class Watched(Worker):
     """Counts the pictures that are in memory, and waits until the steps of neighbours overlap."""
 
-    def __init__(self, upscaler, count):
-        super().__init__(upscaler)
+    def __init__(self, network, count):
+        super().__init__(network)
         self.began = {(step, i): threading.Event() for step in ("read", "compute", "write") for i in range(count)}
         self.count = count
         self.order = []
@@ -72,13 +72,13 @@ class Watched(Worker):
         return written
 
 
-def test_reading_computing_and_writing_overlap(jobs, upscaler):
-    worker = Watched(upscaler, len(jobs))
+def test_reading_computing_and_writing_overlap(jobs, network):
+    worker = Watched(network, len(jobs))
     assert [task.status for task in run_jobs(jobs, worker)] == ["written"] * 3
     assert worker.most <= 3
 
 
-def test_what_is_stopped_leaves_no_half_file(jobs, upscaler):
+def test_what_is_stopped_leaves_no_half_file(jobs, upscaler, network):
     class Slow(Worker):
         def write(self, task):
             time.sleep(0.2)
@@ -90,7 +90,7 @@ def test_what_is_stopped_leaves_no_half_file(jobs, upscaler):
 
     told = []
     with pytest.raises(KeyboardInterrupt):
-        for task in run_jobs(jobs, Slow(upscaler), interrupt):
+        for task in run_jobs(jobs, Slow(network), interrupt):
             told.append(task.status)
     assert told == ["written"]
     assert [job.target.exists() for job in jobs] == [True, False, False]  # The first was being written.
@@ -98,5 +98,5 @@ def test_what_is_stopped_leaves_no_half_file(jobs, upscaler):
     assert not list(jobs[0].target.parent.rglob(PARTIAL))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(("reader", "writer"))]
 
-    resumed = [task.status for task in run_jobs(jobs, Worker(upscaler, skip_existing=True))]
+    resumed = [task.status for task in run_jobs(jobs, Worker(network))]
     assert resumed == ["skipped", "written", "written"]

@@ -41,10 +41,11 @@ def test_what_names_mean():
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1).filter(lambda name: name.strip(".")))
 @example("100 %41*[b]?x=1#f.png")
+@example("0.?")
 def test_names_are_taken_literally(bucket, tmp_path, name):
     filesystem(bucket)[0].store.clear()
     (tmp_path / "in").write_bytes(name.encode())
-    folder = bucket / "d %2F"
+    folder = bucket / "d %2F[a]*?"
     put(tmp_path / "in", folder / name)
     assert files_below(folder, recursive=False) == files_below(folder, recursive=True) == [name]
     fetch(folder / name, tmp_path / "out")

@@ -26,5 +26,5 @@ def test_a_result_of_another_size_is_told(tmp_path):
     job = Job(tmp_path / "in.png", tmp_path / "out.png")
     for file, side in ((job.source, 8), (job.target, 16)):
         write_picture(Picture(np.zeros((side, side, 3), np.uint8)), file)
-    with pytest.raises(ValueError, match="^`compare` must come with a result that is 3 times as large"):
+    with pytest.raises(ValueError, match="`compare`"):
         write_comparison(job, tmp_path / "both.png", 3, 10**6)

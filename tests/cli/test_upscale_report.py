@@ -1,6 +1,4 @@
-import io
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -12,9 +10,8 @@ from keras_lisr.cli.upscale_report import Report, printable
 from keras_lisr.pictures.read import Header
 
 
-def report(count, lines, log=None, is_single=False, unused=()):
-    """What tells there of so many pictures."""
-    return Report("tiny", Jobs([Job(Path("a.png"), Path("b.png"))] * count, Counter(unused)), is_single, log, lines)
+def report(count, log=None, is_single=False, unused=()):
+    return Report("tiny", Jobs([Job(Path("a.png"), Path("b.png"))] * count, Counter(unused)), is_single, log)
 
 
 def make_task(name, status="written", **known):
@@ -28,29 +25,28 @@ def test_names_take_one_line():
 
 
 def test_a_note_is_told_once(capsys):
-    lines = io.StringIO()
-    with report(2, lines) as told:
+    with report(2) as told:
         for name in ("a.png", "b.png"):
-            told.tell(make_task(name, notes=("it is approximate",), description="resized to 30 x 20 pixels"))
+            told.add(make_task(name, notes=("it is approximate",), description="resized to 30 x 20 pixels"))
         assert told.end() == 0
-    assert capsys.readouterr().err == "keras-lisr: note: it is approximate\n"
-    first, second, summary = lines.getvalue().splitlines()
+    printed, errors = capsys.readouterr()
+    assert errors == "keras-lisr: note: it is approximate\n"
+    first, second, summary = printed.splitlines()
     assert first == "out_a.png: 30 x 20 pixels by tiny in 0.0 s (resized to 30 x 20 pixels)"
     assert summary.startswith("2 pictures in ")
 
 
 def test_the_failure_of_a_single_picture_is_an_error(capsys):
-    with report(1, io.StringIO(), is_single=True) as told:
-        told.tell(make_task("a.png", "failed", error="`path` must be a picture"))
+    with report(1, is_single=True) as told:
+        told.add(make_task("a.png", "failed", error="`path` must be a picture"))
         with pytest.raises(ValueError, match="^`path` must be a picture$"):
             told.end()
     assert not capsys.readouterr().err
 
 
 def test_what_was_not_tried_is_told_and_logged(capsys):
-    lines = io.StringIO()
-    with report(1, lines, Path("-"), is_single=True, unused={".HEIC": 2, ".a\nb": 1}) as told:
-        told.tell(make_task("a.png", "", header=Header(10, 15, 3, 8, 1, "PNG")))
+    with report(1, Path("-"), is_single=True, unused={".HEIC": 2, ".a\nb": 1}) as told:
+        told.add(make_task("a.png", "", header=Header(10, 15, 3, 8, "PNG")))
         assert told.end() == 0
     printed, errors = capsys.readouterr()
     record, summary = map(json.loads, printed.splitlines())
@@ -62,16 +58,16 @@ def test_what_was_not_tried_is_told_and_logged(capsys):
 def test_the_log_goes_on_where_it_was(tmp_path):
     log = tmp_path / "log"
     for name in ("a.png", "b.png"):
-        with report(1, io.StringIO(), log) as told:
-            told.tell(make_task(name))
+        with report(1, log) as told:
+            told.add(make_task(name))
             assert log.read_text().endswith("\n")
             told.end()
     assert len(log.read_text().splitlines()) == 4
 
 
 def test_the_log_may_be_standard_output(capsys):
-    with report(1, sys.stdout, Path("-"), is_single=True) as told:
-        told.tell(make_task("a.png"))
+    with report(1, Path("-"), is_single=True) as told:
+        told.add(make_task("a.png"))
         told.end()
     printed, lines = capsys.readouterr()
     record, summary = map(json.loads, printed.splitlines())

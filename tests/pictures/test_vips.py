@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from picture_files import one_by_one, random_pixels
 
-from keras_lisr.pictures.vips import from_array, from_rows, one_line, to_array, to_rows
+from keras_lisr.pictures.vips import Feed, from_array, one_line, png_parts, to_array, to_rows
 from keras_lisr.tiling.rows import Stream, bands_of
 
 shapes = st.tuples(st.integers(1, 150), st.integers(1, 40), st.integers(1, 4))
@@ -15,11 +15,11 @@ shapes = st.tuples(st.integers(1, 150), st.integers(1, 40), st.integers(1, 4))
 @given(shapes, st.sampled_from([np.uint8, np.uint16]))
 def test_pixels_come_back(shape, dtype):
     pixels = random_pixels(shape, dtype)
-    feed = from_rows(one_by_one(pixels))
-    for result in (to_array(from_array(pixels)), to_array(from_rows(pixels).image()), to_array(feed.image())):
+    feed = Feed(png_parts(one_by_one(pixels)))
+    for result in (to_array(from_array(pixels)), to_array(Feed(png_parts(pixels)).image()), to_array(feed.image())):
         assert result.dtype == dtype
         np.testing.assert_array_equal(result, pixels)
-    feed = from_rows(one_by_one(pixels))
+    feed = Feed(png_parts(one_by_one(pixels)))
     np.testing.assert_array_equal(np.concatenate(list(bands_of(to_rows(feed.image(), feed)))), pixels)
 
 
@@ -28,7 +28,7 @@ def test_what_fails_while_rows_are_made_is_raised():
         yield np.zeros((100, 8, 3), np.uint8)
         raise KeyError("of the network")
 
-    feed = from_rows(Stream(bands(), (5000, 8, 3), np.uint8))
+    feed = Feed(png_parts(Stream(bands(), (5000, 8, 3), np.uint8)))
     rows = to_rows(feed.image(), feed)
     with pytest.raises(KeyError, match="of the network"):
         list(bands_of(rows))

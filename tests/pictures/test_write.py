@@ -5,13 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from picture_files import one_by_one, random_pixels
-from PIL import Image
 
-from keras_lisr.pictures import Animation, Metadata, Picture, read_animation, read_picture
+from keras_lisr.pictures import Metadata, Picture, read_picture
 from keras_lisr.pictures.formats import FORMATS, format_of
 from keras_lisr.pictures.picture import PROFILE
 from keras_lisr.pictures.vips import from_array
-from keras_lisr.pictures.write import Encoder, write_animation, write_picture, write_rows
+from keras_lisr.pictures.write import Encoder, write_picture, write_rows
 from keras_lisr.tiling.rows import Stream
 
 
@@ -124,50 +123,3 @@ def test_a_full_disk_is_told():
     image = encoder.prepare(from_array(random_pixels((400, 400, 3))), Metadata())
     with open("/dev/full", "wb") as stream, pytest.raises(OSError, match="."):
         encoder.save(image, stream)
-
-
-def frames(count=3, channels=3):
-    """Frames of few colours, so that GIF keeps them."""
-    pixels = np.zeros((count, 20, 26, channels), np.uint8)
-    for i, frame in enumerate(pixels):
-        frame[:, :, 0] = 40 * (np.arange(26) // 5)
-        frame[4 + i : 12 + i, 3 * i : 9 + 3 * i, : min(3, channels)] = 255
-        if channels in (2, 4):
-            frame[..., -1] = 255
-            frame[: 5 + i, :, -1] = 0
-    return [Picture(frame) for frame in pixels]
-
-
-@pytest.mark.parametrize("loop", [0, 1, 5])
-@pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize("suffix", ["gif", "webp"])
-def test_every_frame_and_its_timing_come_back(tmp_path, suffix, channels, loop):
-    animation = Animation(frames(channels=channels), [40, 250, 1000], loop)
-    write_animation(animation, tmp_path / f"a.{suffix}")
-    with Image.open(tmp_path / f"a.{suffix}") as image:
-        assert image.n_frames == 3
-    result = read_animation(tmp_path / f"a.{suffix}")
-    assert (result.durations, result.loop) == (animation.durations, loop)
-    for before, after in zip(animation.frames, result.frames, strict=True):
-        pixels = before.pixels if channels >= 3 else before.pixels.repeat(3, axis=2)
-        if channels == 4:
-            np.testing.assert_array_equal(after.pixels[..., 3], pixels[..., 3])
-        visible = pixels[..., -1:] > 0 if channels == 4 else np.ones((20, 26, 1), bool)
-        difference = np.abs(after.pixels[..., :3].astype(int) - pixels[..., :3]) * visible
-        assert difference.mean() <= 5
-
-
-def test_an_animation_of_one_frame_is_a_picture(tmp_path):
-    write_animation(Animation(frames(1), [0]), tmp_path / "a.jpg")
-    animation = read_animation(tmp_path / "a.jpg")
-    assert len(animation.frames) == 1 and animation.loop == 1
-    np.testing.assert_array_equal(animation.frames[0].pixels, read_picture(tmp_path / "a.jpg").pixels)
-
-
-def test_metadata_of_an_animation_is_kept(tmp_path, metadata):
-    animation = Animation([Picture(frame.pixels, metadata) for frame in frames()], [10, 20, 30])
-    write_animation(animation, tmp_path / "a.webp")
-    kept = read_animation(tmp_path / "a.webp").frames[0].metadata
-    assert kept.icc_profile == metadata.icc_profile and kept.fields["exif-ifd0-Make"].startswith("maker")
-    write_animation(animation, tmp_path / "a.webp", strip_metadata=True)
-    assert not read_animation(tmp_path / "a.webp").frames[0].metadata.fields

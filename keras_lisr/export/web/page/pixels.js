@@ -2,7 +2,7 @@
 // order and with the same roundings, so that this page and `keras-lisr upscale` make the same picture.
 
 const LEAST_SIDE = 8; // Smaller pictures are continued by their border: networks see zeros beyond it.
-const BLENDED_HALO = 16; // Where no halo makes tiles exact, neighbours fade into one another over twice as much.
+const BLENDED_HALO = 16; // Of sidecars that do not say.
 const BLOCK = 2048; // Pixels a side that are read from the browser at once: canvases and textures have limits.
 
 /**
@@ -85,7 +85,7 @@ function readByWebGL() {
 export function plan(sidecar, width, height, memory) {
   const { scale, multiple } = sidecar;
   const step = multiple % 2 ? multiple : multiple / 2;
-  const halo = Math.ceil((sidecar.halo ?? BLENDED_HALO) / step) * step;
+  const halo = Math.ceil((sidecar.halo ?? sidecar.blended ?? BLENDED_HALO) / step) * step;
   const least = Math.max(LEAST_SIDE, sidecar.smallest_side);
   const [filledWidth, filledHeight] = [width, height].map((side) => roundUp(Math.max(side, least), multiple));
   const tile = Math.max(1, halo, Math.floor(Math.sqrt(memory / sidecar.bytes_per_pixel)) - 2 * halo);

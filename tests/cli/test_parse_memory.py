@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from keras_lisr.cli.memory_size import parse_memory
+from keras_lisr.cli.upscale import parse_memory
 
 
 @pytest.mark.parametrize(
