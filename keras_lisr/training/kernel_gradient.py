@@ -1,7 +1,7 @@
-"""A faster gradient of convolutions on processors without AVX-512.
+"""A faster gradient of convolution kernels on processors without AVX-512.
 
 There oneDNN computes the gradient of a 3x3 kernel at half the speed of the convolution itself, and a training step of
-EDSR-baseline spends half its time in it. As matrix products it is up to twice as fast: decision 11, and
+EDSR-baseline spends half its time in it. Matrix products are up to twice as fast: decision 11, and
 docs/training-speed.md.
 """
 
@@ -9,17 +9,17 @@ import keras
 
 from keras_lisr.basics.processor import processor_has
 
-FEWEST_CHANNELS = 32  # Below, oneDNN is as fast, and faster from twelve down.
+FEWEST_CHANNELS = 32  # With fewer, oneDNN is as fast or faster.
 
 
 def speed_up_kernel_gradients(model: keras.Model) -> None:
-    """Has a model's convolutions compute their kernels' gradients as matrix products, where that is faster.
+    """Makes a model's convolutions compute kernel gradients as matrix products, where that is faster.
 
-    That is in float32 and with AVX2 alone. The model computes and saves the same as before; gradients differ by
-    rounding.
+    That is in float32 on processors with AVX2 and without AVX-512. Outputs and saved files stay the same; gradients
+    differ by rounding.
 
     Args:
-        model: One that TensorFlow trains on the processor, before its first step.
+        model: Model that TensorFlow trains on the processor, before its first step.
     """
     if not processor_has("avx2") or processor_has("avx512f"):
         return
@@ -29,7 +29,7 @@ def speed_up_kernel_gradients(model: keras.Model) -> None:
 
 
 def is_wide(layer: keras.layers.Conv2D) -> bool:
-    """Whether a layer convolves as `convolve` does, in so many channels that it gains."""
+    """Checks whether `convolve` can replace a layer's convolution and is faster."""
     return (
         layer.kernel_size == (3, 3)
         and layer.padding == "same"
@@ -40,13 +40,13 @@ def is_wide(layer: keras.layers.Conv2D) -> bool:
 
 
 def convolve(images, kernel):
-    """Convolution of `(batch, height, width, channels)` with a 3x3 kernel that keeps the size."""
+    """Convolves `(batch, height, width, channels)` with a 3x3 kernel, same padding."""
     import tensorflow as tf
 
     @tf.custom_gradient
     def convolution(images, kernel):
         def gradients(upstream):
-            with tf.control_dependencies([upstream]):  # Else the copies of all layers' features are made at once.
+            with tf.control_dependencies([upstream]):  # Otherwise all layers' features would be copied at once.
                 features = tf.identity(images)
             return (
                 tf.nn.conv2d_transpose(upstream, kernel, tf.shape(images), strides=1, padding="SAME"),
@@ -59,14 +59,14 @@ def convolve(images, kernel):
 
 
 def compute_kernel_gradient(images, upstream):
-    """Computes the gradient of a 3x3 convolution that keeps the size, with respect to its kernel.
+    """Computes the gradient of a 3x3 convolution with same padding with respect to its kernel.
 
-    The element (i, j) is the product of the images, shifted by (i, j), with the upstream gradient, summed over all
-    pixels. With the pixels of the padded images in one long row, a shift is an offset.
+    Element (i, j) is the product of the images, shifted by (i, j), with the upstream gradient, summed over all pixels.
+    With the pixels of the padded images in one long row, a shift is an offset.
 
     Args:
-        images: What was convolved, `(batch, height, width, channels)`.
-        upstream: Gradient with respect to the result, `(batch, height, width, filters)`.
+        images: Input of the convolution, `(batch, height, width, channels)`.
+        upstream: Gradient with respect to the output, `(batch, height, width, filters)`.
 
     Returns:
         `(3, 3, channels, filters)`.
@@ -74,14 +74,14 @@ def compute_kernel_gradient(images, upstream):
     import tensorflow as tf
 
     channels, filters = images.shape[-1], upstream.shape[-1]
-    if filters < channels:  # Copies of the one with fewer channels are smaller.
+    if filters < channels:  # Shifts copy the tensor with fewer channels.
         return tf.transpose(compute_kernel_gradient(upstream, images)[::-1, ::-1], (0, 1, 3, 2))
     row = tf.shape(images)[2] + 2
     images, upstream = (
         tf.reshape(tf.pad(tensor, ((0, 0), (1, 1), (1, 1), (0, 0))), (-1, tensor.shape[-1]))
         for tensor in (images, upstream)
     )
-    # The neighbours of a pixel in its row stand beside it, so that there is one product for each row of the kernel.
+    # With a pixel's neighbours in its row beside it, there is one product for each row of the kernel.
     neighbours = tf.concat([images[:-2], images[1:-1], images[2:]], axis=1)
     inner = upstream[row + 1 : -row - 1]
     count = tf.shape(inner)[0]
