@@ -1,8 +1,8 @@
-"""The free scales of a network's channels, chosen so that 8-bit integers cost the least.
+"""Chooses the free scales of a network's channels so that 8-bit integers lose the least.
 
-An integer file gives each tensor of features one step, so that its widest channel decides how coarsely all others are
-rounded. A network that is equal but for the scales of its channels (see `channel_scales`) can have channels of like
-width; which scales are best follows from how much each channel matters to the output.
+An int8 file gives each tensor of features one step, so that its widest channel decides how coarsely all others are
+rounded. Channels can be rescaled without changing the output (see `channel_scales`); the best scales follow from how
+much each channel matters to the output.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,16 +20,16 @@ ITERATIONS = 200
 
 
 def equalize(model: keras.Model, patches: Sequence[np.ndarray]) -> keras.Model:
-    """An equal network that loses less when it is quantized to 8 bits.
+    """Returns an equivalent network that loses less when it is quantized to 8 bits.
 
     Minimizes, over the free scales, the noise that rounding every tensor and every weight adds to the output.
 
     Args:
-        model: Folded functional model from RGB in [0, 1] to RGB. It stays as it is.
+        model: Folded functional model from RGB in [0, 1] to RGB. It is not changed.
         patches: float32 pictures `(height, width, 3)` in [0, 1], of one size.
 
     Returns:
-        A model of the same output up to the rounding of the new weights, with layers of the same names.
+        Model with the same output up to the rounding of the new weights, and layers of the same names.
 
     Raises:
         ValueError: As `graph.calls`.
@@ -38,8 +38,8 @@ def equalize(model: keras.Model, patches: Sequence[np.ndarray]) -> keras.Model:
 
     model = cast_model(model, "float32")
     solution, statistics = solve(model), measure(model, patches)
-    places = {ONE: 0}  # Of the free unknowns in a row of their sizes.
-    groups: dict[tuple, list[tuple]] = {}  # Tensors and kernels of one shape, which are computed at once.
+    places = {ONE: 0}  # Indices of the free unknowns in `sizes`.
+    groups: dict[tuple, list[tuple]] = {}  # Tensors and kernels by their shapes, to be computed in batches.
 
     def add(noise: Callable, scales: Scales, *known: np.ndarray) -> None:
         indices = [places.setdefault(solution.root(unknown)[0], len(places)) for unknown in scales.unknowns]

@@ -1,7 +1,7 @@
-"""What 8-bit integers cost: the noise that rounding each tensor and each weight adds to a network's output.
+"""Estimates the noise that rounding to 8 bits adds to a network's output.
 
-A value that is rounded to steps of a certain size is off by a twelfth of the step's square on average. What the output
-makes of it follows from gradients, which are measured on pictures: no file has to be written to tell what matters.
+Rounding has a mean squared error of a twelfth of the step's square. Gradients, measured on pictures, say how much of it
+reaches the output, so that no file has to be written.
 """
 
 import math
@@ -13,19 +13,19 @@ import numpy as np
 
 from keras_lisr.graph.calls import Call, calls, kind
 
-BATCH = 4  # All tensors of so many pictures, and their gradients, take 10 GB for RCAN.
-MOVES = {"DepthToSpace", "Identity", "InputLayer", "Split"}  # What they return has been rounded before.
-STEPS, WEIGHT_STEPS = 255, 127  # Of a tensor of features; on either side of 0 of the weights of an output channel.
+BATCH = 4  # RCAN's tensors of a batch, and their gradients, take 10 GB.
+MOVES = {"DepthToSpace", "Identity", "InputLayer", "Split"}  # Their outputs have been rounded before.
+STEPS, WEIGHT_STEPS = 255, 127  # Of the range of features, and of the weights on either side of 0.
 
 
 class Statistics(NamedTuple):
-    """What a tensor's channels hold, and what they matter. All are `(channels,)`.
+    """Statistics of a tensor's channels, `(channels,)` each.
 
     Args:
         low: Smallest values, at most 0.
         high: Largest values, at least 0.
         power: Mean squares.
-        gain: By how much the mean square of the output's error grows with that of the channel's.
+        gain: Mean squared error of the output, relative to that of the channel.
     """
 
     low: np.ndarray
@@ -35,19 +35,19 @@ class Statistics(NamedTuple):
 
 
 def feature_noise(scales: Any, low: Any, high: Any, gain: Any) -> Any:
-    """Mean square of the output's error that comes from rounding tensors of as many channels, `(tensors, channels)`.
+    """Computes the output's mean squared error from rounding tensors of as many channels, `(tensors, channels)`.
 
-    In the file the channels are divided by the scales; the others are as in `Statistics`.
+    The file divides the channels by the scales; the other arguments are as in `Statistics`.
     """
     steps = (keras.ops.max(high / scales, -1) - keras.ops.min(low / scales, -1)) / STEPS
     return keras.ops.sum(steps**2 / 12 * keras.ops.sum(gain * scales**2, -1))
 
 
 def kernel_noise(scales: Any, largest: Any, power: Any, gain: Any) -> Any:
-    """Mean square of the output's error that comes from rounding kernels of one shape, once an output channel.
+    """Computes the output's mean squared error from rounding kernels of one shape, with a step for each filter.
 
     Args:
-        scales: By what the input channels are divided in the file, `(kernels, channels)`; those of the outputs do not
+        scales: Scales by which the file divides the input channels, `(kernels, channels)`; those of the outputs do not
             matter.
         largest: Largest weights between two channels, `(kernels, channels, filters)`.
         power: Mean squares of the input channels, times the number of weights between two channels.
@@ -58,17 +58,17 @@ def kernel_noise(scales: Any, largest: Any, power: Any, gain: Any) -> Any:
 
 
 def measure(model: keras.Model, patches: Sequence[np.ndarray]) -> dict[int, Statistics]:
-    """Statistics of each tensor of a network, by its id, on pictures in [0, 1] of one size."""
+    """Measures the statistics of a network's tensors, by their ids, on pictures in [0, 1] of one size."""
     import tensorflow as tf
 
     tensors = [tensor for call in calls(model) for tensor in call.outputs]
     probe = keras.Model(model.input, tensors)
 
-    @tf.function  # Each tensor is let go once it is summarized: those of RCAN and their gradients take gigabytes.
+    @tf.function  # Frees each tensor once it is summarized: RCAN's take gigabytes.
     def summaries(pictures, first):
         with tf.GradientTape() as tape:
             values = probe(pictures, training=False)
-            # The mean square of such a sum's gradient is the sum of squares of all outputs' gradients.
+            # With random signs, the mean square of the sum's gradient is the sum of squares of all outputs' gradients.
             signs = tf.sign(tf.random.stateless_uniform(tf.shape(values[-1]), [0, first], -1, 1))
             total = tf.reduce_sum(values[-1] * signs)
         gradients = tape.gradient(total, values, unconnected_gradients="zero")
@@ -89,12 +89,12 @@ def measure(model: keras.Model, patches: Sequence[np.ndarray]) -> dict[int, Stat
 
 
 def summarize(value: Any, gradient: Any, share: float) -> tuple[Any, ...]:
-    """Smallest and largest values of each channel, its mean square and that of its gradient, times the share."""
+    """Returns the range of each channel, its mean square, and that of its gradient times the share."""
     axes, square = tuple(range(len(value.shape) - 1)), keras.ops.square
     low, high = keras.ops.min(value, axes), keras.ops.max(value, axes)
     return low, high, keras.ops.mean(square(value), axes), keras.ops.mean(square(gradient), axes) * share
 
 
 def is_rounded(call: Call) -> bool:
-    """Whether what a call returns is rounded anew."""
+    """Checks whether an int8 file rounds a call's outputs."""
     return kind(call.operation) not in MOVES
