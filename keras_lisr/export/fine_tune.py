@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_lisr.data.patches import dihedral
 from keras_lisr.export.calibration import cut_patches
-from keras_lisr.export.quantization_noise import MOVES, WEIGHT_STEPS
+from keras_lisr.export.equalize import MOVES, WEIGHT_STEPS
 from keras_lisr.graph.calls import is_tensor
 from keras_lisr.tiling.rows import Progress
 

@@ -14,8 +14,7 @@ from keras_lisr.graph.calls import CHANNEL_AXES, is_tensor, kind, make_first_pos
 from keras_lisr.graph.cast import layers_in
 from keras_lisr.graph.flatten import duplicate, nodes
 from keras_lisr.layers.approximate_self_attention import ApproximateSelfAttention
-from keras_lisr.layers.bicubic_upsample import RADIUS, BicubicUpsample, phase_kernel
-from keras_lisr.layers.contrast_channel_attention import ContrastChannelAttention
+from keras_lisr.layers.bicubic_upsample import BicubicUpsample
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
 
 
@@ -33,8 +32,8 @@ def litert_graph(
       So does nearest upsampling, which has five dimensions.
     - A depthwise convolution too large for XNNPACK's kernels, such as GGAS's, becomes a sum of small ones.
     - A split along the channels becomes slices: XNNPACK does not run SPLIT_V, which cut IMDN into seven pieces.
-    - The bicubic skip pads by slices instead of GATHER, and enhanced spatial attention resizes by RESIZE_BILINEAR
-      instead of products with matrices that are computed in floats.
+    - Enhanced spatial attention resizes by RESIZE_BILINEAR instead of products with matrices that are computed in
+      floats.
     - A batch normalization that follows no convolution becomes a depthwise one: one operator instead of two, so that an
       int8 file rounds nothing between them and has a step for each channel's gain.
     - Depth to space moves behind additions to its result, which then become a bias of the convolution before (the mean
@@ -64,7 +63,7 @@ def litert_graph(
         if dilated and is_large(operation):
             return dilated_sum(operation)
         if isinstance(operation, BicubicUpsample):
-            return lambda image: rearrange(bicubic_phases(image, operation.scale), operation.scale)
+            return lambda image: rearrange(operation.phases(image), operation.scale)
         match kind(operation):
             case "Conv2DTranspose":
                 convolution = sub_pixel(operation)
@@ -170,29 +169,10 @@ class ResizingSelfAttention(ApproximateSelfAttention):
         return tf.ensure_shape(enlarged, features.shape)
 
 
-class MultiplyingContrastAttention(ContrastChannelAttention):
-    """Contrast-aware channel attention without SQUARED_DIFFERENCE, which XNNPACK does not run in integers."""
-
-    def square(self, deviation):
-        return deviation * deviation
-
-
 REPLACED: dict[type, Any] = {
     ApproximateSelfAttention: ResizingSelfAttention,
     EnhancedSpatialAttention: ResizingSpatialAttention,
-    ContrastChannelAttention: MultiplyingContrastAttention,
 }
-
-
-def bicubic_phases(image, scale: int):
-    """Computes `BicubicUpsample` up to its depth to space."""
-    image = keras.ops.concatenate([image[:, :1]] * RADIUS + [image] + [image[:, -1:]] * RADIUS, axis=1)
-    image = keras.ops.concatenate([image[:, :, :1]] * RADIUS + [image] + [image[:, :, -1:]] * RADIUS, axis=2)
-    kernel = phase_kernel(scale, image.shape[-1])
-    convolution = keras.layers.Conv2D(kernel.shape[3], kernel.shape[:2], use_bias=False)
-    convolution.build(image.shape)
-    convolution.set_weights([kernel])
-    return convolution(image)
 
 
 def rescale_phases(features, layer: keras.layers.Rescaling, block_size: int):

@@ -3,7 +3,6 @@
 See docs/decisions/0008-checkpoints.md.
 """
 
-import logging
 import re
 import warnings
 import zipfile
@@ -99,7 +98,7 @@ def checkpoints(folder: Path) -> dict[int, Path]:
 
 
 def resume(model: keras.Model, folder: Path) -> int:
-    """Loads the last whole checkpoint into a model, with the state of its optimizer.
+    """Loads the last checkpoint into a model, with the state of its optimizer.
 
     Args:
         model: Compiled model whose optimizer is built.
@@ -109,32 +108,18 @@ def resume(model: keras.Model, folder: Path) -> int:
         The checkpoint's step.
 
     Raises:
-        ValueError: If the checkpoint is of another network, or all are damaged.
+        ValueError: If the checkpoint is of another network, or damaged.
     """
-    for step, file in sorted(checkpoints(folder).items(), reverse=True):
-        if not is_whole(file):
-            logging.getLogger(__name__).warning("%s is damaged; resuming from an earlier checkpoint", file)
-            continue
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", UserWarning)  # Keras only warns when it leaves an optimizer's state out.
-                model.load_weights(file)
-        except (ValueError, UserWarning) as error:
-            raise ValueError(
-                "`output` must be a new folder or hold a run of this network, in mixed_float16 if that run was. "
-                f"Received: output={str(folder.parent)!r}"
-            ) from error
-        return step
-    raise ValueError(
-        "`output` must hold an undamaged checkpoint; start a new run in another folder from averaged.keras. "
-        f"Received: output={str(folder.parent)!r}"
-    )
-
-
-def is_whole(file: Path) -> bool:
-    """Checks whether a `.keras` file is complete and matches its own checksums."""
+    step, file = max(checkpoints(folder).items())
     try:
-        with zipfile.ZipFile(file) as archive:
-            return archive.testzip() is None
-    except Exception:  # A damaged file may look encrypted, or compressed by an unknown method.
-        return False
+        with zipfile.ZipFile(file) as archive, warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Keras only warns when it skips an optimizer's state.
+            if damaged := archive.testzip():
+                raise ValueError(f"{damaged} is damaged")
+            model.load_weights(file)
+    except Exception as error:  # A damaged file may look encrypted, or compressed by an unknown method.
+        raise ValueError(
+            "`output` must be a new folder or hold a run of this network, in mixed_float16 if that run was; without a "
+            f"damaged {file.name} it resumes from the checkpoint before. Received: output={str(folder.parent)!r}"
+        ) from error
+    return step

@@ -25,7 +25,6 @@ from keras_lisr.inference.precision import fast_bfloat16, gpu_capability
 from keras_lisr.training.callbacks import AveragedModel, EpochStart, TimeLimit, fill_with_averages
 from keras_lisr.training.checkpoints import Checkpoint, Steps, TerminateOnNonFinite, checkpoints, resume
 from keras_lisr.training.distribution import Group, find_group, synchronize_batch_normalization
-from keras_lisr.training.kernel_gradient import speed_up_kernel_gradients
 from keras_lisr.training.recipe import Recipe
 from keras_lisr.training.run_record import record_start
 from keras_lisr.training.sources import VALIDATED_SIDE, read_folder
@@ -192,7 +191,6 @@ class Run:
         jit_compile: bool | str = "auto"
         if keras.backend.backend() == "tensorflow" and gpu_capability() is None:
             jit_compile = False  # On processors XLA is slower than oneDNN, several times so for depthwise convolutions.
-            speed_up_kernel_gradients(model)
         optimizer = self.recipe.make_optimizer()
         if self.precision == "mixed_float16":  # Keras would wrap it too, but not when it loads the model.
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
