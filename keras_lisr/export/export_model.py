@@ -115,7 +115,10 @@ def export_model(
     model = flatten(model)
     traits = traits_of(model)
     if (fixed := model.input_shape[1:3]) not in ((None, None), shape):
-        raise ValueError(f"`shape` must be {fixed}, the only size that this model takes. Received: shape={shape}")
+        raise ValueError(
+            f"`shape` must be {fixed}, the only size that this model takes, in a LiteRT or ONNX file. "
+            f"Received: shape={shape}, format={format!r}"
+        )
     if shape and (min(shape) < traits.smallest_side or any(side % traits.multiple for side in shape)):
         raise ValueError(
             f"`shape` must be multiples of {traits.multiple}, at least {traits.smallest_side}, for this network. "

@@ -31,6 +31,8 @@ def write_onnx(model: keras.Model, options: ExportOptions) -> None:
             network, network.input_signature, opset=options.opset, custom_op_handlers={"Erfc": (write_erfc, [])}
         )
     except ValueError as error:
+        if options.opset is None:
+            raise
         raise ValueError(
             f"`opset` must be one in which tf2onnx can write this network. Received: opset={options.opset} ({error})"
         ) from error

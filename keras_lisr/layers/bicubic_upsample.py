@@ -45,7 +45,9 @@ class BicubicUpsample(FeatureLayer):
         # Slices, because `keras.ops.pad` differs between backends.
         image = keras.ops.concatenate([image[:, :1]] * RADIUS + [image] + [image[:, -1:]] * RADIUS, axis=1)
         image = keras.ops.concatenate([image[:, :, :1]] * RADIUS + [image] + [image[:, :, -1:]] * RADIUS, axis=2)
-        kernel = keras.ops.cast(phase_kernel(self.scale, image.shape[-1]), image.dtype)
+        kernel = phase_kernel(self.scale, image.shape[-1])
+        if self.compute_dtype != "float32":  # A NumPy array is a constant in exported graphs, a tensor an input.
+            kernel = keras.ops.cast(kernel, self.compute_dtype)
         return keras.ops.conv(image, kernel, data_format="channels_last")
 
     def compute_output_shape(self, input_shape):

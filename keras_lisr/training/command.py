@@ -71,7 +71,7 @@ def run_program(parser: Parser, run: Callable[[argparse.Namespace], None], argv:
         exit_code = exit_code_of(interrupt)
         message = "stopped; the same command resumes from the last checkpoint"
     if message:
-        print_error(f"{parser.prog}: {' '.join(message.split())}")  # Keras's messages have several lines.
+        sys.stderr.write(f"{parser.prog}: {' '.join(message.split())}\n")  # Keras's messages have several lines.
     if exit_code and SEVERAL_HOSTS in os.environ:
         os._exit(exit_code)  # JAX would wait minutes for the other processes, then abort.
     return exit_code
@@ -97,7 +97,7 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     changes = {name: value for name, value in changes.items() if value is not None}
     changed = dataclasses.replace(made, **changes)
     if done >= changed.steps and SEVERAL_HOSTS not in os.environ:  # Of several processes, all must reach `fit`.
-        print_error(f"{flags.output} has made its {done} steps; --steps asks for more")
+        sys.stderr.write(f"{flags.output} has made its {done} steps; --steps asks for more\n")
         return
     if flags.start_from and not done:
         warm_start(changed.build(), flags.start_from)  # Fails before the images are decoded.
@@ -127,11 +127,6 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
             hours=flags.hours,
             distribute=flags.distribute,
         )
-
-
-def print_error(message: str) -> None:
-    """Prints a line on standard error."""
-    print(message, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> Parser:
