@@ -1,11 +1,11 @@
-r"""Trains the presets of the package, whichever is not finished, and enters each into the index when it is.
+r"""Trains the unfinished presets of the package, and enters each finished one into the index.
 
-Every preset is a row of `PLANS`: the network by its recipe, and how it is trained here, with Muon and a teacher (see
-docs/training-speed.md). Ctrl-C, `--hours` and a power cut stop the queue; the same command goes on where it was. At its
-end, and with `--table` at once, it prints what stands.
+Every preset is a row of `PLANS`: the recipe of its network, and the changes for training with Muon and a teacher (see
+docs/training-speed.md). Ctrl-C, `--hours` and a power cut stop the queue; the same command resumes it. At the end, and
+with `--table` at once, it prints the state of all.
 
-A finished network takes its place in the package only if it is better than the preset of that name on photographs that
-nobody has trained on. Benchmark sets are measured afterwards and decide nothing.
+A finished network enters the package only if it is better than the preset of that name on held-out photographs.
+Benchmark sets are measured afterwards and decide nothing.
 
     keras-lisr import SMFANet_plus_DF2K_x4.pth --architecture smfanet --scale 4 -o teachers/x4.keras
     python training/presets.py --data photographs --output runs/presets --teachers teachers \
@@ -63,14 +63,14 @@ BOTH = {"ggas": True, "cwss": True}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How one preset is trained.
+    """Plan to train one preset.
 
     Args:
         name: Name of the preset.
         recipe: File in this folder whose recipe builds the network.
         scale: Upscaling factor.
-        use: What it is for, as `keras-lisr models` says it.
-        options: What else the recipe is called with.
+        use: Its use, shown by `keras-lisr models`.
+        options: Further arguments of the recipe.
         steps: Training steps.
         learning_rate: Peak learning rate of Muon.
         start: Preset whose weights it starts from, perhaps an earlier one of its own name.
@@ -100,7 +100,7 @@ class Plan:
     label_share: tuple[float, float] = (1.0, 1.0)
 
     def make_recipe(self) -> Recipe:
-        """The recipe of the architecture, as this plan changes it."""
+        """Returns the recipe of the architecture with the changes of this plan."""
         return dataclasses.replace(
             recipe_of(self.recipe)(self.scale, **self.options),
             steps=self.steps,
@@ -190,21 +190,17 @@ PLANS = (
 
 @cache
 def recipe_of(name: str):
-    """The function `recipe` of a file in this folder."""
+    """Returns the function `recipe` of a file in this folder."""
     return runpy.run_path(str(Path(__file__).with_name(f"{name}.py")))["recipe"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Trains what is not finished and prints the table.
-
-    Returns:
-        Exit code, as that of a recipe.
-    """
+    """Trains the unfinished presets and prints the table; returns the exit code, as a recipe does."""
     return run_program(argument_parser(), run, argv)
 
 
 def run(flags: argparse.Namespace) -> None:
-    """Does what the flags say."""
+    """Trains, unless --table is given, and prints the table."""
     plans = choose_plans(flags.only)
     if not flags.table:
         train_all(plans, flags)
@@ -212,7 +208,7 @@ def run(flags: argparse.Namespace) -> None:
 
 
 def argument_parser() -> Parser:
-    """The flags."""
+    """Makes the parser of the flags."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("--data", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--output", type=Path, required=True, help="folder of the runs")
@@ -227,11 +223,7 @@ def argument_parser() -> Parser:
 
 
 def choose_plans(names: Sequence[str] | None) -> list[Plan]:
-    """The plans of these presets, of all by default.
-
-    Raises:
-        ValueError: If there is none of a name.
-    """
+    """Returns the plans of these presets, by default of all; raises a ValueError for an unknown name."""
     known = [plan.name for plan in PLANS]
     for name in names or ():
         if name not in known:
@@ -240,7 +232,7 @@ def choose_plans(names: Sequence[str] | None) -> list[Plan]:
 
 
 def train_all(plans: Sequence[Plan], flags: argparse.Namespace) -> None:
-    """Trains and publishes what is not finished, in the order of the plans, as long as the time lasts."""
+    """Trains and publishes unfinished presets, in the order of the plans, within the time."""
     end = math.inf if flags.hours is None else time.monotonic() + flags.hours * 3600
     for plan in plans:
         hours = (end - time.monotonic()) / 3600
@@ -267,7 +259,7 @@ def train_all(plans: Sequence[Plan], flags: argparse.Namespace) -> None:
 def label_data(
     scale: int, patch_size: int, data: Path, output: Path, teachers: Path | None
 ) -> tuple[ImagePairs, ImagePairs]:
-    """Images to train on, with a teacher's labels, and images to validate on; decoded and labelled once for all."""
+    """Reads images to train on, with a teacher's labels, and to validate on; decodes and labels them once."""
     folder = output / "cache"
     training, validation = read_data(data, scale, patch_size, folder)
     if teachers is not None:
@@ -277,13 +269,13 @@ def label_data(
 
 
 def publish(plan: Plan, folder: Path, validation: ImagePairs, data_root: Path | None) -> None:
-    """Measures a finished network and makes it the preset of its name, unless that is better on the held-out images."""
+    """Measures a finished network and publishes it, unless the preset is better on held-out images."""
     if plan.degraded:
         validation = degrade_pairs(validation, Degradation(), plan.scale)
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary) / "preset.npz"
         save_preset(load_model(folder / "averaged.keras"), file)
-        model = from_preset(file)  # As it will be used: with the weights in float16.
+        model = from_preset(file)  # With its weights in float16, as it will be used.
         upscale = Upscaler(model, precision="float32")
         held_out = mean_psnr(upscale, validation, plan.scale)
         if any(known.name == plan.name for known in presets()):
@@ -321,24 +313,24 @@ def publish(plan: Plan, folder: Path, validation: ImagePairs, data_root: Path | 
 
 
 def processor() -> str:
-    """What Linux calls the processor."""
+    """Returns the name of the processor."""
     names = re.findall(r"model name\s*: (.*)", read_cpuinfo())
     return names[0] if names else platform.processor()
 
 
 def is_finished(plan: Plan) -> bool:
-    """Whether the preset in the package is what this plan makes."""
+    """Checks whether the preset in the package is the result of this plan."""
     return any(preset.trained.get("plan") == as_json(plan) for preset in presets() if preset.name == plan.name)
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
-    """A plan as the index of the presets holds it, but for its name and its use, which stand beside it."""
+    """Returns a plan for the index of presets, without name and use, which the index has anyway."""
     described = {key: value for key, value in dataclasses.asdict(plan).items() if key not in ("name", "use")}
     return json.loads(json.dumps(described))
 
 
 def rows(folder: Path) -> list[dict[str, float]]:
-    """The epochs of a run, none before its first."""
+    """Reads the epochs of a run."""
     log = folder / "log.csv"
     if not log.exists():
         return []
@@ -347,14 +339,14 @@ def rows(folder: Path) -> list[dict[str, float]]:
 
 
 def measure_last_gain(folder: Path) -> float:
-    """Decibels on held-out images that the second half of a run's steps brought."""
+    """Returns the gain on held-out images in the second half of a run's steps, in decibels."""
     epochs = rows(folder)
     half = [row for row in epochs if row["step"] <= epochs[-1]["step"] / 2] or epochs
     return epochs[-1]["val_psnr"] - half[-1]["val_psnr"]
 
 
 def count_off_colours(model: keras.Model) -> int:
-    """How many of 125 flat colours a network moves by half a step of 255 or more, away from the border."""
+    """Counts which of 125 flat colours a network shifts by half a step of 255 or more, away from the border."""
     levels = np.linspace(0, 255, 5).round() / 255
     off = 0
     for colour in itertools.product(levels, repeat=3):
@@ -366,7 +358,7 @@ def count_off_colours(model: keras.Model) -> int:
 
 
 def table(plans: Sequence[Plan], output: Path) -> str:
-    """What stands, as Markdown: of finished presets what was measured, of others how far they are."""
+    """Writes the state of the presets as Markdown: measurements of finished ones, progress of others."""
     lines = [
         "| preset | steps | held out | last doubling | Set5 | Set14 |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",

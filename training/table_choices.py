@@ -1,8 +1,8 @@
-"""What the paper leaves open about GGAS and CWSS, on IMDN at x4: each choice beside the one that is the default here.
+"""Choices that the paper leaves open about GGAS and CWSS, on IMDN at x4, each beside the default.
 
 By default the map of GGAS starts at 0.95 (a bias of 3) and looks 7 pixels wide, and the alphas of CWSS start at 0.9;
-the two last are the paper's. Whether H_RL of Eq. 8 sees x or its scaled form makes no other network of IMDN: the first
-convolution of each block can hold the alphas. What table_2.py has trained is not trained again.
+the last two are the paper's. Whether H_RL of Eq. 8 sees x or its scaled form makes no difference to IMDN: the first
+convolution of each block can hold the alphas. Cells that table_2.py has trained are not trained again.
 
     python training/table_choices.py --data photographs --output runs/presets --data-root $KERAS_LISR_DATA
 """

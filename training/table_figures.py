@@ -1,4 +1,4 @@
-"""Draws what the cells of the tables gain: a forest plot for each table in a file of `--json`.
+"""Draws the gains of the tables' cells: a forest plot for each table in a file of `--json`.
 
 A row for each cell and a panel for each set: the mean difference of PSNR to the plain network with the same seed, and
 its 95 % interval, filled where that excludes zero.
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(flags: argparse.Namespace) -> None:
-    """Does what the flags say."""
+    """Draws the figures."""
     for title, rows in json.loads(flags.results.read_text()).items():
         if compared := [row for row in rows if row.get("gains")]:
             file = flags.output / f"{re.sub(r'[^a-z0-9]+', '_', title.lower())}.png"
@@ -42,7 +42,7 @@ def run(flags: argparse.Namespace) -> None:
 
 
 def draw_gains(title: str, rows: Sequence[Mapping[str, Any]]) -> Any:
-    """A forest plot of rows as the tables' programs write them, the first on top."""
+    """Draws a forest plot of rows that the tables' programs wrote, the first on top."""
     sets = list(rows[0]["gains"])
     networks = list(dict.fromkeys(row["network"] for row in rows))
     largest = max(abs(row["gains"][name]["psnr"][0]) for row in rows for name in sets)

@@ -1,4 +1,4 @@
-"""Means of a few numbers with what they leave uncertain, for tables and figures."""
+"""Means of a few numbers with confidence intervals, for tables and figures."""
 
 import math
 import statistics
@@ -11,7 +11,7 @@ Interval = tuple[float, float | None]
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
-    """The mean of numbers and half the width of its 95 % t-interval, None for a single one."""
+    """Returns the mean and half the width of its 95 % t-interval, None for a single number."""
     mean = statistics.fmean(values)
     if len(values) < 2:
         return mean, None
@@ -20,13 +20,13 @@ def mean_interval(values: Sequence[float]) -> Interval:
 
 
 def excludes_zero(interval: Interval) -> bool:
-    """Whether an interval lies on one side of zero; one without a width does not."""
+    """Checks whether an interval with a width excludes zero."""
     mean, half = interval
     return half is not None and abs(mean) > half
 
 
 def show(value: float | Interval, digits: int) -> str:
-    """A mean, or the interval of a difference, as tables have it: bold if it excludes zero."""
+    """Formats a mean, or the interval of a difference, bold if it excludes zero."""
     if isinstance(value, float):
         return f"{value:.{digits}f}"
     mean, half = value

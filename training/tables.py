@@ -1,13 +1,13 @@
-"""What the programs of the paper's tables share: cells trained in the same way, measured, compared with the plain one.
+"""Trains and measures the cells of the paper's tables, and compares them with the plain network.
 
 All cells of a network have the same photographs, steps, optimizer and schedule. A seed pairs them: the same patches in
-the same order, and the same initial weights in all layers that a cell shares with the plain network. What a cell gains
+the same order, and the same initial weights in all layers that a cell shares with the plain network. The gain of a cell
 is the mean of the differences over the seeds, with its 95 % t-interval.
 
-Rates are chosen by one rule, the plain network's as the others': of half, once and twice the network's rate, the one
-whose run of a quarter of the steps, with seed 0, has the highest PSNR on held-out photographs.
+One rule chooses the rate of every cell, the plain one's too: of half, once and twice the network's rate, the one whose
+run of a quarter of the steps, with seed 0, has the highest PSNR on held-out photographs.
 
-Every run is a folder; the same command goes on where it stopped, within a run and between two. With the `--output` of
+Every run is a folder; the same command resumes within a run and between two. With the `--output` of
 training/presets.py, photographs are decoded, and labelled by a teacher, once for both.
 """
 
@@ -59,9 +59,9 @@ class Cell:
     """One variant of a network.
 
     Args:
-        name: What it is called.
-        options: What the network's recipe is called with.
-        published: What the paper says of it.
+        name: Name of the cell.
+        options: Arguments of the network's recipe.
+        published: Results of the paper.
         rewire: Makes another network of the one that the recipe builds.
     """
 
@@ -80,7 +80,7 @@ class Network:
         cells: Its variants, the plain network first.
         steps: Training steps of each run.
         seeds: Runs of each cell.
-        rates: Learning rate by the optimizer; with an optimizer that has none, the network is left out.
+        rates: Learning rates by optimizer; the network is left out for others.
         batch_size: Patches in a step.
         precision: As for `fit`.
     """
@@ -96,7 +96,7 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class Runs:
-    """All runs of one cell, as the flags have them made."""
+    """All runs of one cell, by the flags."""
 
     network: Network
     cell: Cell
@@ -104,17 +104,17 @@ class Runs:
 
     @property
     def folder(self) -> Path:
-        """Where they are, whatever table the cell is in."""
+        """Folder of the runs, the same for every table with this cell."""
         return place(self.flags) / re.sub(r"\W+", "_", self.cell.name).strip("_")
 
     @property
     def precision(self) -> str:
-        """What they are computed in, on this machine."""
+        """Precision of the runs on this machine."""
         automatic = "mixed_bfloat16" if fast_bfloat16() else "float32"
         return automatic if self.network.precision == "auto" else self.network.precision
 
     def recipe(self, rate: float | None = None, share: float = 1.0) -> Recipe:
-        """The recipe of one at this learning rate, or the network's, and for this share of its steps."""
+        """Makes the recipe at a learning rate, by default the network's, for a share of the steps."""
         plan = Plan(
             name=self.cell.name,
             recipe=self.network.recipe,
@@ -132,7 +132,7 @@ class Runs:
         return dataclasses.replace(recipe, optimizer=self.flags.optimizer, build=build)
 
     def settings(self) -> dict[str, Any]:
-        """How they are made, as JSON has it."""
+        """Returns the settings of the runs as JSON."""
         recipe, teachers = self.recipe(), self.flags.teachers
         settings = {field.name: to_json(getattr(recipe, field.name)) for field in dataclasses.fields(recipe)}
         settings |= {"precision": self.precision, "data": self.flags.data.resolve().name}
@@ -140,18 +140,18 @@ class Runs:
         return json.loads(json.dumps(settings))
 
     def require_same_settings(self) -> None:
-        """Raises a ValueError if some have been made in another way."""
+        """Raises a ValueError if runs were made with other settings."""
         now = self.settings()
         before = read_json(self.folder / "settings.json") or now
         changed = [f"{name}={now[name]!r} after {before.get(name)!r}" for name in now if now[name] != before.get(name)]
         if changed:
             raise ValueError(
-                f"`output` must not hold cells that were trained in another way; without {self.folder} that cell is "
-                f"trained anew. Received: {', '.join(changed)}"
+                f"`output` must hold cells of the same settings; delete {self.folder} to train that cell again. "
+                f"Received: {', '.join(changed)}"
             )
 
     def try_rates(self) -> dict[float, float]:
-        """Held-out PSNR of the short runs by their rates, 0 of one that diverged; nothing if one of them is missing."""
+        """Returns the held-out PSNR of the short runs by rate, 0 if one diverged; nothing if one is missing."""
         rates = [times * self.network.rates[self.flags.optimizer] for times in RATES]
         short = {rate: self.result(f"rate_{rate:g}", self.recipe(rate, SHARE), 0, {}) for rate in rates}
         if not all(short.values()):
@@ -159,7 +159,7 @@ class Runs:
         return {rate: result["measured"].get(HELD_OUT, {"psnr": 0.0})["psnr"] for rate, result in short.items()}
 
     def result(self, name: str, recipe: Recipe, seed: int, sets: Mapping[str, Pairs]) -> dict[str, Any]:
-        """What was measured on one, after training it to its end if need be; nothing if it is not to be trained."""
+        """Returns the measurements of a run, after training it if necessary; nothing with --table if it is missing."""
         file = self.folder / name / "result.json"
         if not file.exists() and not self.flags.table:
             sys.stderr.write(f"{self.cell.name}, {name}\n")
@@ -169,7 +169,7 @@ class Runs:
         return read_json(file)
 
     def train(self, folder: Path, recipe: Recipe, seed: int, sets: Mapping[str, Pairs]) -> dict[str, Any]:
-        """Trains one, or goes on with it, and measures it in float32."""
+        """Trains or resumes a run, and measures it in float32."""
         flags, epoch = self.flags, max(1, round(SHARE * self.network.steps))
         keras.utils.clear_session()
         training, validation = label_data(SCALE, recipe.patch_size, flags.data, flags.output, flags.teachers)
@@ -182,7 +182,7 @@ class Runs:
         return {"parameters": parameters(model), "measured": measure(upscale, {HELD_OUT: validation, **sets})}
 
     def describe(self, tried: Mapping[float, float]) -> dict[str, Any]:
-        """What their row begins with, before anything is measured."""
+        """Returns the row of the cell, without measurements."""
         return {
             "network": self.network.recipe,
             "cell": self.cell.name,
@@ -203,7 +203,7 @@ def main(title: str, networks: Sequence[Network], argv: Sequence[str] | None = N
 
 
 def argument_parser(title: str) -> Parser:
-    """The flags."""
+    """Makes the parser of the flags."""
     parser = Parser(description=title, allow_abbrev=False)
     parser.add_argument("--data", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--output", type=Path, required=True, help="folder of the runs")
@@ -240,7 +240,7 @@ def run(title: str, networks: Sequence[Network], flags: argparse.Namespace) -> N
 
 
 def choose(networks: Sequence[Network], flags: argparse.Namespace) -> list[Network]:
-    """The networks of which the flags name a cell, with those cells and the plain one; ValueError if there is none."""
+    """Returns the networks with a cell in the flags, with those cells and the plain one; ValueError if none."""
     chosen = []
     for network in networks:
         plain, *others = network.cells
@@ -255,14 +255,14 @@ def choose(networks: Sequence[Network], flags: argparse.Namespace) -> list[Netwo
 
 
 def place(flags: argparse.Namespace) -> Path:
-    """The folder of what is trained by this optimizer on these targets."""
+    """Returns the folder of the runs with this optimizer and these targets."""
     return flags.output / f"{flags.optimizer}_{'teacher' if flags.teachers else 'originals'}"
 
 
 def build_like(build_plain: Callable[[], keras.Model], build: Callable[[], keras.Model]) -> keras.Model:
-    """A network with the initial weights of the plain one in all layers that they share.
+    """Builds a network with the initial weights of the plain one in all shared layers.
 
-    The seed alone does not do that: a layer more shifts the random numbers of those that come after it.
+    The seed alone is not enough: an additional layer shifts the random numbers of later ones.
     """
     given = {weight.path: weight for weight in build_plain().weights}
     model = build()
@@ -278,7 +278,7 @@ def rebuild(rewire: Callable[[keras.Model], keras.Model], build: Callable[[], ke
 
 
 def measure(upscale: Callable[[np.ndarray], np.ndarray], sets: Mapping[str, Pairs]) -> Measured:
-    """PSNR and SSIM of luma, without as many pixels of the border as the scale, averaged over each set's images."""
+    """Measures PSNR and SSIM of luma, shave = scale, averaged over each set's images."""
     measured = {}
     for name, pairs in sets.items():
         made = [(high, upscale(low)) for low, high in pairs]
@@ -290,7 +290,7 @@ def measure(upscale: Callable[[np.ndarray], np.ndarray], sets: Mapping[str, Pair
 
 
 def compare(cells: Sequence[Runs], sets: Mapping[str, Pairs]) -> list[dict[str, Any]]:
-    """A row for each cell of a network that has been trained, after training what is missing."""
+    """Trains what is missing, and returns a row for each trained cell of a network."""
     rates = [runs.try_rates() for runs in cells]
     rows = [runs.describe(tried) for runs, tried in zip(cells, rates, strict=True)]
     for seed in range(cells[0].network.seeds):  # The outer loop, so that there are pairs early.
@@ -308,7 +308,7 @@ def compare(cells: Sequence[Runs], sets: Mapping[str, Pairs]) -> list[dict[str, 
 
 
 def over_seeds(runs: Iterable[Measured], statistic: Callable[[list[float]], Any]) -> Measured:
-    """A statistic over the runs that came to their end, for each set and measure."""
+    """Computes a statistic over the finished runs, for each set and measure."""
     done = [measured for measured in runs if measured]
     return {
         name: {each: statistic([measured[name][each] for measured in done]) for each in MEASURES}
@@ -317,7 +317,7 @@ def over_seeds(runs: Iterable[Measured], statistic: Callable[[list[float]], Any]
 
 
 def differences(runs: Mapping[str, Measured], plain: Mapping[str, Measured]) -> list[Measured]:
-    """How far a cell is ahead of the plain network with each seed that both came to their end with."""
+    """Returns a cell's lead over the plain network for each seed that both finished."""
     pairs = [(runs[seed], plain[seed]) for seed in runs if runs[seed] and plain.get(seed)]
     return [
         {name: {each: mine[name][each] - its[name][each] for each in MEASURES} for name in mine} for mine, its in pairs
@@ -325,7 +325,7 @@ def differences(runs: Mapping[str, Measured], plain: Mapping[str, Measured]) -> 
 
 
 def time_cells(cells: Sequence[Runs], images: Sequence[np.ndarray]) -> None:
-    """Notes the seconds that each network takes for the images, folded, in rounds over all of them."""
+    """Times each folded network on the images, in rounds over all networks, and stores the seconds."""
     upscalers = {runs.cell.name: Upscaler(fold(runs.recipe().build()), precision="float32") for runs in cells}
     seconds: dict[str, list[float]] = {name: [] for name in upscalers}
     for number in range(ROUNDS + 1):
@@ -340,7 +340,7 @@ def time_cells(cells: Sequence[Runs], images: Sequence[np.ndarray]) -> None:
 
 
 def markdown(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """A table, headed by how it is to be read."""
+    """Writes a table under an explanation."""
     sets = (*SETS, HELD_OUT)
     lines = [
         f"## {title}",
@@ -369,17 +369,17 @@ def markdown(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def show_measures(values: Mapping[str, Any]) -> str:
-    """What a cell of a table holds: means, or intervals, of PSNR and SSIM."""
+    """Formats means or intervals of PSNR and SSIM for a cell of the table."""
     return " / ".join(show(values[name], digits) for name, (_, digits) in MEASURES.items())
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """What is in a file, nothing if it is absent."""
+    """Reads a file; nothing if it is absent."""
     return json.loads(file.read_text()) if file.exists() else {}
 
 
 def write_json(file: Path, value: Mapping[str, Any]) -> None:
-    """Writes a file that is whole or absent."""
+    """Writes a file atomically."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with write_whole(file) as unfinished:
         unfinished.write_text(json.dumps(value, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""What happens inside a network: spectra of its blocks (Fig. 1, 5), its residuals (Fig. 2, 6), its attention map."""
+"""Analysis of networks: spectra of the blocks (Fig. 1, 5), residuals (Fig. 2, 6) and the attention map."""
 
 from keras_lisr.analysis.block_outputs import attention_map, block_outputs
 from keras_lisr.analysis.figures import draw_attention, draw_residuals, draw_spectra

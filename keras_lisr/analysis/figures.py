@@ -1,7 +1,6 @@
-"""The analysis as figures: spectra (Fig. 1, 5), residuals (Fig. 2, 6) and the attention map over the picture.
+"""Draws figures of the analysis: spectra (Fig. 1, 5), residuals (Fig. 2, 6) and the attention map over the picture.
 
-Each function returns a figure of its own, which `figure.savefig(path, dpi=150)` writes; pyplot and its figures that
-belong to the whole process have no part in it.
+Each function returns a figure, which `figure.savefig(path, dpi=150)` writes, without pyplot and its global state.
 """
 
 from collections.abc import Mapping
@@ -16,15 +15,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Colours of Okabe and Ito, which colour-blind readers tell apart (https://jfly.uni-koeln.de/color/): vermilion for the
-# red points alone, and yellow left out because it is lost on white.
+# Colours of Okabe and Ito, which colour-blind readers can tell apart (https://jfly.uni-koeln.de/color/): vermilion for
+# the red points alone, and no yellow, which is hard to see on white.
 COLORS = ("#0072B2", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
 RED = "#D55E00"
 MARKERS = "os^Dvp"
 BAND = "0.93"
-PANEL = 4.6  # Inches, as all sizes of figures.
-# Above this ratio of the largest to the smallest residual, a linear axis would press the small ones together.
-LARGEST_LINEAR_RATIO = 30
+PANEL = 4.6  # Inches.
+LARGEST_LINEAR_RATIO = 30  # Of the largest to the smallest residual; above, the axis is logarithmic.
 
 AXES = {
     "radial": ("spatial frequency (cycles per pixel)", "power spectral density (features²)"),
@@ -35,16 +33,13 @@ AXES = {
 def draw_spectra(spectra: Mapping[str, Mapping[str, Spectrum]]) -> "Figure":
     """Draws a curve for each block, dashed where it is one of `discontinuities`, and a panel for each network.
 
-    The panels share their axes, and are shaded where high-frequency power is compared.
+    The panels share their axes; the band of high-frequency power is shaded.
 
     Args:
-        spectra: For each network's name, the spectrum of each block's output, in the order of the blocks.
-
-    Returns:
-        A figure that can be read without its caption.
+        spectra: Spectra of the blocks' outputs, in order, by the network's name and the block's.
 
     Raises:
-        ValueError: If `spectra` holds no spectrum, or such of both definitions, or matplotlib is not installed.
+        ValueError: If `spectra` holds no spectrum, or spectra of both definitions, or matplotlib is not installed.
 
     Example:
 
@@ -73,16 +68,16 @@ def draw_spectra(spectra: Mapping[str, Mapping[str, Spectrum]]) -> "Figure":
 
 
 def draw_blocks(axes: "Axes", blocks: Mapping[str, Spectrum]) -> None:
-    """One curve a block, from dark to light in their order, with its number on it."""
+    """Draws the curves of the blocks, from dark to light, with their numbers."""
     import matplotlib
 
-    # The last tenth of the map is a yellow that is lost on white.
+    # The last tenth of the map is yellow, which is hard to see on white.
     colors = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(blocks)))
     box = {"boxstyle": "circle,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
     dashed = discontinuities(blocks)
     for i, (name, spectrum) in enumerate(blocks.items()):
         axes.plot(spectrum.frequency, spectrum.power, "--" if name in dashed else "-", color=colors[i], linewidth=1.4)
-        # Each number at a place of its own: neighbours among sixteen blocks differ little in colour.
+        # The numbers are staggered: the colours of neighbours among sixteen blocks differ little.
         place = round((i + 0.5) / len(blocks) * (len(spectrum.power) - 1))
         point, number = (spectrum.frequency[place], spectrum.power[place]), name.removeprefix("block_")
         axes.annotate(number, point, ha="center", va="center", fontsize="x-small", color=colors[i], bbox=box)
@@ -91,12 +86,11 @@ def draw_blocks(axes: "Axes", blocks: Mapping[str, Spectrum]) -> None:
 def draw_residuals(magnitudes: Mapping[str, Mapping[str, float]], reference: str | None = None) -> "Figure":
     """Draws the mean residual of each residual connection, a line for each network.
 
-    Args:
-        magnitudes: For each network's name, what `residual_magnitude` found.
-        reference: Name of the network whose largest residual is a dotted line; larger ones become red points.
+    The axis is logarithmic if the residuals span decades.
 
-    Returns:
-        A figure that can be read without its caption. Its axis is logarithmic where residuals span decades.
+    Args:
+        magnitudes: Results of `residual_magnitude`, by the network's name.
+        reference: Name of the network whose largest residual is a dotted line; larger ones become red points.
 
     Raises:
         ValueError: If `magnitudes` is empty, `reference` is not in it, or matplotlib is not installed.
@@ -119,16 +113,11 @@ def draw_residuals(magnitudes: Mapping[str, Mapping[str, float]], reference: str
     if reference is not None:
         largest = max(magnitudes[reference].values())
         axes.axhline(largest, color="black", linestyle=":", label=f"largest of {reference}")
-        points = [
-            (number, mean)
-            for means in magnitudes.values()
-            for number, mean in enumerate(means.values(), start=1)
-            if mean > largest
-        ]
-        if points:
-            numbers, above = zip(*points, strict=True)
+        numbered = [point for means in magnitudes.values() for point in enumerate(means.values(), start=1)]
+        points = np.array([(number, mean) for number, mean in numbered if mean > largest])
+        if len(points):
             style = {"color": RED, "edgecolor": "white", "linewidth": 0.6, "zorder": 3}
-            axes.scatter(numbers, above, s=32, label=f"larger than it ({len(points)})", **style)
+            axes.scatter(points[:, 0], points[:, 1], s=32, label=f"larger than it ({len(points)})", **style)
 
     axes.set_xlabel("residual connection, in the order of the network")
     axes.set_ylabel("mean |H_RL(x)| (units of the features)")
@@ -144,19 +133,15 @@ def draw_residuals(magnitudes: Mapping[str, Mapping[str, float]], reference: str
 
 
 def draw_attention(image: np.ndarray, attention_map: np.ndarray, model: str | None = None) -> "Figure":
-    """Draws a picture, the attention map that a network makes of it, and the map over the picture.
+    """Draws a picture, its attention map, and the map over the picture.
 
-    The map is averaged over its channels. In the middle its colours reach from 0 to 1 (or to what exceeds it, as a map
-    that starts at one can), so that figures of several networks compare; over the picture they reach from its smallest
-    to its largest value, so that its shape shows.
+    The map is averaged over its channels. In the middle panel its colours range from 0 to 1 (or its maximum, if that is
+    larger), so that figures of several networks compare; over the picture they range from its minimum to its maximum.
 
     Args:
         image: Low-resolution picture, uint8 RGB `(height, width, 3)`.
-        attention_map: What `keras_lisr.analysis.attention_map` returns for it, `(height, width, channels)`.
-        model: The network's name.
-
-    Returns:
-        A figure that can be read without its caption.
+        attention_map: Attention map of the picture, `(height, width, channels)`, see `keras_lisr.analysis`.
+        model: Name of the network.
 
     Raises:
         ValueError: If `attention_map` is not as large as `image`, or matplotlib is not installed.
@@ -182,7 +167,7 @@ def draw_attention(image: np.ndarray, attention_map: np.ndarray, model: str | No
     alone.set_title(f"GA, mean of {attention_map.shape[2]} channels", fontsize="medium")
     largest = max(1.0, float(mean.max()))
     colors = alone.imshow(mean, cmap="viridis", vmin=0, vmax=largest)
-    below: dict[str, Any] = {"location": "bottom", "panchor": False}  # The pictures stay where they are.
+    below: dict[str, Any] = {"location": "bottom", "panchor": False}  # Keeps the pictures in place.
     figure.colorbar(colors, ax=alone, label=f"attention, from 0 to {largest:.3g}", **below)
     over.set_title("GA over the picture", fontsize="medium")
     over.imshow(image.mean(axis=2), cmap="gray", vmin=0, vmax=255)
@@ -194,5 +179,5 @@ def draw_attention(image: np.ndarray, attention_map: np.ndarray, model: str | No
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure of so many inches, whose parts make room for one another."""
+    """Creates an empty figure of this size in inches."""
     return import_extra("matplotlib.figure", "figures").Figure(figsize=(width, height), layout="constrained")

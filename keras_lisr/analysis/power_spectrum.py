@@ -1,7 +1,7 @@
-"""How much of each spatial frequency a block's output holds (Fig. 1 and 5).
+"""Power spectra of the blocks' outputs (Fig. 1 and 5).
 
-Nothing is normalized but for the size of the picture: the blocks of one network are compared in the units of its
-features, so that a block which only makes everything larger has more power at every frequency.
+They are normalized for the size of the picture alone: the blocks of a network are compared in the units of its
+features, so that a block which only amplifies everything has more power at every frequency.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import numpy as np
 
 Definition = Literal["radial", "square_ring"]
 
-# Where the upper half of the band begins, in the unit of each definition's frequencies.
+# Start of the upper half of the band, in the unit of each definition's frequencies.
 HALF_BAND: dict[str, float] = {"radial": 0.25, "square_ring": 0.5}
 
 
@@ -21,7 +21,7 @@ class Spectrum(NamedTuple):
     Args:
         frequency: Rising from 0. "radial": cycles per pixel, at most 0.5. "square_ring": radius over the largest
             radius, at most 1.
-        power: Of the same length, in the unit that `power_spectrum` gives for the definition.
+        power: Power at each frequency, in the unit of the definition, see `power_spectrum`.
         definition: "radial" or "square_ring".
     """
 
@@ -31,26 +31,23 @@ class Spectrum(NamedTuple):
 
 
 def power_spectrum(features: np.ndarray, definition: Definition = "radial") -> Spectrum:
-    """The power of features at each spatial frequency, whatever its direction.
+    """Computes the power of features at each spatial frequency, over all directions.
 
     "radial" is the usual power spectral density: `|FFT|² / (height x width)`, averaged over the channels and then over
     rings of one radial frequency, which are `1 / min(height, width)` wide. The corners beyond 0.5 cycles per pixel are
     left out. White noise of variance s² is flat at s², in squared units of the features.
 
-    "square_ring" is how the paper's authors drew their figures: of the mean over the channels, `|FFT|` with the
-    constant part in the middle, padded with zeros to a square of odd sides, and `log(1 + sum)` over the border of each
-    square around the middle. It grows with the length of the border, with the size of the picture, and with the
-    logarithm of amplitude, not of power; a picture that is not square has different frequencies on the sides of a ring.
+    "square_ring" is the definition of the paper's figures: `|FFT|` of the mean over the channels, padded with zeros to
+    a square of odd sides around the constant part, and `log(1 + sum)` over the border of each square around the middle.
+    It grows with the length of the border, the size of the picture, and the logarithm of amplitude, not of power; the
+    sides of a ring have different frequencies unless the picture is square.
 
     Args:
         features: `(height, width, channels)`, at least 2x2 pixels.
         definition: "radial" or "square_ring".
 
-    Returns:
-        Frequencies and powers, from the constant part to the highest frequency.
-
     Raises:
-        ValueError: If `features` has another shape, or `definition` is neither.
+        ValueError: If `features` has another shape, or `definition` is unknown.
 
     Example:
 
@@ -71,12 +68,12 @@ def power_spectrum(features: np.ndarray, definition: Definition = "radial") -> S
         )
     if definition not in get_args(Definition):
         raise ValueError(f"`definition` must be 'radial' or 'square_ring'. Received: definition={definition!r}")
-    features = features.astype(np.float64)  # NumPy transforms float32 in float32.
+    features = features.astype(np.float64)  # NumPy would compute in float32.
     return radial_spectrum(features) if definition == "radial" else square_ring_spectrum(features)
 
 
 def radial_spectrum(features: np.ndarray) -> Spectrum:
-    """The mean power on rings around the constant part: `power_spectrum` by the usual definition."""
+    """Computes the mean power on rings of one radial frequency."""
     height, width, _ = features.shape
     side = min(height, width)
     density = np.mean(np.abs(np.fft.fft2(features, axes=(0, 1))) ** 2, axis=2) / (height * width)
@@ -88,10 +85,10 @@ def radial_spectrum(features: np.ndarray) -> Spectrum:
 
 
 def square_ring_spectrum(features: np.ndarray) -> Spectrum:
-    """The logarithm of summed amplitudes on square rings: `power_spectrum` by the authors' definition."""
+    """Computes the logarithm of summed amplitudes on square rings."""
     height, width, _ = features.shape
     amplitude = np.abs(np.fft.fft2(features.mean(axis=2)))
-    # The distance from the middle of the padded square, without moving anything there: zeros add nothing to a sum.
+    # Distances from the middle of the padded square; padding itself adds nothing to a sum.
     rows, columns = (np.abs(np.fft.fftfreq(side, 1 / side)).round().astype(int) for side in (height, width))
     rings = np.maximum(rows[:, np.newaxis], columns)
     sums = np.bincount(rings.ravel(), amplitude.ravel())
@@ -99,13 +96,7 @@ def square_ring_spectrum(features: np.ndarray) -> Spectrum:
 
 
 def high_frequency_power(spectrum: Spectrum) -> float:
-    """The mean of a spectrum over the upper half of its band: above 0.25 cycles per pixel, or half the largest radius.
-
-    Args:
-        spectrum: Of either definition.
-
-    Returns:
-        Power in the unit of the spectrum.
+    """Averages a spectrum over the upper half of its band: above 0.25 cycles per pixel, or half the largest radius.
 
     Example:
 
@@ -116,16 +107,13 @@ def high_frequency_power(spectrum: Spectrum) -> float:
 
 
 def discontinuities(spectra: Mapping[str, Spectrum]) -> list[str]:
-    """The blocks that lose high frequencies, where the paper expects each to restore more than the one before.
+    """Returns the names of the blocks that lose high frequencies, the dashed curves of Fig. 1.
 
-    They are the dashed curves of Fig. 1: their `high_frequency_power` is below that of the block before. The first
-    block has none before it, so that N blocks have at most N - 1 discontinuities.
+    Their `high_frequency_power` is below that of the block before, where the paper expects each block to restore more.
+    N blocks have at most N - 1 discontinuities.
 
     Args:
-        spectra: The spectrum of each block's output, in the order of the blocks.
-
-    Returns:
-        Names of those blocks, in the same order.
+        spectra: Spectra of the blocks' outputs, in order, by the block's name.
 
     Example:
 

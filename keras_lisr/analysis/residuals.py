@@ -1,4 +1,4 @@
-"""How large the residuals are that a network learns (Fig. 2 and 6)."""
+"""Magnitudes of a network's residuals (Fig. 2 and 6)."""
 
 import re
 from collections.abc import Mapping
@@ -10,33 +10,33 @@ from keras_lisr.analysis.block_outputs import compute
 from keras_lisr.graph.cast import cast_model
 from keras_lisr.graph.flatten import nodes
 
-# What adds, as the builders name it: block_3_sum, block_3_1_sum (CARN), block_3_residual_1_sum (RCAN), block_3_sum_1
+# Names of residual connections: block_3_sum, block_3_1_sum (CARN), block_3_residual_1_sum (RCAN), block_3_sum_1
 # (MemNet).
 SUM = re.compile(r"(?P<stem>block_\d+(_\w+)?_)sum(_\d+)?")
 
 
 def residual_magnitude(model: keras.Model, image: np.ndarray, *, nested: bool = False) -> dict[str, float]:
-    """The mean of `|H_RL(x)|` (Eq. 7 and 8) in each residual connection, over pixels and channels.
+    """Computes the mean of `|H_RL(x)|` (Eq. 7 and 8), over pixels and channels, in each residual connection.
 
-    Counted are the connections of Fig. 2: each residual group of RCAN, each residual block of EDSR and in the cascading
-    blocks of CARN, each block of IMDN; likewise each block of IDN and each recursion of MemNet. The connections around
-    all blocks, or from picture to picture, are none of them.
+    These are the connections of Fig. 2: each residual group of RCAN, each residual block of EDSR and in the cascading
+    blocks of CARN, each block of IMDN; likewise each block of IDN and each recursion of MemNet. Connections around all
+    blocks, or from picture to picture, do not count.
 
-    Values are in the units of the network's features, in which networks of RGB in [0, 1] compare; those of imported
-    EDSR and RCAN, whose authors trained on [0, 255], are 255 times as large. In IDN, whose identity is widened by what
-    the block kept half way, H_RL is what is added to both.
+    Values are in the units of the network's features. Networks of RGB in [0, 1] can be compared; those of imported EDSR
+    and RCAN, whose authors trained on [0, 255], are 255 times as large. In IDN, H_RL is added to the identity and to
+    the features that the block kept half way.
 
     Args:
         model: As for `block_outputs`; a residual connection is an `Add` layer named as `block_1_sum`, whose second
             input is H_RL(x).
         image: As for `block_outputs`.
-        nested: Whether the connections inside another one's H_RL count too: RCAN's residual blocks in its groups.
+        nested: Whether connections inside another one's H_RL count too: RCAN's residual blocks in its groups.
 
     Returns:
-        Means by the name of the layer that adds, in the order in which they are computed.
+        Means by the name of the `Add` layer, in the order of computation.
 
     Raises:
-        ValueError: If `model` has no residual connection, as FSRCNN, or `image` is as for `block_outputs`.
+        ValueError: If `model` has no residual connection, such as FSRCNN, or `image` is invalid, see `block_outputs`.
 
     Example:
 
@@ -50,7 +50,7 @@ def residual_magnitude(model: keras.Model, image: np.ndarray, *, nested: bool = 
     residuals = {
         name: added[name][1]
         for name, stem in stems.items()
-        # A part of another's H_RL is named as such: block_1_residual_2_ in block_1_.
+        # Nested connections are named after the outer one: block_1_residual_2_ in block_1_.
         if nested or not any(stem != other and stem.startswith(other) for other in stems.values())
     }
     if not residuals:
@@ -62,14 +62,11 @@ def residual_magnitude(model: keras.Model, image: np.ndarray, *, nested: bool = 
 
 
 def above_reference(magnitudes: Mapping[str, float], reference: Mapping[str, float]) -> list[str]:
-    """The residual connections whose residual is larger than any of a reference network: the red points of Fig. 2.
+    """Returns the names of residuals larger than any of a reference network: the red points of Fig. 2.
 
     Args:
-        magnitudes: What `residual_magnitude` found in a network.
-        reference: What it found in the reference; the paper takes RCAN, as the large network.
-
-    Returns:
-        Names from `magnitudes`, in their order.
+        magnitudes: Result of `residual_magnitude`.
+        reference: Result for the reference, in the paper RCAN, as the large network.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""What a network is worth and what it costs: PSNR and SSIM under a stated protocol, parameters and arithmetic."""
+"""Quality and cost of networks: PSNR and SSIM under a stated protocol, parameters and multiply-accumulates."""
 
 from keras_lisr.evaluation.color import luma as luma
 from keras_lisr.evaluation.cost import multiply_accumulates as multiply_accumulates

@@ -1,4 +1,4 @@
-"""Parameters and multiply-accumulates, the two costs that every paper of the field states."""
+"""Counts parameters and multiply-accumulates, the costs that every paper of the field states."""
 
 import math
 from fractions import Fraction
@@ -10,27 +10,26 @@ from keras_lisr.layers.approximate_self_attention import ApproximateSelfAttentio
 from keras_lisr.layers.channel_attention import ChannelAttention
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
 
-# Pixels, for each pixel of the features, on which the convolutions of enhanced spatial attention work.
+# Pixels on which the convolutions of enhanced spatial attention work, for each pixel of the features.
 SPATIAL_ATTENTION_PIXELS = {"stride": Fraction(1, 4)} | {f"coarse_{i}": Fraction(1, 36) for i in (1, 2, 3)}
 
 
 def parameters(model: keras.Model) -> int:
-    """Number of trainable parameters; the moving statistics of batch normalization are not among them."""
+    """Counts trainable parameters, without the moving statistics of batch normalization."""
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
 def multiply_accumulates(model: keras.Model, height: int = 720, width: int = 1280) -> int:
-    """Multiplications with a following addition that one picture takes.
+    """Counts the multiplications with a following addition for one picture.
 
-    Counted are convolutions: plain, grouped, depthwise, pointwise and transposed ones, those inside the attention
-    layers included. Not counted, as in the papers, are biases, normalization, activations, sums and products of
-    features, resizing with fixed weights, and the gates of channel attention, which are computed once a picture. The
-    kernels in a layer of somebody else's count once for each pixel that it returns.
+    Convolutions are counted, including those inside attention layers. As in the papers, biases, normalization,
+    activations, sums and products of features, resizing with fixed weights, and the gates of channel attention, which
+    are computed once a picture, are not. Kernels of other layers count once for each pixel of the output.
 
     Args:
         model: Model with one input and one output.
         height: Height of the super-resolved picture, in pixels.
-        width: Its width.
+        width: Width of the super-resolved picture.
 
     Raises:
         ValueError: As `graph.calls`.
@@ -43,7 +42,7 @@ def multiply_accumulates(model: keras.Model, height: int = 720, width: int = 128
     """
     per_low_resolution_pixel = Fraction(0)
     for call in calls(model):
-        # A transposed convolution spreads the pixels of its input.
+        # A transposed convolution applies its kernel to the pixels of its input.
         is_transposed = isinstance(call.operation, keras.layers.Conv2DTranspose)
         resolution = call.input_resolution if is_transposed else call.output_resolution
         per_low_resolution_pixel += multiply_accumulates_per_pixel(call.operation) * resolution**2
@@ -51,7 +50,7 @@ def multiply_accumulates(model: keras.Model, height: int = 720, width: int = 128
 
 
 def multiply_accumulates_per_pixel(operation: keras.Operation) -> Fraction | int:
-    """Every kernel is applied once to each pixel, but in the attention layers that work on a smaller grid."""
+    """Counts each kernel once a pixel, less in attention layers that work on a smaller grid."""
     if isinstance(operation, ChannelAttention):
         return 0
     weights = getattr(operation, "weights", ())

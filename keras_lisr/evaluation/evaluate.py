@@ -20,7 +20,7 @@ FIELD_PROTOCOL = EvaluationProtocol()
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured on an image.
+    """Measurements on an image.
 
     Args:
         psnr: PSNR of luma, in decibels.
@@ -39,15 +39,15 @@ class Measures:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What `evaluate` measured and on what. `str(result)` is a table headed by set and protocol.
+    """Result of `evaluate`; `str(result)` is a table headed by set and protocol.
 
     Args:
         set_name: Name of the benchmark set.
         scale: Its upscaling factor.
-        low_resolution_source: Where its low-resolution images came from: `"LR_bicubic/X4"` or `"imresize"`.
-        protocol: How images were compared; its `shave` is a number.
-        images: What was measured on each image, by name.
-        skipped: Why an image was not measured, by name.
+        low_resolution_source: Source of its low-resolution images: `"LR_bicubic/X4"` or `"imresize"`.
+        protocol: Protocol of the comparison; its `shave` is a number.
+        images: Measurements by the image's name.
+        skipped: Reasons why images were not measured, by name.
     """
 
     set_name: str
@@ -59,7 +59,7 @@ class EvaluationResult:
 
     @property
     def mean(self) -> Measures:
-        """Each measure's mean over the images."""
+        """Means over the images."""
         names = [measure.name for measure in fields(Measures)]
         return Measures(*(float(np.mean([getattr(image, name) for image in self.images.values()])) for name in names))
 
@@ -74,7 +74,6 @@ class EvaluationResult:
         return self.mean.ssim
 
     def __str__(self) -> str:
-        """The table that is printed and pasted."""
         rows = {**self.images, "mean": self.mean}
         width = max(map(len, rows))
         return "\n".join(
@@ -104,17 +103,16 @@ def evaluate(
         upscale: Function from `uint8` RGB `(height, width, 3)` to an image `benchmark_set.scale` times as large, either
             `uint8` or floating-point in [0, 1], which is clipped and rounded to 8 bits.
         benchmark_set: Pairs of images to measure on.
-        protocol: How images are compared.
-        skip_broken: Whether images that cannot be read, or are too small to be measured, are left out and named in the
-            result, or raise.
+        protocol: Protocol of the comparison.
+        skip_broken: Whether unreadable or too small images are left out and named in the result, instead of raising.
         progress: Called after every image.
 
     Returns:
         PSNR and SSIM, per image and on average.
 
     Raises:
-        ValueError: If `upscale` returns an image of another size, type or range, or images are broken: one, or with
-            `skip_broken` all of them.
+        ValueError: If `upscale` returns an image of another size, type or range, or an image is broken; with
+            `skip_broken`, if all are.
 
     Example:
         print(evaluate(bicubic(4), BenchmarkSet("datasets/Set5", scale=4)))
@@ -140,7 +138,7 @@ def evaluate(
 
 
 def measure(upscale: Upscale, image: BenchmarkImage, protocol: EvaluationProtocol, channels: Channels) -> Measures:
-    """Upscales one image and compares the result with the original, in RGB and in the channels that are named."""
+    """Upscales one image and compares the result with the original, in RGB and in `channels`."""
     name, low_resolution, high_resolution = image
     start = time.perf_counter()
     super_resolved = upscale(low_resolution)
@@ -163,12 +161,5 @@ def measure(upscale: Upscale, image: BenchmarkImage, protocol: EvaluationProtoco
 
 
 def bicubic(scale: int) -> Upscale:
-    """Returns the upscaler that every network is compared with: MATLAB's bicubic.
-
-    Args:
-        scale: Integer upscaling factor.
-
-    Returns:
-        Function for `evaluate`.
-    """
+    """Returns MATLAB's bicubic upscaling by an integer factor, as a function for `evaluate`."""
     return partial(imresize, scale=scale)

@@ -1,6 +1,6 @@
-"""PSNR and SSIM: of two images (`psnr`, `ssim`, NumPy) and of batches while a model trains (`PSNR`, `SSIM`, Keras).
+"""PSNR and SSIM, of two NumPy images (`psnr`, `ssim`) and as Keras metrics (`PSNR`, `SSIM`).
 
-Both follow the same steps: round to 8 bits, take luma or RGB, shave the border, compare with a peak of 255.
+Both round to 8 bits, take luma or RGB, shave the border, and compare with a peak of 255.
 """
 
 import math
@@ -16,8 +16,8 @@ from keras_lisr.evaluation.color import LUMA_OFFSET, LUMA_WEIGHTS, luma
 from keras_lisr.evaluation.protocol import Channels, check_options
 
 PEAK = 255.0
-# Floats in [0, 1] may go beyond, where something was resized; a young network's, too, but not their mean. Further out,
-# they are of another range: [-1, 1], or that of bytes.
+# Resized floats, and an untrained network's output, may leave [0, 1] by this much; the latter's mean may not. Beyond,
+# they have another range, such as [-1, 1] or that of bytes.
 SLACK = 0.5
 
 # SSIM: constants and window of Wang et al. (https://doi.org/10.1109/TIP.2003.819861).
@@ -39,9 +39,9 @@ def psnr(
 
     Args:
         high_resolution: `(height, width, 3)` RGB; `uint8`, or floating-point in [0, 1], which is clipped and rounded to
-            8 bits first, and refused if it goes beyond [-0.5, 1.5].
-        super_resolved: Image of the same shape, likewise, but refused if its mean goes beyond [-0.5, 1.5], or it is the
-            other one in [-1, 1].
+            8 bits. Values beyond [-0.5, 1.5] are an error.
+        super_resolved: Image of the same shape, likewise. A mean beyond [-0.5, 1.5] is an error, and so is
+            `high_resolution` in [-1, 1].
         shave: Pixels removed from each side; the field removes as many as the scale.
         channels: "luma" (BT.601, studio range), "rgb" (all three together), or "grey": the values of images that are
             grey replicated to RGB.
@@ -78,11 +78,11 @@ def ssim(
     `gaussian_weights=True`, `sigma=1.5` and `use_sample_covariance=False`.
 
     Args:
-        high_resolution: See `psnr`.
-        super_resolved: See `psnr`.
-        shave: See `psnr`.
-        channels: See `psnr`; of "rgb", the mean over the three.
-        rounded_luma: See `psnr`.
+        high_resolution: As for `psnr`.
+        super_resolved: As for `psnr`.
+        shave: As for `psnr`.
+        channels: As for `psnr`; for "rgb", the mean over the three.
+        rounded_luma: As for `psnr`.
 
     Returns:
         At most 1, for identical images.
@@ -103,48 +103,37 @@ def ssim(
 
 
 class _PerImageMetric(keras.metrics.Mean):
-    """Mean over images of what `measure` finds between two batches of 8-bit pixels."""
+    """Averages `measure` over the images of two batches."""
 
     def __init__(self, shave: int, channels: Channels = "luma", name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name=name or type(self).__name__.lower(), dtype=dtype)
         check_options(channels, shave)
         self.shave = shave
         self.channels = channels
-        self._direction = "up"  # Where ModelCheckpoint(mode="auto") and its kin look.
+        self._direction = "up"  # Read by ModelCheckpoint(mode="auto") and the like.
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Adds a batch: the originals, the model's output, and optionally a weight for each image.
 
         Raises:
-            ValueError: If one of them holds integers that are not bytes.
+            ValueError: If one of them holds integers other than bytes.
         """
-        y_true = ops.convert_to_tensor(y_true)
-        y_pred = ops.convert_to_tensor(y_pred)
-        measured = self.measure(self._pixels(y_true), self._pixels(y_pred))
-        x, y = (
-            ops.cast(images, "float32") / (1 if keras.backend.is_float_dtype(images.dtype) else PEAK)
-            for images in (y_true, y_pred)
-        )
+        x, y = _unit_range(y_true), _unit_range(y_pred)
+        measured = self.measure(self._pixels(x), self._pixels(y))
         is_unit_range = ops.all(ops.abs(x - 0.5) <= 0.5 + SLACK, axis=(1, 2, 3))
         is_other = _is_of_another_range(x, y, partial(ops.mean, axis=(1, 2, 3), keepdims=True))[:, 0, 0, 0]
-        measured = ops.where(is_unit_range & ~is_other, measured, math.nan)
-        super().update_state(measured, sample_weight)
+        super().update_state(ops.where(is_unit_range & ~is_other, measured, math.nan), sample_weight)
 
     def measure(self, x: Any, y: Any) -> Any:
         """Compares two batches `(batch, height, width, channels)` in [0, 255], one number per image."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make this metric again."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "shave": self.shave, "channels": self.channels}
 
     def _pixels(self, images: Any) -> Any:
-        dtype = keras.backend.standardize_dtype(images.dtype)
-        images = ops.cast(images, "float32")
-        if keras.backend.is_float_dtype(dtype):
-            images = ops.floor(ops.clip(images, 0, 1) * PEAK + 0.5)
-        elif dtype != "uint8":
-            raise ValueError(f"Images must be uint8, or floating-point in [0, 1]. Received: dtype={dtype}")
+        images = ops.floor(ops.clip(images, 0, 1) * PEAK + 0.5)
         if self.channels == "luma":
             images = LUMA_OFFSET + sum(weight * images[..., i : i + 1] for i, weight in enumerate(LUMA_WEIGHTS))
         return _shave(images, self.shave)
@@ -165,8 +154,7 @@ class PSNR(_PerImageMetric):
         bits.
 
     Output shape:
-        Scalar: decibels, infinite as soon as one image is identical to its original, NaN as soon as one is of another
-        range.
+        Scalar: decibels; infinite if an image is identical to its original, NaN if one has another range.
 
     Raises:
         ValueError: If `shave` isn't an integer of at least 0 or `channels` is neither.
@@ -185,16 +173,13 @@ class SSIM(_PerImageMetric):
     """Structural similarity of batches, averaged per image as benchmarks do: `ssim` as a Keras metric.
 
     Args:
-        shave: Pixels removed from each side.
-        channels: `"luma"` or `"rgb"`.
-        name: Name of the metric, `"ssim"` if not given.
-        dtype: Type of the metric's result.
+        shave, channels, name, dtype: As for `PSNR`.
 
     Input shape:
         As for `PSNR`. At least 11×11 pixels must remain inside the border.
 
     Output shape:
-        Scalar, at most 1, NaN as soon as an image is of another range.
+        Scalar, at most 1; NaN if an image has another range.
 
     Raises:
         ValueError: If `shave` isn't an integer of at least 0 or `channels` is neither.
@@ -208,7 +193,7 @@ class SSIM(_PerImageMetric):
 def _comparable_pixels(
     high_resolution: np.ndarray, super_resolved: np.ndarray, shave: int, channels: Channels, rounded_luma: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Checks the arguments and returns what is compared: two arrays `(height, width, channels)` in [0, 255]."""
+    """Checks the arguments and returns the arrays to compare, `(height, width, channels)` in [0, 255]."""
     check_options(channels, shave, rounded_luma)
     shape = high_resolution.shape
     if shape != super_resolved.shape or len(shape) != 3 or shape[2] != 3:
@@ -243,7 +228,7 @@ def _comparable_pixels(
 
 
 def _eight_bits(image: np.ndarray) -> np.ndarray:
-    """Returns whole numbers from 0 to 255, as float64 because NaN must stay one."""
+    """Rounds to integers from 0 to 255, as float64 to keep NaN."""
     if image.dtype == np.uint8:
         return image.astype(np.float64)
     if np.issubdtype(image.dtype, np.floating):
@@ -251,11 +236,22 @@ def _eight_bits(image: np.ndarray) -> np.ndarray:
     raise ValueError(f"Images must be uint8, or floating-point in [0, 1]. Received: dtype={image.dtype}")
 
 
+def _unit_range(images: Any) -> Any:
+    """Converts a batch to a float32 tensor, bytes to [0, 1]."""
+    images = ops.convert_to_tensor(images)
+    dtype = keras.backend.standardize_dtype(images.dtype)
+    if keras.backend.is_float_dtype(dtype):
+        return ops.cast(images, "float32")
+    if dtype != "uint8":
+        raise ValueError(f"Images must be uint8, or floating-point in [0, 1]. Received: dtype={dtype}")
+    return ops.cast(images, "float32") / PEAK
+
+
 # From here on `x`, `y` and `images` are NumPy arrays or tensors of any backend, (..., height, width, channels).
 
 
 def _is_of_another_range(x: Any, y: Any, mean: Callable[[Any], Any]) -> Any:
-    """Whether `y` isn't in [0, 1] as `x` is: its mean is far out, or it shows in [-1, 1] what `x` shows."""
+    """Checks whether `y` is outside [0, 1], unlike `x`: its mean is far out, or it shows `x` in [-1, 1]."""
     variance = mean((x - mean(x)) ** 2)
     return (abs(mean(y) - 0.5) > 0.5 + SLACK) | (mean((2 * x - 1 - y) ** 2) < variance / 2)
 
@@ -266,8 +262,8 @@ def _shave(images: Any, shave: int) -> Any:
 
 
 def _ssim_map(x: Any, y: Any) -> Any:
-    """Returns the similarity in every window, 10 pixels smaller than the images."""
-    # Variances don't depend on the origin. With one amid the values, E[x²] - E[x]² keeps its digits in float32.
+    """Computes the similarity in every window, 10 pixels smaller than the images."""
+    # Variances don't depend on the origin; with a central one, E[x²] - E[x]² keeps its digits in float32.
     x, y = x - PEAK / 2, y - PEAK / 2
     mean_x, mean_y = _window_mean(x), _window_mean(y)
     variances = _window_mean(x**2 + y**2) - mean_x**2 - mean_y**2

@@ -1,4 +1,4 @@
-"""What exactly a PSNR or SSIM was measured on. A number without its protocol means nothing."""
+"""The protocol of PSNR and SSIM, without which a number means nothing."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -8,7 +8,7 @@ Channels = Literal["luma", "rgb", "grey"]
 
 @dataclass(frozen=True)
 class EvaluationProtocol:
-    """How images are compared, printed beside every number.
+    """Protocol of a comparison of images, printed beside every number.
 
     The default is what most papers of the field do: float luma of images rounded to 8 bits, `scale` pixels removed from
     each side. Bicubic at ×4 on Set5 is then 28.43 dB; with MATLAB's rounded luma, 28.42 dB.
@@ -18,10 +18,10 @@ class EvaluationProtocol:
     Args:
         shave: Pixels removed from each side before a metric; `None` for the scale of the benchmark set.
         rounded_luma: Whether to compare as MATLAB's scripts do: luma is rounded to integers, as by `rgb2ycbcr` for
-            `uint8` images, and a file that is grey is compared in its own values, without the conversion.
+            `uint8` images, and grey files are compared in their own values, without the conversion.
 
     Raises:
-        ValueError: If `shave` is none of these.
+        ValueError: If `shave` is not an integer of at least 0.
 
     Example:
         >>> print(EvaluationProtocol(shave=4))
@@ -32,18 +32,16 @@ class EvaluationProtocol:
     rounded_luma: bool = False
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         check_options("luma", 0 if self.shave is None else self.shave, self.rounded_luma)
 
     def __str__(self) -> str:
-        """The protocol in one line."""
         luma = "rounded luma (BT.601, grey files as they are)" if self.rounded_luma else "float luma (BT.601)"
         shave = "= scale" if self.shave is None else self.shave
         return f"8-bit RGB and its {luma}, shave {shave}, peak 255; SSIM: 11-tap Gaussian, sigma 1.5, valid region"
 
 
 def check_options(channels: str, shave: int, rounded_luma: bool = False) -> None:
-    """Raises a ValueError unless these are options that a metric can be measured with."""
+    """Raises a ValueError unless these options are valid together."""
     if channels not in get_args(Channels):
         raise ValueError(f"`channels` must be 'luma', 'rgb' or 'grey'. Received: channels={channels!r}")
     if not isinstance(shave, int) or shave < 0:

@@ -1,13 +1,11 @@
-"""Results of several upscalers on several sets, as tables to read and as files to go on with."""
+"""Reports of several upscalers on several sets, as Markdown, JSON and CSV."""
 
 import csv
 import io
 import itertools
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from keras_lisr.evaluation.evaluate import EvaluationResult, Measures
 
@@ -19,11 +17,11 @@ class Entry:
     """One upscaler on one benchmark set.
 
     Args:
-        model: What it is called.
+        model: Name of the upscaler.
         computation: Precision and tiles, None for bicubic.
-        parameters: Number of its trainable parameters, None for bicubic.
-        multiply_accumulates: What a result of 1280x720 pixels takes, None for bicubic.
-        result: What was measured.
+        parameters: Number of trainable parameters, None for bicubic.
+        multiply_accumulates: Multiply-accumulates for a result of 1280x720 pixels, None for bicubic.
+        result: Result of `evaluate`.
     """
 
     model: str
@@ -34,10 +32,10 @@ class Entry:
 
 
 def markdown(entries: Sequence[Entry]) -> str:
-    """A section for each set and scale: the protocol, a table of means and one of images.
+    """Writes a section for each set and scale: the protocol, a table of means and one of images.
 
     Args:
-        entries: Results; those of one set and scale one after the other.
+        entries: Results; those of one set and scale are adjacent.
     """
     groups = itertools.groupby(entries, key=lambda entry: (entry.result.set_name, entry.result.scale))
     return "\n\n".join(_section(list(group)) for _, group in groups) + "\n"
@@ -87,24 +85,15 @@ def _cells(row: Measures) -> str:
 
 
 def as_json(entries: Sequence[Entry]) -> str:
-    """All numbers, the means too; the infinite PSNR of identical images is null."""
-    return json.dumps(
-        [
-            _finite(asdict(entry) | {"protocol": str(entry.result.protocol), "mean": asdict(entry.result.mean)})
-            for entry in entries
-        ],
-        indent=2,
-    )
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """Writes all numbers and the means; the infinite PSNR of identical images becomes null."""
+    dictionaries = [
+        asdict(entry) | {"protocol": str(entry.result.protocol), "mean": asdict(entry.result.mean)} for entry in entries
+    ]
+    return json.dumps(json.loads(json.dumps(dictionaries), parse_constant=lambda infinity: None), indent=2)
 
 
 def as_csv(entries: Sequence[Entry]) -> str:
-    """A row for each upscaler and image."""
+    """Writes a row for each upscaler and image."""
     rows = [
         {
             "set": entry.result.set_name,

@@ -1,4 +1,4 @@
-"""Files that run without Keras: SavedModel, LiteRT, ONNX and OpenVINO."""
+"""Export to SavedModel, LiteRT, ONNX and OpenVINO files, which run without Keras."""
 
 from keras_lisr.export.equalize import equalize as equalize
 from keras_lisr.export.export_model import export_model as export_model

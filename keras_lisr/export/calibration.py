@@ -1,9 +1,9 @@
-"""Pictures from which the ranges of an int8 file are taken, and those that it is judged by."""
+"""Representative pictures of an int8 file: to calibrate its ranges, and to judge the file by."""
 
 import math
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,53 +12,48 @@ from keras_lisr.data.image_folder import image_files, read_rgb
 Pictures = str | Path | Sequence[np.ndarray]
 
 COUNT = 32
-SIDE = 64  # Larger patches take longer, and hold hardly anything that many small ones do not.
-MOST_PIXELS = 2**26  # Of all pictures together: of many, a part of each is kept.
+SIDE = 64  # Of patches; larger ones take longer and add little.
+MOST_PIXELS = 2**26  # Of all pictures together; larger pictures are cropped.
 
 
 def read_pictures(pictures: Pictures, count: int = COUNT) -> tuple[list[np.ndarray], dict[str, str]]:
-    """Reads so many of the representative pictures, chosen by chance, the same ones every time.
+    """Reads at most `count` of the representative pictures, drawn with a fixed seed.
 
     Returns:
-        uint8 arrays `(height, width, 3)`, and why a file could not be read, by its name.
+        uint8 arrays `(height, width, 3)`, and the reasons why files could not be read, by their names.
 
     Raises:
-        ValueError: If there are no pictures, none can be read, or an array is no picture of bytes.
+        ValueError: If there are no pictures, none can be read, or an array is not a uint8 RGB picture.
     """
     random = np.random.default_rng(0)
     sources = image_files(pictures) if isinstance(pictures, str | Path) else list(pictures)
     read: list[np.ndarray] = []
     unread: dict[str, str] = {}
-    side = math.isqrt(MOST_PIXELS // max(1, min(count, len(sources))))
-    for source in (sources[i] for i in random.permutation(len(sources))):
-        try:
-            picture = read_rgb(source) if isinstance(source, Path) else check_picture(source)
-            read.append(cut(picture, [min(side, length) for length in picture.shape[:2]], random))
-        except (ValueError, OSError) as error:
-            if not isinstance(source, Path):
-                raise
-            unread[source.name] = str(error)
+    side = math.isqrt(MOST_PIXELS // count)
+    for i in random.permutation(len(sources)):
+        picture = sources[i]
+        if isinstance(picture, Path):
+            try:
+                picture = read_rgb(picture)
+            except (ValueError, OSError) as error:
+                unread[sources[i].name] = str(error)
+                continue
+        elif getattr(picture, "dtype", None) != np.uint8 or picture.shape[2:] != (3,) or not picture.size:
+            raise ValueError(
+                "`representative` must be a folder of images, or uint8 arrays (height, width, 3). "
+                f"Received: {reprlib.repr(picture)}"
+            )
+        read.append(crop(picture, [min(side, length) for length in picture.shape[:2]], random))
         if len(read) == count:
             break
     if not read:
-        why = "; ".join(unread.values()) or "an empty list"
-        raise ValueError(f"`representative` must be a folder of images or a list of arrays. Received: {why}")
+        reason = "; ".join(unread.values()) or "an empty list"
+        raise ValueError(f"`representative` must be a folder of images or a list of arrays. Received: {reason}")
     return read, unread
 
 
-def check_picture(picture: Any) -> np.ndarray:
-    """The array itself if it is a picture; otherwise raises a ValueError."""
-    dtype, shape = getattr(picture, "dtype", None), tuple(getattr(picture, "shape", ()))
-    if dtype != np.uint8 or shape[2:] != (3,) or not picture.size:
-        raise ValueError(
-            "`representative` must be a folder of images, or uint8 arrays (height, width, 3). "
-            f"Received: {type(picture).__name__} of dtype={dtype}, shape={shape}"
-        )
-    return picture
-
-
 def hold_out(pictures: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Divides each picture: three quarters of its longer side to calibrate on, the rest to judge the file by."""
+    """Splits each picture: three quarters of its longer side for calibration, the rest to judge the file by."""
     parts = []
     for picture in pictures:
         axis = int(np.argmax(picture.shape[:2]))
@@ -71,10 +66,9 @@ def hold_out(pictures: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.
 def calibration_patches(
     pictures: Sequence[np.ndarray], shape: tuple[int, int] = (SIDE, SIDE), count: int = COUNT
 ) -> list[np.ndarray]:
-    """Cuts patches from pictures, and adds a ramp from black to white.
+    """Cuts float32 patches in [0, 1] from pictures, and adds a ramp from black to white.
 
-    The ramp makes the range of the input exactly [0, 1], so that bytes of a picture are the integers of the file.
-    Patches are float32 in [0, 1].
+    The ramp makes the range of the input exactly [0, 1], so that a picture's bytes are the integers of the file.
     """
     patches = [patch.astype(np.float32) / 255 for patch in cut_patches(pictures, shape, count)]
     ramp = np.broadcast_to(np.linspace(0, 1, shape[0], dtype=np.float32)[:, None, None], (*shape, 3))
@@ -82,14 +76,14 @@ def calibration_patches(
 
 
 def cut_patches(pictures: Sequence[np.ndarray], shape: Sequence[int], count: int, seed: int = 0) -> list[np.ndarray]:
-    """Cuts patches of one size from pictures, each as often as the others, the same ones every time."""
+    """Cuts patches of one size, the same number from each picture."""
     random = np.random.default_rng(seed)
     chosen = random.permutation(len(pictures))
-    return [cut(pictures[chosen[i % len(chosen)]], shape, random) for i in range(count)]
+    return [crop(pictures[chosen[i % len(chosen)]], shape, random) for i in range(count)]
 
 
-def cut(picture: np.ndarray, shape: Sequence[int], random: np.random.Generator) -> np.ndarray:
-    """A patch from anywhere in a picture; a smaller picture is continued by its mirror image."""
+def crop(picture: np.ndarray, shape: Sequence[int], random: np.random.Generator) -> np.ndarray:
+    """Cuts a patch at a random place; a smaller picture is padded with its mirror image."""
     missing = [max(0, wanted - side) for wanted, side in zip(shape, picture.shape[:2], strict=True)]
     if any(missing):
         picture = np.pad(picture, [*((0, surplus) for surplus in missing), (0, 0)], mode="symmetric")

@@ -1,18 +1,17 @@
-"""A depthwise 7x7 convolution, as GGAS has it, as the sum of three dilated ones."""
+"""Splits the depthwise 7x7 convolution of GGAS into a sum of three dilated ones."""
 
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
-# XNNPACK's depthwise kernels end at 25 weights a channel: beyond, it runs a convolution for each channel, ten times as
-# slowly. The rows of each set lie evenly about the middle one, so that a dilated convolution reads them where
-# the whole kernel would: nothing has to be padded or shifted.
+# XNNPACK's depthwise kernels have at most 25 weights a channel; larger ones run as a convolution for each channel, ten
+# times as slowly. The rows of each set are centred, so that nothing has to be padded or shifted.
 ROWS = (slice(0, 7, 3), slice(1, 6, 4), slice(2, 5, 2))
 
 
 def is_large(operation: keras.Operation) -> bool:
-    """Whether an operation is a depthwise convolution of 7x7."""
+    """Checks whether an operation is a depthwise 7x7 convolution."""
     return (
         type(operation) is keras.layers.DepthwiseConv2D
         and set(operation.kernel_size) == {7}
@@ -21,7 +20,7 @@ def is_large(operation: keras.Operation) -> bool:
 
 
 def dilated_sum(layer: keras.layers.DepthwiseConv2D) -> Callable[[Any], Any]:
-    """A function that computes what a large depthwise convolution does, as a sum over sets of its kernel's rows."""
+    """Returns a function that computes a large depthwise convolution as a sum over sets of its kernel's rows."""
     kernel, *biases = layer.get_weights()
     parts: list[keras.layers.Layer] = []
     for rows in ROWS:
@@ -41,10 +40,10 @@ def dilated_sum(layer: keras.layers.DepthwiseConv2D) -> Callable[[Any], Any]:
 
 
 class DilatedDepthwiseConv2D(keras.layers.DepthwiseConv2D):
-    """A depthwise convolution that stays one operation when it is converted, whatever its dilation.
+    """Depthwise convolution that stays one operation in LiteRT, whatever its dilation.
 
-    Keras has TensorFlow pack the pixels into batches for a dilated one, whose shapes are computed: LiteRT's converter
-    undoes that only where the size is fixed.
+    TensorFlow packs the pixels of a dilated one into batches, whose shapes it computes; LiteRT's converter undoes that
+    only if the size is fixed.
     """
 
     def call(self, features):

@@ -1,4 +1,4 @@
-"""From a model to a file that is known to compute the same, and a sidecar that says so."""
+"""Exports a model to a verified file, with a sidecar that describes it."""
 
 import importlib.metadata
 import math
@@ -44,6 +44,7 @@ PACKAGES = {
     "onnx": ("keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime"),
     "openvino": ("keras", "tensorflow", "openvino"),
 }
+FLOATS = {"dtype": "float32", "layout": "NHWC", "colour": "RGB", "range": [0, 1]}
 
 
 def export_model(
@@ -61,9 +62,9 @@ def export_model(
     verify: bool = True,
     evaluate: Iterable[str | Path] = (),
 ) -> Sidecar:
-    """Folds a network, writes it, runs what was written beside the network, and writes a sidecar.
+    """Folds a network, writes it, compares the file with the network, and writes a sidecar.
 
-    Everything is written under other names first: a file that fails is not left behind, and does not replace another.
+    Everything is written under other names first: a file that fails is not left behind and does not replace another.
 
     Args:
         model: Any model from RGB in [0, 1] to RGB; models inside it are looked into.
@@ -75,24 +76,23 @@ def export_model(
             bits, with activations in floats; "int8" for integers throughout.
         shape: For LiteRT and ONNX: height and width of the only pictures that the file takes, which delegates for GPUs
             and NPUs want; None for any.
-        representative: For "int8": folder of images, or uint8 arrays `(height, width, 3)`, such as the network will be
-            given. A quarter of each is kept to judge the file by; files that cannot be read are skipped, and named in
-            the sidecar.
-        io: For LiteRT, the pictures that go in and out: "float32" in [0, 1], which are returned as the network makes
-            them (in an int8 file clipped); "uint8" for bytes, clipped and rounded half up; "int8", for "int8" alone,
-            for bytes less 128.
+        representative: For "int8": folder of images, or uint8 arrays `(height, width, 3)`, similar to the pictures that
+            the network will see. A quarter of each is kept to judge the file by; unreadable files are skipped, and
+            named in the sidecar.
+        io: For LiteRT, the type of pictures in and out: "float32" in [0, 1], clipped on output by an int8 file alone;
+            "uint8", clipped and rounded half up; "int8", for "int8" alone, for bytes less 128.
         fine_tune: For "int8": steps of quantization-aware fine-tuning on the representative pictures.
         opset: For ONNX: version of its operators.
-        progress: Called after each of these steps with the number of those that are done and of all.
-        verify: Whether to run the file; see `verify` of the module of that name.
+        progress: Called after each fine-tuning step with the numbers of finished and of all steps.
+        verify: Whether to run the file; see `keras_lisr.export.verify`.
         evaluate: Benchmark sets, as folders or by name, on which to measure the network and the file.
 
     Returns:
-        What the sidecar holds.
+        The sidecar.
 
     Raises:
-        ValueError: If options do not go together, a set or picture is missing or broken, the network is not such a
-            network or has operations that cannot be exported, or the file does not compute what the network does.
+        ValueError: If options conflict, a set or picture is missing or broken, the model does not map RGB to RGB or has
+            operations that cannot be exported, or the file does not compute what the network does.
         OSError: If the file cannot be written.
 
     Example:
@@ -112,9 +112,7 @@ def export_model(
     path, format = options.path, options.format
     beside = sidecar_path(path / MODEL if format == "web" else path)
     if beside.exists() and not is_sidecar(beside):
-        raise ValueError(
-            f"`path` must be a name beside which {beside.name} is no file of others. Received: path={str(path)!r}"
-        )
+        raise ValueError(f"`path` must not replace another {beside.name}. Received: path={str(path)!r}")
     folders = [find_benchmark_set(name) for name in evaluate]
     model = flatten(model)
     traits = traits_of(model)
@@ -123,22 +121,14 @@ def export_model(
             "`model` must not be quantized by Keras; `quantize='int8'` makes such files of floats. "
             f"Received: model={model.name!r}"
         )
-    if format != "litert" and folders and (shape or traits.multiple > 1):
-        names = [str(folder) for folder in folders]
+    if (fixed := model.input_shape[1:3]) not in ((None, None), shape):
         raise ValueError(
-            f"`evaluate` must be empty for a file for certain sizes that is not LiteRT. Received: evaluate={names}"
+            f"`shape` must be {fixed}, the only size that this model takes, in a LiteRT or ONNX file. "
+            f"Received: shape={shape}, format={format!r}"
         )
-    if (fixed := model.input_shape[1:3]) != (None, None) and format not in ("litert", "onnx"):
-        raise ValueError(f"`model` must take pictures of any size for {format!r}. Received: one that takes {fixed}")
-    if fixed not in ((None, None), shape):
-        raise ValueError(f"`shape` must be {fixed}, the size that this model takes. Received: shape={shape}")
-    if any(side % traits.multiple for side in shape or ()):
+    if shape and (min(shape) < traits.smallest_side or any(side % traits.multiple for side in shape)):
         raise ValueError(
-            f"`shape` must be one of multiples of {traits.multiple} for a network with strides. Received: shape={shape}"
-        )
-    if shape and min(shape) < traits.smallest_side:
-        raise ValueError(
-            f"`shape` must be at least {traits.smallest_side} pixels on each side for this network. "
+            f"`shape` must be multiples of {traits.multiple}, at least {traits.smallest_side}, for this network. "
             f"Received: shape={shape}"
         )
     held_out: list[np.ndarray] = []
@@ -167,7 +157,12 @@ def export_model(
         verification: dict[str, Any] = {"kept": solution.kept, "fine_tuned": fine_tune, "unread": unread}
         if verify:
             verification |= asdict(verify_file(model, partial, format=format, quantize=quantize, held_out=held_out))
-        pictures_in, pictures_out = tensors(partial, format)
+        if format == "litert":
+            network = LiteRTNetwork(partial)
+            source, result, memory = network.input, network.output, None if shape else litert_memory(partial)
+        else:
+            source, result = {"name": INPUT, **FLOATS}, {"name": OUTPUT, **FLOATS}
+            memory = None if shape else math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(folded))
         sidecar = Sidecar(
             format=format,
             file=partial.name,
@@ -177,21 +172,22 @@ def export_model(
             **vars(traits),
             quantize=quantize,
             shape=shape,
-            input=pictures_in,
-            output=pictures_out,
+            input=source,
+            output=result,
             protocol="",
             psnr={},
             verification=verification,
             versions=versions(format),
-            bytes_per_pixel=None if shape else measure_memory(folded, partial),
+            bytes_per_pixel=memory,
         )
         write_sidecar(sidecar, partial)
         if folders:
-            upscale: Upscale = ExportedUpscaler(partial) if format == "litert" else run(NETWORKS[format](partial))
+            is_saved_model = format == "saved_model"
+            upscale: Upscale = run(NETWORKS[format](partial)) if is_saved_model else ExportedUpscaler(partial)
             psnr, protocol = measure_sets(model, upscale, folders)
             sidecar = replace(sidecar, psnr=psnr, protocol=protocol)
             write_sidecar(sidecar, partial)
-        # The sidecar comes last: its checksum says whether it is the file's.
+        # The sidecar comes last, because its checksum must match the file.
         for new in sorted(Path(temporary).iterdir(), key=lambda file: file.name == beside.name):
             target = path.with_name(new.name)
             if target.is_dir():
@@ -200,24 +196,10 @@ def export_model(
     return sidecar
 
 
-def tensors(path: Path, format: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a sidecar says of the pictures that go into a file and come out."""
-    if format == "litert":
-        network = LiteRTNetwork(path)
-        return network.input, network.output
-    kind = {"dtype": "float32", "layout": "NHWC", "colour": "RGB", "range": [0, 1]}
-    return {"name": INPUT, **kind}, {"name": OUTPUT, **kind}
-
-
-def measure_memory(model: keras.Model, path: Path) -> int:
-    """Bytes that a file takes for each pixel of a window, as far as its engine tells; else, that the network does."""
-    return litert_memory(path) if path.suffix == ".tflite" else math.ceil(MEMORY_OVERHEAD * bytes_per_pixel(model))
-
-
 def versions(format: str) -> dict[str, str]:
-    """Of the libraries that wrote a file, as far as they are installed under these names."""
+    """Returns the versions of the libraries that wrote a file."""
     found = {"keras_lisr": keras_lisr.__version__}
     for package in PACKAGES[format]:
-        with suppress(importlib.metadata.PackageNotFoundError):  # TensorFlow has other names, too.
+        with suppress(importlib.metadata.PackageNotFoundError):  # TensorFlow may be installed under another name.
             found[package] = importlib.metadata.version(package)
     return found

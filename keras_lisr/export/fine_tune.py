@@ -1,4 +1,4 @@
-"""Quantization-aware fine-tuning: a network learns to live with the roundings of an int8 file."""
+"""Quantization-aware fine-tuning of a network for an int8 file."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,16 +8,16 @@ import numpy as np
 
 from keras_lisr.data.patches import dihedral
 from keras_lisr.export.calibration import cut_patches
-from keras_lisr.export.quantization_noise import MOVES, WEIGHT_STEPS
+from keras_lisr.export.equalize import MOVES, WEIGHT_STEPS
 from keras_lisr.graph.calls import is_tensor
 from keras_lisr.tiling.rows import Progress
 
 BATCH = 4
-POOL = 256  # Patches that are cut once; each is seen in eight orientations.
-SEED = 1000  # Apart from those of calibration and verification.
+POOL = 256  # Patches, each seen in eight orientations.
+SEED = 1000  # Other than those of calibration and verification.
 LEARNING_RATE = 5e-5
-FUSED = {"BatchNormalization", "ReLU", "Bounded"}  # Computed with what comes before, which is not rounded for them.
-MOVED = MOVES | {"GetItem", "Bounded"}
+FUSED = {"BatchNormalization", "ReLU", "Bounded"}  # Fused with the operation before, whose output is not rounded.
+EXACT = MOVES | {"GetItem", "Bounded"}  # Operations whose output needs no rounding.
 
 
 def fine_tune_quantized(
@@ -28,33 +28,32 @@ def fine_tune_quantized(
     steps: int,
     progress: Progress | None = None,
 ) -> None:
-    """Trains a network in place so that, rounded to 8 bits, it computes what the one in floats does.
+    """Trains a network in place to reproduce the float network's output when it is rounded to 8 bits.
 
-    Weights and features are rounded in the forward pass as the file will do it, with gradients as if they were not
-    (Jacob et al., https://arxiv.org/abs/1712.05877). There are no originals to learn from: what is learnt is the
-    unrounded network's own output.
+    Weights and features are rounded in the forward pass as in the file, with straight-through gradients (Jacob et al.,
+    https://arxiv.org/abs/1712.05877). The targets are the float network's own output; no originals are needed.
 
     Args:
-        network: What `litert_graph` returned, `bounded`.
+        network: Network that `litert_graph` returned, `bounded`.
         model: The network in floats.
-        patches: Those of the calibration, from which the ranges are taken.
+        patches: Patches of the calibration, which determine the ranges.
         pictures: uint8 arrays `(height, width, 3)` to train on.
-        steps: How many, each on 4 patches as large as those.
-        progress: Called after each step with the number of those that are done and of all.
+        steps: Number of steps, each on 4 patches of the size of `patches`.
+        progress: Called after each step with the numbers of finished and of all steps.
     """
     import tensorflow as tf
 
-    network.trainable = True  # Of the model itself, it need not be.
+    network.trainable = True  # The user's model may be frozen.
     rounded = simulate(network)
-    roundings = [layer for layer in rounded.layers if isinstance(layer, Rounding)]
     for patch in patches:
         rounded(patch[None])
-    for layer in roundings:
-        layer.observes = False
+    for layer in rounded.layers:
+        if isinstance(layer, Rounding):
+            layer.observes = False
     state = [variable.value for variable in rounded.non_trainable_variables]
     variables = rounded.trainable_variables
     kernels = kernels_of(network)
-    steps_of = [kernels.get(id(variable)) for variable in variables]
+    axes_of = [kernels.get(id(variable)) for variable in variables]
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps))
     optimizer.build(variables)
 
@@ -62,7 +61,7 @@ def fine_tune_quantized(
     def step(low_resolution):
         target = tf.clip_by_value(model(low_resolution, training=False), 0, 1)
         with tf.GradientTape() as tape:
-            weights = [round_weight(variable.value, axes) for variable, axes in zip(variables, steps_of, strict=True)]
+            weights = [round_weight(variable.value, axes) for variable, axes in zip(variables, axes_of, strict=True)]
             result, _ = rounded.stateless_call(weights, state, low_resolution, training=False)
             loss = tf.reduce_mean(tf.square(result - target))
         optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
@@ -80,32 +79,29 @@ def fine_tune_quantized(
 
 
 def simulate(network: keras.Model) -> keras.Model:
-    """The network, with its own layers, whose features are rounded wherever an int8 file rounds them."""
-    roundings: dict[int, Any] = {}  # Rounded tensors, by the id of what they were made of.
-    exact: list[Any] = []  # Tensors that need no rounding, kept so that no other gets their id.
+    """Returns the network, of the same layers, with features rounded wherever an int8 file rounds them."""
+    roundings: dict[int, tuple[Any, Any]] = {}  # Tensors and their rounded ones, by the tensor's id.
 
     def round_once(tensor):
-        if any(tensor is other for other in exact):
-            return tensor
         if id(tensor) not in roundings:
-            roundings[id(tensor)] = Rounding()(tensor), tensor
-            exact.append(roundings[id(tensor)][0])
-        return roundings[id(tensor)][0]
+            rounded = Rounding()(tensor)
+            roundings.update({id(tensor): (tensor, rounded), id(rounded): (rounded, rounded)})
+        return roundings[id(tensor)][1]
 
     def call(operation, *args, **kwargs):
         name = type(operation).__name__
         if name not in FUSED:
             args = keras.tree.map_structure(lambda arg: round_once(arg) if is_tensor(arg) else arg, args)
         results = operation(*args, **kwargs)
-        if name in MOVED:
-            exact.extend(keras.tree.flatten(results))
+        if name in EXACT:
+            roundings.update({id(tensor): (tensor, tensor) for tensor in keras.tree.flatten(results)})
         return results
 
     return keras.models.clone_model(network, clone_function=lambda operation: operation, call_function=call)
 
 
 class Rounding(keras.layers.Layer):
-    """Rounds to 8 bits, within a range that it observes first; gradients pass as if it did not."""
+    """Rounds to 8 bits within a range that it observes first; gradients pass straight through."""
 
     def __init__(self):
         super().__init__()
@@ -123,14 +119,14 @@ class Rounding(keras.layers.Layer):
             self.low.assign(tf.minimum(self.low, tf.reduce_min(features)))
             self.high.assign(tf.maximum(self.high, tf.reduce_max(features)))
             return features
-        high = tf.maximum(self.high, self.low + 1e-6)  # Where nothing but 0 was observed.
+        high = tf.maximum(self.high, self.low + 1e-6)  # The range may be empty.
         return tf.quantization.fake_quant_with_min_max_vars(features, self.low, high)
 
 
 def kernels_of(network: keras.Model) -> dict[int, tuple[int, ...]]:
-    """The kernels of a network's convolutions, by their id: the axes over which all weights have one step."""
+    """Returns the axes over which the weights of each convolution's kernel share a step, by the kernel's id."""
     kernels: dict[int, tuple[int, ...]] = {}
-    for layer in network._flatten_layers():  # Those of the gates, too.
+    for layer in network._flatten_layers():  # Including those inside attention layers.
         if isinstance(layer, keras.layers.DepthwiseConv2D):
             kernels[id(layer.kernel)] = (0, 1)
         elif isinstance(layer, keras.layers.Conv2D):
@@ -139,7 +135,7 @@ def kernels_of(network: keras.Model) -> dict[int, tuple[int, ...]]:
 
 
 def round_weight(weight: Any, axes: tuple[int, ...] | None) -> Any:
-    """A kernel rounded to 8 bits, with one step over these axes; others stay. Gradients pass as if none were."""
+    """Rounds a kernel to 8 bits, with one step over these axes; other weights stay. Gradients pass straight through."""
     import tensorflow as tf
 
     if axes is None:

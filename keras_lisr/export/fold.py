@@ -1,4 +1,4 @@
-"""An equal network without what only training needs: the attention block's batch normalization, and CWSS."""
+"""Folds the attention block's batch normalization and CWSS into convolutions."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,19 +15,19 @@ from keras_lisr.layers.global_attention_block import GlobalAttentionBlock
 
 
 def fold(model: keras.Model) -> keras.Model:
-    """An equal network in which the two strategies cost as little as they can, for inference and export.
+    """Returns an equivalent network for inference, in which the two strategies cost as little as possible.
 
-    The batch normalization of a `GlobalAttentionBlock` goes into its depthwise convolution (Eq. 6), so that the block
-    becomes two convolutions; the alphas of CWSS go into the convolutions around each residual connection, whose branch
-    takes alpha_1 ... alpha_i into its first kernel and divides its last one by it. What then remains of GGAS is its map
-    and one product a block.
+    The batch normalization of a `GlobalAttentionBlock` is folded into its depthwise convolution (Eq. 6), so that the
+    block becomes two convolutions. The alphas of CWSS are folded into the convolutions around each residual connection,
+    whose branch takes alpha_1 ... alpha_i into its first kernel and divides its last one by it. GGAS keeps its map and
+    one product a block.
 
     Args:
-        model: Functional model with one input and one output, with or without the strategies. It stays as it is.
+        model: Functional model with one input and one output, with or without the strategies. It is not changed.
 
     Returns:
-        A model of the same output, up to the rounding of the new weights (1e-6 of the range), with layers of the same
-        names. Where alphas are negative or cannot pass what follows them, multiplications stay: the sidecar of an
+        Model with the same output, up to the rounding of the new weights (1e-6 of the range), and layers of the same
+        names. Multiplications stay where alphas are negative or cannot pass what follows them; the sidecar of an
         exported file says which and why.
 
     Raises:
@@ -43,7 +43,7 @@ def fold(model: keras.Model) -> keras.Model:
 
 
 def rescale_model(model: keras.Model, solution: Solution, sizes: Mapping[int, float] | None = None) -> keras.Model:
-    """A network with scales in its weights, the free ones of these sizes, and without the layers that they replace."""
+    """Rebuilds a network with scales absorbed in its weights, the free ones of these sizes."""
     values = partial(solution.values, sizes=sizes)
 
     def clone(operation):
@@ -53,7 +53,7 @@ def rescale_model(model: keras.Model, solution: Solution, sizes: Mapping[int, fl
 
     def call(operation, *args, **kwargs):
         args, kwargs = make_first_positional(args, kwargs)
-        return args[0] if vanishes(operation, solution) else operation(*args, **kwargs)
+        return args[0] if is_folded(operation, solution) else operation(*args, **kwargs)
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
     for layer in model.layers:
@@ -63,21 +63,18 @@ def rescale_model(model: keras.Model, solution: Solution, sizes: Mapping[int, fl
                 set_attention(copy, layer, entering)
             else:
                 copy.get_layer(layer.name).set_weights(rescale_weights(layer, entering, leaving))
-        elif layer.weights and not vanishes(layer, solution):
+        elif layer.weights and not is_folded(layer, solution):
             copy.get_layer(layer.name).set_weights(layer.get_weights())
     return copy
 
 
-def vanishes(operation: keras.Operation, solution: Solution) -> bool:
-    """Whether an operation is a `ChannelWiseScale` whose alphas are in other weights."""
+def is_folded(operation: keras.Operation, solution: Solution) -> bool:
+    """Checks whether an operation is a `ChannelWiseScale` that the scales replace."""
     return type(operation) is ChannelWiseScale and operation.name not in solution.kept
 
 
 def fold_attention(block: GlobalAttentionBlock) -> Callable[[Any], Any]:
-    """Two convolutions in place of a block whose batch normalization is folded.
-
-    A map that starts at one is divided by a layer of its own.
-    """
+    """Makes the two convolutions that replace a block, and a division if its map starts at one."""
     depthwise = keras.layers.DepthwiseConv2D(
         block.kernel_size, padding="same", activation="relu", dtype=block.dtype_policy, name=f"{block.name}_depthwise"
     )
@@ -90,7 +87,7 @@ def fold_attention(block: GlobalAttentionBlock) -> Callable[[Any], Any]:
 
 
 def set_attention(model: keras.Model, block: GlobalAttentionBlock, entering: np.ndarray) -> None:
-    """Sets the weights of what `fold_attention` has made of a block, by the scales of the features that enter."""
+    """Sets the weights of a folded block, for the scales of its input."""
     gain, shift = affine(block.normalization)
     kernel, bias = map(to_float64, block.depthwise.get_weights())
     model.get_layer(f"{block.name}_depthwise").set_weights([kernel * (gain * entering)[:, None], bias * gain + shift])
@@ -98,7 +95,7 @@ def set_attention(model: keras.Model, block: GlobalAttentionBlock, entering: np.
 
 
 def affine(normalization: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
-    """What a trained batch normalization multiplies a channel by, and what it then adds."""
+    """Returns the gain and offset of a trained batch normalization, for each channel."""
     mean, variance = map(to_float64, (normalization.moving_mean, normalization.moving_variance))
     gamma = to_float64(normalization.gamma) if normalization.scale else 1.0
     beta = to_float64(normalization.beta) if normalization.center else 0.0
@@ -107,7 +104,7 @@ def affine(normalization: keras.layers.BatchNormalization) -> tuple[np.ndarray, 
 
 
 def rescale_weights(layer: keras.layers.Layer, entering: np.ndarray, leaving: np.ndarray) -> list[np.ndarray]:
-    """The weights with which a layer takes T' and returns T' where it took and returned T, of these scales."""
+    """Returns the weights of a layer for inputs and outputs that are divided by these scales."""
     first, *others = map(to_float64, layer.get_weights())
     match type(layer).__name__:
         case "Conv2D":
@@ -123,5 +120,5 @@ def rescale_weights(layer: keras.layers.Layer, entering: np.ndarray, leaving: np
 
 
 def to_float64(weight: Any) -> np.ndarray:
-    """A weight in float64, in which products of many factors are rounded but once."""
+    """Converts a weight to float64, so that products of many factors are rounded once."""
     return np.asarray(keras.ops.convert_to_numpy(weight), np.float64)

@@ -1,4 +1,4 @@
-"""Networks as LiteRT files, for the delegates of telephones."""
+"""Writes networks as LiteRT files, for processors and the delegates of phones."""
 
 import re
 from collections.abc import Sequence
@@ -22,18 +22,18 @@ from keras_lisr.tiling.rows import Progress
 
 @layers_in("float32")
 def write_litert(model: keras.Model, options: ExportOptions, progress: Progress | None = None) -> None:
-    """Writes a network as a file of LiteRT's own operators, which delegates run as one piece.
+    """Writes a network with LiteRT's built-in operators, which delegates run as one piece.
 
-    Its signature `serving_default` takes `low_resolution`, `(1, height, width, 3)`, and returns `super_resolved`.
+    The signature `serving_default` takes `low_resolution`, `(1, height, width, 3)`, and returns `super_resolved`.
 
     Args:
         model: Functional model from RGB in [0, 1] to RGB, folded or not, in float32.
-        options: Where to, and how. For "int8", `representative` are arrays.
-        progress: Called after each step of `fine_tune`.
+        options: Path and options. For "int8", `representative` holds arrays.
+        progress: Called after each fine-tuning step.
 
     Raises:
-        ValueError: If Keras runs on another backend than TensorFlow, or the network has operations that are not
-            LiteRT's own, or that lose too much in "int8".
+        ValueError: If Keras does not run on TensorFlow, or the network has operations that LiteRT lacks, or that lose
+            too much in "int8".
     """
     check_backend()
     patches: list[np.ndarray] = []
@@ -50,30 +50,30 @@ def write_litert(model: keras.Model, options: ExportOptions, progress: Progress 
 
 
 def cut_calibration(model: keras.Model, options: ExportOptions) -> list[np.ndarray]:
-    """Patches for the calibration of a network, in the size that a file for one size needs."""
+    """Cuts patches to calibrate a network, in the size of the file if that matters."""
     if any(isinstance(layer, keras.layers.UnitNormalization) for layer in model.layers):
         raise ValueError(
             "`quantize` must be 'float16' or 'dynamic' for a network that normalizes pixels (SMFANet), which loses "
             "0.9 dB in 8 bits. Received: quantize='int8'"
         )
     resizes = any(isinstance(layer, EnhancedSpatialAttention) for layer in model.layers)
-    # The size that a map is resized to is a constant of a static file.
+    # In a static file the size of a resized map is a constant.
     fixed = options.shape if resizes or None not in model.input_shape[1:3] else None
     return calibration_patches(options.representative, fixed or (SIDE, SIDE))
 
 
 def convert(network: keras.Model, options: ExportOptions, patches: Sequence[np.ndarray] = ()) -> bytes:
-    """Converts what `litert_graph` returned, `bounded` for "int8", to the content of a file.
+    """Converts a network that `litert_graph` returned, `bounded` for "int8", to the content of a file.
 
     Raises:
         ValueError: If LiteRT has no operator for one of the network.
     """
     import tensorflow as tf
 
-    # Without the variables, which the module holds, LiteRT would find them empty.
+    # The module keeps the variables alive; LiteRT would find them empty.
     module = tf.Module()
     module.weights = [weight.value for weight in network.weights]
-    # The converter itself gives an integer file integers.
+    # In an integer file the converter itself sets the type.
     dtype = "uint8" if options.io == "uint8" and options.quantize != "int8" else "float32"
     size = (1, *(options.shape or (None, None)))
     function = signature(partial(network, training=False), dtype, size).get_concrete_function()
@@ -89,7 +89,7 @@ def convert(network: keras.Model, options: ExportOptions, patches: Sequence[np.n
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(options.io)
     try:
         return converter.convert()
-    except Exception as error:  # The converter's own, which it keeps private, with the places in the code.
+    except Exception as error:  # The converter's own error is private, and many lines long.
         operations = sorted(set(re.findall(r"'(tf\.\w+)' op", str(error))))
         reason = ", ".join(operations) or str(error).partition("\n")[0]
         raise ValueError(

@@ -1,21 +1,22 @@
-"""What is in a LiteRT file, read from the file itself: an interpreter shows what its delegates have made of it."""
+"""Reads and checks the operators of LiteRT files."""
 
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-HIGHEST_RANK = 4  # More dimensions are beyond GPU delegates.
+import numpy as np
+
+HIGHEST_RANK = 4  # GPU delegates take no more dimensions.
 SHAPE_OPERATORS = {"PACK", "SHAPE"}
-FLOATS = {"BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64"}
 
 
 class LiteRTFile(NamedTuple):
-    """The content of a LiteRT file.
+    """Content of a LiteRT file.
 
     Args:
-        operators: How often each operator occurs, by its name.
+        operators: Number of each operator, by its name.
         rank: Largest number of dimensions of a tensor.
-        floats: Names of the operators that compute with floats, other than converting the input or for the output.
+        floats: Names of the operators on floats, other than conversions of the input and output.
     """
 
     operators: dict[str, int]
@@ -24,34 +25,31 @@ class LiteRTFile(NamedTuple):
 
 
 def read_litert_file(path: str | Path) -> LiteRTFile:
-    """Reads what a LiteRT file consists of."""
-    from ai_edge_litert import schema_py_generated as schema
+    """Reads which operators a LiteRT file consists of."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    types, builtins = names(schema.TensorType), names(schema.BuiltinOperator)
-    model = schema.Model.GetRootAs(Path(path).read_bytes())
-    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
-    operators: Counter[str] = Counter()
-    floats: Counter[str] = Counter()
-    rank = 0
-    for subgraph in (model.Subgraphs(i) for i in range(model.SubgraphsLength())):
-        tensors = [subgraph.Tensors(i) for i in range(subgraph.TensorsLength())]
-        rank = max(rank, *(tensor.ShapeLength() for tensor in tensors))
-        inputs, outputs = set(subgraph.InputsAsNumpy()), set(subgraph.OutputsAsNumpy())
-        for operator in (subgraph.Operators(i) for i in range(subgraph.OperatorsLength())):
-            code = codes[operator.OpcodeIndex()]
-            # Small numbers stand in a field of their own, for the readers of old.
-            name = builtins[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
-            operators[name] += 1
-            taken, made = set(operator.InputsAsNumpy()) - {-1}, set(operator.OutputsAsNumpy())
-            converts = (name == "QUANTIZE" and taken <= inputs) or (name == "DEQUANTIZE" and made <= outputs)
-            # The shape of a tensor is read without its values.
-            if not converts and name != "SHAPE" and any(types[tensors[i].Type()] in FLOATS for i in taken | made):
-                floats[name] += 1
-    return LiteRTFile(dict(sorted(operators.items())), rank, sorted(floats))
+    # XNNPACK, the default delegate, would hide the operators.
+    interpreter = Interpreter(str(path), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+    (source,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    operators = interpreter._get_ops_details()
+    floats = set()
+    for operator in operators:
+        name, types = operator["op_name"], operator["operand_types"] + operator["result_types"]
+        converts_input = name == "QUANTIZE" and source["index"] in operator["inputs"]
+        converts_output = name == "DEQUANTIZE" and result["index"] in operator["outputs"]
+        # SHAPE does not read the values of its tensor.
+        is_exempt = converts_input or converts_output or name == "SHAPE"
+        if not is_exempt and any(np.issubdtype(type, np.floating) for type in types):
+            floats.add(name)
+    return LiteRTFile(
+        operators=dict(sorted(Counter(operator["op_name"] for operator in operators).items())),
+        rank=max(len(tensor["shape"]) for tensor in interpreter.get_tensor_details()),
+        floats=sorted(floats),
+    )
 
 
 def check_litert_file(path: str | Path, *, static: bool, integer: bool) -> None:
-    """Makes sure that delegates can run a file as a whole: a static one computes no shapes, an integer one no floats.
+    """Checks that delegates can run a whole file: a static one computes no shapes, an integer one no floats.
 
     Raises:
         ValueError: If they cannot.
@@ -64,8 +62,3 @@ def check_litert_file(path: str | Path, *, static: bool, integer: bool) -> None:
         raise ValueError(f"The file must have integer operators only. Received: {', '.join(content.floats)}")
     if content.rank > HIGHEST_RANK:
         raise ValueError(f"The file must have tensors of at most {HIGHEST_RANK} dimensions. Received: {content.rank}")
-
-
-def names(enumeration: type) -> dict[int, str]:
-    """Names in one of the schema's enumerations, by their numbers."""
-    return {number: name for name, number in vars(enumeration).items() if not name.startswith("_")}

@@ -1,4 +1,4 @@
-"""An equal network of operations that LiteRT's delegates run without a gap, and that leave no shapes to compute."""
+"""Rewrites networks with operations that LiteRT's delegates run in one piece, and that compute no shapes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,8 +14,7 @@ from keras_lisr.graph.calls import CHANNEL_AXES, is_tensor, kind, make_first_pos
 from keras_lisr.graph.cast import layers_in
 from keras_lisr.graph.flatten import duplicate, nodes
 from keras_lisr.layers.approximate_self_attention import ApproximateSelfAttention
-from keras_lisr.layers.bicubic_upsample import RADIUS, BicubicUpsample, phase_kernel
-from keras_lisr.layers.contrast_channel_attention import ContrastChannelAttention
+from keras_lisr.layers.bicubic_upsample import BicubicUpsample
 from keras_lisr.layers.enhanced_spatial_attention import EnhancedSpatialAttention
 
 
@@ -27,33 +26,32 @@ def litert_graph(
     uneven: Mapping[str, Sequence[int]] | None = None,
     dilated: bool = True,
 ) -> keras.Model:
-    """Rewrites a network for LiteRT, and for ONNX. Its output stays the same, up to the order of additions.
+    """Rewrites a network for LiteRT and ONNX. The output stays the same, up to the order of additions.
 
-    - A transposed convolution becomes a convolution and depth to space: converted as it is, it computes its own shape.
-      So does the repetition of pixels, which has five dimensions.
+    - A transposed convolution becomes a convolution and depth to space, because TRANSPOSE_CONV computes its own shape.
+      So does nearest upsampling, which has five dimensions.
     - A depthwise convolution too large for XNNPACK's kernels, such as GGAS's, becomes a sum of small ones.
-    - A split along the channels becomes slices: XNNPACK does not run SPLIT_V, which made seven pieces of IMDN.
-    - The bicubic skip repeats the border by slices (in place of GATHER), and enhanced spatial attention resizes by
-      RESIZE_BILINEAR (in place of products with matrices that are computed in floats).
-    - A batch normalization that follows no convolution, which would take it in, becomes a depthwise one, which is one
-      operator, not two: an int8 file rounds nothing between them, and no longer all gains by one step.
-    - Depth to space moves behind what is added to its result, where the addition is a bias of the convolution before
-      (the mean colour) or works on the smaller grid (the bicubic skip).
+    - A split along the channels becomes slices: XNNPACK does not run SPLIT_V, which cut IMDN into seven pieces.
+    - Enhanced spatial attention resizes by RESIZE_BILINEAR instead of products with matrices that are computed in
+      floats.
+    - A batch normalization that follows no convolution becomes a depthwise one: one operator instead of two, so that an
+      int8 file rounds nothing between them and has a step for each channel's gain.
+    - Depth to space moves behind additions to its result, which then become a bias of the convolution before (the mean
+      colour) or work on the smaller grid (the bicubic skip).
 
     Args:
         model: Functional model with one input and one output.
-        bounded: Whether the values of the output have the range [0, 1] once they are quantized, and nothing is spent on
-            what lies outside. In an int8 file the last convolution saturates there by itself; the float values that a
-            model with `bounded` returns are rounded to 8 bits.
-        uneven: What `find_uneven` found: the convolutions of these concatenations become sums.
-        dilated: Whether large depthwise convolutions become sums, which other engines than LiteRT run slower.
+        bounded: Whether the output has the range [0, 1] when it is quantized, so that no step is spent outside. The
+            last convolution of an int8 file then saturates by itself; the model returned here rounds to 8 bits.
+        uneven: Result of `find_uneven`: the convolutions of these concatenations become sums.
+        dilated: Whether large depthwise convolutions become sums, which only LiteRT runs faster.
 
     Returns:
-        A model with its own weights.
+        Model with its own weights.
     """
     originals: dict[int, keras.Operation] = {}
-    rearranged: dict[int, tuple[keras.KerasTensor, int]] = {}  # What depth to space was applied to, by its result's id.
-    joined: dict[int, tuple] = {}  # The parts and groups of an uneven concatenation, by its result's id.
+    rearranged: dict[int, tuple[keras.KerasTensor, int]] = {}  # Input and block size of depth to space, by its result.
+    joined: dict[int, tuple] = {}  # Parts and groups of an uneven concatenation, by its result.
     uneven = uneven or {}
 
     def rearrange(features, block_size: int):
@@ -65,7 +63,7 @@ def litert_graph(
         if dilated and is_large(operation):
             return dilated_sum(operation)
         if isinstance(operation, BicubicUpsample):
-            return lambda image: rearrange(bicubic_phases(image, operation.scale), operation.scale)
+            return lambda image: rearrange(operation.phases(image), operation.scale)
         match kind(operation):
             case "Conv2DTranspose":
                 convolution = sub_pixel(operation)
@@ -81,7 +79,7 @@ def litert_graph(
                 return depthwise(operation)
         return None
 
-    # What is called in place of an operation, by its id: once for all calls of a layer that is shared.
+    # By the operation's id: a shared layer is replaced once for all its calls.
     replaced = {id(operation): replace(operation) for operation in model.operations}
 
     def clone(operation):
@@ -127,7 +125,7 @@ def litert_graph(
 
 
 def is_apart(layer: keras.layers.Layer, model: keras.Model) -> bool:
-    """Whether no convolution takes a batch normalization in: at one call, none comes before it."""
+    """Checks whether a batch normalization has a call that follows no convolution."""
     if layer.axis not in CHANNEL_AXES:
         return False
     inputs = [node.input_tensors[0] for node in nodes(model) if node.operation is layer]
@@ -135,7 +133,7 @@ def is_apart(layer: keras.layers.Layer, model: keras.Model) -> bool:
 
 
 def depthwise(normalization: keras.layers.BatchNormalization) -> keras.layers.Layer:
-    """A depthwise convolution of one pixel that computes what a trained batch normalization does."""
+    """Makes the 1x1 depthwise convolution that equals a trained batch normalization."""
     gain, shift = affine(normalization)
     layer = keras.layers.DepthwiseConv2D(1, name=normalization.name)
     layer.build((None, None, None, len(gain)))
@@ -171,35 +169,14 @@ class ResizingSelfAttention(ApproximateSelfAttention):
         return tf.ensure_shape(enlarged, features.shape)
 
 
-class MultiplyingContrastAttention(ContrastChannelAttention):
-    """Contrast-aware channel attention without SQUARED_DIFFERENCE, which XNNPACK does not run in integers."""
-
-    def square(self, deviation):
-        return deviation * deviation
-
-
 REPLACED: dict[type, Any] = {
     ApproximateSelfAttention: ResizingSelfAttention,
     EnhancedSpatialAttention: ResizingSpatialAttention,
-    ContrastChannelAttention: MultiplyingContrastAttention,
 }
 
 
-def bicubic_phases(image, scale: int):
-    """What `BicubicUpsample` computes, before its pixels are rearranged."""
-    channels = image.shape[-1]
-    for axis in (1, 2):
-        first, last = (image[:, :1], image[:, -1:]) if axis == 1 else (image[:, :, :1], image[:, :, -1:])
-        image = keras.ops.concatenate([first] * RADIUS + [image] + [last] * RADIUS, axis=axis)
-    kernel = phase_kernel(scale, channels)
-    convolution = keras.layers.Conv2D(kernel.shape[3], kernel.shape[:2], use_bias=False)
-    convolution.build(image.shape)
-    convolution.set_weights([kernel])
-    return convolution(image)
-
-
 def rescale_phases(features, layer: keras.layers.Rescaling, block_size: int):
-    """What `Rescaling` does to the result of depth to space, done before it."""
+    """Applies a `Rescaling` of the result of depth to space before it."""
     phases = block_size**2
     scale, offset = (
         np.tile(np.broadcast_to(value, features.shape[-1] // phases), phases).tolist()
@@ -209,7 +186,7 @@ def rescale_phases(features, layer: keras.layers.Rescaling, block_size: int):
 
 
 def slices(features, sections) -> list:
-    """The parts of a split along the channels, into so many or at these places."""
+    """Splits features along the channels, into equal sections or at these places."""
     channels = features.shape[-1]
     cuts = range(0, channels, channels // sections)[1:] if isinstance(sections, int) else sections
     bounds = [0, *cuts, channels]

@@ -1,4 +1,4 @@
-"""Networks as ONNX files, for ONNX Runtime and what reads the same files."""
+"""Writes networks as ONNX files."""
 
 from functools import partial
 from typing import Any
@@ -13,16 +13,15 @@ from keras_lisr.export.saved_model import signature
 
 
 def write_onnx(model: keras.Model, options: ExportOptions) -> None:
-    """Writes a network, in float32, as one file.
+    """Writes a network in float32.
 
     It takes `low_resolution`, float32 in [0, 1], `(batch, height, width, 3)`, and returns `super_resolved`; with a
     `shape`, one picture at a time.
 
     Raises:
-        ValueError: If tf2onnx does not know the opset or is not installed, or Keras runs on another backend than
-            TensorFlow.
+        ValueError: If tf2onnx does not know the opset or is not installed, or Keras does not run on TensorFlow.
     """
-    # tf2onnx leaves the transposes to ONNX's order of channels around splits and gathers, of which that graph has none.
+    # LiteRT's graph has no splits and gathers, around which tf2onnx would leave transposes to ONNX's layout.
     size = (1, *options.shape) if options.shape else (None,) * 3
     network = signature(partial(litert_graph(model, dilated=False), training=False), size=size)
     tf2onnx = import_extra("tf2onnx", "onnx")
@@ -35,7 +34,7 @@ def write_onnx(model: keras.Model, options: ExportOptions) -> None:
         if options.opset is None:
             raise
         raise ValueError(
-            f"`opset` must be one that tf2onnx can write this network in. Received: opset={options.opset} ({error})"
+            f"`opset` must be one in which tf2onnx can write this network. Received: opset={options.opset} ({error})"
         ) from error
     for tensor, suffix in ((converted.graph.input[0], ""), (converted.graph.output[0], "_out")):
         for dimension, name in zip(tensor.type.tensor_type.shape.dim, ("batch", "height", "width"), strict=False):
@@ -45,7 +44,7 @@ def write_onnx(model: keras.Model, options: ExportOptions) -> None:
 
 
 def write_erfc(graph: Any, node: Any, name: str, arguments: list) -> None:
-    """What tf2onnx calls to write TensorFlow's Erfc, of which the exact GELU is made: ONNX has Erf alone."""
+    """Writes TensorFlow's Erfc, part of the exact GELU, as 1 - Erf, which ONNX has; called by tf2onnx."""
     one = graph.make_const(f"{name}_one", np.ones((), np.float32))
     erf = graph.make_node("Erf", node.input)
     shapes, dtypes = node.output_shapes, node.output_dtypes

@@ -1,4 +1,4 @@
-"""Networks as OpenVINO files, for the processors and graphics of Intel."""
+"""Writes networks as OpenVINO files."""
 
 from functools import partial
 from pathlib import Path
@@ -12,12 +12,11 @@ from keras_lisr.exported.openvino import import_openvino
 def write_openvino(model: keras.Model, path: Path) -> None:
     """Writes a network, in float32, for pictures of any size and number: the graph, and beside it the weights, `.bin`.
 
-    It takes `low_resolution`, float32 in [0, 1], `(batch, height, width, 3)`, and returns `super_resolved`. The weights
-    are float32; OpenVINO itself computes in bfloat16 where a processor is faster so, unless `INFERENCE_PRECISION_HINT`
-    says "f32".
+    It takes `low_resolution`, float32 in [0, 1], `(batch, height, width, 3)`, and returns `super_resolved`. OpenVINO
+    computes in bfloat16 where a processor is faster so, unless `INFERENCE_PRECISION_HINT` says "f32".
 
     Raises:
-        ValueError: If Keras runs on another backend than TensorFlow, or OpenVINO is not installed.
+        ValueError: If Keras does not run on TensorFlow, or OpenVINO is not installed.
     """
     network = signature(partial(model, training=False))
     openvino = import_openvino()

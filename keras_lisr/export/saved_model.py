@@ -1,4 +1,4 @@
-"""Networks as SavedModels, which `tf.saved_model.load` runs without Keras and without this package."""
+"""Writes networks as SavedModels, which `tf.saved_model.load` runs without Keras and this package."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,14 +15,14 @@ Network = Callable[[np.ndarray], np.ndarray]
 
 
 def write_saved_model(model: keras.Model, folder: Path) -> None:
-    """Writes a network for pictures of any size and number, as a folder with two signatures.
+    """Writes a network for pictures of any size and number, with two signatures.
 
     Both take `low_resolution`, `(batch, height, width, 3)`, and return `super_resolved`: `serving_default` float32 in
     [0, 1], which is not clipped, and `upscale` uint8, clipped and rounded half up as by `keras_lisr.inference`. Every
-    weight is stored once, in float32. TensorFlow 2.15 can load it as well as today's.
+    weight is stored once, in float32. TensorFlow 2.15 and later can load it.
 
     Raises:
-        ValueError: If Keras runs on another backend than TensorFlow.
+        ValueError: If Keras does not run on TensorFlow.
 
     Example:
 
@@ -41,10 +41,10 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
 
 
 def signature(network: Callable[[Any], Any], dtype: str = "float32", size: Sequence[int | None] = (None,) * 3) -> Any:
-    """A network of floats as a `tf.function` on pictures of a type, `(batch, height, width)` of that size.
+    """Wraps a network of floats as a `tf.function` on pictures of this type and size, `(batch, height, width)`.
 
     Raises:
-        ValueError: When it is traced, if a layer has to know the size.
+        ValueError: When it is traced, if a layer needs a fixed size.
     """
     check_backend()
     import tensorflow as tf
@@ -56,8 +56,8 @@ def signature(network: Callable[[Any], Any], dtype: str = "float32", size: Seque
             super_resolved = network(inputs)
         except tf.errors.OperatorNotAllowedInGraphError as error:
             raise ValueError(
-                "`model` must be one of layers that take pictures of any size in a graph; UpSampling2D takes them with "
-                f"interpolation='nearest' only, or a file for one `shape`. Received: {str(error).splitlines()[0]}"
+                "`model` must take pictures of any size in a graph (UpSampling2D only with interpolation='nearest'), "
+                f"or the file be for one `shape`. Received: {str(error).splitlines()[0]}"
             ) from error
         if dtype == "float32":
             return {OUTPUT: super_resolved}
@@ -75,13 +75,13 @@ def check_backend() -> None:
 
 
 def saved_model_network(folder: str | Path, name: str = SIGNATURE) -> Network:
-    """A signature of a SavedModel as a function on arrays."""
+    """Loads a signature of a SavedModel as a function on arrays."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))
 
     def network(low_resolution):
-        # It names `loaded` because a signature alone does not keep its variables.
+        # `loaded` keeps the variables alive, which a signature alone does not.
         return loaded.signatures[name](**{INPUT: tf.constant(low_resolution)})[OUTPUT].numpy()
 
     return network

@@ -1,20 +1,20 @@
-"""A transposed convolution as a plain one and depth to space."""
+"""Converts transposed convolutions to plain ones followed by depth to space."""
 
 import keras
 import numpy as np
 
 
 def sub_pixel(layer: keras.layers.Conv2DTranspose) -> keras.layers.Conv2D:
-    """A convolution that computes what a transposed one does, before its pixels are rearranged.
+    """Makes the convolution, of filters x stride^2 channels, that equals a transposed one before depth to space.
 
-    Each pixel of its result is a sum over the few input pixels around it, and pixels at the same place within a stride
-    have the same weights: each place is a channel of an ordinary convolution, of filters x stride^2 channels.
+    Each output pixel is a sum over the few input pixels around it, with the same weights at the same place within a
+    stride: each place is a group of channels.
     """
     kernel, *biases = layer.get_weights()
     stride = layer.strides[0]
     paddings, sizes = [], []
     for size in kernel.shape[:2]:
-        before = max(size - stride, 0) // 2  # Result pixels that a pixel reaches before the first of its own.
+        before = max(size - stride, 0) // 2  # Output pixels that an input pixel reaches before the first of its own.
         radius = max(-(-before // stride), (size - 1 - before) // stride)
         start = radius * stride - before
         sizes.append(2 * radius + 1)
@@ -22,7 +22,7 @@ def sub_pixel(layer: keras.layers.Conv2DTranspose) -> keras.layers.Conv2D:
     rows, columns = sizes
     _, _, filters, channels = kernel.shape
     padded = np.pad(kernel, [*paddings, (0, 0), (0, 0)])
-    # A transposed convolution spreads pixels, a convolution gathers them: the other way round.
+    # A transposed convolution scatters pixels, a convolution gathers them, so that the taps are reversed.
     taps = padded.reshape(rows, stride, columns, stride, filters, channels)[::-1, :, ::-1]
     convolution = keras.layers.Conv2D(
         filters * stride**2,

@@ -1,1 +1,1 @@
-"""Any Keras graph: its calls, what they see, and what they take in memory and precision."""
+"""Analysis and rewriting of any Keras graph: calls, receptive field, memory, precision."""

@@ -1,4 +1,4 @@
-"""Models in another precision than the one that is set, or that they were built in."""
+"""Casts models to another precision."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 @contextmanager
 def layers_in(policy: str) -> Iterator[None]:
-    """Gives layers that are made within a precision policy, whatever the global one is; a decorator, too."""
+    """Sets the precision policy of layers that are made within; also a decorator."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -23,19 +23,17 @@ def layers_in(policy: str) -> Iterator[None]:
 
 
 def cast_model(model: keras.Model, precision: str) -> keras.Model:
-    """The model itself if it computes in that precision, or else a copy with the same weights that does.
+    """Returns the model if it computes in this precision, otherwise a copy with the same weights that does.
 
-    A copy rather than TensorFlow's rewriting of graphs to bfloat16, which is an option of the whole process and has no
-    equal in the other direction: a model that was trained and saved in bfloat16 must not stay slow on a processor
-    without it. The output is float32 in either case.
+    TensorFlow's rewriting of graphs to bfloat16 is an option of the whole process, and cannot turn a model that was
+    saved in bfloat16 to float32 for a processor without it. The output is float32 in either case.
 
     Args:
-        model: Model with one input and one output. Models inside it are looked into, and layers of somebody else's
-            compute as they do.
+        model: Model with one input and one output; see `flatten`. Unknown layers keep their precision.
         precision: "float32" or "bfloat16".
     """
     model = flatten(model)
-    # What handles pictures rather than features costs little and stays float32: bfloat16 has but eight bits.
+    # Operations on pictures, not features, are cheap and stay in float32: bfloat16 has eight bits.
     exempt = precision != "float32"
     if all(layer.compute_dtype == precision for layer in model.layers if layer.weights or not exempt):
         return model

@@ -1,4 +1,4 @@
-"""Models within models as one graph."""
+"""Flattens nested models into one graph."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,15 +9,15 @@ OURS = ("keras.", "keras_lisr.")
 
 
 def flatten(model: keras.Model) -> keras.Model:
-    """A model as a functional one without models inside: itself if it is one, or else one of the same layers.
+    """Returns a functional model without models inside: the model itself, or one of the same layers.
 
     Functional models and `Sequential` are looked into, at any depth. A model with a `call` of its own is one layer.
 
     Args:
-        model: Any model of one tensor to one tensor, `(batch, height, width, channels)`.
+        model: Model from one tensor to one tensor, `(batch, height, width, channels)`.
 
     Raises:
-        ValueError: If `model` is something else, or cannot be called on pictures of a size that is not known yet.
+        ValueError: If `model` is something else, or cannot be called on pictures of unknown size.
     """
     if not isinstance(model, keras.Model):
         raise ValueError(f"`model` must be a Keras model. Received: model={model}")
@@ -28,7 +28,7 @@ def flatten(model: keras.Model) -> keras.Model:
         if graph is None:
             inputs = keras.Input((None, None, 3))
             return keras.Model(inputs, model(inputs), name=model.name)
-    except Exception as error:  # Whatever its `call` raises.
+    except Exception as error:  # A `call` may raise anything.
         raise ValueError(
             "`model` must be a model that can be called on RGB of any size, `(batch, height, width, 3)`. "
             f"Received: model={model.name!r} ({' '.join(str(error).split())[:300]})"
@@ -47,7 +47,7 @@ def flatten(model: keras.Model) -> keras.Model:
 
 
 def graph_of(operation: keras.Operation) -> Any:
-    """The functional model that a model is; None if it is none, or computes something in a `call` of its own."""
+    """Returns the functional graph of a model; None for a layer, or a model with a `call` of its own."""
     if not getattr(type(operation).call, "__module__", "").startswith(OURS):
         return None
     graph = getattr(operation, "_functional", operation)
@@ -55,19 +55,18 @@ def graph_of(operation: keras.Operation) -> Any:
 
 
 def nodes(model: keras.Model) -> Iterator[Any]:
-    """Keras's own record of each call of a functional model's operations, in the order in which they run."""
+    """Yields Keras's nodes, the calls of a functional model's operations, in the order of execution."""
     for depth in sorted(model._nodes_by_depth, reverse=True):
         yield from model._nodes_by_depth[depth]
 
 
 def _enter(graph: Any, inputs: list[Any], stand_ins: dict[int, Any]) -> list[Any]:
-    """Applies the operations of a functional model, and of those inside, to other tensors; returns its outputs.
+    """Applies a functional model, and those inside, operation by operation; returns the outputs.
 
     Args:
         graph: The model.
-        inputs: What it is applied to.
-        stand_ins: What is applied in place of each operation so far, by its id: the operation itself, or a copy where
-            two models inside have one of the same name.
+        inputs: Input tensors.
+        stand_ins: Operations to apply, by the original's id: itself, or a copy if its name is taken.
     """
     tensors = {id(tensor): value for tensor, value in zip(graph.inputs, inputs, strict=True)}
     for node in nodes(graph):
@@ -91,9 +90,9 @@ def _enter(graph: Any, inputs: list[Any], stand_ins: dict[int, Any]) -> list[Any
 
 
 def duplicate(operation: Any, **changes: Any) -> Any:
-    """A new operation of the same configuration but for some changes.
+    """Makes a new operation of the same configuration with some changes.
 
-    A layer of somebody else's, whose configuration may not be all of it, is itself where nothing changes.
+    Without changes, an unknown layer is returned itself, because its configuration may be incomplete.
     """
     if not changes and not is_known(operation):
         return operation
@@ -101,5 +100,5 @@ def duplicate(operation: Any, **changes: Any) -> Any:
 
 
 def is_known(operation: Any) -> bool:
-    """Whether an operation is Keras's or this package's, and no code of somebody else's."""
+    """Checks whether an operation is Keras's or this package's."""
     return type(operation).__module__.startswith(OURS) and type(operation) is not keras.layers.Lambda

@@ -1,4 +1,4 @@
-"""What a network's tensors take in memory, from its graph."""
+"""Estimates the memory of a network's tensors from its graph."""
 
 import math
 from fractions import Fraction
@@ -11,20 +11,20 @@ from keras_lisr.graph.calls import Call, calls, kind
 # Measured peak of TensorFlow's memory over `bytes_per_pixel`, windows of 200 to 1,187 pixels a side: 0.7 (FSRCNN), 1.4
 # (MemNet), 1.6 (SMFANet), 1.7 (IMDN), 2.2 (IDN, RCAN), 2.4 (EDSR, CARN).
 MEMORY_OVERHEAD = 2.4
-# TensorFlow 2.21 with oneDNN (AVX2, float32) convolves 1447 x 1447 x 64 values in 3 s; of 1450 x 1450 x 64, which are
-# more than 2^29 bytes, nothing had come back after 25.
+# TensorFlow 2.21 with oneDNN (AVX2, float32) convolves 1447 x 1447 x 64 values in 3 s; 1450 x 1450 x 64, more than 2^29
+# bytes, did not return within 25 s.
 MOST_VALUES = 2**27 - 1
 
 
 def values_per_pixel(model: keras.Model) -> int:
-    """Values that the largest of a network's tensors holds for each pixel of a window."""
+    """Returns the values of a network's largest tensor for each pixel of a window."""
     return math.ceil(max(max(*call.values, values_inside(call)) for call in calls(model)))
 
 
 def bytes_per_pixel(model: keras.Model) -> int:
-    """Bytes that a network's tensors take for each pixel of a window, without `MEMORY_OVERHEAD`.
+    """Returns the peak bytes of a network's tensors for each pixel of a window, without `MEMORY_OVERHEAD`.
 
-    The most that they hold at once, if each is kept from the call that makes it to the last one that takes it.
+    Each tensor lives from the call that makes it to the last one that reads it.
     """
     graph = list(calls(model))
     last_call = {id(tensor): i for i, call in enumerate(graph) for tensor in call.inputs}
@@ -39,7 +39,7 @@ def bytes_per_pixel(model: keras.Model) -> int:
 
 
 def values_inside(call: Call) -> Fraction:
-    """Values that the largest tensor within a layer of somebody else's may hold, judged by its widest weight."""
+    """Estimates the values of the largest tensor within an unknown layer from its widest weight."""
     if kind(call.operation) or call.radius is not None:
         return Fraction(0)
     weights = getattr(call.operation, "weights", ())

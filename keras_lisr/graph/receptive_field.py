@@ -1,4 +1,4 @@
-"""How far a network sees: the halo that makes its tiles exact."""
+"""Computes a network's receptive field, the halo that makes its tiles exact."""
 
 import math
 from fractions import Fraction
@@ -12,13 +12,11 @@ UNKNOWN_HALO = 32  # Where nobody knows what a network sees.
 
 
 def receptive_field_radius(model: keras.Model) -> int | float:
-    """Radius of a network's receptive field, computed from its graph.
+    """Computes the radius of a network's receptive field from its graph.
 
-    An output pixel that lies in the low-resolution pixel `i` sees the low-resolution pixels from `i - radius` to
-    `i + radius` and no others. A layer that works on an enlarged picture counts for a fraction of a pixel, and the
-    rational sum is rounded up once.
-
-    It is `math.inf` if the network pools over the picture, or does what nobody knows.
+    An output pixel in the low-resolution pixel `i` sees only the low-resolution pixels from `i - radius` to
+    `i + radius`. A layer on an enlarged picture counts for a fraction of a pixel; the sum is rounded up once. It is
+    `math.inf` if the network pools over the picture or has unknown operations.
 
     Example:
 
@@ -37,23 +35,23 @@ def receptive_field_radius(model: keras.Model) -> int | float:
 
 
 def traits_of(model: keras.Model) -> Traits:
-    """What tiles, files and presets have to know of a network, from its graph.
+    """Determines the traits of a network, for tiles, files and presets, from its graph.
 
     Raises:
-        ValueError: As `graph.calls`, or if the network is not one from RGB to RGB, or enlarges by no integer.
+        ValueError: As `graph.calls`, or if the network does not map RGB to RGB at an integer scale.
     """
     graph = list(calls(model))
     for name, tensor in (("takes", graph[0].outputs[0]), ("returns", graph[-1].outputs[0])):
         if tensor.shape[-1] != 3:
             raise ValueError(
-                "`model` must be one from RGB to RGB, `(batch, height, width, 3)`. "
+                "`model` must map RGB to RGB, `(batch, height, width, 3)`. "
                 f"Received: a model that {name} {tensor.shape}"
             )
     scale = graph[-1].output_resolution
     if scale < 1 or scale.denominator > 1:
         raise ValueError(
-            "`model` must enlarge height and width by an integer, so that convolutions keep the size "
-            f"(padding='same'). Received: model={model.name!r}, which does not"
+            "`model` must enlarge height and width by one integer, with convolutions of padding='same'. "
+            f"Received: model={model.name!r}, which does not"
         )
     radius = receptive_field_radius(model)
     smallest_side = max(getattr(call.operation, "smallest_side", 1) for call in graph)

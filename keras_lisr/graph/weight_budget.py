@@ -1,4 +1,4 @@
-"""A limit to what building a network from a stranger's file may allocate."""
+"""Limits what building a network from an untrusted file may allocate."""
 
 import math
 import threading
@@ -8,23 +8,22 @@ from typing import Any
 
 import keras
 
-SLACK = 2**16  # Numbers that no file has, such as the seeds of Dropout.
+SLACK = 2**16  # Numbers that files lack, such as the seeds of Dropout.
 _one_at_a_time = threading.RLock()
 
 
 @contextmanager
 def at_most_weights(most: int) -> Iterator[None]:
-    """Models that are built within, in this thread, get no more weights than a file holds.
+    """Limits the weights of models that this thread builds within.
 
-    Keras makes a model, of zeros and random numbers, before it reads the weights: a file of a few kilobytes could
-    describe one that fills the memory. There is no way to ask beforehand how large a model will be, so that
-    `keras.Variable`, which every weight and every state is, counts.
+    Keras initializes a model before it reads the weights, so that a file of a few kilobytes could describe one that
+    fills the memory. The size is not known beforehand, so that each new `keras.Variable` is counted.
 
     Args:
-        most: How many numbers the network may have, by those in the file.
+        most: Number of weights in the file.
 
     Raises:
-        ValueError: Within, from the weight that would go beyond.
+        ValueError: Within, from the first weight beyond.
     """
     made = 0
     thread = threading.get_ident()
@@ -34,7 +33,7 @@ def at_most_weights(most: int) -> Iterator[None]:
         if threading.get_ident() == thread:
             made += math.prod(shape or getattr(initializer, "shape", ()))
             if made > most + SLACK:
-                raise ValueError(f"it describes a network of {made} weights and more; by those in it, {most} can be")
+                raise ValueError(f"it describes a network of at least {made} weights, but holds {most}")
         make(variable, initializer, shape, *args, **kwargs)
 
     with _one_at_a_time:

@@ -1,6 +1,6 @@
-"""Networks from the files that their original authors publish for PyTorch.
+"""Import of official PyTorch checkpoints.
 
-Keras starts when `load` is first named, so that a command can check its arguments before.
+Keras starts only when `load` is used, so that a command can check its arguments before.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""An official checkpoint in, a Keras model out."""
+"""Loads official PyTorch checkpoints into Keras models."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,30 +12,27 @@ from keras_lisr.interop.official import ARCHITECTURES, LAYOUTS, Layout, names_of
 from keras_lisr.interop.pytorch import find_state_dict, read_file
 from keras_lisr.zoo.skeleton import DIV2K_MEAN, SCALES
 
-ROUNDING = 1e-7  # Of a mean colour in float32, in units of white.
+ROUNDING = 1e-7  # Of a mean colour in float32, relative to white.
 
 
 def load(file: str | Path, architecture: str, scale: int, *, say: Callable[[str], object] | None = None) -> keras.Model:
-    """Builds a network with the weights that its original authors published for PyTorch.
+    """Builds a network with the weights that its authors published for PyTorch.
 
-    Every tensor of the network is used and every weight set. What differs between the two goes into the
-    weights, exactly: the order of channels in which pixels are shuffled, the range [0, 255] of the RGB of EDSR and
-    RCAN, and what has become of their and CARN's mean shifts in training. The network has as many filters and blocks as
-    the file, and its mean colour.
+    Every tensor of the network is used and every weight set. Differences are absorbed in the weights, exactly: the
+    channel order of pixel shuffle, the RGB range [0, 255] of EDSR and RCAN, and their and CARN's mean shifts, which
+    training may have changed. Sizes and mean colour are those of the file.
 
     Args:
-        file: What `torch.save` wrote of the official network's state dict, alone or among what a training framework
-            keeps.
+        file: File of `torch.save` with the official network's state dict, alone or in a training framework's container.
         architecture: "imdn", "edsr_baseline", "carn", "rcan" or "smfanet", see `ARCHITECTURES`.
-        scale: Upscaling factor: 2, 3 or 4. Of a CARN for three scales, the other two upsamplers are left out.
-        say: Called with a line that tells what was unwrapped and not used, if anything was.
+        scale: Upscaling factor: 2, 3 or 4. A CARN for three scales loses the other two upsamplers.
+        say: Called with a line about what was unwrapped and not used, if anything.
 
     Returns:
         The network of that name in `keras_lisr.zoo`, RGB in [0, 1]; `keras_lisr.zoo.transplant` gives it GGAS and CWSS.
 
     Raises:
-        ValueError: If `architecture` or `scale` is none of those named, `file` is not such a file, or it is one of
-            another network or scale.
+        ValueError: If `architecture` or `scale` is unknown, or `file` is unreadable or of another network or scale.
 
     Example:
 
@@ -51,8 +48,7 @@ def load(file: str | Path, architecture: str, scale: int, *, say: Callable[[str]
     stored = read_file(file)
     (known, _) = LAYOUTS[architecture]({}, scale).convolutions[0].tensors
     try:
-        found = find_state_dict(stored, known)
-        tensors = found.tensors
+        tensors, found = find_state_dict(stored, known)
         layout = LAYOUTS[architecture](tensors, scale)
         check_names(tensors, layout)
         arguments: dict[str, Any] = dict(layout.arguments)
@@ -62,12 +58,12 @@ def load(file: str | Path, architecture: str, scale: int, *, say: Callable[[str]
         if layout.mean_shifts:
             tensors = absorb_mean_shifts(tensors, layout, arguments["mean_colour"])
         assign(model, tensors, layout)
-    except ValueError as error:  # Of builders, too, for sizes that make no sense.
+    except ValueError as error:  # Builders raise it, too, for impossible sizes.
         raise ValueError(
             f"`file` must hold the official {architecture!r} for x{scale}. Received: file={str(file)!r} ({error})"
         ) from error
-    if say and str(found):
-        say(str(found))
+    if say and found:
+        say(found)
     return model
 
 
@@ -80,11 +76,11 @@ def check_names(tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
     known = {*needed, *(name for shift in layout.mean_shifts for name in names_of(shift))}
     for name, tensor in tensors.items():
         if name not in known and not name.startswith(layout.unused):
-            raise ValueError(f"with {name!r} of shape {tensor.shape}, which it has no place for")
+            raise ValueError(f"with an unknown {name!r} of shape {tensor.shape}")
 
 
 def mean_colour(tensors: Mapping[str, np.ndarray], layout: Layout) -> tuple[float, ...]:
-    """What a network takes from RGB in [0, 1] before it does anything else."""
+    """Returns the mean colour that a network subtracts from RGB in [0, 1]."""
     matrix, offset = mean_shift(tensors, layout, after=False)
     colour = -np.linalg.solve(matrix, offset)
     return DIV2K_MEAN if np.allclose(colour, DIV2K_MEAN, rtol=0, atol=ROUNDING) else tuple(colour.tolist())
@@ -93,10 +89,10 @@ def mean_colour(tensors: Mapping[str, np.ndarray], layout: Layout) -> tuple[floa
 def absorb_mean_shifts(
     tensors: Mapping[str, np.ndarray], layout: Layout, colour: tuple[float, ...]
 ) -> dict[str, np.ndarray]:
-    """Moves the range of RGB and the mean shifts into the convolutions beside them, but for the mean colour itself.
+    """Absorbs the RGB range and the mean shifts, except the mean colour, in the neighbouring convolutions.
 
-    The shifts are not always what they were built as: RCAN's authors mean to freeze them, and train them. The colour
-    stays a subtraction, because the convolution behind it pads with zeros.
+    Training may have changed the shifts: RCAN's authors meant to freeze them, but did not. The colour stays a
+    subtraction because the next convolution pads with zeros.
     """
     (before, _), (after, offset) = (mean_shift(tensors, layout, after=after) for after in (False, True))
     first, last = (layout.convolutions[place].tensors for place in (0, -1))
@@ -109,7 +105,7 @@ def absorb_mean_shifts(
 
 
 def mean_shift(tensors: Mapping[str, np.ndarray], layout: Layout, *, after: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The matrix and the offset, in units of white, of a 1x1 convolution on RGB; by default the mean colour's."""
+    """Returns the matrix and offset, relative to white, of a 1x1 convolution on RGB; by default DIV2K's mean."""
     weight, bias = names_of(layout.mean_shifts[after])
     default = np.array(DIV2K_MEAN) * (1 if after else -1) * layout.white
     matrix = np.asarray(tensors.get(weight, np.eye(3)), np.float64)
@@ -118,7 +114,7 @@ def mean_shift(tensors: Mapping[str, np.ndarray], layout: Layout, *, after: bool
 
 
 def assign(model: keras.Model, tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
-    """Sets every weight of a model from the tensors of its layout, or raises a ValueError if one has another shape."""
+    """Sets every weight of a model from the tensors of its layout; raises a ValueError if a shape differs."""
     convolutions = {convolution.layer: convolution for convolution in layout.convolutions}
     for weight in model.weights:
         if weight.path in layout.vectors:
@@ -127,20 +123,18 @@ def assign(model: keras.Model, tensors: Mapping[str, np.ndarray], layout: Layout
             layer, _, kind = weight.path.rpartition("/")
             name, shuffle = convolutions[layer].tensors[kind == "bias"], convolutions[layer].shuffle
         value = from_official(tensors[name], shuffle)
-        # PyTorch has 1 in place of the channels that a depthwise kernel does not mix, and around a vector's.
+        # PyTorch's depthwise kernels have another axis of 1, its vectors three of them.
         if weight.path.endswith("depthwise/kernel") or weight.path in layout.vectors:
             value = value.reshape(weight.shape)
         if value.shape != weight.shape:
-            raise ValueError(
-                f"with {name!r} of shape {tensors[name].shape}, which does not fit {weight.shape} of {weight.path}"
-            )
+            raise ValueError(f"with {name!r} of shape {tensors[name].shape} instead of {weight.shape}")
         weight.assign(value)
 
 
 def from_official(tensor: np.ndarray, shuffle: int) -> np.ndarray:
-    """A kernel `(output, input, height, width)`, or a bias, as Keras has it in front of a pixel shuffle."""
+    """Converts a kernel `(output, input, height, width)`, or a bias, to Keras's order before a pixel shuffle."""
     if tensor.ndim == 4:
         tensor = tensor.transpose(2, 3, 1, 0)
-    # PyTorch shuffles colour by colour, Keras pixel by pixel.
+    # PyTorch orders the channels by colour first, Keras by pixel.
     by_colour = tensor.reshape(*tensor.shape[:-1], -1, shuffle**2)
     return by_colour.swapaxes(-1, -2).reshape(tensor.shape)

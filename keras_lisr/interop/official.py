@@ -1,7 +1,6 @@
-"""How the original authors name the tensors of their networks, beside the names of this package's layers.
+"""Maps the tensor names of official networks to the layers of this package.
 
-Each layout reads from top to bottom like the builder of its name in `keras_lisr.zoo`. The sizes of the network are
-those of the file.
+Each layout reads from top to bottom like the builder of its name in `keras_lisr.zoo`. The file determines the sizes.
 """
 
 import re
@@ -16,12 +15,12 @@ LARGE_EDSR = (256, 32)  # Filters and blocks.
 
 
 class Convolution(NamedTuple):
-    """A convolution under both of its names.
+    """A convolution under both names.
 
     Args:
         layer: Path of the Keras layer.
-        name: What the names of its tensors begin with; `.weight` and `.bias` follow.
-        shuffle: Factor of the pixel shuffle that takes its output; 1 where there is none.
+        name: Official name; `.weight` and `.bias` follow.
+        shuffle: Factor of the pixel shuffle behind it; 1 if there is none.
     """
 
     layer: str
@@ -30,7 +29,7 @@ class Convolution(NamedTuple):
 
     @property
     def tensors(self) -> tuple[str, str]:
-        """Names of its tensors."""
+        """Names of the kernel and the bias."""
         return names_of(self.name)
 
 
@@ -38,13 +37,12 @@ class Layout(NamedTuple):
     """An official network for one scale.
 
     Args:
-        arguments: Its sizes, for the builder.
-        convolutions: All of its convolutions, that of the picture first and the one that makes the result last.
-        mean_shifts: What the names of two 1x1 convolutions on RGB begin with: the one before all others takes the mean
-            colour away, the one after them adds it. Files may have them or not.
-        white: What white is in its pictures.
-        unused: What the names of tensors begin with that belong to other scales.
-        vectors: Names of tensors `(1, channels, 1, 1)`, by the path of the weight that holds a number for each channel.
+        arguments: Sizes of the network, for the builder.
+        convolutions: All convolutions, that on the picture first and that of the result last.
+        mean_shifts: Names of the 1x1 convolutions on RGB that subtract and add the mean colour; files may lack them.
+        white: Value of white in its pictures.
+        unused: Prefixes of the tensors of other scales.
+        vectors: Names of tensors `(1, channels, 1, 1)`, by the path of the Keras weight `(channels,)`.
     """
 
     arguments: dict[str, int]
@@ -57,27 +55,26 @@ class Layout(NamedTuple):
 
 def imdn(tensors: Tensors, scale: int) -> Layout:
     """The layout of https://github.com/Zheng222/IMDN."""
-    num_blocks = count(tensors, r"IMDB(\d+)\.")
+    arguments = sizes(tensors, "fea_conv", num_blocks=r"IMDB(\d+)\.")
 
     convolutions = [Convolution("shallow", "fea_conv")]
-    for i in range(1, num_blocks + 1):
+    for i in range(1, arguments["num_blocks"] + 1):
         convolutions += [Convolution(f"block_{i}_conv_{step}", f"IMDB{i}.c{step}") for step in range(1, 6)]
         convolutions += channel_attention(f"block_{i}_attention", f"IMDB{i}.cca")
     convolutions += [Convolution("fusion_conv", "c.0"), Convolution("trunk_conv", "LR_conv")]
     convolutions += [Convolution("upsample", "upsampler.0", shuffle=scale)]
 
-    arguments = {"num_filters": length(tensors, "fea_conv.weight"), "num_blocks": num_blocks}
     return Layout(arguments, convolutions)
 
 
 def edsr_baseline(tensors: Tensors, scale: int) -> Layout:
     """The layout of https://github.com/sanghyun-son/EDSR-PyTorch, a network of RGB in [0, 255].
 
-    Raises:
-        ValueError: If it is the large EDSR, whose residuals are scaled by a number that is not in the file.
+    The large EDSR raises a ValueError: its residuals are scaled by a number that is not in the file.
     """
-    num_blocks = count(tensors, r"body\.(\d+)\.body\.")
-    if (length(tensors, "head.0.weight"), num_blocks) == LARGE_EDSR:
+    arguments = sizes(tensors, "head.0", num_blocks=r"body\.(\d+)\.body\.")
+    num_blocks = arguments["num_blocks"]
+    if (arguments["num_filters"], num_blocks) == LARGE_EDSR:
         raise ValueError("of the large EDSR, whose residuals are scaled by a number that is not in the file")
 
     convolutions = [Convolution("shallow", "head.0")]
@@ -87,18 +84,16 @@ def edsr_baseline(tensors: Tensors, scale: int) -> Layout:
     convolutions += upsampling_stages(scale, "tail.0", second=2)
     convolutions += [Convolution("reconstruction", "tail.1")]
 
-    arguments = {"num_filters": length(tensors, "head.0.weight"), "num_blocks": num_blocks}
     return Layout(arguments, convolutions, mean_shifts=("sub_mean", "add_mean"), white=255)
 
 
 def carn(tensors: Tensors, scale: int) -> Layout:
     """The layout of https://github.com/nmhkahn/CARN-pytorch, whose files hold the upsampler of one scale or of all."""
-    num_blocks = count(tensors, r"b(\d+)\.")
-    num_residual_blocks = count(tensors, r"b1\.b(\d+)\.")
+    arguments = sizes(tensors, "entry", num_blocks=r"b(\d+)\.", num_residual_blocks=r"b1\.b(\d+)\.")
 
     convolutions = [Convolution("shallow", "entry")]
-    for i in range(1, num_blocks + 1):
-        for j in range(1, num_residual_blocks + 1):
+    for i in range(1, arguments["num_blocks"] + 1):
+        for j in range(1, arguments["num_residual_blocks"] + 1):
             convolutions += residual_block(f"block_{i}_{j}", f"b{i}.b{j}")
             convolutions += [Convolution(f"block_{i}_{j}_fusion", f"b{i}.c{j}.body.0")]
         convolutions += [Convolution(f"block_{i}_fusion", f"c{i}.body.0")]
@@ -108,11 +103,7 @@ def carn(tensors: Tensors, scale: int) -> Layout:
     convolutions += [Convolution("reconstruction", "exit")]
 
     return Layout(
-        {
-            "num_filters": length(tensors, "entry.weight"),
-            "num_blocks": num_blocks,
-            "num_residual_blocks": num_residual_blocks,
-        },
+        arguments,
         convolutions,
         mean_shifts=("sub_mean.shifter", "add_mean.shifter"),
         unused=tuple(f"upsample.up{other}." for other in (2, 3, 4) if multi_scale and other != scale),
@@ -121,8 +112,10 @@ def carn(tensors: Tensors, scale: int) -> Layout:
 
 def rcan(tensors: Tensors, scale: int) -> Layout:
     """The layout of https://github.com/yulunzhang/RCAN, a network of RGB in [0, 255]."""
-    num_blocks = count(tensors, r"body\.(\d+)\.body\.")
-    num_residual_blocks = count(tensors, r"body\.0\.body\.(\d+)\.body\.")
+    arguments = sizes(
+        tensors, "head.0", num_blocks=r"body\.(\d+)\.body\.", num_residual_blocks=r"body\.0\.body\.(\d+)\.body\."
+    )
+    num_blocks, num_residual_blocks = arguments["num_blocks"], arguments["num_residual_blocks"]
 
     convolutions = [Convolution("shallow", "head.0")]
     for i in range(num_blocks):
@@ -135,25 +128,16 @@ def rcan(tensors: Tensors, scale: int) -> Layout:
     convolutions += upsampling_stages(scale, "tail.0", second=2)
     convolutions += [Convolution("reconstruction", "tail.1")]
 
-    return Layout(
-        {
-            "num_filters": length(tensors, "head.0.weight"),
-            "num_blocks": num_blocks,
-            "num_residual_blocks": num_residual_blocks,
-        },
-        convolutions,
-        mean_shifts=("sub_mean", "add_mean"),
-        white=255,
-    )
+    return Layout(arguments, convolutions, mean_shifts=("sub_mean", "add_mean"), white=255)
 
 
 def smfanet(tensors: Tensors, scale: int) -> Layout:
     """The layout of https://github.com/Zheng-MJ/SMFANet, for SMFANet and SMFANet+."""
-    num_blocks = count(tensors, r"feats\.(\d+)\.")
+    arguments = sizes(tensors, "to_feat", num_blocks=r"feats\.(\d+)\.")
 
     convolutions = [Convolution("shallow", "to_feat")]
     vectors: dict[str, str] = {}
-    for i in range(num_blocks):
+    for i in range(arguments["num_blocks"]):
         layer, name = f"block_{i + 1}_aggregation", f"feats.{i}.smfa"
         convolutions += [
             Convolution(f"{layer}_expand", f"{name}.linear_0"),
@@ -173,49 +157,49 @@ def smfanet(tensors: Tensors, scale: int) -> Layout:
         ]
     convolutions += [Convolution("upsample", "to_img.0", shuffle=scale)]
 
-    arguments = {"num_filters": length(tensors, "to_feat.weight"), "num_blocks": num_blocks}
     return Layout(arguments, convolutions, vectors=vectors)
 
 
 LAYOUTS: dict[str, Callable[[Tensors, int], Layout]] = {
-    "imdn": imdn,
-    "edsr_baseline": edsr_baseline,
-    "carn": carn,
-    "rcan": rcan,
-    "smfanet": smfanet,
+    layout.__name__: layout for layout in (imdn, edsr_baseline, carn, rcan, smfanet)
 }
 ARCHITECTURES = tuple(LAYOUTS)
 
 
 def names_of(convolution: str) -> tuple[str, str]:
-    """Names of the tensors of a convolution: its kernel's and its bias's."""
+    """Returns the names of a convolution's kernel and bias."""
     return f"{convolution}.weight", f"{convolution}.bias"
 
 
 def residual_block(layer: str, name: str) -> list[Convolution]:
-    """Two convolutions around a ReLU."""
+    """Maps two convolutions around a ReLU."""
     return [Convolution(f"{layer}_conv_1", f"{name}.body.0"), Convolution(f"{layer}_conv_2", f"{name}.body.2")]
 
 
 def channel_attention(layer: str, name: str) -> list[Convolution]:
-    """The two convolutions of a gate around a ReLU."""
+    """Maps the two convolutions of a gate."""
     return [Convolution(f"{layer}/squeeze", f"{name}.conv_du.0"), Convolution(f"{layer}/excite", f"{name}.conv_du.2")]
 
 
 def upsampling_stages(scale: int, name: str, second: int) -> list[Convolution]:
-    """The sub-pixel convolutions, of which x4 has two; `second` is the number of the second one in its sequence."""
+    """Maps the sub-pixel convolutions, of which x4 has two; `second` is the index of the second one."""
     if scale == 4:
         stages = (("upsample_1", 0), ("upsample_2", second))
         return [Convolution(layer, f"{name}.{number}", shuffle=2) for layer, number in stages]
     return [Convolution("upsample_1", f"{name}.0", shuffle=scale)]
 
 
-def count(tensors: Tensors, pattern: str) -> int:
-    """How many numbers there are in place of the pattern's group at the beginnings of names, but at least 1."""
-    matches = (re.match(pattern, name) for name in tensors)
-    return max(1, len({match[1] for match in matches if match}))
+def sizes(tensors: Tensors, first: str, **patterns: str) -> dict[str, int]:
+    """Returns the arguments of a builder: filters of the first convolution, and counts of numbers in names, 1 or more.
 
-
-def length(tensors: Tensors, name: str) -> int:
-    """Length of a tensor's first axis; 0 where there is none."""
-    return tensors[name].shape[0] if name in tensors and tensors[name].ndim else 0
+    Args:
+        tensors: Tensors of the file.
+        first: Name of the first convolution.
+        **patterns: Patterns of the beginnings of names, whose group is counted, by the argument.
+    """
+    weight = tensors.get(f"{first}.weight")
+    arguments = {"num_filters": weight.shape[0] if weight is not None and weight.ndim else 0}
+    for argument, pattern in patterns.items():
+        matches = (re.match(pattern, name) for name in tensors)
+        arguments[argument] = max(1, len({match[1] for match in matches if match}))
+    return arguments

@@ -9,13 +9,13 @@ from keras_lisr.layers.feature_layer import FeatureLayer
 
 @keras.saving.register_keras_serializable(package="keras_lisr")
 class ApproximateSelfAttention(FeatureLayer):
-    """Modulates features by a coarse map: what is bright around a pixel, and how much the picture varies.
+    """Modulates features by a coarse map of local maxima and the variance of the picture.
 
     ``F -> adaptive max pool to H // 8 x W // 8 -> depthwise 3x3 -> * alpha + belt * variance(F) -> 1x1 -> GELU ->
     nearest to H x W -> * F``
 
     Args:
-        pool_size: Side of the pixels' neighbourhoods, 8 in SMFANet.
+        pool_size: Side of the pooling neighbourhoods, 8 in SMFANet.
         **kwargs: The usual arguments of a Keras layer (`name`, `dtype`, ...).
 
     Input shape:
@@ -25,12 +25,11 @@ class ApproximateSelfAttention(FeatureLayer):
         The same.
 
     Raises:
-        ValueError: If a side is smaller than `pool_size` and known to be so while the graph is made;
-            `keras_lisr.inference.Upscaler` checks every picture.
+        ValueError: If a static side is smaller than `pool_size`; `keras_lisr.inference.Upscaler` checks every picture.
 
     Relation to other attention:
-        The variance is that of the whole picture, unbiased, so that no tile reproduces what the picture gives. alpha
-        starts at 1 and belt, as the authors spell it, at 0.
+        The variance is that of the whole picture, unbiased, so that tiles cannot reproduce it. alpha starts at 1 and
+        belt, as the authors spell it, at 0.
 
     References:
         - [SMFANet](https://www.ecva.net/papers/eccv_2024/papers_ECCV/papers/06713.pdf)
@@ -42,7 +41,7 @@ class ApproximateSelfAttention(FeatureLayer):
     def __init__(self, pool_size: int = 8, **kwargs):
         super().__init__(**kwargs)
         self.pool_size = pool_size
-        self.smallest_side = pool_size  # Below, pooling leaves nothing.
+        self.smallest_side = pool_size  # Pooling leaves nothing of a smaller one.
 
     def build(self, input_shape):
         channels = input_shape[-1]
@@ -64,18 +63,18 @@ class ApproximateSelfAttention(FeatureLayer):
         return features * self.enlarge(modulation, features)
 
     def pool(self, features):
-        """The largest value of each neighbourhood; their sides differ by a pixel where `pool_size` does not fit."""
+        """Pools the maxima of neighbourhoods, whose sides differ by a pixel where `pool_size` does not fit."""
         if all(side is not None and side % self.pool_size == 0 for side in features.shape[1:3]):
             return keras.ops.max_pool(features, self.pool_size, strides=self.pool_size, data_format="channels_last")
         return self.pool_axis(self.pool_axis(features, axis=1), axis=2)
 
     def pool_axis(self, features, axis: int):
-        """Adaptive max pooling along one axis: the i-th of n parts is from floor(i s / n) to ceil((i + 1) s / n)."""
+        """Pools adaptively along one axis: the i-th of n parts is from floor(i s / n) to ceil((i + 1) s / n)."""
         size = keras.ops.shape(features)[axis]
         parts = size // self.pool_size
         part = keras.ops.arange(parts)[:, None]
         first, end = part * size // parts, ((part + 1) * size + parts - 1) // parts
-        # The longest part is a side of nearly two neighbourhoods; shorter ones repeat their last pixel.
+        # A part is shorter than two neighbourhoods; shorter ones repeat their last pixel.
         longest = 2 * self.pool_size - 1
         members = keras.ops.minimum(first + keras.ops.arange(longest), end - 1)
         features = keras.ops.take(features, keras.ops.reshape(members, (-1,)), axis=axis)
@@ -83,7 +82,7 @@ class ApproximateSelfAttention(FeatureLayer):
         return keras.ops.max_pool(features, window, strides=window, data_format="channels_last")
 
     def variance(self, features):
-        """The unbiased variance of each channel over the picture, `(batch, 1, 1, channels)`."""
+        """Computes the unbiased variance of each channel over the picture, `(batch, 1, 1, channels)`."""
         _, height, width, _ = keras.ops.shape(features)
         count = keras.ops.cast(height * width, "float32")
         # In float32: bfloat16 cannot count the pixels.
@@ -91,7 +90,7 @@ class ApproximateSelfAttention(FeatureLayer):
         return keras.ops.cast(variance * (count / (count - 1)), self.compute_dtype)
 
     def enlarge(self, coarse, features):
-        """Enlarges a coarse map to the height and width of the features, each pixel as the one at its place."""
+        """Enlarges a coarse map to the size of the features, by nearest neighbours."""
         for axis in (1, 2):
             size, from_size = keras.ops.shape(features)[axis], keras.ops.shape(coarse)[axis]
             coarse = keras.ops.take(coarse, keras.ops.arange(size) * from_size // size, axis=axis)

@@ -1,4 +1,4 @@
-"""Bicubic upscaling as a layer that every backend and exporter can run."""
+"""Bicubic upscaling that every backend and exporter can run."""
 
 import keras
 import numpy as np
@@ -38,12 +38,17 @@ class BicubicUpsample(FeatureLayer):
         self.scale = scale
 
     def call(self, image):
-        channels = image.shape[-1]
-        for axis in (1, 2):
-            image = repeat_border(image, axis)
-        kernel = keras.ops.cast(phase_kernel(self.scale, channels), image.dtype)
-        phases = keras.ops.conv(image, kernel, data_format="channels_last")
-        return keras.ops.depth_to_space(phases, self.scale)
+        return keras.ops.depth_to_space(self.phases(image), self.scale)
+
+    def phases(self, image):
+        """Computes one image for each place within a low-resolution pixel, as channels."""
+        # Slices, because `keras.ops.pad` differs between backends.
+        image = keras.ops.concatenate([image[:, :1]] * RADIUS + [image] + [image[:, -1:]] * RADIUS, axis=1)
+        image = keras.ops.concatenate([image[:, :, :1]] * RADIUS + [image] + [image[:, :, -1:]] * RADIUS, axis=2)
+        kernel = phase_kernel(self.scale, image.shape[-1])
+        if self.compute_dtype != "float32":  # A NumPy array is a constant in exported graphs, a tensor an input.
+            kernel = keras.ops.cast(kernel, self.compute_dtype)
+        return keras.ops.conv(image, kernel, data_format="channels_last")
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape
@@ -53,14 +58,8 @@ class BicubicUpsample(FeatureLayer):
         return {**super().get_config(), "scale": self.scale}
 
 
-def repeat_border(image, axis: int):
-    """The image with its first and last pixels along `axis` repeated; `keras.ops.pad` differs between backends."""
-    first, last = (keras.ops.take(image, [index], axis=axis) for index in (0, -1))
-    return keras.ops.concatenate([first] * RADIUS + [image] + [last] * RADIUS, axis=axis)
-
-
 def phase_kernel(scale: int, channels: int) -> np.ndarray:
-    """Kernel `(5, 5, channels, scale^2 x channels)`: each output pixel of a low-resolution pixel is one image."""
+    """Returns the kernel `(5, 5, channels, scale^2 x channels)`, one output image for each place within a pixel."""
     phases = (np.arange(scale) + 0.5) / scale - 0.5
     weights = cubic_kernel(phases[:, None] - np.arange(-RADIUS, RADIUS + 1))
     kernel = np.einsum("yi,xj,cd->ijcyxd", weights, weights, np.eye(channels))

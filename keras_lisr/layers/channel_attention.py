@@ -16,8 +16,6 @@ class ChannelAttention(FeatureLayer):
 
     Args:
         reduction: Ratio r by which the gate narrows the channels.
-        max_pooling: Sum the gate's logits over the global average and the global maximum, as CBAM does; without it,
-            the average alone, as RCAN does.
         **kwargs: The usual arguments of a Keras layer (`name`, `dtype`, ...).
 
     Input shape:
@@ -35,15 +33,13 @@ class ChannelAttention(FeatureLayer):
 
     References:
         - [Image Super-Resolution Using Very Deep Residual Channel Attention Networks](https://arxiv.org/abs/1807.02758)
-        - [CBAM: Convolutional Block Attention Module](https://arxiv.org/abs/1807.06521)
     """
 
     receptive_field_radius = math.inf  # The pooling spans the picture.
 
-    def __init__(self, reduction: int = 16, max_pooling: bool = False, **kwargs):
+    def __init__(self, reduction: int = 16, **kwargs):
         super().__init__(**kwargs)
         self.reduction = reduction
-        self.max_pooling = max_pooling
 
     def build(self, input_shape):
         channels = input_shape[-1]
@@ -59,20 +55,16 @@ class ChannelAttention(FeatureLayer):
         self.excite.build((None, 1, 1, channels // self.reduction))
 
     def call(self, features):
-        logits = sum(self.excite(self.squeeze(statistic)) for statistic in self.statistics(features))
-        return features * keras.ops.sigmoid(logits)
+        return features * keras.ops.sigmoid(self.excite(self.squeeze(self.statistic(features))))
 
-    def statistics(self, features) -> list:
-        """What the gate sees: tensors of shape `(batch, 1, 1, channels)`, each one its own pass through the gate."""
-        statistics = [global_mean(features)]
-        if self.max_pooling:
-            statistics.append(keras.ops.max(features, axis=(1, 2), keepdims=True))
-        return statistics
+    def statistic(self, features):
+        """Returns the input of the gate, `(batch, 1, 1, channels)`."""
+        return global_mean(features)
 
     def get_config(self):
-        return {**super().get_config(), "reduction": self.reduction, "max_pooling": self.max_pooling}
+        return {**super().get_config(), "reduction": self.reduction}
 
 
 def global_mean(features):
-    """Mean over height and width in float32: in float16 the sum over a picture overflows."""
+    """Averages over height and width in float32: in float16 the sum over a picture overflows."""
     return keras.ops.mean(keras.ops.cast(features, "float32"), axis=(1, 2), keepdims=True)

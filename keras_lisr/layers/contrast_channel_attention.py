@@ -13,7 +13,7 @@ class ContrastChannelAttention(ChannelAttention):
 
     Args:
         reduction: Ratio r by which the gate narrows the channels.
-        epsilon: Added to the variance before its root, whose gradient is infinite on flat features; IMDN has 0.
+        epsilon: Added to the variance, because the gradient of its root is infinite on flat features; IMDN has 0.
         **kwargs: The usual arguments of a Keras layer (`name`, `dtype`, ...).
 
     Input shape:
@@ -36,18 +36,13 @@ class ContrastChannelAttention(ChannelAttention):
         super().__init__(reduction, **kwargs)
         self.epsilon = epsilon
 
-    def statistics(self, features) -> list:
-        """Mean plus population standard deviation over height and width, `(batch, 1, 1, channels)`, in float32."""
+    def statistic(self, features):
+        """Computes mean plus population standard deviation over height and width, in float32."""
         features = keras.ops.cast(features, "float32")
         mean = global_mean(features)
-        variance = global_mean(self.square(features - mean))
-        return [mean + keras.ops.sqrt(variance + self.epsilon)]
-
-    def square(self, deviation):
-        """Deviations from the mean, squared."""
-        return keras.ops.square(deviation)
+        deviation = features - mean
+        variance = global_mean(deviation * deviation)  # XNNPACK has no SQUARED_DIFFERENCE of integers.
+        return mean + keras.ops.sqrt(variance + self.epsilon)
 
     def get_config(self):
-        config = {**super().get_config(), "epsilon": self.epsilon}
-        del config["max_pooling"]
-        return config
+        return {**super().get_config(), "epsilon": self.epsilon}

@@ -25,8 +25,8 @@ class EnhancedSpatialAttention(FeatureLayer):
         The same.
 
     Raises:
-        ValueError: If there are fewer channels than `reduction`, or a side is smaller than 15 pixels and known to be so
-            while the graph is made; `keras_lisr.inference.Upscaler` checks every picture.
+        ValueError: If there are fewer channels than `reduction`, or a static side is smaller than 15 pixels;
+            `keras_lisr.inference.Upscaler` checks every picture.
 
     Relation to other attention:
         Sees about 50 pixels around each pixel without pooling over the picture; the pooling grid starts at the
@@ -37,8 +37,8 @@ class EnhancedSpatialAttention(FeatureLayer):
         - [Residual Feature Aggregation Network for Image Super-Resolution](https://openaccess.thecvf.com/content_CVPR_2020/html/Liu_Residual_Feature_Aggregation_Network_for_Image_Super-Resolution_CVPR_2020_paper.html)
     """
 
-    receptive_field_radius = math.inf  # The pooling grid starts at the picture's corner: a tile has another grid.
-    smallest_side = 15  # Below, the pooling leaves nothing, which some backends resize to zeros without a word.
+    receptive_field_radius = math.inf  # The pooling grid starts at the picture's corner, so that a tile has another.
+    smallest_side = 15  # Pooling leaves nothing of a smaller one, which some backends silently resize to zeros.
 
     def __init__(self, reduction: int = 4, **kwargs):
         super().__init__(**kwargs)
@@ -76,10 +76,10 @@ class EnhancedSpatialAttention(FeatureLayer):
         return features * keras.ops.sigmoid(self.expand(self.resize(coarse, skip) + skip))
 
     def resize(self, coarse, skip):
-        """Resizes a coarse map to the height and width of another one: bilinear, between half-pixel centres.
+        """Resizes a coarse map to the size of another one: bilinear, between half-pixel centres.
 
-        It is two products with interpolation matrices, because `keras.ops.image.resize` cannot be traced with sizes
-        that are known only at run time (Keras 3.15).
+        It multiplies by two interpolation matrices, because `keras.ops.image.resize` cannot be traced with dynamic
+        sizes (Keras 3.15).
         """
         _, rows, columns, _ = keras.ops.shape(coarse)
         _, height, width, _ = keras.ops.shape(skip)
@@ -92,7 +92,7 @@ class EnhancedSpatialAttention(FeatureLayer):
 
 
 def interpolation_matrix(size, from_size):
-    """`(size, from_size)` weights of linear interpolation, each row summing to one."""
+    """Returns the weights of linear interpolation, `(size, from_size)`, each row summing to one."""
     position = (keras.ops.cast(keras.ops.arange(size), "float32") + 0.5) * (
         keras.ops.cast(from_size, "float32") / keras.ops.cast(size, "float32")
     ) - 0.5

@@ -1,4 +1,4 @@
-"""What the layers of this package have in common."""
+"""Base class of the layers."""
 
 import keras
 
@@ -7,7 +7,7 @@ class FeatureLayer(keras.layers.Layer):
     """A layer from features, `(batch, height, width, channels)`, to features of the same shape.
 
     Raises:
-        ValueError: If Keras is set to `channels_first`, where it would take the width for the channels.
+        ValueError: If Keras is set to `channels_first`, where the width would be taken for the channels.
     """
 
     def __init__(self, **kwargs):
@@ -22,6 +22,6 @@ def check_channels_last() -> None:
     """Raises a ValueError if Keras is set to `channels_first`, in keras.json or by a call."""
     if (data_format := keras.config.image_data_format()) != "channels_last":
         raise ValueError(
-            "`image_data_format` of Keras must be 'channels_last' for networks and layers of keras_lisr: "
-            f"keras.config.set_image_data_format('channels_last'). Received: {data_format!r}"
+            "`image_data_format` must be 'channels_last': call keras.config.set_image_data_format('channels_last'). "
+            f"Received: {data_format!r}"
         )

@@ -14,17 +14,17 @@ class GlobalAttentionBlock(FeatureLayer):
     ``F_0 -> depthwise KxK -> BN -> ReLU -> pointwise 1x1 -> sigmoid -> GA``
 
     One block per network: the map is computed once from the shallow features and multiplies the output of every block
-    of the trunk (Eq. 3). It holds one weight per pixel and channel, so that flat areas are suppressed and the blocks
-    can spend themselves on edges and textures.
+    of the trunk (Eq. 3). It holds one weight per pixel and channel, which suppresses flat areas, so that the blocks can
+    focus on edges and textures.
 
     Args:
         kernel_size: Side of the depthwise convolution; the paper takes 7.
         initial_bias: Bias of the pointwise convolution before training. At 0, the paper's literal choice, GA starts
             near 0.5, and N guided blocks in a row shrink the identity by 0.5^N; at 3 it starts near 0.95. See
             docs/decisions/0002-initial-attention.md for the measurement behind the default.
-        starts_at_one: Have GA start at exactly 1 everywhere, for a trained network that is given the block afterwards:
-            the pointwise kernel starts at 0, and the map is divided by sigmoid(initial_bias), its value then. The
-            sigmoid keeps the slope that it has at `initial_bias`; see docs/decisions/0013-transplanting.md.
+        starts_at_one: Whether GA starts at exactly 1 everywhere, for a trained network that gets the block afterwards:
+            the pointwise kernel starts at 0, and the map is divided by its initial value, sigmoid(initial_bias). The
+            sigmoid keeps its slope at `initial_bias`; see docs/decisions/0013-transplanting.md.
         **kwargs: The usual arguments of a Keras layer (`name`, `dtype`, ...).
 
     Input shape:
@@ -82,13 +82,13 @@ class GlobalAttentionBlock(FeatureLayer):
         logits = self.pointwise(keras.ops.relu(features))
         if not self.starts_at_one:
             return keras.ops.sigmoid(logits)
-        # In float32: in bfloat16 the sigmoid and what divides it can lie 1 % apart.
+        # In float32: in bfloat16 the sigmoid and its divisor can differ by 1 %.
         attention_map = keras.ops.sigmoid(keras.ops.cast(logits, "float32")) / self.divisor
         return keras.ops.cast(attention_map, self.compute_dtype)
 
     @property
     def divisor(self) -> float:
-        """What the sigmoid is divided by, so that the map starts at 1 if it is to."""
+        """Divisor of the sigmoid, so that the map starts at 1 with `starts_at_one`."""
         return 1 / (1 + math.exp(-self.initial_bias)) if self.starts_at_one else 1.0
 
     def get_config(self):

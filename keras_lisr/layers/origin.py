@@ -1,4 +1,4 @@
-"""The layer in which a network carries how it was built."""
+"""The layer that stores how a network was built."""
 
 from typing import Any
 
@@ -6,23 +6,22 @@ import keras
 
 
 def writes_hdf5() -> bool:
-    """Whether Keras is writing HDF5, by `save_model` or with a network inside another, of which it tells nobody."""
+    """Checks whether Keras is writing HDF5; it has no public way to ask."""
     try:
         return bool(keras.src.backend.common.global_state.get_global_attribute("use_legacy_config"))
-    except AttributeError:  # Of another version, which writes what cannot be read, as for any model.
+    except AttributeError:  # Another version writes a file that cannot be read.
         return False
 
 
 @keras.saving.register_keras_serializable("keras_lisr")
 class Origin(keras.layers.Identity):
-    """The last layer of a network of the zoo: it returns its input, and holds the call that built the network.
+    """Last layer of a network of the zoo: returns its input, and stores the builder's call in its configuration.
 
-    Keras clones models layer by layer and keeps no attribute of the model itself; what a layer's configuration holds
-    survives.
+    Keras clones models layer by layer and drops attributes of the model; a layer's configuration survives.
 
     Args:
         builder: Name of a function of `keras_lisr.zoo`.
-        arguments: What it was called with, as JSON holds it.
+        arguments: Arguments of its call, as JSON.
         **kwargs: As for any layer.
     """
 

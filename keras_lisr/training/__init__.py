@@ -1,7 +1,7 @@
-"""Training with `model.fit`: recipes, and everything that a long run needs around them.
+"""Training with `model.fit`: recipes, checkpoints and exact resume.
 
-TensorFlow starts without a word, and with oneDNN, which it leaves off on processors without AVX-512, where it saves a
-third of a step's time (decision 4). It reads both settings once, when it is imported; what the environment says stays.
+Importing it starts TensorFlow silently, and with oneDNN, which saves a third of a step's time on processors without
+AVX-512, where TensorFlow leaves it off (decision 4). Settings in the environment take precedence.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What happens between the epochs of a run, beside its checkpoints."""
+"""Keras callbacks of a run: validation, the time limit, and the order of the batches."""
 
 import math
 import shutil
@@ -20,7 +20,7 @@ from keras_lisr.training.distribution import Group, use_first_device
 
 
 class EpochStart(keras.callbacks.Callback):
-    """Tells a sequence of batches at which step each epoch begins."""
+    """Tells a sequence of batches the step at which each epoch begins."""
 
     def __init__(self, batches: PatchSequence, steps: Steps):
         super().__init__()
@@ -32,18 +32,17 @@ class EpochStart(keras.callbacks.Callback):
 
 
 class AveragedModel(keras.callbacks.Callback):
-    """Fills a network with the averaged weights after every epoch, validates it as the field does, and saves it.
+    """Fills a network with the averaged weights after every epoch, validates it and saves it.
 
-    It logs `val_psnr` (on luma, of 8 bits, without `scale` pixels of the border, averaged per image), the step, and the
-    seconds that the epoch took until then.
+    Logs `val_psnr` (luma, 8 bits, shave = scale, averaged per image), the step, and the seconds that training took.
 
     Args:
-        network: One of the same kind as the model in training.
+        network: Network like the model in training.
         pairs: Low and high resolution to validate on, uint8 `(height, width, 3)`.
         scale: Upscaling factor.
-        steps: Where the run begins.
-        folder: Where `averaged.keras`, and `best.keras`, the one with the highest `val_psnr`, go.
-        best_psnr: The highest of the epochs before.
+        steps: First step and epochs of the run.
+        folder: Folder for `averaged.keras`, and `best.keras`, the one with the highest `val_psnr`.
+        best_psnr: Highest `val_psnr` of earlier epochs.
     """
 
     def __init__(
@@ -58,16 +57,14 @@ class AveragedModel(keras.callbacks.Callback):
         super().__init__()
         self.network = network
         self.precision: Precision = "bfloat16" if "bfloat16" in {x.compute_dtype for x in network.layers} else "float32"
-        self.upscale = self.compile_network()
-        self.is_copy = cast_model(network, self.precision) is not network
+        self.upscale = self.make_upscaler()
         self.pairs = pairs
         self.scale = scale
         self.steps = steps
         self.folder = folder
         self.best_psnr = best_psnr
 
-    def compile_network(self) -> Upscaler:
-        """The network on whole images, in tiles where they are large."""
+    def make_upscaler(self) -> Upscaler:
         upscaler = Upscaler(self.network, precision=self.precision)
         upscaler.warns = False
         return upscaler
@@ -78,8 +75,8 @@ class AveragedModel(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs["seconds"] = time.monotonic() - self.start
         fill_with_averages(self.network, self.model)
-        if self.is_copy:  # Of the weights before.
-            self.upscale = self.compile_network()
+        if cast_model(self.network, self.precision) is not self.network:
+            self.upscale = self.make_upscaler()  # The old one holds a copy of the old weights.
         with use_first_device():
             logs["val_psnr"] = mean_psnr(self.upscale, self.pairs, self.scale)
         logs["step"] = self.steps.until(epoch + 1)
@@ -93,20 +90,20 @@ class AveragedModel(keras.callbacks.Callback):
 
 
 def fill_with_averages(network: keras.Model, model: keras.Model) -> None:
-    """Sets a network's weights to the moving averages that the optimizer of a model in training keeps."""
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # In float16 it is wrapped.
+    """Copies the moving averages that the optimizer of a model in training keeps into a network."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # LossScaleOptimizer wraps it.
     for variable, average in zip(
         network.trainable_variables + network.non_trainable_variables,
         optimizer.averages + model.non_trainable_variables,
         strict=True,
     ):
-        variable.assign(np.array(keras.ops.convert_to_numpy(average)))  # Copied: a training step consumes JAX's arrays.
+        variable.assign(np.array(keras.ops.convert_to_numpy(average)))  # A copy: a training step consumes JAX's arrays.
 
 
 def mean_psnr(
     upscale: Callable[[np.ndarray], np.ndarray], pairs: Iterable[tuple[np.ndarray, np.ndarray]], scale: int
 ) -> float:
-    """PSNR on luma without `scale` pixels of the border, averaged over pairs of low and high resolution."""
+    """Returns the PSNR of luma, shave = scale, averaged over pairs of low and high resolution."""
     return float(np.mean([psnr(image, upscale(low_resolution), shave=scale) for low_resolution, image in pairs]))
 
 

@@ -1,10 +1,8 @@
-"""Checkpoints from which a run goes on exactly: whole or absent, and two of them.
+"""Checkpoints for exact resume: `.keras` files with weights and optimizer, which every backend reads.
 
-Each is Keras's own `.keras` file, weights and optimizer, which every backend reads; see
-docs/decisions/0008-checkpoints.md.
+See docs/decisions/0008-checkpoints.md.
 """
 
-import logging
 import re
 import warnings
 import zipfile
@@ -21,29 +19,29 @@ KEPT = 2
 
 
 class Steps(NamedTuple):
-    """The first step of a run and how its steps are divided into epochs, which are counted from its first start."""
+    """First step of a start, and the length of its epochs, which are counted from the run's first start."""
 
     first: int
     per_epoch: int
 
     @property
     def first_epoch(self) -> int:
-        """The epoch that begins after the first steps."""
+        """Epoch that begins at the first step."""
         return self.first // self.per_epoch
 
     def until(self, epoch: int) -> int:
-        """Steps made when an epoch begins."""
+        """Returns the number of steps before an epoch."""
         return self.first + (epoch - self.first_epoch) * self.per_epoch
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the model with its optimizer after every epoch, so that a killed run goes on from there.
+    """Saves the model with its optimizer after every epoch.
 
-    The name tells the step, which the optimizer need not know: with a scaled loss it leaves out steps that overflow.
+    The step is in the file's name because the optimizer does not count steps whose scaled gradients overflow.
 
     Args:
-        folder: Where `step_00001000.keras` and its like go; the newest two stay.
-        steps: Where the run begins.
+        folder: Folder for files such as `step_00001000.keras`; the newest two stay.
+        steps: First step and epochs of the run.
     """
 
     def __init__(self, folder: Path, steps: Steps):
@@ -60,13 +58,13 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 class TerminateOnNonFinite(keras.callbacks.Callback):
-    """Ends the run with an error where the loss, the weights or the optimizer are no longer finite.
+    """Ends the run with an error if the loss, the weights or the optimizer are not finite.
 
-    They are looked at before an epoch's checkpoint is written, so that every checkpoint is good. Where gradients of a
-    scaled loss overflow, Keras's optimizer leaves the step out, and nothing ends.
+    It comes before `Checkpoint`, so that every checkpoint is good. Steps whose scaled gradients overflow do not end the
+    run: Keras's optimizer skips them.
     """
 
-    async_safe = True  # The order of the calls does not matter, so that accelerators are not waited for.
+    async_safe = True  # Keras need not wait for accelerators before it calls this.
 
     def __init__(self, folder: Path, steps: Steps):
         super().__init__()
@@ -86,7 +84,6 @@ class TerminateOnNonFinite(keras.callbacks.Callback):
             self.terminate("the network or its optimizer", self.steps.until(epoch + 1))
 
     def terminate(self, what: str, step: int) -> None:
-        """Raises a FloatingPointError that names the last checkpoint."""
         written = checkpoints(self.folder)
         last = f"the run goes on from {written[max(written)]}" if written else "there is no checkpoint yet"
         raise FloatingPointError(
@@ -95,48 +92,34 @@ class TerminateOnNonFinite(keras.callbacks.Callback):
 
 
 def checkpoints(folder: Path) -> dict[int, Path]:
-    """The checkpoints in a folder, if it is there, by the step after which each was written."""
+    """Returns the checkpoints in a folder by their steps; none if there is no folder."""
     names = {file: re.fullmatch(r"step_(\d+)\.keras", file.name) for file in folder.glob("*.keras")}
     return {int(name[1]): file for file, name in names.items() if name}
 
 
 def resume(model: keras.Model, folder: Path) -> int:
-    """Puts the weights and the optimizer's state of the last whole checkpoint into a new model.
+    """Loads the last checkpoint into a model, with the state of its optimizer.
 
     Args:
         model: Compiled model whose optimizer is built.
-        folder: Where the checkpoints are.
+        folder: Folder of the checkpoints.
 
     Returns:
-        The step after which it was written.
+        The checkpoint's step.
 
     Raises:
-        ValueError: If it is that of another network, or if none of the checkpoints is whole.
+        ValueError: If the checkpoint is of another network, or damaged.
     """
-    for step, file in sorted(checkpoints(folder).items(), reverse=True):
-        if not is_whole(file):
-            logging.getLogger(__name__).warning("%s is damaged; going on from the checkpoint before it", file)
-            continue
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", UserWarning)  # Keras only warns when it leaves an optimizer's state out.
-                model.load_weights(file)
-        except (ValueError, UserWarning) as error:
-            raise ValueError(
-                f"`output` must be a new folder, or that of a run of this network, both in float16 or neither. "
-                f"Received: output={str(folder.parent)!r}"
-            ) from error
-        return step
-    raise ValueError(
-        "`output` must hold a whole checkpoint, if any; start anew in another folder, from its averaged.keras. "
-        f"Received: output={str(folder.parent)!r}, whose checkpoints are all damaged"
-    )
-
-
-def is_whole(file: Path) -> bool:
-    """Whether a `.keras` file is complete and its content has the checksums that it was written with."""
+    step, file = max(checkpoints(folder).items())
     try:
-        with zipfile.ZipFile(file) as archive:
-            return archive.testzip() is None
-    except Exception:  # What is damaged may look encrypted, or packed in an unknown way.
-        return False
+        with zipfile.ZipFile(file) as archive, warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Keras only warns when it skips an optimizer's state.
+            if damaged := archive.testzip():
+                raise ValueError(f"{damaged} is damaged")
+            model.load_weights(file)
+    except Exception as error:  # A damaged file may look encrypted, or compressed by an unknown method.
+        raise ValueError(
+            "`output` must be a new folder or hold a run of this network, in mixed_float16 if that run was; without a "
+            f"damaged {file.name} it resumes from the checkpoint before. Received: output={str(folder.parent)!r}"
+        ) from error
+    return step

@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from keras_lisr.basics.interruption import exit_code_of, raise_on_signals
 from keras_lisr.basics.log_lines import show_log
 from keras_lisr.basics.parser import Parser
@@ -23,43 +21,43 @@ from keras_lisr.data.image_folder import hold_out_photographs
 from keras_lisr.data.image_pairs import ImagePairs
 from keras_lisr.training.checkpoints import checkpoints
 from keras_lisr.training.distribution import SEVERAL_HOSTS
-from keras_lisr.training.fit import fit, nothing_left_by_errors, warm_start
+from keras_lisr.training.fit import fit, remove_folder_on_error, warm_start
 from keras_lisr.training.recipe import OPTIMIZERS, Recipe
 from keras_lisr.training.sources import VALIDATED_SIDE, find_store, progress_bar, read_folder
 from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import SuperResolutionModel, load_model
 
-# What flags may change of a recipe.
+# Fields of a recipe that flags may change.
 CHANGEABLE = ("steps", "batch_size", "patch_size", "optimizer", "learning_rate")
 HOLD_OUT_EVERY = 24
-MOST_HELD_OUT = 32  # Validation of more takes longer than it tells.
+MOST_HELD_OUT = 32  # More images make validation slow and tell little.
 
 
 def main(recipe: Callable[..., Recipe], argv: Sequence[str] | None = None, prog: str | None = None) -> int:
-    """Trains what `recipe` describes, as the flags say.
+    """Trains a recipe from the command line.
 
     Args:
-        recipe: A function such as `recipe(scale=4, *, ggas=False)`; each of its arguments becomes a flag.
-        argv: The flags, those of the process if not given.
-        prog: What the command is called in messages, the name of the recipe's file if not given.
+        recipe: Function such as `recipe(scale=4, *, ggas=False)`; each argument becomes a flag.
+        argv: Command-line arguments, those of the process by default.
+        prog: Name of the program in messages, that of the recipe's file by default.
 
     Returns:
-        Exit code, as `run_program` says.
+        Exit code, see `run_program`.
     """
     return run_program(argument_parser(recipe, prog), partial(run, recipe), argv)
 
 
 def run_program(parser: Parser, run: Callable[[argparse.Namespace], None], argv: Sequence[str] | None = None) -> int:
-    """Runs what can be interrupted and gone on with.
+    """Runs a program that can be interrupted and resumed.
 
     Args:
-        parser: Of its flags.
-        run: What it does, by the flags.
-        argv: The flags, those of the process if not given.
+        parser: Parser of its flags.
+        run: The program, called with the parsed flags.
+        argv: Command-line arguments, those of the process by default.
 
     Returns:
-        Exit code: 0; 1 if the run broke off; 2 if the flags, the images or the folder are no good; 130 after Ctrl-C,
-        143 after SIGTERM. One line on standard error says why.
+        Exit code: 0; 1 if the run failed; 2 if the flags, the images or the folder are invalid; 130 after Ctrl-C, 143
+        after SIGTERM. One line on standard error says why.
     """
     exit_code, message = 0, ""
     try:
@@ -71,11 +69,11 @@ def run_program(parser: Parser, run: Callable[[argparse.Namespace], None], argv:
         exit_code, message = 2, f"error: {error}"
     except KeyboardInterrupt as interrupt:
         exit_code = exit_code_of(interrupt)
-        message = "stopped; the same command goes on from the last checkpoint"
+        message = "stopped; the same command resumes from the last checkpoint"
     if message:
-        tell(f"{parser.prog}: {' '.join(message.split())}")  # Keras's messages have several lines.
+        sys.stderr.write(f"{parser.prog}: {' '.join(message.split())}\n")  # Keras's messages have several lines.
     if exit_code and SEVERAL_HOSTS in os.environ:
-        os._exit(exit_code)  # JAX would wait for the other processes for minutes, and then abort.
+        os._exit(exit_code)  # JAX would wait minutes for the other processes, then abort.
     return exit_code
 
 
@@ -83,7 +81,7 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     """Reads the images and trains."""
     done = max(checkpoints(flags.output / "checkpoints"), default=0)
     if flags.teacher:
-        choose_model(flags.teacher)  # Before the images are decoded.
+        choose_model(flags.teacher)  # Fails before the images are decoded.
     builder, built_with = "", {}
     if flags.start_from and isinstance(trained := load_model(flags.start_from), SuperResolutionModel):
         builder, built_with = trained.builder, trained.arguments
@@ -98,15 +96,13 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
         changes["degradation"] = Degradation()
     changes = {name: value for name, value in changes.items() if value is not None}
     changed = dataclasses.replace(made, **changes)
-    if done >= changed.steps and SEVERAL_HOSTS not in os.environ:  # Of several processes all must see that: `fit` asks.
-        tell(f"{flags.output} has made its {done} steps; --steps asks for more")
+    if done >= changed.steps and SEVERAL_HOSTS not in os.environ:  # Of several processes, all must reach `fit`.
+        sys.stderr.write(f"{flags.output} has made its {done} steps; --steps asks for more\n")
         return
     if flags.start_from and not done:
-        warm_start(changed.build(), flags.start_from)  # Likewise.
-    if flags.deterministic:
-        make_deterministic()
+        warm_start(changed.build(), flags.start_from)  # Fails before the images are decoded.
     cache = flags.cache or flags.output / "cache"
-    with nothing_left_by_errors(flags.output):
+    with remove_folder_on_error(flags.output):
         training, validation = read_data(
             flags.data, changed.scale, changed.patch_size, cache, flags.validation, low_resolution=flags.low
         )
@@ -133,28 +129,8 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
         )
 
 
-def make_deterministic() -> None:
-    """Has the backend add in one order only, for the rest of the process, so that interrupted runs agree to the bit.
-
-    On JAX that is a setting of XLA, made before Python starts.
-    """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-    elif keras.backend.backend() == "torch":
-        import torch
-
-        torch.use_deterministic_algorithms(True)
-
-
-def tell(message: str) -> None:
-    """Writes a line to standard error."""
-    print(message, file=sys.stderr, flush=True)  # noqa: T201
-
-
 def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> Parser:
-    """The flags: the recipe's own arguments, then those of every run."""
+    """Makes the parser: the recipe's own arguments, then those of every run."""
     description = recipe.__globals__.get("__doc__") or inspect.getdoc(recipe)
     parser = Parser(
         prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
@@ -208,17 +184,16 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> P
     )
     parser.add_argument("--hours", type=amount, help="stop after this time; the same command goes on later")
     parser.add_argument("--distribute", action="store_true", help="use all devices of this host; see docs/scaling.md")
-    parser.add_argument("--deterministic", action="store_true", help="the same bits every time, if slower")
     return parser
 
 
 def text_or_none(text: str) -> str | None:
-    """A text, or what stands for nothing, as argparse wants its types."""
+    """Parses a text; "none" and an empty one are None."""
     return None if text.lower() in ("none", "") else text
 
 
 def positive_integer(text: str) -> int:
-    """A positive integer, as argparse wants its types."""
+    """Parses a positive integer."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be a positive integer. Received: {text}")
@@ -226,7 +201,7 @@ def positive_integer(text: str) -> int:
 
 
 def amount(text: str) -> float:
-    """A finite number that is not negative, as argparse wants its types."""
+    """Parses a finite number that is not negative."""
     number = float(text)
     if not 0 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number from 0 up. Received: {text}")
@@ -241,15 +216,15 @@ def read_data(
     validation: Path | None = None,
     low_resolution: Path | None = None,
 ) -> tuple[ImagePairs, ImagePairs]:
-    """Images to train on and to validate on; of one folder, some photographs are held out."""
+    """Reads images to train on and to validate on; without a validation folder, some photographs are held out."""
     images = read_folder(data, cache, scale, smallest_side=patch_size, low_resolution=low_resolution)
     if validation is not None:
         return images, read_folder(validation, cache, scale, smallest_side=VALIDATED_SIDE * scale, part="valid")
     names, held_out = hold_out_photographs(images.names, max(HOLD_OUT_EVERY, math.ceil(len(images) / MOST_HELD_OUT)))
     if not names:
         raise ValueError(
-            f"`data` must hold at least two photographs, one of them to validate on, or --validation be given; images "
-            f"whose names differ in a last number (lake_1, lake_2) count as one. "
-            f"Received: data={str(data)!r} with {len(images)} of one"
+            "`data` must hold at least two photographs, one of them to validate on, unless --validation is given; "
+            "lake_1 and lake_2 count as parts of one. "
+            f"Received: data={str(data)!r} with {len(images)} images of one photograph"
         )
     return dataclasses.replace(images.select(names), left_out=images.left_out), images.select(held_out)

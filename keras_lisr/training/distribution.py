@@ -1,7 +1,7 @@
-"""One run on several devices: those of a host on TensorFlow, those of one or several hosts on JAX.
+"""One run on several devices: of one host on TensorFlow, of one or several hosts on JAX.
 
-Every device has the whole network and a part of each batch; gradients, and the statistics of batch normalization, are
-those of the whole batch. So the loss is that of a run on one device, but for the order of additions.
+Every device holds the whole network and takes a part of each batch. Gradients and batch-normalization statistics cover
+the whole batch, so that the loss equals that of a run on one device up to the order of additions.
 """
 
 import os
@@ -16,13 +16,13 @@ SEVERAL_HOSTS = "KERAS_DISTRIBUTION_NUM_PROCESSES"  # Read by `keras.distributio
 
 
 class Group(NamedTuple):
-    """The processes and devices of a run.
+    """Processes and devices of a run.
 
     Args:
-        process: Number of this process, from 0; the first one validates and writes.
-        processes: How many there are.
-        devices: Devices of all processes together.
-        spread: What Keras calls a distribution and TensorFlow a strategy, None on one device.
+        process: Index of this process; the first one validates and writes.
+        processes: Number of processes.
+        devices: Number of devices of all processes together.
+        spread: Distribution of Keras or strategy of TensorFlow; None on one device.
     """
 
     process: int = 0
@@ -31,11 +31,11 @@ class Group(NamedTuple):
     spread: Any = None
 
     def scope(self) -> AbstractContextManager:
-        """Where the model in training is built and trained."""
+        """Returns the scope in which the model is built and trained."""
         return nullcontext() if self.spread is None else self.spread.scope()
 
     def ask_first(self, number: int) -> int:
-        """What the first process has in the place of this number; every process has to ask."""
+        """Returns the first process's number; every process has to call this."""
         if self.processes == 1:
             return number
         from jax.experimental import multihost_utils
@@ -47,26 +47,21 @@ class Group(NamedTuple):
             raise self.explain_loss(error) from error
 
     def explain_loss(self, error: Exception) -> ConnectionError:
-        """What JAX's error means when a connection to another process is gone."""
+        """Returns a readable error for what JAX raises when another process has died."""
         return ConnectionError(
-            f"process {self.process} of {self.processes} could not go on; most likely another one has died. Start "
-            f"all of them again to go on from the last checkpoint ({' '.join(str(error).split())})"
+            f"process {self.process} of {self.processes} lost the others, most likely because one died. Start all of "
+            f"them again to resume from the last checkpoint ({' '.join(str(error).split())})"
         )
-
-    def require_same(self, number: int, problem: str) -> None:
-        """Raises a ValueError that tells the problem where the first process has another number."""
-        if number != self.ask_first(number):
-            raise ValueError(problem)
 
 
 def find_group(wanted: bool) -> Group:
-    """The devices that a run is to be spread over. On several hosts this waits until all processes are there.
+    """Finds the devices for a run. On several hosts this waits for all processes.
 
     Args:
         wanted: Whether to use all devices of this host; several hosts are used whenever the environment names them.
 
     Raises:
-        ValueError: If the backend cannot.
+        ValueError: If the backend does not support it.
     """
     backend = keras.backend.backend()
     several_hosts = SEVERAL_HOSTS in os.environ
@@ -78,7 +73,7 @@ def find_group(wanted: bool) -> Group:
         if several_hosts and not jax.distributed.is_initialized():
             jax.config.update("jax_enable_preemption_service", False)  # It would swallow SIGTERM.
             keras.distribution.initialize()
-        # Each process cuts its own part out of the batch; see `PatchSequence`.
+        # `PatchSequence` gives each process its part of the batch.
         spread = keras.distribution.DataParallel(auto_shard_dataset=False)
         return Group(jax.process_index(), jax.process_count(), jax.device_count(), spread)
     if backend == "tensorflow" and not several_hosts:
@@ -96,7 +91,7 @@ def find_group(wanted: bool) -> Group:
 
 @contextmanager
 def use_first_device() -> Iterator[None]:
-    """Computes on this process's first device for a while, whatever JAX's run is spread over."""
+    """Computes on this process's first device, outside JAX's distribution."""
     if keras.backend.backend() != "jax":
         yield
         return
@@ -109,7 +104,7 @@ def use_first_device() -> Iterator[None]:
 
 
 def synchronize_batch_normalization(model: keras.Model, group: Group) -> None:
-    """Has TensorFlow's batch normalization take its statistics over all devices, as JAX's does by itself."""
+    """Makes TensorFlow compute batch statistics over all devices, as JAX does by itself."""
     if group.devices == 1 or keras.backend.backend() != "tensorflow":
         return
     for layer in model._flatten_layers():

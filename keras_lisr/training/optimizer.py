@@ -1,17 +1,16 @@
-"""Adam and Muon as the recipes use them: each with a moving average of the weights."""
+"""Adam and Muon with a moving average of the weights."""
 
 import math
 import re
 
 import keras
 
-# A matrix with a side below has too few directions for Muon to even out; Adam does better by it.
-FEWEST_DIRECTIONS = 8
+FEWEST_DIRECTIONS = 8  # Adam does better on matrices with a smaller side.
 COLOURS = 3
 
 
 class WeightAverage(keras.optimizers.Optimizer):
-    """A moving average of the weights in which the untrained ones are forgotten at once, for a Keras optimizer.
+    """Keeps a moving average of the weights that forgets the untrained ones at once; a mixin for Keras optimizers.
 
     Keras's `use_ema` starts the average at the first step's weights: at momentum 0.999 they still weigh 37 % after
     1,000 steps, and a short run validates far below what it has learned. Here the momentum rises as t / (t + 9) until
@@ -19,14 +18,14 @@ class WeightAverage(keras.optimizers.Optimizer):
     """
 
     def build(self, variables):
-        """Makes the state; until the first step the averages are the weights."""
+        """Creates the state; until the first step the averages equal the weights."""
         super().build(variables)
         for variable, average in zip(variables, self._model_variables_moving_average, strict=True):
-            average.assign(keras.ops.copy(variable))  # On JAX an array of its own: a step consumes both.
+            average.assign(keras.ops.copy(variable))  # A separate array, because on JAX a step consumes both.
 
     @property
     def averages(self) -> list[keras.Variable]:
-        """The moving average of each trainable variable."""
+        """Moving average of each trainable variable."""
         return self._model_variables_moving_average
 
     def _update_model_variables_moving_average(self, trainable_variables):
@@ -37,7 +36,7 @@ class WeightAverage(keras.optimizers.Optimizer):
             average.assign_add((keras.ops.convert_to_tensor(variable) - average) * weight)
 
     def _overwrite_model_variables_with_average_value(self, trainable_variables):
-        """Puts the averages into the weights, as `fit` does at its end, on JAX as arrays of their own: see `build`."""
+        """Copies the averages into the weights, as `fit` does at its end; see `build` about JAX."""
         for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
             variable.assign(keras.ops.copy(average))
 
@@ -48,8 +47,8 @@ class AveragingAdam(WeightAverage, keras.optimizers.Adam):
 
     Args:
         learning_rate: As for `keras.optimizers.Adam`.
-        ema_momentum: Momentum of the average once the run is long enough.
-        **kwargs: The other arguments of `keras.optimizers.Adam`, less `use_ema`.
+        ema_momentum: Final momentum of the average.
+        **kwargs: Other arguments of `keras.optimizers.Adam`, except `use_ema`.
     """
 
     def __init__(self, learning_rate=0.001, ema_momentum: float = 0.999, **kwargs):
@@ -63,16 +62,16 @@ class AveragingMuon(WeightAverage, keras.optimizers.Muon):
 
     Keras's Muon leaves every variable that is not a matrix to Adam, convolutions too. Here a kernel `(height, width,
     inputs, filters)` is a matrix of height x width x inputs rows and a column for each filter. Its momentum is
-    orthogonalized, so that all directions of the matrix grow alike, and multiplied by 0.2 sqrt(max(rows, columns)),
-    which makes the learning rate one for Adam by its size.
+    orthogonalized, so that all directions of the matrix grow alike, and multiplied by 0.2 sqrt(max(rows, columns)), so
+    that learning rates are of the size of Adam's.
 
-    Adam takes the rest: biases, normalization, alphas, depthwise kernels, matrices with a side below 8, kernels on RGB,
-    and what `exclude_layers` names. By default that is "upsample", whose filters are pixels.
+    Adam trains the rest: biases, normalization, alphas, depthwise kernels, matrices with a side below 8, kernels on
+    RGB, and `exclude_layers`, by default "upsample", whose filters are pixels.
 
     Args:
         learning_rate: As for `keras.optimizers.Muon`.
-        ema_momentum: Momentum of the average once the run is long enough.
-        **kwargs: The other arguments of `keras.optimizers.Muon`, less `use_ema`. Weights do not decay by default, and
+        ema_momentum: Final momentum of the average.
+        **kwargs: Other arguments of `keras.optimizers.Muon`, except `use_ema`. By default there is no weight decay, and
             Adam learns at 0.35 times the rate.
 
     References:
@@ -107,10 +106,10 @@ class AveragingMuon(WeightAverage, keras.optimizers.Muon):
         return keras.ops.reshape(super().lr_adjust(as_matrix(x)), x.shape)
 
     def zeropower_via_newtonschulz5(self, x, steps: int):
-        """The factor UV^T of the singular value decomposition of a kernel, about: its singular values lie around 1.
+        """Orthogonalizes a kernel: approximates the factor UV^T of its singular value decomposition.
 
-        The iterations are those of Keras, computed on the Gram matrix of the shorter side. That takes two products with
-        the long matrix in place of ten.
+        The iterations are Keras's, computed on the Gram matrix of the shorter side, which takes two products with the
+        long matrix instead of ten.
 
         Args:
             x: Kernel or matrix.
@@ -133,5 +132,5 @@ class AveragingMuon(WeightAverage, keras.optimizers.Muon):
 
 
 def as_matrix(kernel):
-    """A kernel `(height, width, inputs, filters)` as `(height x width x inputs, filters)`; a matrix as it is."""
+    """Reshapes a kernel `(height, width, inputs, filters)` to `(height x width x inputs, filters)`."""
     return keras.ops.reshape(kernel, (-1, kernel.shape[-1]))

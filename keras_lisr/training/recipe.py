@@ -1,4 +1,4 @@
-"""What a training run is, as plain frozen data."""
+"""Training recipes as frozen data."""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,26 +16,25 @@ OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {"adam": Aver
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One way to train one network: everything but the images, the folder and the machine.
+    """Describes how to train one network: everything but the images, the folder and the machine.
 
     Args:
-        build: Makes the untrained network. A function, not a model: the precision policy has to be set first.
+        build: Function that builds the network; not a model, because the precision policy has to be set first.
         scale: Upscaling factor of the network.
         steps: Number of training steps.
         learning_rate: Peak learning rate.
-        schedule: How the learning rate goes over the steps.
+        schedule: Learning-rate schedule, such as `warmup_cosine(1000)`.
         patch_size: Side of the high-resolution patches.
         batch_size: Patches in a step.
         candidates: Patches drawn for each one trained on; the most detailed are kept, see `PatchSampler`.
-        degradation: What makes the low-resolution patches in place of bicubic, for a network that is to serve photos as
-            they are.
-        smooth_share: What part of the patches are colours and gradients, so that the network does not tint flat areas.
-        label_share: Where there is a teacher, what part of the targets its labels are in the first step and, changing
-            evenly until then, in the last; the originals are the rest.
-        loss: Name of a Keras loss, or one itself.
+        degradation: Degradation that replaces bicubic in the low-resolution patches, for real photos.
+        smooth_share: Share of patches of flat colours and gradients, so that the network does not tint flat areas.
+        label_share: With a teacher, share of its labels in the targets, the originals being the rest: in the first
+            step and in the last, linear between them.
+        loss: Name of a Keras loss, or a loss.
         optimizer: "adam" or "muon", see `keras_lisr.training.optimizer`. Both keep averages of the weights.
         clip_norm: Norm to which the gradient of all weights together is clipped; None leaves it.
-        averaging: Momentum of the exponential moving average of the weights, which is what is validated and kept.
+        averaging: Momentum of the moving average of the weights, which is validated and kept.
     """
 
     build: Callable[[], keras.Model]
@@ -61,18 +60,18 @@ class Recipe:
             raise ValueError(f"`optimizer` must be 'adam' or 'muon'. Received: optimizer={self.optimizer!r}")
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
-        """The optimizer, with this recipe's schedule, clipping and weight averaging."""
+        """Makes the optimizer, with the schedule, clipping and weight averaging."""
         return OPTIMIZERS[self.optimizer](
             self.schedule(self.learning_rate, self.steps), ema_momentum=self.averaging, global_clipnorm=self.clip_norm
         )
 
     def label_share_at(self, step: int) -> float:
-        """What part of the targets of a step the teacher's labels are."""
+        """Returns the teacher's share of a step's targets."""
         first, last = self.label_share
         return first + (last - first) * min(step / self.steps, 1)
 
     def sampler(self, images: ImagePairs, seed: int) -> PatchSampler:
-        """This recipe's patches of images."""
+        """Makes the sampler of this recipe's patches."""
         return PatchSampler(
             images,
             scale=self.scale,

@@ -1,4 +1,4 @@
-"""What a run was made of: recipe, versions, machine and data, written beside its results."""
+"""The record of a run: recipe, versions, machine and data of every start, in `run.json`."""
 
 import datetime
 import functools
@@ -21,13 +21,13 @@ PACKAGES = ("keras_lisr", "keras", "tensorflow", "tensorflow-cpu", "jax", "jaxli
 
 
 def record_start(file: Path, recipe: Recipe, images: dict[str, ImagePairs], **others: Any) -> None:
-    """Adds one start of a run to its record, and warns if its images are not those of the start before.
+    """Adds a start of a run to its record, and warns if the images have changed since the last start.
 
     Args:
-        file: The record, a JSON list of starts, the oldest first; made where absent.
-        recipe: What is trained.
-        images: What it is trained and validated on, of which a fingerprint is kept, and what was left out.
-        **others: What else belongs in it: seed, precision, first step.
+        file: JSON list of starts, the oldest first; created if absent.
+        recipe: Recipe of the run.
+        images: Training and validation images, recorded by count, fingerprint and what was left out.
+        **others: Further fields, such as seed, precision and first step.
     """
     started = json.loads(file.read_text()) if file.exists() else []
     described = {
@@ -35,7 +35,7 @@ def record_start(file: Path, recipe: Recipe, images: dict[str, ImagePairs], **ot
         for name, pairs in images.items()
     }
     if started and started[-1]["images"] != described:
-        logging.getLogger(__name__).warning("going on with other images than those of the last start: see %s", file)
+        logging.getLogger(__name__).warning("the images are not those of the last start: see %s", file)
     started.append(
         {
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -61,7 +61,7 @@ def record_start(file: Path, recipe: Recipe, images: dict[str, ImagePairs], **ot
 
 
 def to_json(value: Any) -> Any:
-    """A value of a recipe in what JSON holds: functions by their full name, partial ones with their arguments."""
+    """Returns a recipe's value as JSON: functions by their full names, partial ones with their arguments."""
     if isinstance(value, functools.partial):
         arguments = {"arguments": [to_json(each) for each in value.args]} if value.args else {}
         keywords = {name: to_json(each) for name, each in value.keywords.items()}

@@ -1,4 +1,4 @@
-"""Learning-rate schedules of the recipes, each made of a Keras schedule once the number of steps is known."""
+"""Learning-rate schedules of the recipes; the Keras schedule is made once the number of steps is known."""
 
 import functools
 from collections.abc import Callable
@@ -9,12 +9,12 @@ Schedule = Callable[[float, int], keras.optimizers.schedules.LearningRateSchedul
 
 
 def halving(every: float) -> Schedule:
-    """Schedule that halves the learning rate after each `every` of the run, such as 0.2: after each fifth."""
+    """Halves the learning rate after each `every` of the run: at 0.2, after each fifth."""
     return functools.partial(_halving, every)
 
 
 def warmup_cosine(warmup_steps: int) -> Schedule:
-    """Schedule that rises linearly to the learning rate over `warmup_steps` and falls to 0 along a half cosine."""
+    """Rises linearly to the learning rate over `warmup_steps` and falls to 0 along a half cosine."""
     return functools.partial(_warmup_cosine, warmup_steps)
 
 

@@ -1,7 +1,7 @@
-"""Targets that a trained network makes: what can be known of a picture from its low resolution, and no more.
+"""A trained network's output as training targets.
 
-An original holds detail that nothing in the low resolution tells. To the network it is noise, through which it learns
-slowly; a teacher's output has none. docs/training-speed.md shows what that is worth.
+An original holds detail that cannot be inferred from the low resolution. To the network it is noise, which slows
+learning; a teacher's output has none. See docs/training-speed.md for the gain.
 """
 
 import dataclasses
@@ -30,32 +30,31 @@ def label_pairs(
     store: Path | None = None,
     progress: Callable[..., Any] | None = None,
 ) -> ImagePairs:
-    """Adds what a teacher makes of each image of low resolution, in float32 and rounded to 8 bits.
+    """Adds a teacher's output for each low-resolution image, computed in float32 and rounded to 8 bits.
 
     Args:
         pairs: Images.
         teacher: Preset, `.keras` file or model.
         scale: Upscaling factor that the teacher must have.
         self_ensemble: Whether the teacher averages over the eight flips and quarter turns: eight times the work.
-        store: Folder for files of them, as for `read_pairs`; None holds them in memory.
+        store: Folder to keep the labels in, as for `read_pairs`; None holds them in memory.
         progress: As for `read_pairs`.
 
     Returns:
-        The pairs with `labels`; those that the teacher cannot make are left out, with the reason.
+        The pairs with `labels`; images that the teacher cannot label are in `left_out`.
 
     Raises:
-        ValueError: If the teacher cannot be loaded, has another scale, or can label none.
+        ValueError: If the teacher cannot be loaded, has another scale, or cannot label any image.
     """
     model = teacher if isinstance(teacher, keras.Model) else load_model(teacher)
     upscaler = Upscaler(model, precision="float32", self_ensemble=self_ensemble)
     if upscaler.scale != scale:
         raise ValueError(
-            f"`teacher` must be a network of scale {scale}. Received: teacher={str(teacher)!r} of scale "
-            f"{upscaler.scale}"
+            f"`teacher` must have scale {scale}. Received: teacher={str(teacher)!r} of scale {upscaler.scale}"
         )
     weights = zlib.crc32(b"".join(weight.tobytes() for weight in model.get_weights()))
     made_by = {"teacher": weights, "self_ensemble": self_ensemble}
-    one_at_a_time = threading.Lock()  # The network uses all processors by itself, and compiles at its first call.
+    one_at_a_time = threading.Lock()  # The network uses all processors, and compiles at its first call.
 
     def label(i):
         with one_at_a_time:
@@ -80,10 +79,10 @@ def label_pairs(
 def pair_with_labels(
     images: Sequence[np.ndarray] | dict[str, np.ndarray], teacher: keras.Model | str | Path, scale: int, **options: Any
 ) -> ImagePairs:
-    """Pairs of images without a high resolution: they are the low one, and the teacher makes the other.
+    """Makes pairs of images that have no high resolution: the teacher's output stands for it.
 
     Args:
-        images: uint8 `(height, width, 3)`, perhaps by name.
+        images: uint8 `(height, width, 3)`, optionally by name.
         teacher: As for `label_pairs`.
         scale: Upscaling factor.
         **options: As for `label_pairs`.

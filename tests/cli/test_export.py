@@ -118,7 +118,7 @@ sys.exit(main(sys.argv[1:]))
 def test_a_file_that_fails_is_not_left_behind(models, tmp_path, monkeypatch, capsys):
     from keras_lisr.export import verify
 
-    out_of_reach = verify.__globals__["Bound"](psnr=verify.__globals__["MOST_DECIBELS"] + 1)
+    out_of_reach = verify.__globals__["MOST_DECIBELS"] + 1
     monkeypatch.setitem(sys.modules[verify.__module__].BOUNDS, "none", out_of_reach)
     assert run("export", models / "tiny.keras", "-o", tmp_path / "tiny.tflite") == 2
     printed, errors = capsys.readouterr()

@@ -12,7 +12,7 @@ from keras_lisr import layers
 ARGUMENTS = {
     "ApproximateSelfAttention": {"pool_size": 4},
     "BicubicUpsample": {"scale": 3},
-    "ChannelAttention": {"reduction": 2, "max_pooling": True},
+    "ChannelAttention": {"reduction": 2},
     "ChannelWiseScale": {"initial_alpha": 0.5},
     "ContrastChannelAttention": {"reduction": 2, "epsilon": 1e-3},
     "EnhancedSpatialAttention": {"reduction": 2},

@@ -62,8 +62,8 @@ def test_one_broken_picture_is_skipped_and_named(tmp_path):
 
 def test_of_many_pictures_parts_are_kept(monkeypatch):
     monkeypatch.setattr(calibration, "MOST_PIXELS", 4 * 8 * 8)
-    assert {picture.shape for picture in read_pictures(pictures(*[(20, 30)] * 4))[0]} == {(8, 8, 3)}
-    assert {picture.shape for picture in read_pictures(pictures((20, 12)))[0]} == {(16, 12, 3)}
+    assert {picture.shape for picture in read_pictures(pictures(*[(20, 30)] * 4), count=4)[0]} == {(8, 8, 3)}
+    assert {picture.shape for picture in read_pictures(pictures((20, 12)), count=1)[0]} == {(16, 12, 3)}
 
 
 @given(st.integers(1, 40), st.integers(1, 40))

@@ -171,7 +171,6 @@ def test_what_a_link_points_to_is_replaced(tmp_path):
         ("n.tflite", {"io": "int8"}, "io"),
         ("n.tflite", {"opset": 17}, "opset"),
         ("n.onnx", {"opset": 17.0}, "opset"),
-        ("n.onnx", {"shape": (20, 20), "evaluate": ["folder"]}, "evaluate"),
         ("n.tflite", {"shape": (20, -1)}, "shape"),
         ("n.tflite", {"shape": (14, 20)}, "shape"),
         ("n.tflite", {"evaluate": ["set99"]}, "data"),
@@ -229,10 +228,8 @@ def test_a_network_with_strides_is_exported_for_sides_that_it_takes(tmp_path):
     inputs = keras.Input((None, None, 3))
     coarse = keras.layers.Conv2D(4, 3, strides=2, padding="same")(inputs)
     model = keras.Model(inputs, keras.layers.Conv2DTranspose(3, 4, strides=4, padding="same")(coarse))
-    with pytest.raises(ValueError, match="`shape`.* 2 "):
+    with pytest.raises(ValueError, match="`shape`.* 2,"):
         export_model(model, tmp_path / "network.tflite", shape=(25, 32))
-    with pytest.raises(ValueError, match="`evaluate`"):
-        export_model(model, tmp_path / "network.onnx", evaluate=[tmp_path])
     assert export_model(model, tmp_path / "network.tflite", shape=(24, 32)).scale == 2
 
 
@@ -277,7 +274,7 @@ def test_a_model_for_one_size_is_exported_for_that(tmp_path):
     for shape in (None, (24, 20)):
         with pytest.raises(ValueError, match="`shape`"):
             export_model(model, tmp_path / "network.tflite", shape=shape)
-    with pytest.raises(ValueError, match="`model`"):
+    with pytest.raises(ValueError, match="`shape`.*LiteRT"):
         export_model(model, tmp_path / "network.xml")
     for name in ("network.tflite", "network.onnx"):
         sidecar = export_model(model, tmp_path / name, shape=(20, 24))

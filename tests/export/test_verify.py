@@ -15,7 +15,7 @@ from keras_lisr.export.litert import write_litert
 from keras_lisr.export.onnx import write_onnx
 from keras_lisr.export.openvino import write_openvino
 from keras_lisr.export.saved_model import write_saved_model
-from keras_lisr.export.verify import compare, draw_picture, pooled, run, verify
+from keras_lisr.export.verify import compare, draw_picture, pool, run, verify
 from keras_lisr.exported import LiteRTNetwork
 
 PICTURES = [draw_picture(40, 48, phase) for phase in range(3)]
@@ -156,16 +156,16 @@ def test_a_file_is_judged_by_pictures_of_its_kind(name, model, file, monkeypatch
     found = verify(model, file(name), quantize="int8", held_out=PICTURES).held_out
     assert found["psnr"] > 40 and found["images"] == 16
     assert found["loss"] == pytest.approx(found["float"] - found["file"]) and abs(found["loss"]) < 1
-    monkeypatch.setitem(verify.__globals__, "OF_ITS_KIND", 90)
+    monkeypatch.setitem(verify.__globals__, "HELD_OUT_BOUND", 90)
     with pytest.raises(ValueError, match="`representative`.*--no-verify"):
         verify(model, file(name), quantize="int8", held_out=PICTURES)
 
 
 def test_decibels_are_pooled_over_pictures():
-    assert pooled([30, 30]) == pytest.approx(30, abs=0.01)
-    assert pooled([math.inf, 30]) == pytest.approx(33.01, abs=0.02)
-    assert pooled([math.inf]) == pytest.approx(58.92, abs=0.01)
-    assert math.isnan(pooled([math.nan, 30]))
+    assert pool([30, 30]) == pytest.approx(30, abs=0.01)
+    assert pool([math.inf, 30]) == pytest.approx(33.01, abs=0.02)
+    assert pool([math.inf]) == pytest.approx(58.92, abs=0.01)
+    assert math.isnan(pool([math.nan, 30]))
 
 
 @pytest.mark.usefixtures("quick_int8")

@@ -29,10 +29,10 @@ def test_reads_both_formats_of_files(file, modern, dtype):
     values = np.arange(6, dtype=np.float32).reshape(2, 3)
     tensors = {"b.weight": torch.tensor(values, dtype=dtype), "a": torch.nn.Parameter(torch.ones(1))}
     torch.save(tensors, file, _use_new_zipfile_serialization=modern)
-    found = find_state_dict(read_file(str(file)), "a")
-    assert list(found.tensors) == ["b.weight", "a"] and not str(found)
-    np.testing.assert_array_equal(found.tensors["b.weight"], values)
-    assert {array.dtype for array in found.tensors.values()} == {np.dtype(np.float32)}
+    found, said = find_state_dict(read_file(str(file)), "a")
+    assert list(found) == ["b.weight", "a"] and not said
+    np.testing.assert_array_equal(found["b.weight"], values)
+    assert {array.dtype for array in found.values()} == {np.dtype(np.float32)}
 
 
 OTHER, NETWORK = {"a.weight": torch.zeros(1), "b": torch.zeros(2)}, {"a.weight": torch.ones(1), "b": torch.ones(2)}
@@ -47,9 +47,9 @@ def prefixed(prefix, tensors=NETWORK):
     [
         (NETWORK, ""),
         ({"params": NETWORK}, "params.*"),
-        ({"params": OTHER, "params_ema": NETWORK}, "params_ema.*; not used: params"),
+        ({"params": OTHER, "params_ema": NETWORK}, "params_ema.*; not used: params.a.weight, params.b"),
         ({"epoch": 3, "optimizer": {"state": {0: {"step": 1}}}, "state_dict": prefixed("module.")},
-         "state_dict.module.*; not used: epoch, optimizer"),
+         "state_dict.module.*; not used: epoch, optimizer.state"),
         ({"state_dict": NETWORK, "best_psnr": np.float64(32.1), "epoch": np.int64(3)},
          "state_dict.*; not used: best_psnr, epoch"),
         ({"checkpoint": {"model": NETWORK}}, "checkpoint.model.*"),
@@ -62,9 +62,9 @@ def prefixed(prefix, tensors=NETWORK):
 )  # fmt: skip
 def test_what_wraps_a_network_is_taken_off_and_told(file, stored, said):
     torch.save(stored, file)
-    found = find_state_dict(read_file(file), "a.weight")
-    assert str(found) == said
-    assert found.tensors == {"a.weight": np.ones(1), "b": pytest.approx(np.ones(2))}
+    tensors, found = find_state_dict(read_file(file), "a.weight")
+    assert found == said
+    assert tensors == {"a.weight": np.ones(1), "b": pytest.approx(np.ones(2))}
 
 
 @pytest.mark.parametrize("modern", [True, False])
@@ -90,7 +90,6 @@ def test_other_files_are_refused(file, content):
     ("content", "message"),
     [
         ([torch.zeros(1)], "without 'a'"),
-        ({"b": torch.zeros(1), 3: {"a": torch.zeros(1)}}, "without 'a'"),
         ({"generator": {"a": torch.zeros(1)}, "teacher": {"a": torch.zeros(1)}}, r"generator.\*, teacher.\*"),
     ],
 )

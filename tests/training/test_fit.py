@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from keras_lisr.evaluation import psnr
 from keras_lisr.inference import Upscaler, upscaler
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.checkpoints import checkpoints
-from keras_lisr.training.fit import cut_log, warm_start
+from keras_lisr.training.fit import truncate_log, warm_start
 from keras_lisr.zoo import fsrcnn
 
 RUN = """
@@ -143,9 +144,8 @@ def test_callbacks_are_several_one_or_none_and_their_errors_leave_no_folder(reci
     run(short, images, tmp_path / "one", callbacks=keras.callbacks.LambdaCallback(on_train_begin=seen.append))
     assert len(seen) == 1
     broken = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: logs["nothing"])
-    for callbacks, error in ((broken, KeyError), ([broken, None, 1], ValueError), ("all", ValueError)):
-        with pytest.raises(error):
-            run(recipe, images, tmp_path / "run", callbacks=callbacks)
+    with pytest.raises(KeyError):
+        run(recipe, images, tmp_path / "run", callbacks=broken)
     with pytest.raises(ValueError, match="`images`"):
         fit(recipe, None, tmp_path / "run", validation=images, precision="float32")
     assert not (tmp_path / "run").exists()
@@ -289,7 +289,7 @@ def test_best_is_kept_over_a_resumption(recipe, images, tmp_path):
     row = log(tmp_path)[0]
     (tmp_path / "log.csv").write_text(",".join(row) + "\n" + ",".join({**row, "val_psnr": "99.0"}.values()) + "\n")
     best = (tmp_path / "best.keras").read_bytes()
-    assert cut_log(tmp_path / "log.csv", 10**6) == 99.0
+    assert truncate_log(tmp_path / "log.csv", 10**6) == 99.0
     run(recipe, images, tmp_path)
     assert (tmp_path / "best.keras").read_bytes() == best
 
@@ -330,9 +330,10 @@ def test_a_run_killed_at_random_moments_is_the_run_that_was_not(images, tmp_path
         Image.fromarray(image).save(tmp_path / f"{i}.png")
 
     def start(output):
-        flags = ["--data", str(tmp_path), "--precision", "float32", "--steps-per-epoch", "15", "--deterministic"]
+        flags = ["--data", str(tmp_path), "--precision", "float32", "--steps-per-epoch", "15"]
         return subprocess.Popen(
             [sys.executable, "-c", RUN, *flags, "--output", str(output)],
+            env={**os.environ, "TF_DETERMINISTIC_OPS": "1"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
