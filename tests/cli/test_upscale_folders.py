@@ -118,7 +118,7 @@ def test_a_dry_run_tells_what_would_be_made(album, tmp_path, capsys):
     printed, errors = capsys.readouterr()
     *records, summary = map(json.loads, log.read_text().splitlines())
     assert [record["status"] for record in records] == ["failed", "planned", "planned", "planned", "skipped"]
-    assert [record["frames"] for record in records] == [None, 3, 1, 1, None]
+    assert [record["frames"] for record in records] == [None, 1, 3, 1, None]
     assert (summary["planned"], summary["not_tried"]) == (3, {"folders": 1})
     assert "1 folder not tried\n" in errors and f"failed: {album / 'a.png'}: " in errors
     assert f"{album / 'in.png'} -> {out / 'in.png'}: 30 x 20 -> 60 x 40 pixels\n" in printed
