@@ -5,7 +5,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
@@ -14,7 +14,7 @@ from keras_lisr.basics.interruption import check_interruption
 from keras_lisr.batch.jobs import Job
 from keras_lisr.batch.plan import Plan
 from keras_lisr.batch.storage import File, Url, fetch, find_existing, put
-from keras_lisr.pictures import Picture, PictureUpscaler, read_picture, write_picture
+from keras_lisr.pictures import Animation, Picture, PictureUpscaler, read_animation, write_picture
 from keras_lisr.pictures.formats import check_fits, check_output, check_quality, check_transparency, format_of, losses
 from keras_lisr.pictures.picture import is_opaque
 from keras_lisr.pictures.read import Header, open_picture
@@ -48,7 +48,7 @@ class Task:
     header: Header | None = None
     target_size: tuple[int, int] | None = None
     is_alone: bool = False
-    picture: Picture | None = field(default=None, repr=False)
+    picture: Animation | None = field(default=None, repr=False)
     seconds: float = 0.0
     error: str = ""
     description: str = ""
@@ -97,6 +97,7 @@ class Task:
             "status": self.status,
             "height": height,
             "width": width,
+            "frames": self.header.frames if self.header else None,
             "target_height": target_height,
             "target_width": target_width,
             "seconds": round(self.seconds, 3),
@@ -153,7 +154,7 @@ class Worker:
             size, network = self.upscaler.size, self.upscaler.network
             sides = header.height, header.width
             task.target_size = size.of(*sides, network.scale)
-            check_fits(task.target, *task.target_size)
+            check_fits(task.target, *task.target_size, header.frames)
             task.description = size.note(*sides, network.scale)
             task.notes = losses(task.target, header.depth, () if self.plan.strip_metadata else found.metadata.names)
             if found.others:
@@ -171,33 +172,37 @@ class Worker:
                     "the picture is smaller than the only size of this file and was padded; the result is approximate, "
                     "above all at the right and lower edges",
                 )
-            task.is_alone = self.upscaler.is_large(*sides)
+            task.is_alone = self.upscaler.is_large(*sides, header.frames)
         return task
 
     def read(self, job: Job, folder: Path | None = None) -> Task:
-        """Reads the picture, unless it is to be alone. Arguments are those of `examine`."""
+        """Reads the picture, unless it goes from file to file. Arguments are those of `examine`."""
         task = self.examine(job, folder)
         with task.step():
             if not task.status:
                 task.target.parent.mkdir(parents=True, exist_ok=True)
                 check_output(task.target)
-                if not task.is_alone:
-                    task.picture = read_picture(task.source, max_pixels=self.plan.max_pixels)
-                    if not is_opaque(task.picture.pixels):
+                if not task.is_alone or (task.header and task.header.frames > 1):
+                    task.picture = read_animation(task.source, max_pixels=self.plan.max_pixels)
+                    if not all(is_opaque(frame.pixels) for frame in task.picture.frames):
                         check_transparency(task.target)
         return task
 
     def compute(self, task: Task, progress: Callable[[Job, int, int], Any] | None = None) -> None:
-        """Upscales the picture. One that is alone goes from file to file."""
+        """Upscales the picture, every frame of it. One that is alone goes from file to file, but for animations."""
+        frames: list[Picture] = []
+        count = len(task.picture.frames) if task.picture else 1
 
         def report(done: int, total: int) -> None:
             if progress:
-                progress(task.job, done, total)
+                progress(task.job, len(frames) * total + done, count * total)
 
         start = time.monotonic()
         with task.step():
             if task.picture:
-                task.picture = self.upscaler(task.picture, report)
+                for frame in task.picture.frames:
+                    frames.append(self.upscaler(frame, report))
+                task.picture = replace(task.picture, frames=frames)
             elif not task.status:
                 self.upscaler.upscale_file(
                     task.source, task.target, max_pixels=self.plan.max_pixels, progress=report, **self._options(task)

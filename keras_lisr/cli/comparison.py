@@ -17,7 +17,7 @@ def write_comparison(job: Job, comparison: Path, scale: int, max_pixels: int) ->
     """Writes a job's source, enlarged by bicubic, at the left, and its result at the right, both as 8-bit RGB.
 
     If a side has more than 256 pixels, only the middle is shown: the whole would be too large to see the
-    difference.
+    difference. An animation is compared by its first frame.
 
     Args:
         job: Source and result.

@@ -50,7 +50,7 @@ def add_to(commands) -> None:
     folders.add_argument("--json", type=Path, metavar="FILE", help=log)
 
     files = command.add_argument_group("files")
-    files.add_argument("--ext", help="png, jpg, webp, tif, avif, or auto: that of IN (default: that of OUT, or png)")
+    files.add_argument("--ext", help="png, jpg, webp, tif, avif, gif, or auto: as IN (default: as OUT, or png)")
     files.add_argument("--quality", type=int, help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
     files.add_argument("--strip-metadata", action="store_true", help="write no EXIF, XMP or resolution")
     files.add_argument("--compare", type=Path, metavar="FILE", help="also write the result beside that of bicubic")

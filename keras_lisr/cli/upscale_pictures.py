@@ -181,11 +181,12 @@ def estimate_work(jobs: Iterable[Job], preset: Preset, size: Size) -> float:
     work = 0.0
     for job in jobs:
         try:
-            sides = (1024, 1024) if isinstance(job.source, Url) else picture_size(job.source)[:2]
+            header = None if isinstance(job.source, Url) else picture_size(job.source)
+            sides, frames = (header[:2], header.frames) if header else ((1024, 1024), 1)
             passes = size.passes(*sides, preset.scale)
         except (OSError, ValueError):  # It is reported at its turn.
             continue
-        work += of_a_pixel * sum(math.prod(sides) * preset.scale ** (2 * i) for i in range(passes))
+        work += of_a_pixel * frames * sum(math.prod(sides) * preset.scale ** (2 * i) for i in range(passes))
         if work >= KERAS_PAYS:
             break
     return work

@@ -92,7 +92,8 @@ class Report:
             self.print(f"{target}: {width} x {height} pixels by {self._model_name} in {seconds}{engine}")
         elif status == PLANNED and task.header:
             header = task.header
-            sizes = f"{header.width} x {header.height} -> {width} x {height} pixels"
+            frames = f", {header.frames} frames" if header.frames > 1 else ""
+            sizes = f"{header.width} x {header.height} -> {width} x {height} pixels{frames}"
             self.print(f"{printable(task.job.source)} -> {target}: {sizes}{described}")
         elif status == "skipped":
             self.print(f"{target}: exists, skipped")

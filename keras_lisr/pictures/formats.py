@@ -10,6 +10,7 @@ from keras_lisr.pictures.metadata import EXIF, IPTC, TEXTS, XMP
 from keras_lisr.pictures.picture import PROFILE, RESOLUTION
 
 NAMES = {EXIF: "EXIF", XMP: "XMP", IPTC: "IPTC", TEXTS: "texts", RESOLUTION: "resolution"}
+ANIMATIONS = ("GIF", "WEBP")
 
 
 class Format(NamedTuple):
@@ -21,7 +22,7 @@ class Format(NamedTuple):
         holds: Metadata that it can hold, by the beginnings of libvips' names.
         alpha: Whether it has transparency.
         depth: Largest number of bits of each channel.
-        quality: Default quality, from 1 to 100; None if it is lossless.
+        quality: Default quality, from 1 to 100; None if it has none.
         options: Options of libvips' saver.
     """
 
@@ -72,6 +73,7 @@ FORMATS = {
         quality=95,
         options={"compression": "av1", "subsample_mode": "off", "effort": 2},  # 4 takes 22 times as long for 0.5 dB.
     ),
+    ".gif": Format("GIF", 65_535, (), options={"effort": 1}),
 }
 
 
@@ -96,14 +98,16 @@ def check_output(path: str | Path) -> None:
         ) from error
 
 
-def check_fits(path: str | Path, height: int, width: int) -> None:
-    """Raises a ValueError if a side is too long for the format of a file."""
+def check_fits(path: str | Path, height: int, width: int, frames: int = 1) -> None:
+    """Raises a ValueError if a side is too long for the format of a file, or it cannot hold several frames."""
     picture_format = format_of(path)
     if max(height, width) > picture_format.largest_side:
         raise ValueError(
             f"`path` must have a format for {width} x {height} pixels, such as .png; {picture_format.name} ends at "
             f"{picture_format.largest_side} a side. Received: path={str(path)!r}"
         )
+    if frames > 1 and picture_format.name not in ANIMATIONS:
+        raise ValueError(f"`path` must have a format for animations (.gif, .webp). Received: path={str(path)!r}")
 
 
 def check_transparency(path: str | Path) -> None:
@@ -114,7 +118,7 @@ def check_transparency(path: str | Path) -> None:
 
 
 def check_quality(path: str | Path, quality: int | None) -> None:
-    """Raises a ValueError if a quality is not from 1 to 100, or the format of a file is lossless."""
+    """Raises a ValueError if a quality is not from 1 to 100, or the format of a file has none."""
     picture_format = format_of(path)
     if quality is None:
         return
@@ -143,6 +147,8 @@ def losses(path: str | Path, depth: int, fields: Iterable[str] = ()) -> tuple[st
     name, found = picture_format.name, []
     if depth > picture_format.depth:
         found.append(f"{name} holds {picture_format.depth} bits per channel: {depth} were rounded")
+    if name == "GIF":
+        found.append("GIF holds 256 colours per frame, and pixels that are either opaque or transparent")
     left_out = {start for start in NAMES for field in fields if field.startswith(start)} - set(picture_format.holds)
     if left_out:
         found.append(f"{name} does not hold {', '.join(NAMES[start] for start in sorted(left_out))}")

@@ -21,7 +21,7 @@ LOADERS = {
     "HEIC": "heifload_source",
     "JPEG XL": "jxlload_source",
 }
-ANIMATED = "it is animated; only single pictures are supported"
+ANIMATED = "it is animated; only GIF and WebP animations can be read"
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1")
 STARTS: dict[str, tuple[bytes, ...]] = {
     "PNG": (b"\x89PNG\r\n\x1a\n",),

@@ -54,6 +54,21 @@ class Picture:
         return self.pixels.shape[2] in (2, 4)
 
 
+@dataclass(frozen=True)
+class Animation:
+    """Frames and their timing; a single picture is one frame.
+
+    Args:
+        frames: At least one, upright, all of the same shape and type.
+        durations: Time of each frame in milliseconds.
+        loop: Number of times that all frames are shown; 0 for endless.
+    """
+
+    frames: list[Picture]
+    durations: list[int]
+    loop: int = 0
+
+
 def is_opaque(pixels: np.ndarray) -> bool:
     """Checks that no pixel is transparent."""
     return pixels.shape[2] in (1, 3) or bool((pixels[..., -1] == np.iinfo(pixels.dtype).max).all())

@@ -12,9 +12,10 @@ import numpy as np
 import pyvips
 
 from keras_lisr.basics.tiff import find_page
+from keras_lisr.pictures.formats import ANIMATIONS
 from keras_lisr.pictures.kinds import ANIMATED, HEAD, kind_of, load
 from keras_lisr.pictures.metadata import read_metadata
-from keras_lisr.pictures.picture import PROFILE, Metadata, Picture
+from keras_lisr.pictures.picture import PROFILE, Animation, Metadata, Picture
 from keras_lisr.pictures.vips import DTYPES, TO_SRGB, interpret, one_line, to_array, to_rows
 from keras_lisr.tiling.rows import Stream, bands_of
 
@@ -35,6 +36,7 @@ class Header(NamedTuple):
         width: Width of the upright picture, in pixels.
         channels: 1 for grey, 3 for RGB, and 1 more with alpha.
         depth: 8 or 16 bits of each channel.
+        frames: Number of frames; 1 unless it is animated.
         format: Format as in `LOADERS`.
     """
 
@@ -42,6 +44,7 @@ class Header(NamedTuple):
     width: int
     channels: int
     depth: int
+    frames: int
     format: str
 
 
@@ -49,7 +52,7 @@ class OpenPicture(NamedTuple):
     """A file whose header was read.
 
     Args:
-        image: The picture, upright, grey or RGB, not decoded yet.
+        image: The picture, upright, grey or RGB, not decoded yet; all frames one below the other, or the first.
         header: Header of the file.
         metadata: Metadata of the file.
         others: Number of other pictures in it: smaller copies, masks, or more of a series.
@@ -62,14 +65,14 @@ class OpenPicture(NamedTuple):
 
 
 def picture_size(file: File, *, max_pixels: int = ANY_SIZE) -> Header:
-    """Reads the header of a picture.
+    """Reads the header of a picture or an animation.
 
     Args:
         file: Path, or stream from its beginning.
-        max_pixels: Largest number of pixels.
+        max_pixels: Largest number of pixels, of all frames together.
 
     Raises:
-        ValueError: As `read_picture`.
+        ValueError: As `read_animation`.
     """
     with open_picture(file, max_pixels) as found:
         return found.header
@@ -97,7 +100,25 @@ def read_picture(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture
         picture.pixels.shape, picture.metadata.dpi
     """
     with open_picture(file, max_pixels) as found:
+        check_single(found.header)
         return Picture(to_array(found.image), found.metadata)
+
+
+def read_animation(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Animation:
+    """Reads every frame of an animated GIF or WebP as it is seen, or the one frame of another picture.
+
+    Args:
+        file: Path, or stream from its beginning.
+        max_pixels: Largest number of pixels, of all frames together.
+
+    Raises:
+        ValueError: As `read_picture`, but only for animations in other formats.
+    """
+    with open_picture(file, max_pixels, all_frames=True) as found:
+        count, pixels = found.header.frames, to_array(found.image)
+        frames = [Picture(frame, found.metadata) for frame in pixels.reshape(count, -1, *pixels.shape[1:])]
+        timing = (found.image.get("delay"), found.image.get("loop")) if count > 1 else ([0], 1)
+        return Animation(frames, *timing)
 
 
 def read_strips(file: str | Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[Stream, Metadata]:
@@ -121,6 +142,7 @@ def read_strips(file: str | Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple
         top, below = rows[:64], rows[64:128]
     """
     with open_picture(file, max_pixels) as found:
+        check_single(found.header)
         rows = to_rows(found.image)
 
     def bands() -> Iterator[np.ndarray]:
@@ -133,15 +155,16 @@ def read_strips(file: str | Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple
 
 
 @contextmanager
-def open_picture(file: File, max_pixels: int) -> Iterator[OpenPicture]:
+def open_picture(file: File, max_pixels: int, all_frames: bool = False) -> Iterator[OpenPicture]:
     """Opens a file by its content. Any error inside the block becomes an error of the file, in one line.
 
     Args:
         file: Path, or stream from its beginning.
-        max_pixels: Largest number of pixels.
+        max_pixels: Largest number of pixels, of all frames together.
+        all_frames: Whether to decode all frames rather than the first.
 
     Raises:
-        ValueError: As `read_picture`.
+        ValueError: As `read_animation`.
     """
     name = file if isinstance(file, str | Path) else getattr(file, "name", "stream")
     try:
@@ -153,22 +176,29 @@ def open_picture(file: File, max_pixels: int) -> Iterator[OpenPicture]:
             options: dict[str, Any] = {"page": page} if page else {}
             stored = load(stream, kind, **options)
             pages = stored.get("n-pages") if stored.get_typeof("n-pages") else 1
+            frames = pages if kind in ANIMATIONS else 1
             if kind in SERIES:
                 others = pages - 1
-            elif kind != "TIFF" and pages > 1:
+            elif kind != "TIFF" and pages > frames:
                 raise ValueError(ANIMATED)
-            pixels = stored.height * stored.width
+            pixels = stored.height * stored.width * frames
             if pixels > max_pixels:
                 raise ValueError(
                     f"it has {pixels / 1e6:g} megapixels, more than {max_pixels / 1e6:g}; "
                     f"--max-pixels {pixels} lifts the limit"
                 )
+            if all_frames and frames > 1:
+                options["n"] = -1
+                stored = load(stream, kind, **options)
             orientation = stored.get("orientation") if stored.get_typeof("orientation") else 1
             if orientation in REORDERED:
                 stored = load(stream, kind, access="random", **options)
+            if orientation > 1 and "n" in options:
+                stored = pyvips.Image.arrayjoin([page.autorot() for page in stored.pagesplit()], across=1)
             image = to_grey_or_rgb(stored.autorot() if orientation > 1 else stored)
             depth = 8 * DTYPES[image.format].itemsize
-            header = Header(image.height, image.width, image.bands, depth, kind)
+            height = image.height // (frames if all_frames else 1)
+            header = Header(height, image.width, image.bands, depth, frames, kind)
             yield OpenPicture(image, header, read_metadata(image), others)
     except (pyvips.Error, ValueError, OSError, OverflowError) as error:
         raise read_error(name, error) from error
@@ -177,6 +207,12 @@ def open_picture(file: File, max_pixels: int) -> Iterator[OpenPicture]:
 def read_error(name: object, error: Exception) -> ValueError:
     """Returns the error for a file that cannot be read."""
     return ValueError(f"`file` must be a readable picture. Received: file={str(name)!r} ({one_line(error)})")
+
+
+def check_single(header: Header) -> None:
+    """Raises a ValueError if a file is an animation."""
+    if header.frames > 1:
+        raise ValueError(f"it is animated, with {header.frames} frames; `read_animation` reads them")
 
 
 def open_file(path: str | Path) -> BinaryIO:

@@ -99,10 +99,10 @@ class PictureUpscaler:
         write_rows(result, metadata, target, quality=quality, strip_metadata=strip_metadata)
         return result.shape[0], result.shape[1]
 
-    def is_large(self, height: int, width: int) -> bool:
-        """Checks whether a picture of that size, or its result, is too large to be in memory beside others."""
+    def is_large(self, height: int, width: int, frames: int = 1) -> bool:
+        """Checks whether so many frames of that size, or their results, are too large to be in memory beside others."""
         result_height, result_width = self.size.of(height, width, self.network.scale)
-        return max(height * width, result_height * result_width) > MOST_PIXELS
+        return frames * max(height * width, result_height * result_width) > MOST_PIXELS
 
     def _upscale(self, rows: Rows, progress: Progress | None) -> Rows:
         """Upscales rows to those of the result, which are computed on demand."""

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyvips
 
 from keras_lisr.basics.whole_files import write_whole
 from keras_lisr.pictures.formats import Format, check_fits, check_quality, check_transparency, format_of
 from keras_lisr.pictures.metadata import add_metadata, flags_of
-from keras_lisr.pictures.picture import PROFILE, Metadata, Picture, is_opaque
+from keras_lisr.pictures.picture import PROFILE, Animation, Metadata, Picture, is_opaque
 from keras_lisr.pictures.vips import DTYPES, Feed, from_array, interpret, one_line, png_parts, to_srgb
 from keras_lisr.tiling.rows import Rows
 
@@ -78,7 +79,7 @@ class Encoder:
 
 
 def write_picture(
-    picture: Picture, file: str | Path, *, quality: int | None = None, strip_metadata: bool = False
+    picture: Picture | Animation, file: str | Path, *, quality: int | None = None, strip_metadata: bool = False
 ) -> None:
     """Writes a picture under a temporary name beside `file` and renames it, so that there is never half a file.
 
@@ -88,7 +89,7 @@ def write_picture(
     format has none.
 
     Args:
-        picture: Picture to write.
+        picture: Picture or animation to write; an animation with a single frame is a picture.
         file: File to write, in the format of its suffix.
         quality: From 1 to 100, for formats that have one.
         strip_metadata: Whether to write pixels only.
@@ -98,13 +99,19 @@ def write_picture(
         OSError: If the file cannot be written.
     """
     encoder = Encoder(Path(file), quality, strip_metadata)
-    pixels = picture.pixels
-    check_fits(encoder.path, *pixels.shape[:2])
-    if picture.has_alpha and not encoder.format.alpha:
+    frames = [picture] if isinstance(picture, Picture) else picture.frames
+    first, count = frames[0], len(frames)
+    check_fits(encoder.path, first.pixels.shape[0], first.pixels.shape[1], count)
+    pixels = np.concatenate([frame.pixels for frame in frames]) if count > 1 else first.pixels
+    if first.has_alpha and not encoder.format.alpha:
         if not is_opaque(pixels):
             check_transparency(encoder.path)
         pixels = pixels[..., :-1]
-    image = encoder.prepare(from_array(pixels), picture.metadata)
+    image = encoder.prepare(from_array(pixels), first.metadata)
+    if isinstance(picture, Animation) and count > 1:
+        image.set_type(pyvips.GValue.gint_type, "page-height", image.height // count)
+        image.set_type(pyvips.GValue.gint_type, "loop", picture.loop)
+        image.set_type(pyvips.GValue.array_int_type, "delay", picture.durations)
     with write_whole(encoder.path) as partial, partial.open("w+b") as stream:
         encoder.save(image, stream)
 
@@ -114,7 +121,7 @@ def write_rows(
 ) -> None:
     """Writes a picture, of which only some rows at a time are in memory, whole or not at all.
 
-    The encoders of WebP and AVIF hold it as a whole nevertheless.
+    The encoders of WebP, AVIF and GIF hold it as a whole nevertheless.
 
     Args:
         rows: Pixels.

@@ -15,7 +15,7 @@ from keras_lisr import zoo
 from keras_lisr.batch import Job, Plan, Worker, find_jobs, run_jobs
 from keras_lisr.batch.storage import fetch, filesystem, find_existing, put
 from keras_lisr.exported import ExportedUpscaler
-from keras_lisr.pictures import Metadata, Picture, PictureUpscaler, read_picture, write_picture
+from keras_lisr.pictures import Metadata, Picture, PictureUpscaler, read_animation, read_picture, write_picture
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ def test_a_job_is_done_from_file_to_file(job, network):
         "status": "written",
         "height": 24,
         "width": 30,
+        "frames": 1,
         "target_height": 48,
         "target_width": 60,
         "error": None,
@@ -75,6 +76,26 @@ def test_options_reach_the_files(album, tmp_path, network):
     assert "exif-data" not in read_picture(job.target).metadata.fields
 
 
+@pytest.mark.parametrize("is_large", [False, True])
+@pytest.mark.parametrize("suffix", ["webp", "gif"])
+def test_every_frame_of_an_animation_is_upscaled(tmp_path, upscaler, network, monkeypatch, suffix, is_large):
+    colours = ("red", "green", "blue")
+    frames = [Image.new("RGB", (20, 16), colour) for colour in colours]
+    job = Job(tmp_path / f"a.{suffix}", tmp_path / f"out.{suffix}")
+    frames[0].save(job.source, save_all=True, append_images=frames[1:], duration=[100, 250, 40], loop=3)
+    if is_large:
+        monkeypatch.setattr("keras_lisr.pictures.upscale.MOST_PIXELS", 1000)
+    seen = []
+    (task,) = run_jobs([job], Worker(network), lambda _, done, total: seen.append((done, total)))
+    assert (task.status, task.error, task.is_alone) == ("written", "", is_large)
+    assert task.record()["frames"] == 3 and seen == sorted(seen) and seen[-1][0] == seen[-1][1]
+    before, after = read_animation(job.source), read_animation(job.target)
+    assert (after.durations, after.loop) == (before.durations, before.loop) == ([100, 250, 40], before.loop)
+    for small, large in zip(before.frames, after.frames, strict=True):
+        assert large.pixels.shape[:2] == (32, 40)
+        assert np.abs(large.pixels.astype(int) - upscaler(small).pixels).mean() < 10
+
+
 @pytest.mark.parametrize("suffix", ["tif", "webp", "jpg"])
 def test_a_large_picture_goes_in_strips(tmp_path, network, monkeypatch, suffix):
     noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
@@ -102,7 +123,7 @@ def test_unexpected_errors_are_the_pictures_own(job, network):
 @pytest.mark.parametrize(
     ("source", "target", "options", "error"),
     [
-        ("a.gif", "out.jpg", {}, "animated"),
+        ("a.gif", "out.jpg", {}, "animations"),
         ("a.tif", "out.tif", {}, "pages"),
         ("a.png", "out.png", {"max_pixels": 199}, "--max-pixels"),
         ("a.png", "out.jpg", {"quality": 101}, "`quality`"),

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_lisr.batch import Job
 from keras_lisr.cli.comparison import write_comparison
@@ -28,3 +29,13 @@ def test_a_result_of_another_size_is_told(tmp_path):
         write_picture(Picture(np.zeros((side, side, 3), np.uint8)), file)
     with pytest.raises(ValueError, match="`compare`"):
         write_comparison(job, tmp_path / "both.png", 3, 10**6)
+
+
+def test_of_animations_the_first_frame_is_compared(tmp_path):
+    job = Job(tmp_path / "in.gif", tmp_path / "out.webp")
+    for file, side in ((job.source, 10), (job.target, 20)):
+        frames = [Image.new("RGB", (side, side), colour) for colour in ("black", "white", "red")]
+        frames[0].save(file, save_all=True, append_images=frames[1:])
+    write_comparison(job, tmp_path / "both.png", 2, 10**6)
+    both = read_picture(tmp_path / "both.png").pixels
+    assert both.shape == (20, 40, 3) and both.max() < 10

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from command_line import run, start
 from picture_files import enlarge, noise, pixels
+from PIL import Image
 
 from keras_lisr import zoo
-from keras_lisr.basics.preset_index import DEFAULT_PRESET
+from keras_lisr.basics.preset_index import DEFAULT_PRESET, find_preset
 from keras_lisr.basics.whole_files import PARTIAL
-from keras_lisr.batch import Plan
+from keras_lisr.batch import Job, Plan
 from keras_lisr.cli import make_parser
-from keras_lisr.cli.upscale_pictures import make_request
+from keras_lisr.cli.upscale_pictures import estimate_work, make_request
 from keras_lisr.exported import ExportedUpscaler
 from keras_lisr.inference import Upscaler
 from keras_lisr.pictures import Size
@@ -153,6 +154,17 @@ def test_options_become_a_plan(picture):
         strip_metadata=True,
         overwrite=True,
     )
+
+
+def test_every_frame_of_an_animation_is_work(tmp_path):
+    frames = [Image.new("RGB", (12, 10), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(tmp_path / "one.gif")
+    frames[0].save(tmp_path / "three.gif", save_all=True, append_images=frames[1:])
+    one, three = (
+        estimate_work([Job(tmp_path / f"{name}.gif", tmp_path / "a.gif")], find_preset(), Size())
+        for name in ("one", "three")
+    )
+    assert three == pytest.approx(3 * one) and one > 0
 
 
 def failing(picture, models, exported):

@@ -105,7 +105,8 @@ def test_existing_results_are_refused_skipped_or_replaced(album, tmp_path, capsy
 
 def test_a_dry_run_tells_what_would_be_made(album, tmp_path, capsys):
     (album / "a.png").write_text("no picture")
-    Image.new("RGB", (100, 90)).save(album / "b.webp")
+    frames = [Image.new("RGB", (100, 90), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(album / "b.webp", save_all=True, append_images=frames[1:])
     out = tmp_path / "out"
     out.mkdir()
     (out / "zz.png").touch()
@@ -117,10 +118,11 @@ def test_a_dry_run_tells_what_would_be_made(album, tmp_path, capsys):
     printed, errors = capsys.readouterr()
     *records, summary = map(json.loads, log.read_text().splitlines())
     assert [record["status"] for record in records] == ["failed", "planned", "planned", "planned", "skipped"]
+    assert [record["frames"] for record in records] == [None, 1, 3, 1, None]
     assert (summary["planned"], summary["not_tried"]) == (3, {"folders": 1})
     assert "1 folder not tried\n" in errors and f"failed: {album / 'a.png'}: " in errors
     assert f"{album / 'in.png'} -> {out / 'in.png'}: 30 x 20 -> 60 x 40 pixels\n" in printed
-    assert f"{album / 'b.webp'} -> {out / 'b.webp'}: 100 x 90 -> 200 x 180 pixels\n" in printed
+    assert f"{album / 'b.webp'} -> {out / 'b.webp'}: 100 x 90 -> 200 x 180 pixels, 3 frames\n" in printed
     assert f"{out / 'zz.png'}: exists, skipped\n" in printed
     assert printed.endswith(": 3 planned, 1 skipped, 1 failed\n")
 

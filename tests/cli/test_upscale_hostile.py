@@ -38,8 +38,7 @@ def test_a_folder_of_damaged_files(tmp_path, count):
     whole = set()
     for name, content in samples().items():
         suffix = next((suffix for suffix in ("webp", "gif", "avif", "tif", "png") if suffix in name), "jpg")
-        if "animated" not in name:
-            whole.add(f"whole {name}.{'png' if suffix == 'gif' else suffix}")
+        whole.add(f"whole {name}.{suffix}")
         (folder / f"whole {name}.{suffix}").write_bytes(content)
         for i in range(count):
             (folder / f"damaged {name} {i}.{suffix}").write_bytes(damage(f"{name} {i}", content))

@@ -46,7 +46,7 @@ def test_the_failure_of_a_single_picture_is_an_error(capsys):
 
 def test_what_was_not_tried_is_told_and_logged(capsys):
     with report(1, Path("-"), is_single=True, unused={".HEIC": 2, ".a\nb": 1}) as told:
-        told.add(make_task("a.png", "", header=Header(10, 15, 3, 8, "PNG")))
+        told.add(make_task("a.png", "", header=Header(10, 15, 3, 8, 1, "PNG")))
         assert told.end() == 0
     printed, errors = capsys.readouterr()
     record, summary = map(json.loads, printed.splitlines())

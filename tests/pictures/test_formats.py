@@ -30,16 +30,17 @@ def test_folders_are_checked(tmp_path):
 def test_formats_end_at_a_size():
     check_fits("a.png", 100_000, 100_000)
     check_fits("a.jpg", 65_500, 1)
-    for name, side in (("a.jpg", 65_501), ("a.webp", 16_384), ("a.avif", 16_385)):
+    for name, side in (("a.jpg", 65_501), ("a.webp", 16_384), ("a.avif", 16_385), ("a.gif", 65_536)):
         with pytest.raises(ValueError, match="`path`"):
             check_fits(name, 4, side)
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_transparency_and_qualities_need_a_format_that_holds_them(suffix):
+def test_transparency_animations_and_qualities_need_a_format_that_holds_them(suffix):
     known = format_of(f"a{suffix}")
     for check, argument, fits in (
         (check_transparency, "path", known.alpha),
+        (lambda path: check_fits(path, 4, 4, frames=2), "path", suffix in (".gif", ".webp")),
         (lambda path: check_quality(path, 50), "quality", known.quality),
     ):
         if fits:
@@ -51,7 +52,7 @@ def test_transparency_and_qualities_need_a_format_that_holds_them(suffix):
 
 def test_losses_are_told():
     assert losses("a.png", 16) == losses("a.tif", 16) == losses("a.jpg", 8) == losses("a.webp", 8) == ()
-    assert len(losses("a.webp", 16)) == len(losses("a.avif", 16)) == 1
+    assert len(losses("a.webp", 16)) == len(losses("a.avif", 16)) == len(losses("a.gif", 8)) == 1
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from picture_files import png_chunk
 from PIL import Image
 from process_memory import ON_LINUX, PEAK
 
-from keras_lisr.pictures import Picture, read_picture, write_picture
+from keras_lisr.pictures import Picture, read_animation, read_picture, write_picture
 from keras_lisr.pictures.formats import FORMATS
 from keras_lisr.pictures.read import picture_size, read_strips
 from keras_lisr.pictures.write import write_rows
@@ -35,7 +35,7 @@ early_edit = st.tuples(st.sampled_from(KINDS[:3]), st.floats(0, 0.3), st.integer
 def assert_read_or_refused(content):
     """Reads a file in every way; memory is bounded by what is allowed to be allocated."""
     bounded = {"max_pixels": 2**20}
-    for read, options in ((picture_size, {}), (read_picture, bounded)):
+    for read, options in ((picture_size, {}), (read_picture, bounded), (read_animation, bounded)):
         try:
             read(io.BytesIO(content), **options)
         except ValueError as error:
@@ -46,11 +46,9 @@ def assert_read_or_refused(content):
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_whole_files_are_read(name):
-    if name.startswith("animated"):
-        with pytest.raises(ValueError, match="`file`.*animated"):
-            read_picture(io.BytesIO(SAMPLES[name]))
-    else:
-        assert sorted(read_picture(io.BytesIO(SAMPLES[name])).pixels.shape[:2]) == [18, 22]
+    frames = read_animation(io.BytesIO(SAMPLES[name])).frames
+    assert len(frames) == (3 if name.startswith("animated") else 1)
+    assert sorted(frames[0].pixels.shape[:2]) == [18, 22]
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -86,10 +84,10 @@ def assert_passed_on_or_refused(folder, content, suffix, strip_metadata):
         assert picture_size(target)[:2] == rows.shape[:2]
         target.unlink()
     with one_line_if_refused():
-        picture = read_picture(source, max_pixels=2**20)
-        write_picture(picture, target, strip_metadata=strip_metadata)
+        animation = read_animation(source, max_pixels=2**20)
+        write_picture(animation, target, strip_metadata=strip_metadata)
     if target.exists():
-        assert picture_size(target)[:2] == picture.pixels.shape[:2]
+        assert picture_size(target)[:2] == animation.frames[0].pixels.shape[:2]
         target.unlink()
     assert [path.name for path in folder.iterdir()] == [source.name]
 
@@ -137,12 +135,12 @@ BOUNDED = (
     PEAK
     + """
 import json, sys, time
-from keras_lisr.pictures import read_picture
+from keras_lisr.pictures import read_animation, read_picture
 from keras_lisr.pictures.read import picture_size
 read_picture(sys.argv[1])
 before = peak()
 messages, start = [], time.monotonic()
-for read in (picture_size, read_picture):
+for read in (picture_size, read_picture, read_animation):
     try:
         read(sys.argv[2])
         messages.append("")

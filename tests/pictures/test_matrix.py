@@ -78,7 +78,7 @@ def make(colours, transparency, profiles):
 
 @pytest.mark.parametrize(("mode", "suffix", "channels", "depth"), CASES)
 def test_what_is_in_a_file_is_read_and_written(tmp_path, make, profiles, mode, suffix, channels, depth):
-    file, again = tmp_path / f"in.{suffix}", tmp_path / f"out.{'png' if suffix == 'gif' else suffix}"
+    file, again = tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}"
     options = {"exif": exif_with(1).tobytes()} if suffix in HOLD_EXIF else {}
     if suffix in LOSSY:
         options["quality"] = 95
@@ -86,7 +86,7 @@ def test_what_is_in_a_file_is_read_and_written(tmp_path, make, profiles, mode, s
     picture = read_picture(file)
 
     height, width = expected.shape[:2]
-    assert picture_size(file)[:4] == (height, width, channels, depth)
+    assert picture_size(file)[:5] == (height, width, channels, depth, 1)
     assert picture.pixels.shape == (height, width, channels)
     assert 8 * picture.pixels.itemsize == depth
     rows, metadata = read_strips(file)
@@ -108,7 +108,8 @@ def test_what_is_in_a_file_is_read_and_written(tmp_path, make, profiles, mode, s
     write_picture(picture, again)
     result = read_picture(again)
     assert result.pixels.dtype == picture.pixels.dtype
-    assert (np.abs(result.pixels.astype(int) - picture.pixels) * seen).max() <= (30 if suffix in LOSSY else 0)
+    difference = np.abs(result.pixels[..., :channels].astype(int) - picture.pixels) * seen
+    assert difference.mean() <= 1 if suffix == "gif" else difference.max() <= (30 if suffix in LOSSY else 0)
     assert result.metadata.icc_profile == picture.metadata.icc_profile
 
 

@@ -9,7 +9,7 @@ import pyvips
 from picture_files import exif_with
 from PIL import Image
 
-from keras_lisr.pictures import Picture, read_picture, write_picture
+from keras_lisr.pictures import Picture, read_animation, read_picture, write_picture
 from keras_lisr.pictures.read import picture_size, read_strips
 from keras_lisr.tiling.rows import bands_of
 
@@ -84,11 +84,18 @@ def test_folders_missing_and_empty_files_and_pipes_are_refused(tmp_path):
                 read(file)
 
 
-def test_pages_and_animations_are_refused(tmp_path):
+def test_pages_and_animations_are_refused_where_one_picture_is_read(tmp_path):
     first, second = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue"))
     for name in ("a.tif", "a.png", "a.avif", "a.gif", "a.webp"):
         first.save(tmp_path / name, save_all=True, append_images=[second])
-        for read in (read_picture, picture_size, read_strips):
+        refusing = [read_picture, read_strips]
+        if name in ("a.gif", "a.webp"):
+            assert picture_size(tmp_path / name).frames == 2
+            with pytest.raises(ValueError, match="`file`.*--max-pixels 128"):  # Of both frames.
+                read_animation(tmp_path / name, max_pixels=127)
+        else:
+            refusing += [read_animation, picture_size]
+        for read in refusing:
             with pytest.raises(ValueError, match="`file`.*(animated|pages)"):
                 read(tmp_path / name)
 

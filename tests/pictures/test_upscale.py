@@ -265,6 +265,7 @@ def test_progress_counts_the_tiles_of_all_runs(tiny, photograph, size, mode):
 def test_what_is_large_is_known_from_the_picture_or_the_result(tiny):
     upscaler = PictureUpscaler(tiny)
     assert not upscaler.is_large(2896, 2896) and upscaler.is_large(2897, 2897)
+    assert upscaler.is_large(100, 100, frames=1000)
     upscaler.size = Size(max_megapixels=1)
     assert not upscaler.is_large(5000, 5000) and upscaler.is_large(6000, 6000)
 

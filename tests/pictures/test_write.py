@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_files import one_by_one, random_pixels
+from picture_files import exif_with, one_by_one, random_pixels
+from PIL import Image
 
-from keras_lisr.pictures import Metadata, Picture, read_picture
+from keras_lisr.pictures import Animation, Metadata, Picture, read_animation, read_picture
 from keras_lisr.pictures.formats import FORMATS, format_of
 from keras_lisr.pictures.picture import PROFILE
 from keras_lisr.pictures.vips import from_array
@@ -123,3 +124,46 @@ def test_a_full_disk_is_told():
     image = encoder.prepare(from_array(random_pixels((400, 400, 3))), Metadata())
     with open("/dev/full", "wb") as stream, pytest.raises(OSError, match="."):
         encoder.save(image, stream)
+
+
+@pytest.mark.parametrize("loop", [0, 1, 5])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("suffix", ["gif", "webp"])
+def test_every_frame_and_its_timing_come_back(tmp_path, metadata, suffix, channels, loop):
+    frames = np.zeros((3, 20, 26, channels), np.uint8)  # Of few colours, so that GIF keeps them.
+    for i, frame in enumerate(frames):
+        frame[:, :, 0] = 40 * (np.arange(26) // 5)
+        frame[4 + i : 12 + i, 3 * i : 9 + 3 * i] = 255
+        if channels == 4:
+            frame[..., 3] = 255
+            frame[: 5 + i, :, 3] = 0
+    known = metadata if channels >= 3 and suffix == "webp" else Metadata()
+    file = tmp_path / f"a.{suffix}"
+    write_picture(Animation([Picture(frame, known) for frame in frames], [40, 250, 1000], loop), file)
+    with Image.open(file) as image:
+        assert image.n_frames == 3
+    result = read_animation(file)
+    assert (result.durations, result.loop) == ([40, 250, 1000], loop)
+    kept = result.frames[0].metadata
+    assert kept.icc_profile == known.icc_profile and ("exif-ifd0-Make" in kept.fields) is ("exif-data" in known.fields)
+    for before, after in zip(frames, result.frames, strict=True):
+        visible = before[..., 3:] > 0 if channels == 4 else np.ones((20, 26, 1), bool)
+        if after.pixels.shape[2] == 4:
+            np.testing.assert_array_equal(after.pixels[..., 3:], 255 * visible)
+        assert (np.abs(after.pixels[..., :3].astype(int) - before[..., :3]) * visible).mean() <= 5
+
+
+def test_frames_are_turned_upright_one_by_one(tmp_path):
+    frames = [Image.new("RGB", (20, 10), (value, 0, 0)) for value in (0, 120, 255)]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], exif=exif_with(6), lossless=True)
+    found = read_animation(tmp_path / "a.webp").frames
+    assert [(frame.pixels.shape[:2], *np.unique(frame.pixels[..., 0])) for frame in found] == [
+        ((20, 10), value) for value in (0, 120, 255)
+    ]
+
+
+def test_an_animation_of_one_frame_is_a_picture(tmp_path):
+    write_picture(Animation([Picture(random_pixels((9, 8, 3)))], [0]), tmp_path / "a.jpg")
+    animation = read_animation(tmp_path / "a.jpg")
+    assert len(animation.frames) == 1 and animation.loop == 1
+    np.testing.assert_array_equal(animation.frames[0].pixels, read_picture(tmp_path / "a.jpg").pixels)
