@@ -16,7 +16,7 @@ class ONNXNetwork:
 
     Args:
         path: File that `keras_lisr.export` wrote.
-        threads: How many it uses; by default, one for each processor.
+        threads: By default, one for each processor.
 
     Raises:
         ValueError: If ONNX Runtime is not installed, or cannot read the file.
@@ -38,12 +38,5 @@ class ONNXNetwork:
         self.shape = (height, width) if isinstance(height, int) else None
 
     def __call__(self, low_resolution: np.ndarray) -> np.ndarray:
-        """Runs the network.
-
-        Args:
-            low_resolution: `(1, height, width, 3)`, float32 in [0, 1].
-
-        Returns:
-            `(1, height * scale, width * scale, 3)`, float32.
-        """
+        """Runs the network on `(1, height, width, 3)`, float32 in [0, 1]."""
         return self._session.run(None, {INPUT: low_resolution})[0]

@@ -1,4 +1,4 @@
-"""From a model to one compiled function on pictures of 8 or 16 bits, for each backend of Keras."""
+"""Compiles a model to a function on pictures of 8 or 16 bits, for each backend of Keras."""
 
 import itertools
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Engine = Callable[[np.ndarray], np.ndarray]
 
 
 def resolve_precision(precision: Precision | None) -> str | None:
-    """`"auto"` is `"bfloat16"` where the processor computes it fast and `"float32"` elsewhere.
+    """Turns "auto" into "bfloat16" where the processor computes it fast, and into "float32" elsewhere.
 
     Raises:
         ValueError: If `precision` is not "auto", "float32", "bfloat16" or None.
@@ -36,7 +36,7 @@ def compile_engine(model: keras.Model, rounded: bool = True, dtype: DTypeLike = 
 
     Args:
         model: Model from `(1, height, width, 3)`, RGB in [0, 1], to the same `scale` times as large.
-        rounded: Whether the type that goes in comes out, or what the model returns.
+        rounded: Return the type of the input, rather than the model's.
         dtype: Type of the pictures: uint8 or uint16.
 
     Returns:
@@ -100,12 +100,10 @@ def compile_engine(model: keras.Model, rounded: bool = True, dtype: DTypeLike = 
 
 
 def compile_self_ensemble(model: keras.Model, dtype: DTypeLike = np.uint8) -> Engine:
-    """Compiles a model to a function that averages what it makes of the eight flips and quarter turns of a picture.
+    """Compiles a model to a function that averages its results for the eight flips and quarter turns of a picture.
 
-    The geometric self-ensemble of EDSR (https://arxiv.org/abs/1707.02921): eight times the work for a few hundredths to
-    tenths of a decibel.
-
-    It is rounded after the averaging; else all is as in `compile_engine`.
+    This is the geometric self-ensemble of EDSR (https://arxiv.org/abs/1707.02921): eight times the work for a few
+    hundredths to tenths of a decibel. The average is rounded; otherwise all is as in `compile_engine`.
     """
     engine = compile_engine(model, rounded=False, dtype=dtype)
     white = np.iinfo(dtype).max

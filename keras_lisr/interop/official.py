@@ -27,11 +27,6 @@ class Convolution(NamedTuple):
     name: str
     shuffle: int = 1
 
-    @property
-    def tensors(self) -> tuple[str, str]:
-        """Names of the kernel and the bias."""
-        return names_of(self.name)
-
 
 class Layout(NamedTuple):
     """An official network for one scale.

@@ -103,7 +103,7 @@ def inflated_length(path: Path) -> int:
 
 
 def cause_of(error: Exception) -> str:
-    """What Keras could not load, without the configuration of all that it stands in."""
+    """Shortens an error of Keras to the innermost cause, without the configuration of the layers around it."""
     innermost = str(error).rpartition("Exception encountered: ")[2]
     return " ".join(innermost.partition("Full object config:")[0].split())[:300]
 
@@ -149,12 +149,12 @@ def save_preset(model: SuperResolutionModel, path: str | Path) -> None:
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Returns the SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _load(path: Path) -> SuperResolutionModel:
-    """The network of a preset file."""
+    """Loads the network of a preset file."""
     try:
         inflated_length(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
