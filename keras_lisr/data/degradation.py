@@ -12,6 +12,7 @@ from PIL import Image, ImageFilter
 
 from keras_lisr.data.image_pairs import ImagePairs
 
+# Pillow widens them when it shrinks, so that none has aliases.
 KERNELS = (
     Image.Resampling.BOX,
     Image.Resampling.BILINEAR,
@@ -77,9 +78,10 @@ class Degradation:
         photo = Image.fromarray(image)
         photo = photo.filter(ImageFilter.GaussianBlur(tuple(random.uniform(0, self.blur * scale, size=2))))
         between = random.uniform(*self.resize)
-        photo = photo.resize((max(1, round(width * between)), max(1, round(height * between))), random_kernel(random))
+        size = max(1, round(width * between)), max(1, round(height * between))
+        photo = photo.resize(size, KERNELS[random.integers(len(KERNELS))])
         photo = Image.fromarray(add_noise(np.asarray(photo), random.uniform(0, self.noise), random))
-        photo = photo.resize((width, height), random_kernel(random))
+        photo = photo.resize((width, height), KERNELS[random.integers(len(KERNELS))])
         file = io.BytesIO()
         photo.save(file, "JPEG", quality=int(random.integers(self.jpeg_quality, 100, endpoint=True)))
         return np.asarray(Image.open(file))
@@ -97,11 +99,6 @@ class Degradation:
         low_resolution = self(image[top:bottom, left:right], scale, random)
         top, left = corner - first
         return low_resolution[top : top + size, left : left + size]
-
-
-def random_kernel(random: np.random.Generator) -> Image.Resampling:
-    """Returns one of Pillow's resampling kernels, all of which are free of aliasing."""
-    return KERNELS[random.integers(len(KERNELS))]
 
 
 def add_noise(image: np.ndarray, deviation: float, random: np.random.Generator) -> np.ndarray:

@@ -28,12 +28,9 @@ Held = np.ndarray | ImageFile
 
 
 class Item(NamedTuple):
-    """An image to make.
+    """An image to make under a unique name, by `read`, which returns uint8 `(height, width, 3)` or raises a ValueError.
 
-    Args:
-        name: Its unique name.
-        source: Identity of its source as JSON; when it changes, the image is made again.
-        read: Makes it, uint8 `(height, width, 3)`, or raises a ValueError.
+    `source` is the identity of its source as JSON; when it changes, the image is made again.
     """
 
     name: str

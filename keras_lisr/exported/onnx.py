@@ -10,13 +10,9 @@ from keras_lisr.exported.litert import INPUT
 
 
 class ONNXNetwork:
-    """A network in an ONNX file, run on the processor.
+    """A network in an ONNX file of `keras_lisr.export`, run on the processor, by default with a thread for each core.
 
     Its `shape` is the height and width of the pictures that it takes, or None if it takes any.
-
-    Args:
-        path: File that `keras_lisr.export` wrote.
-        threads: By default, one for each processor.
 
     Raises:
         ValueError: If ONNX Runtime is not installed, or cannot read the file.

@@ -17,12 +17,7 @@ ALL_BUT_CHANNELS = 0b0111  # Bits of the dimensions of which a slice takes every
 
 
 class OpenVINONetwork:
-    """A network in an OpenVINO, ONNX or LiteRT file, run on the processor.
-
-    Args:
-        path: `.xml` file with its `.bin`, `.onnx` file, or `.tflite` file that takes and returns floats.
-        precision: "float32" or "bfloat16".
-        threads: By default, one for each processor.
+    """A network in a file of OpenVINO, ONNX or LiteRT (floats only), run by default with a thread for each core.
 
     Raises:
         ValueError: If OpenVINO is not installed, or cannot read the file.

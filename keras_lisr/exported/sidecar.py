@@ -95,15 +95,10 @@ def read_sidecar(path: str | Path) -> Sidecar:
         if sidecar.schema > SCHEMA:
             raise ValueError(f"schema {sidecar.schema}, where this version of keras_lisr knows {SCHEMA}")
         check_fields(sidecar)
-    except FileNotFoundError as error:
-        raise ValueError(
-            f"`path` must have a sidecar beside it, which `keras-lisr export` writes. Received: path={str(path)!r} "
-            f"(there is no {beside.name})"
-        ) from error
     except (OSError, ValueError, TypeError, KeyError) as error:  # Of JSON, and of other fields.
         raise ValueError(
-            f"`path` must have a sidecar that `keras-lisr export` of this version or before wrote. Received: "
-            f"path={str(path)!r} ({beside.name}: {reason(error)})"
+            f"`path` must have a sidecar beside it, from `keras-lisr export` of this version or an earlier one. "
+            f"Received: path={str(path)!r} ({beside.name}: {reason(error)})"
         ) from error
     if (found := checksum(path)) != sidecar.sha256:
         raise ValueError(

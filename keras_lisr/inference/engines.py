@@ -29,19 +29,12 @@ def resolve_precision(precision: Precision | None) -> str | None:
 
 
 def compile_engine(model: keras.Model, rounded: bool = True, dtype: DTypeLike = np.uint8) -> Engine:
-    """Compiles a model, once, to a function on pictures of 8 or 16 bits.
+    """Compiles a model to a function from `(1, height, width, 3)`, uint8 or uint16, to pixels of the same type.
 
-    Scaling to [0, 1], clipping and rounding half up are part of the function, so that only bytes go in and out.
+    Scaling to [0, 1], clipping and rounding half up are part of the function, so that only bytes go in and out; unless
+    `rounded`, it returns what the model does. It sees later changes of the model's weights.
+
     TensorFlow compiles it for every size at once if its layers allow it, JAX anew for each; PyTorch runs it as it is.
-
-    Args:
-        model: Model from `(1, height, width, 3)`, RGB in [0, 1], to the same `scale` times as large.
-        rounded: Return the type of the input, rather than the model's.
-        dtype: Type of the pictures: uint8 or uint16.
-
-    Returns:
-        Function from an array `(1, height, width, 3)` to one `scale` times as large. It sees later changes of the
-        model's weights.
     """
     dtype = np.dtype(dtype)
     white = np.iinfo(dtype).max

@@ -1,6 +1,5 @@
 """Networks with their weights: presets, which come with the package, and files of others."""
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import numpy as np
 
 from keras_lisr.basics import preset_index
 from keras_lisr.basics.preset_index import choose_model, find_preset
+from keras_lisr.exported.sidecar import checksum
 from keras_lisr.graph.weight_budget import at_most_weights
 from keras_lisr.zoo.network import BUILDERS, SuperResolutionModel, compare_layers
 
@@ -146,11 +146,6 @@ def save_preset(model: SuperResolutionModel, path: str | Path) -> None:
     _assign(rebuilt, weights)
     arrays: dict[str, Any] = {ARCHITECTURE: np.array(architecture), **weights}
     np.savez_compressed(path, **arrays)
-
-
-def checksum(path: Path) -> str:
-    """Returns the SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _load(path: Path) -> SuperResolutionModel:
