@@ -29,10 +29,10 @@ class PatchSampler:
             many.
         degradation: Makes the low-resolution patches from the others, each time anew, in place of the images of low
             resolution.
-        smooth_share: What part of the patches are colours and gradients in place of pictures, which keep a network from
-            tinting what is flat.
-        label_share: Of a step, what part of the high-resolution patches the labels are; the images are the rest. All of
-            it by default, where the pairs have labels.
+        smooth_share: Share of the patches that are plain colours and gradients, which keep a network from tinting flat
+            areas.
+        label_share: Weight of the labels in the high-resolution patches of a step, from 0 to 1; the images have the
+            rest. By default 1, where the pairs have labels.
 
     Raises:
         ValueError: As `pair_images` says, or if there are no images, one is smaller than a patch, `patch_size` is not a
