@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_lisr.basics import preset_index
 from keras_lisr.basics.preset_index import Preset, presets, write_index
-from keras_lisr.zoo.storage import checksum
+from keras_lisr.exported.sidecar import checksum
 
 
 def add_preset(folder, name, file, *, multiply_accumulates=1, measured=None):

@@ -46,6 +46,7 @@ from keras_lisr.data import BenchmarkSet, Degradation, ImagePairs, find_benchmar
 from keras_lisr.data.degradation import degrade_pairs
 from keras_lisr.evaluation import evaluate, multiply_accumulates, parameters
 from keras_lisr.export import export_model
+from keras_lisr.exported.sidecar import checksum
 from keras_lisr.inference import Upscaler
 from keras_lisr.training import Recipe, fit, warmup_cosine
 from keras_lisr.training.callbacks import mean_psnr
@@ -53,7 +54,7 @@ from keras_lisr.training.command import amount, read_data, run_program
 from keras_lisr.training.sources import progress_bar
 from keras_lisr.training.teacher import label_pairs
 from keras_lisr.zoo import from_preset, load_model
-from keras_lisr.zoo.storage import checksum, save_preset
+from keras_lisr.zoo.storage import save_preset
 
 WARMUP = 200
 SETS = ("Set5", "Set14", "DIV2K_valid_part")

@@ -104,7 +104,7 @@ class BenchmarkSet:
 
     @property
     def low_resolution_source(self) -> str:
-        """Where the low-resolution images come from: folders such as `"LR_bicubic/X4"`, or `"imresize"`."""
+        """Source of the low-resolution images: folders such as `"LR_bicubic/X4"`, or `"imresize"`."""
         return shorten(sorted({pair.source for pair in self.pairs}))
 
 

@@ -1,4 +1,4 @@
-"""What happens to a photograph before somebody wants it larger: blur, resizing, noise and JPEG.
+"""The usual damage to a photograph before it is upscaled: blur, resizing, noise and JPEG.
 
 A network that was trained on bicubic low resolution alone takes blur and blocks for content: it leaves a soft photo
 soft and sharpens its noise. The order is that of the first round of Real-ESRGAN, with JPEG last, as photos are stored.
@@ -12,6 +12,7 @@ from PIL import Image, ImageFilter
 
 from keras_lisr.data.image_pairs import ImagePairs
 
+# Pillow widens them when it shrinks, so that none has aliases.
 KERNELS = (
     Image.Resampling.BOX,
     Image.Resampling.BILINEAR,
@@ -63,12 +64,12 @@ class Degradation:
             raise ValueError(f"`jpeg_quality` must be from 1 to 100. Received: jpeg_quality={self.jpeg_quality}")
 
     def __call__(self, image: np.ndarray, scale: int, random: np.random.Generator) -> np.ndarray:
-        """The low-resolution version of an image.
+        """Returns the low-resolution version of an image.
 
         Args:
             image: uint8 `(height, width, 3)`, each side a multiple of `scale`.
-            scale: How many times smaller the result is.
-            random: What chooses.
+            scale: Downscaling factor.
+            random: Source of the random strengths and kernels.
 
         Returns:
             uint8 `(height / scale, width / scale, 3)`.
@@ -77,25 +78,20 @@ class Degradation:
         photo = Image.fromarray(image)
         photo = photo.filter(ImageFilter.GaussianBlur(tuple(random.uniform(0, self.blur * scale, size=2))))
         between = random.uniform(*self.resize)
-        photo = photo.resize((max(1, round(width * between)), max(1, round(height * between))), random_kernel(random))
+        size = max(1, round(width * between)), max(1, round(height * between))
+        photo = photo.resize(size, KERNELS[random.integers(len(KERNELS))])
         photo = Image.fromarray(add_noise(np.asarray(photo), random.uniform(0, self.noise), random))
-        photo = photo.resize((width, height), random_kernel(random))
-        return compress(photo, int(random.integers(self.jpeg_quality, 100, endpoint=True)))
+        photo = photo.resize((width, height), KERNELS[random.integers(len(KERNELS))])
+        file = io.BytesIO()
+        photo.save(file, "JPEG", quality=int(random.integers(self.jpeg_quality, 100, endpoint=True)))
+        return np.asarray(Image.open(file))
 
     def crop(
         self, image: np.ndarray, corner: np.ndarray, size: int, scale: int, random: np.random.Generator
     ) -> np.ndarray:
-        """A patch of the low-resolution version, made from as much of the image as it looks at.
+        """Returns a patch of the low-resolution version, uint8 `(size, size, 3)`, made from its neighbourhood alone.
 
-        Args:
-            image: As for the whole.
-            corner: Row and column of the patch's first pixel in the low-resolution image.
-            size: Side of the patch.
-            scale: How many times smaller the result is.
-            random: What chooses.
-
-        Returns:
-            uint8 `(size, size, 3)`.
+        `corner` is the row and column of the patch's first pixel in the low-resolution image.
         """
         first = np.maximum(corner - REACH, 0)
         last = np.minimum(corner + size + REACH, np.array(image.shape[:2]) // scale)
@@ -105,27 +101,15 @@ class Degradation:
         return low_resolution[top : top + size, left : left + size]
 
 
-def random_kernel(random: np.random.Generator) -> Image.Resampling:
-    """One of Pillow's resampling kernels, all of which look at enough pixels when they shrink."""
-    return KERNELS[random.integers(len(KERNELS))]
-
-
 def add_noise(image: np.ndarray, deviation: float, random: np.random.Generator) -> np.ndarray:
-    """Adds Gaussian noise to uint8 `(height, width, 3)`, the same or another to each channel."""
+    """Adds grey or coloured Gaussian noise to uint8 `(height, width, 3)`."""
     channels = random.choice([1, 3])
     noise = random.standard_normal((*image.shape[:2], channels), np.float32) * np.float32(deviation)
     return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
 
 
-def compress(image: Image.Image, quality: int) -> np.ndarray:
-    """Leaves what JPEG does of an image, uint8 `(height, width, 3)`."""
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
-
-
 def degrade_pairs(pairs: ImagePairs, degradation: Degradation, scale: int, seed: int = 0) -> ImagePairs:
-    """Pairs whose images of low resolution are degraded anew, each in the same way for a seed; for validation."""
+    """Returns the pairs with degraded low-resolution images, for validation; the seed decides how each is degraded."""
     low_resolution = [
         degradation(image, scale, np.random.default_rng((seed, i))) for i, image in enumerate(pairs.high_resolution)
     ]

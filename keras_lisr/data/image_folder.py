@@ -40,7 +40,7 @@ def image_files(folder: str | Path) -> list[Path]:
 
 
 def images_below(folder: str | Path) -> list[Path]:
-    """As `image_files`, and nothing where there is nothing. What looks like other images is told in the log."""
+    """Lists images as `image_files` does, possibly none, and logs how many images of other formats there are."""
     below = [Path(parent, name) for parent, _, names in os.walk(folder, followlinks=True) for name in names]
     files = sorted(file for file in below if file.suffix.lower() in READABLE and file.name[0] != ".")
     others = [file for file in {*below} - {*files} if (guess_type(file.name)[0] or "").startswith("image/")]
@@ -111,6 +111,6 @@ def read_rgb(file: str | Path) -> np.ndarray:
 
 
 def is_grey(file: Path) -> bool:
-    """Whether an image is stored without colour."""
+    """Checks whether an image is stored without colour."""
     with open_file(file) as image:
         return image.mode in ("1", "L", "LA")

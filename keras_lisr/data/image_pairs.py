@@ -15,7 +15,7 @@ import numpy as np
 from keras_lisr.data.image_folder import read_rgb
 from keras_lisr.data.image_store import Held, HeldImages, Item, crop_to_multiple, hold_images, open_image
 from keras_lisr.data.imresize import imresize
-from keras_lisr.data.pair_files import PairFiles, find_pairs, shorten
+from keras_lisr.data.pair_files import find_pairs, shorten
 
 FINGERPRINT_ROWS = 8  # Of each image, or one more.
 
@@ -25,12 +25,12 @@ class ImagePairs:
     """Aligned uint8 images `(height, width, 3)`.
 
     Args:
-        names: What each pair is called.
+        names: Name of each pair.
         low_resolution: Images, each side a `scale`-th of the other's.
         high_resolution: Images.
-        left_out: Why an image is not among them, by name.
-        labels: What a teacher makes of the images of low resolution, see `keras_lisr.training.teacher`.
-        teacher: What it is called.
+        left_out: Reasons why images were left out, by name.
+        labels: A teacher's results for the images of low resolution, see `keras_lisr.training.teacher`.
+        teacher: Name of the teacher.
     """
 
     names: Sequence[str]
@@ -47,7 +47,7 @@ class ImagePairs:
         return iter(zip(self.low_resolution, self.high_resolution, strict=True))
 
     def select(self, names: Iterable[str]) -> "ImagePairs":
-        """The pairs of these names, in this order."""
+        """Returns the pairs of these names, in this order."""
         position = {name: i for i, name in enumerate(self.names)}
         chosen = [position[name] for name in names]
         return ImagePairs(
@@ -59,9 +59,9 @@ class ImagePairs:
         )
 
     def fingerprint(self) -> str:
-        """Hexadecimal digits that tell these pairs, in this order, from others; names do not matter.
+        """Returns a hexadecimal digest of the pairs in this order, whatever their names.
 
-        Of each image the sizes and a few rows are looked at, so that a set on disk need not be read.
+        It covers the size and a few rows of each image, so that a set on disk need not be read in full.
         """
         digest = hashlib.sha256()
         for image in (*self.low_resolution, *self.high_resolution):
@@ -71,7 +71,7 @@ class ImagePairs:
 
 
 def pick(images: Sequence[np.ndarray], positions: Sequence[int]) -> Sequence[np.ndarray]:
-    """The images at these positions, in this order."""
+    """Returns the images at these positions, in this order."""
     return images.pick(positions) if isinstance(images, HeldImages) else [images[i] for i in positions]
 
 
@@ -126,12 +126,12 @@ def pair_images(images: Any, scale: int) -> ImagePairs:
 
 
 def is_tfds_pair(element: Any) -> bool:
-    """Whether an element holds images of low and of high resolution by TFDS's names."""
+    """Checks whether an element holds images of low and of high resolution by TFDS's names."""
     return isinstance(element, Mapping) and set(element) == {"lr", "hr"}
 
 
 def split_element(element: Any, key: Any) -> list[tuple[np.ndarray, ...]]:
-    """The images of an element, or its pairs of low and high resolution: several if it is a batch."""
+    """Returns the images of an element, or its pairs of low and high resolution: several if it is a batch."""
     parts = (element["lr"], element["hr"]) if is_tfds_pair(element) else element
     batches = [to_images(part, key) for part in (parts if isinstance(parts, tuple | list) else (parts,))]
     if len(batches) > 2 or len({len(batch) for batch in batches}) > 1:
@@ -143,7 +143,7 @@ def split_element(element: Any, key: Any) -> list[tuple[np.ndarray, ...]]:
 
 
 def to_images(part: Any, key: Any) -> list[np.ndarray]:
-    """An image, or those of a batch or a list."""
+    """Returns the images of an array, a batch or a list."""
     if isinstance(part, list | tuple):
         return [image for one in part for image in to_images(one, key)]
     array = np.asarray(part) if hasattr(part, "dtype") else np.array(None)
@@ -188,9 +188,15 @@ def read_pairs(
     items = [Item(pair.name, identity(pair.high_resolution), partial(read_rgb, pair.high_resolution)) for pair in files]
     high, left_out = hold("high_resolution", items)
     readable = [pair for pair in files if pair.name in high]
-    low, problems = hold(
-        f"low_resolution_x{scale}", [low_resolution_item(pair, high[pair.name], scale) for pair in readable]
-    )
+    items = [
+        Item(
+            pair.name,
+            [identity(pair.high_resolution), pair.low_resolution and identity(pair.low_resolution)],
+            partial(read_low_resolution, pair.low_resolution, high[pair.name], scale),
+        )
+        for pair in readable
+    ]
+    low, problems = hold(f"low_resolution_x{scale}", items)
     left_out |= problems
     for name, held in high.items():
         height, width = held.shape[:2]
@@ -210,14 +216,8 @@ def read_pairs(
     )
 
 
-def low_resolution_item(pair: PairFiles, high: Held, scale: int) -> Item:
-    """How the low-resolution image of a pair is made, and from what."""
-    source = [identity(pair.high_resolution), pair.low_resolution and identity(pair.low_resolution)]
-    return Item(pair.name, source, partial(read_low_resolution, pair.low_resolution, high, scale))
-
-
 def read_low_resolution(file: Path | None, high: Held, scale: int) -> np.ndarray:
-    """Reads an image of low resolution and checks that it has the size that belongs to the other, or makes it."""
+    """Reads an image of low resolution and checks that its size fits the original's, or makes it."""
     if file is None:
         return imresize(crop_to_multiple(open_image(high), scale), 1 / scale)
     low_resolution = read_rgb(file)
@@ -230,6 +230,6 @@ def read_low_resolution(file: Path | None, high: Held, scale: int) -> np.ndarray
 
 
 def identity(file: Path) -> list[int]:
-    """What tells whether a file has changed: size and time."""
+    """Returns the size and time of a file, which change with it."""
     status = file.stat()
     return [status.st_size, status.st_mtime_ns]

@@ -17,7 +17,7 @@ from keras_lisr.basics.whole_files import write_whole
 
 
 class ImageFile(NamedTuple):
-    """A `.npy` file whose header has been read, which takes longer than to map the file."""
+    """A `.npy` file and its header, which takes longer to read than the file to map."""
 
     file: Path
     shape: tuple[int, int, int]
@@ -28,12 +28,9 @@ Held = np.ndarray | ImageFile
 
 
 class Item(NamedTuple):
-    """An image that is wanted.
+    """An image to make under a unique name, by `read`, which returns uint8 `(height, width, 3)` or raises a ValueError.
 
-    Args:
-        name: Its name, unlike any other's.
-        source: What it is made from, of what JSON can hold; of another source it is another image.
-        read: Makes it, uint8 `(height, width, 3)`; a ValueError says why there is none.
+    `source` is the identity of its source as JSON; when it changes, the image is made again.
     """
 
     name: str
@@ -42,14 +39,9 @@ class Item(NamedTuple):
 
 
 class HeldImages(Sequence[np.ndarray]):
-    """Images in memory or in files.
+    """Images in memory or in files, their sides cropped to multiples of a number.
 
-    A file is mapped anew each time its image is asked for: a map is an open file, of which a process may have a
-    thousand.
-
-    Args:
-        held: Each image, or the file that it is in.
-        multiple: What the sides are cropped to multiples of.
+    A file is mapped each time its image is asked for: a map is an open file, of which a process may have a thousand.
     """
 
     def __init__(self, held: Sequence[Held], multiple: int = 1):
@@ -63,23 +55,17 @@ class HeldImages(Sequence[np.ndarray]):
         return crop_to_multiple(open_image(self.held[index]), self.multiple)
 
     def pick(self, positions: Sequence[int]) -> "HeldImages":
-        """The images at these positions, in this order."""
+        """Returns the images at these positions, in this order."""
         return HeldImages([self.held[i] for i in positions], self.multiple)
 
 
 def hold_images(
     name: str, items: Sequence[Item], store: Path | None = None, progress: Callable[..., Any] | None = None
 ) -> tuple[dict[str, Held], dict[str, str]]:
-    """Makes images in parallel, in memory or in a folder, where those that are there already are not made again.
-
-    Args:
-        name: What they are together.
-        items: The images wanted.
-        store: Where the folder of that name is, made if it is absent; memory if not given.
-        progress: As for `read_pairs`.
+    """Makes images in parallel, in memory or in the folder `store / name`, from which existing ones are reused.
 
     Returns:
-        What is held, by name, and why some images could not be made, by name.
+        The images, by name, and the reasons why others could not be made, by name.
 
     Raises:
         OSError: If a file cannot be written; those that were written stay.
@@ -106,10 +92,13 @@ def hold_images(
 
 
 def make(item: Item, folder: Path | None) -> Held | Exception:
-    """The image, or the file that holds it, or why there is none."""
-    file = None if folder is None else folder / file_name(item)
-    if file is not None and file.exists():
-        return read_header(file)
+    """Returns the image, the file that holds it, or the error that prevented it."""
+    file = None
+    if folder is not None:
+        digest = hashlib.sha256(json.dumps([item.name, item.source]).encode()).hexdigest()
+        file = folder / f"{Path(item.name).stem[:40]}_{digest[:16]}.npy"
+        if file.exists():
+            return read_header(file)
     try:
         image = np.ascontiguousarray(item.read())
     except (OSError, ValueError) as error:
@@ -122,19 +111,13 @@ def make(item: Item, folder: Path | None) -> Held | Exception:
 
 
 def read_header(file: Path) -> ImageFile:
-    """What has to be known to map a file."""
+    """Reads the shape and offset, with which a file can be mapped."""
     image = np.load(file, mmap_mode="r")
     return ImageFile(file, image.shape, image.offset)
 
 
-def file_name(item: Item) -> str:
-    """Tells an image of this name and source from any other."""
-    digest = hashlib.sha256(json.dumps([item.name, item.source]).encode()).hexdigest()
-    return f"{Path(item.name).stem[:40]}_{digest[:16]}.npy"
-
-
 def open_image(held: Held) -> np.ndarray:
-    """An image in memory, or the map of one in a file."""
+    """Returns an image in memory, or maps one in a file."""
     if isinstance(held, np.ndarray):
         return held
     # As a plain array: slices of `memmap` take twice as long.
@@ -142,6 +125,6 @@ def open_image(held: Held) -> np.ndarray:
 
 
 def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
-    """The image without the rows and columns at its end that are too many for sides divisible by `scale`, as a view."""
+    """Returns a view of the image, cropped at the bottom and right to sides divisible by `scale`."""
     height, width = image.shape[:2]
     return image[: height - height % scale, : width - width % scale]

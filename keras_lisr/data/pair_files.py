@@ -1,8 +1,8 @@
-"""Which files of a folder are pairs: by the names that folders and files have in this field, and by their sizes.
+"""Finds the pairs among the files of a folder, by the usual names of folders and files, and by their sizes.
 
 Low resolution lies in `LR_bicubic/X4/0001x4.png` beside `HR/0001.png`, as in DIV2K, in `lr` beside `hr`, `LQ` beside
-`GT`, as `0001_LR4.png` beside `0001_HR.png`, `lr.png` beside `hr.png`. Where no such word tells, sizes do: images that
-are called as others but for a folder or words, the same for many, and are smaller by the scale, belong to these.
+`GT`, as `0001_LR4.png` beside `0001_HR.png`, `lr.png` beside `hr.png`. Without such words, sizes decide: images whose
+names differ from others' by a folder or words, the same for many, and that are smaller by the scale, belong to these.
 """
 
 import itertools
@@ -33,10 +33,10 @@ STEM = re.compile(
 TOKEN = re.compile(r"\d+|[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+")
 PART = re.compile(r"(?:^|[/_-])(train|val|test)(?:ing|id|idation)?(?=$|[/_-])")
 
-SHOWN = 10  # Of many.
-MOST_NAMESAKES = 8  # Where more folders count from 1, that tells nothing.
+SHOWN = 10  # Names in a message.
+MOST_NAMESAKES = 8  # Where more folders count from 1, names mean nothing.
 MOST_WORDS = 2  # By which names differ at their beginning or end, as 1_ground_truth from 1_input.
-LOOKED_AT = 64  # Pairs, at least, whose sizes tell those of all.
+LOOKED_AT = 64  # Pairs, at least, whose sizes stand for those of all.
 
 Kind = tuple[str, str]  # A folder, and words of a name.
 
@@ -51,15 +51,15 @@ class PairFiles(NamedTuple):
 
 
 class Named(NamedTuple):
-    """What an image's name and those of its folders say of it.
+    """The information in an image's name and those of its folders.
 
     Args:
         file: The image.
-        path: Where it lies in the folder that is searched.
-        role: `HIGH`, `LOW`, or None where nothing is said.
-        scale: Upscaling factor that it is for, None where nothing is said.
-        folders: Names of its folders, without what tells the role and the scale.
-        stems: What its original may be called; of an original, what it is called itself.
+        path: Its path in the folder that is searched.
+        role: `HIGH`, `LOW`, or None if unknown.
+        scale: Upscaling factor that it is for, None if unknown.
+        folders: Names of its folders, without role and scale.
+        stems: Possible names of its original; for an original, its own.
     """
 
     file: Path
@@ -71,18 +71,18 @@ class Named(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """What its folder is called in messages."""
+        """Name of its folder in messages."""
         return self.file.parent.name if self.path.parent == Path() else self.path.parent.as_posix()
 
     @property
     def keys(self) -> list[tuple[str, ...]]:
-        """What it shares with its namesakes: its folders and a name; or all of them but one folder."""
+        """Keys that it shares with its namesakes: its folders and a name; or all of them but one folder."""
         folders = self.folders
         return [(*folders[:i], *folders[i + 1 :], stem) for stem in self.stems for i in range(len(folders), -1, -1)]
 
     @property
     def kinds(self) -> dict[tuple[str, ...], Kind]:
-        """What it may share with its namesakes, and what it has beside that."""
+        """Keys that it may share with its namesakes, and the folder and words that each leaves out."""
         named = self.role is None
         tokens = [token.lower() for token in TOKEN.findall(self.path.stem if named else self.stems[0])]
         stems = {" ".join(tokens): ""}
@@ -157,7 +157,7 @@ def find_pairs(
 
 
 def read_names(folder: Path, low_resolution: str | Path | None) -> list[Named]:
-    """The images of a folder but for those in `low_resolution`; of one of HR alone, those of LR beside it, too."""
+    """Lists the images of a folder except those in `low_resolution`; for a folder of HR, also those of LR beside it."""
     files = image_files(folder)
     role, _, names = read_folder_name(folder.name)
     if low_resolution:
@@ -171,7 +171,7 @@ def read_names(folder: Path, low_resolution: str | Path | None) -> list[Named]:
 
 
 def read_folder_name(name: str) -> tuple[str | None, str | None, list[str]]:
-    """The role and the scale that a folder's name tells, and what else it says."""
+    """Returns the role and the scale in a folder's name, and its other words."""
     if mark := ROLE_FOLDER.fullmatch(name):
         before, word, after = mark.groups(default="")
         scale = re.search(r"(?<!\d)\d(?=$|[_-])", after)
@@ -182,7 +182,7 @@ def read_folder_name(name: str) -> tuple[str | None, str | None, list[str]]:
 
 
 def read_name(file: Path, top: Path) -> Named:
-    """What the name of an image says, and those of its folders below `top`."""
+    """Reads the name of an image, and those of its folders below `top`."""
     path = file.relative_to(top)
     role, scale, names = None, None, []
     for folder in path.parts[:-1]:
@@ -200,17 +200,17 @@ def read_name(file: Path, top: Path) -> Named:
 
 
 def of_part(images: Sequence[Named], part: str) -> Sequence[Named]:
-    """The images but for those of other parts of a data set, as far as the folders tell."""
+    """Returns the images except those in folders of other parts of a data set."""
     parts = {image: PART.findall(image.path.parent.as_posix().lower()) for image in images}
     rest = [image for image in images if any(part.startswith(one) for one in parts[image] or [part])]
     return rest if any(parts[image] or image.role == HIGH for image in rest) else images
 
 
 def find_copies(images: Sequence[Named], scale: int) -> dict[Named, Named]:
-    """The images that are smaller by the scale than their namesakes, and these, where no word tells.
+    """Returns the images that are smaller by the scale than a namesake, and that namesake, where no word says so.
 
     Raises:
-        ValueError: If namesakes are smaller by something else, or most images are and it is not clear than which.
+        ValueError: If namesakes are smaller by another factor, or many images have several larger namesakes.
     """
     namesakes, counts = defaultdict(list), Counter[Kind]()
     for image in images:
@@ -264,7 +264,7 @@ def find_copies(images: Sequence[Named], scale: int) -> dict[Named, Named]:
 
 
 def distance(kinds: tuple[Kind, Kind]) -> int:
-    """How many words two names do not share; 0 if they share one, so that others are as near that do not."""
+    """Counts the words that two names do not share; 0 if they share one, or their folder."""
     folders, words = zip(*kinds, strict=True)
     one, other = ({*each.split()} for each in words)
     if one & other or folders[0] == folders[1] != "":
@@ -273,9 +273,9 @@ def distance(kinds: tuple[Kind, Kind]) -> int:
 
 
 def match(originals: Sequence[Named], lows: Sequence[Named], anywhere: bool) -> dict[Named, Named]:
-    """The image of low resolution for each original that has one by its name; of several, that of bicubic.
+    """Returns the low-resolution image for each original that has one by its name; of several, the bicubic one.
 
-    An original that is marked as such has its low resolution in folders of the same names, or, if told so, `anywhere`.
+    An original that is marked as such has its low resolution in folders of the same names, or else `anywhere`.
     """
     namesakes = defaultdict(list)
     for original in originals:
@@ -292,21 +292,21 @@ def match(originals: Sequence[Named], lows: Sequence[Named], anywhere: bool) -> 
 
 
 def sides(image: Named) -> tuple[int, ...]:
-    """The sides of an image, the shorter one first, as cameras turn them; nothing if it cannot be read."""
+    """Returns the sides of an image, the shorter one first, as cameras turn them; nothing if it is broken."""
     try:
         with open_file(image.file) as opened:
             return tuple(sorted(opened.size))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return ()  # Reading it will tell.
+        return ()  # It raises when it is read.
 
 
 def fits(small: tuple[int, ...], large: tuple[int, ...], scale: int) -> bool:
-    """Whether images of two sizes may be a pair."""
+    """Checks whether images of two sizes may be a pair."""
     return tuple(side // scale for side in large) == small
 
 
 def same_shape(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    """Whether images of two sizes may show the same, apart from copies of one size."""
+    """Checks whether images of different sizes have the same aspect ratio."""
     return small != large and () not in (small, large) and abs(small[0] * large[1] - small[1] * large[0]) < large[1]
 
 

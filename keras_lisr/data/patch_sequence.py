@@ -16,7 +16,7 @@ class PatchSequence(keras.utils.PyDataset):
         sampler: Where the patches come from.
         steps_per_epoch: Number of batches that `fit` calls an epoch.
         first_step: Training step of the epoch's first batch.
-        part: Which of how many equal parts of each batch to yield, from 0, where several processes train together.
+        part: Index, from 0, and number of the equal parts of each batch, where several processes train together.
         **kwargs: `workers`, `use_multiprocessing` and `max_queue_size` of `keras.utils.PyDataset`.
     """
 

@@ -29,10 +29,10 @@ class PatchSampler:
             many.
         degradation: Makes the low-resolution patches from the others, each time anew, in place of the images of low
             resolution.
-        smooth_share: What part of the patches are colours and gradients in place of pictures, which keep a network from
-            tinting what is flat.
-        label_share: Of a step, what part of the high-resolution patches the labels are; the images are the rest. All of
-            it by default, where the pairs have labels.
+        smooth_share: Share of the patches that are plain colours and gradients, which keep a network from tinting flat
+            areas.
+        label_share: Weight of the labels in the high-resolution patches of a step, from 0 to 1; the images have the
+            rest. By default 1, where the pairs have labels.
 
     Raises:
         ValueError: As `pair_images` says, or if there are no images, one is smaller than a patch, `patch_size` is not a
@@ -90,7 +90,7 @@ class PatchSampler:
         self.label_share = label_share
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """The batch of training step `step`, counted from 0.
+        """Returns the batch of training step `step`, counted from 0.
 
         Returns:
             uint8 `(batch_size, patch_size / scale, patch_size / scale, 3)` and `(batch_size, patch_size, patch_size,
@@ -125,7 +125,7 @@ class PatchSampler:
         return low_patches, high_patches
 
     def _target(self, image: int, corner: np.ndarray, label_share: float) -> np.ndarray:
-        """The high-resolution patch, perhaps mixed with what the teacher makes of it."""
+        """Returns the high-resolution patch, with labels mixed with the teacher's result."""
         if self.labels is None or label_share == 0:
             return crop(self.high_resolution[image], corner, self.patch_size)
         label = crop(self.labels[image], corner, self.patch_size)
@@ -135,7 +135,7 @@ class PatchSampler:
         return np.rint(label_share * label + (1 - label_share) * original.astype(np.float32)).astype(np.uint8)
 
     def _images(self, step: int) -> np.ndarray:
-        """Indices of the images that the candidates of batch `step` are cut from."""
+        """Returns the indices of the images that the candidates of batch `step` are cut from."""
         count, drawn = len(self.high_resolution), self.batch_size * self.candidates
         positions = np.arange(step * drawn, (step + 1) * drawn)
         passes = positions // count
@@ -144,18 +144,18 @@ class PatchSampler:
 
 
 def pixels(images: np.ndarray) -> np.ndarray:
-    """A view of uint8 RGB in which a pixel is one item, which NumPy flips twice as fast as three bytes."""
+    """Returns a view of uint8 RGB in which a pixel is one item, which NumPy flips twice as fast as three bytes."""
     return images.view("V3")[..., 0]
 
 
 def crop(image: np.ndarray, corner: np.ndarray, size: int) -> np.ndarray:
-    """The square of side `size` whose first pixel is at `corner`, row and column, as a view."""
+    """Returns a view of the square of side `size` whose first pixel is at `corner`, row and column."""
     top, left = corner
     return image[top : top + size, left : left + size]
 
 
 def smooth_patches(random: np.random.Generator, sizes: Sequence[int]) -> list[np.ndarray]:
-    """One colour, or every other time a gradient of up to 40 levels to each side, as squares of several sizes."""
+    """Returns squares of several sizes that show one colour or, half of the time, one gradient of up to 80 levels."""
     colour = random.uniform(0, 255, 3)
     down, across = random.choice([0, 40]) * random.uniform(-1, 1, (2, 3))
     patches = []
@@ -167,16 +167,11 @@ def smooth_patches(random: np.random.Generator, sizes: Sequence[int]) -> list[np
 
 
 def detail(image: np.ndarray) -> float:
-    """How much there is to learn in a patch: its mean absolute second difference, down and across."""
+    """Measures the detail of a patch: its mean absolute second difference, down and across."""
     image = image.astype(np.int16)  # Sums of integers are the same on every machine.
     return sum(float(np.abs(np.diff(image, 2, axis=axis)).mean()) for axis in (0, 1))
 
 
 def dihedral(image: np.ndarray, orientation: int) -> np.ndarray:
-    """One of the eight flips and rotations of a square image, as a view.
-
-    Args:
-        image: `(size, size, ...)`.
-        orientation: 0 to 7: quarter turns and, from 4 on, a horizontal flip before them.
-    """
+    """Returns a view of a square image in one of eight orientations: quarter turns, from 4 on after a flip."""
     return np.rot90(image[:, ::-1] if orientation >= 4 else image, orientation % 4)

@@ -14,15 +14,7 @@ MEASURES = "| PSNR | SSIM | RGB PSNR | RGB SSIM | seconds |"
 
 @dataclass(frozen=True)
 class Entry:
-    """One upscaler on one benchmark set.
-
-    Args:
-        model: Name of the upscaler.
-        computation: Precision and tiles, None for bicubic.
-        parameters: Number of trainable parameters, None for bicubic.
-        multiply_accumulates: Multiply-accumulates for a result of 1280x720 pixels, None for bicubic.
-        result: Result of `evaluate`.
-    """
+    """One upscaler on one benchmark set; bicubic has neither a computation (precision and tiles) nor costs."""
 
     model: str
     computation: str | None
@@ -32,11 +24,7 @@ class Entry:
 
 
 def markdown(entries: Sequence[Entry]) -> str:
-    """Writes a section for each set and scale: the protocol, a table of means and one of images.
-
-    Args:
-        entries: Results; those of one set and scale are adjacent.
-    """
+    """Writes a section for each run of entries of one set and scale: protocol, table of means, table of images."""
     groups = itertools.groupby(entries, key=lambda entry: (entry.result.set_name, entry.result.scale))
     return "\n\n".join(_section(list(group)) for _, group in groups) + "\n"
 

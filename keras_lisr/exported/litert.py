@@ -17,12 +17,12 @@ class LiteRTNetwork:
     """A network in a LiteRT file, run on the processor.
 
     Its `shape` is the height and width of the pictures that it takes, or None if it takes any; `scale` is the upscaling
-    factor, `dtype` the type that it takes, and `input` and `output` are what a sidecar says of them.
+    factor, `dtype` the type that it takes, and `input` and `output` are described as in a sidecar.
 
     Args:
         path: File whose signature `serving_default` takes RGB, `low_resolution`, and returns it enlarged,
             `super_resolved`.
-        threads: How many LiteRT uses; by default, one for each processor.
+        threads: Threads of LiteRT; by default, one for each processor.
 
     Raises:
         ValueError: If there is no such file, or it is another one.
@@ -45,7 +45,7 @@ class LiteRTNetwork:
             ) from error
 
     def _open(self, interpreter: Any) -> None:
-        """Asks the file what it takes and returns."""
+        """Reads the shapes and types of the file's input and output."""
         names = interpreter.get_signature_list().get(SIGNATURE)
         if names != {"inputs": [INPUT], "outputs": [OUTPUT]}:
             raise ValueError(f"its signature {SIGNATURE} has {names}")
@@ -93,7 +93,7 @@ class LiteRTNetwork:
 
 
 def _tensor(name: str, details: dict[str, Any]) -> dict[str, Any]:
-    """What a sidecar says of a tensor of pictures."""
+    """Returns the sidecar's description of a tensor of pictures."""
     dtype = np.dtype(details["dtype"]).name
     if dtype not in DTYPES:
         raise ValueError(f"its {name} is of {dtype}")

@@ -1,4 +1,4 @@
-"""What a network's tensors take in memory, from its LiteRT file."""
+"""Memory of a network's tensors, from its LiteRT file."""
 
 import math
 from pathlib import Path
@@ -14,17 +14,14 @@ POINTER = 8
 
 
 def bytes_per_pixel(path: str | Path) -> int:
-    """Bytes that LiteRT takes for each pixel of a window.
+    """Returns the bytes that LiteRT takes for each pixel of a window, from a file for pictures of any size.
 
-    The most that the tensors hold at once, and, for each tap of each convolution, the pointer that XNNPACK keeps for
-    every pixel.
-
-    Args:
-        path: LiteRT file for pictures of any size, which `LiteRTNetwork` takes.
+    They are the most that the tensors hold at once and, for each tap of each convolution, the pointer that XNNPACK
+    keeps for every pixel.
     """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    # XNNPACK would tell nothing of the tensors inside it.
+    # XNNPACK would hide the tensors inside it.
     interpreter = Interpreter(str(path), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
     (low_resolution,) = interpreter.get_input_details()
     interpreter.resize_tensor_input(low_resolution["index"], (1, ANY_SIDE, ANY_SIDE, 3))

@@ -10,13 +10,9 @@ from keras_lisr.exported.litert import INPUT
 
 
 class ONNXNetwork:
-    """A network in an ONNX file, run on the processor.
+    """A network in an ONNX file of `keras_lisr.export`, run on the processor, by default with a thread for each core.
 
     Its `shape` is the height and width of the pictures that it takes, or None if it takes any.
-
-    Args:
-        path: File that `keras_lisr.export` wrote.
-        threads: How many it uses; by default, one for each processor.
 
     Raises:
         ValueError: If ONNX Runtime is not installed, or cannot read the file.
@@ -38,12 +34,5 @@ class ONNXNetwork:
         self.shape = (height, width) if isinstance(height, int) else None
 
     def __call__(self, low_resolution: np.ndarray) -> np.ndarray:
-        """Runs the network.
-
-        Args:
-            low_resolution: `(1, height, width, 3)`, float32 in [0, 1].
-
-        Returns:
-            `(1, height * scale, width * scale, 3)`, float32.
-        """
+        """Runs the network on `(1, height, width, 3)`, float32 in [0, 1]."""
         return self._session.run(None, {INPUT: low_resolution})[0]

@@ -17,12 +17,7 @@ ALL_BUT_CHANNELS = 0b0111  # Bits of the dimensions of which a slice takes every
 
 
 class OpenVINONetwork:
-    """A network in an OpenVINO, ONNX or LiteRT file, run on the processor.
-
-    Args:
-        path: `.xml` file with its `.bin`, `.onnx` file, or `.tflite` file that takes and returns floats.
-        precision: What it computes in: "float32" or "bfloat16".
-        threads: How many it uses; by default, one for each processor.
+    """A network in a file of OpenVINO, ONNX or LiteRT (floats only), run by default with a thread for each core.
 
     Raises:
         ValueError: If OpenVINO is not installed, or cannot read the file.
@@ -50,26 +45,19 @@ class OpenVINONetwork:
                 ) from error
 
     def __call__(self, low_resolution: np.ndarray) -> np.ndarray:
-        """Runs the network.
-
-        Args:
-            low_resolution: `(1, height, width, 3)`, float32 in [0, 1].
-
-        Returns:
-            `(1, height * scale, width * scale, 3)`, float32.
-        """
+        """Runs the network on `(1, height, width, 3)`, float32 in [0, 1]."""
         with self._lock:  # There is one request, and it holds the tensors of a run.
             return self._compiled(low_resolution)[0]
 
 
 def import_openvino() -> Any:
-    """OpenVINO, which would report each import and conversion to Intel if it found openvino_telemetry."""
+    """Imports OpenVINO, which would report each import and conversion to Intel if it found openvino_telemetry."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # As if it were not installed.
     return import_extra("openvino", "openvino")
 
 
 def rename_slices(content: bytes) -> bytes:
-    """A LiteRT file whose slices of the channels are SLICE in place of STRIDED_SLICE.
+    """Returns a LiteRT file with SLICE in place of STRIDED_SLICE where it slices the channels.
 
     XNNPACK is faster with the latter. OpenVINO does not move its transposes past them, and takes 1.5 times as long for
     IMDN.

@@ -16,25 +16,25 @@ SCHEMA = 1  # A field that is added does not change it, a field that comes to me
 
 @dataclass(frozen=True, kw_only=True)
 class Sidecar(Traits):
-    """What is known of an exported file, beside the network's traits, in plain numbers and words that JSON can hold.
+    """Description of an exported file, beside the network's traits, in plain numbers and words that JSON can hold.
 
     Args:
         format: "litert", "saved_model", "onnx" or "openvino".
         file: Name of the file, without its folder.
-        sha256: What `checksum` returns for it.
-        bytes: What `size` returns for it.
+        sha256: Its `checksum`.
+        bytes: Its `size`.
         network: Name of the architecture, such as "imdn".
         quantize: "none", "float16", "dynamic" or "int8".
         shape: Height and width of a file for one size; None if it takes any.
-        input: What goes in: `name`, `dtype`, `layout` ("NHWC"), `colour` ("RGB") and `range` (0 to 255 for uint8, where
+        input: Its input: `name`, `dtype`, `layout` ("NHWC"), `colour` ("RGB") and `range` (0 to 255 for uint8, where
             a picture's bytes go in as they are, else 0 to 1). For integers also `scale` and `zero_point`, with
             value in [0, 1] = scale * (integer - zero_point). `LiteRTNetwork.input` is that of a LiteRT file.
-        output: Likewise for what comes out.
-        protocol: How the PSNR was measured, in words; empty if it was not.
+        output: Likewise its output.
+        protocol: Protocol of the PSNR, in words; empty if it was not measured.
         psnr: By the benchmark set's name, as `{"Set5": {"float": 31.66, "file": 31.52, "images": 5}}`.
-        verification: What was measured when the file was written.
-        versions: Of the libraries that wrote it.
-        bytes_per_pixel: What the engine takes in memory for each pixel of a window, approximately; None if unknown.
+        verification: Measurements when the file was written.
+        versions: Versions of the libraries that wrote it.
+        bytes_per_pixel: Memory of the engine for each pixel of a window, approximately; None if unknown.
         schema: Version of these fields. A reader skips fields that it does not know, and refuses a later schema.
     """
 
@@ -56,13 +56,13 @@ class Sidecar(Traits):
 
 
 def sidecar_path(path: str | Path) -> Path:
-    """Where the sidecar of an exported file or folder lies: `.json` is appended to its name."""
+    """Returns the path of the sidecar of an exported file or folder: `.json` is appended to its name."""
     path = Path(path)
     return path.with_name(f"{path.name}.json")
 
 
 def write_sidecar(sidecar: Sidecar, path: str | Path) -> Path:
-    """Writes the sidecar of an exported file, and returns where it lies.
+    """Writes the sidecar of an exported file, and returns its path.
 
     Raises:
         ValueError: If a number is infinite or none, which JSON does not know.
@@ -95,15 +95,10 @@ def read_sidecar(path: str | Path) -> Sidecar:
         if sidecar.schema > SCHEMA:
             raise ValueError(f"schema {sidecar.schema}, where this version of keras_lisr knows {SCHEMA}")
         check_fields(sidecar)
-    except FileNotFoundError as error:
-        raise ValueError(
-            f"`path` must have a sidecar beside it, which `keras-lisr export` writes. Received: path={str(path)!r} "
-            f"(there is no {beside.name})"
-        ) from error
     except (OSError, ValueError, TypeError, KeyError) as error:  # Of JSON, and of other fields.
         raise ValueError(
-            f"`path` must have a sidecar that `keras-lisr export` of this version or before wrote. Received: "
-            f"path={str(path)!r} ({beside.name}: {reason(error)})"
+            f"`path` must have a sidecar beside it, from `keras-lisr export` of this version or an earlier one. "
+            f"Received: path={str(path)!r} ({beside.name}: {reason(error)})"
         ) from error
     if (found := checksum(path)) != sidecar.sha256:
         raise ValueError(
@@ -114,7 +109,7 @@ def read_sidecar(path: str | Path) -> Sidecar:
 
 
 def check_fields(sidecar: Sidecar) -> None:
-    """Raises a ValueError if what upscales could not do as a sidecar says, as where somebody has edited it."""
+    """Raises a ValueError if no file could be as a sidecar says, for instance after editing."""
     least = {"scale": 1, "halo": 0, "smallest_side": 1, "multiple": 1, "blended": 0, "bytes_per_pixel": 1}
     for name, value in {name: getattr(sidecar, name) for name in least}.items():
         is_absent = value is None and name in ("halo", "bytes_per_pixel")
@@ -134,13 +129,13 @@ def check_fields(sidecar: Sidecar) -> None:
 
 
 def follow(path: str | Path) -> Path:
-    """The file itself if its sidecar lies beside it, as links do in the Hub's cache, or else what it links to."""
+    """Returns the file itself if its sidecar lies beside it, as links do in the Hub's cache, or else its target."""
     path = Path(path)
     return path if sidecar_path(path).exists() else path.resolve()
 
 
 def is_sidecar(path: Path) -> bool:
-    """Whether a file is a sidecar, of this version or another."""
+    """Checks whether a file is a sidecar, of this version or another."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -149,7 +144,7 @@ def is_sidecar(path: Path) -> bool:
 
 
 def checksum(path: str | Path) -> str:
-    """SHA-256 of an exported file; for OpenVINO, of the `.xml` and its `.bin` put together.
+    """Returns the SHA-256 of an exported file; for OpenVINO, of the `.xml` and its `.bin` put together.
 
     For a folder, that of its files' own: of a line with the checksum and the relative path of each, in the order of
     the paths, as `sha256sum` prints them.
@@ -166,12 +161,12 @@ def checksum(path: str | Path) -> str:
 
 
 def size(path: str | Path) -> int:
-    """Bytes of an exported file, with the weights beside an `.xml`, or of all files in a folder."""
+    """Counts the bytes of an exported file, with the weights beside an `.xml`, or of all files in a folder."""
     return sum(file.stat().st_size for file in files_of(Path(path)))
 
 
 def files_of(path: Path) -> list[Path]:
-    """What an exported file consists of: those in a folder and below it, sorted, or an `.xml` and its `.bin`.
+    """Lists the files of an export: those in a folder and below it, sorted, or an `.xml` and its `.bin`.
 
     Raises:
         ValueError: If there is no such `.bin`.

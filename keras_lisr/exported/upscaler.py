@@ -23,9 +23,9 @@ BYTES_PER_PIXEL = 2**14  # Where a sidecar of old does not say it: more than mos
 class ExportedUpscaler(TiledUpscaler):
     """Upscales pictures of any size with a file that `keras-lisr export` wrote, in tiles.
 
-    The sidecar beside the file says what halo makes the tiles exact, as those of `keras_lisr.inference.Upscaler` are.
+    The sidecar beside the file says which halo makes the tiles exact, as those of `keras_lisr.inference.Upscaler` are.
     For a network that pools over the picture none does: `exact` is False then, and neighbouring tiles fade into one
-    another over 32 pixels, or over 64 if it holds layers of which nobody knows what they see.
+    another over 32 pixels, or over 64 if it holds layers whose receptive field is unknown.
 
     A file for one size sees windows of that size. A picture that is smaller is filled up at its right and lower edge
     with its own reflection, which is cut off again. That is an approximation, which `fills_up` tells beforehand: the
@@ -38,15 +38,15 @@ class ExportedUpscaler(TiledUpscaler):
 
     Args:
         path: The `.tflite`, `.onnx` or `.xml` file, with its sidecar beside it.
-        engine: What runs it: "litert", "onnxruntime", or "openvino", which reads all three but no file of integers; by
+        engine: "litert", "onnxruntime", or "openvino", which reads all three but no file of integers; by
             default, that of the file's format.
         precision: "float32"; with OpenVINO also "bfloat16", which has not the digits for pictures of 16 bits: these are
             computed in float32.
         tile: Side of a tile, at most, in low-resolution pixels and without the halo; by default, the whole picture
             where it fits into `memory`, and else the largest tile that does. A file for one size takes no other.
         memory: Bytes that tiles may take, approximately, and the rows of the result that they make. Tiles are never
-            smaller than their halo, and a file for one size takes what it takes.
-        threads: How many the engine uses; by default, one for each processor.
+            smaller than their halo, and a file for one size ignores it.
+        threads: Threads of the engine; by default, one for each processor.
 
     Raises:
         ValueError: If there is no such file or no sidecar, they are others, the engine is not installed or does not run
@@ -104,7 +104,7 @@ class ExportedUpscaler(TiledUpscaler):
         return self._bytes_per_pixel
 
     def _open(self, precision: str) -> Network:
-        """The network in a precision, opened once."""
+        """Opens the network in a precision, once."""
         if precision not in self._networks:
             match self.engine:
                 case "litert":
@@ -124,15 +124,10 @@ class ExportedUpscaler(TiledUpscaler):
 
 
 def find_engine(path: str | Path, engine: str | None, *dtypes: str) -> str:
-    """The engine that runs a file, by default that of its format.
-
-    Args:
-        path: The file.
-        engine: What is asked for.
-        dtypes: What the file takes and returns.
+    """Returns the engine that runs a file, by default that of its format.
 
     Raises:
-        ValueError: If that engine does not run such a file.
+        ValueError: If `engine` does not run a file of this suffix that takes and returns `dtypes`.
     """
     engines = ENGINES_OF_FILES.get(Path(path).suffix.lower(), ())
     if {*dtypes} != {"float32"}:
@@ -147,7 +142,7 @@ def find_engine(path: str | Path, engine: str | None, *dtypes: str) -> str:
 
 
 def numbers_of_pixels(tensor: dict[str, Any], dtype: DTypeLike = np.uint8) -> np.ndarray:
-    """What each value of a picture of that type is in a tensor of which a sidecar says so much."""
+    """Returns the number for each pixel value of a type, in a tensor that a sidecar describes."""
     white = np.iinfo(dtype).max
     pixels = np.arange(white + 1, dtype=np.float32) / white
     taken = np.dtype(tensor["dtype"])
@@ -159,7 +154,7 @@ def numbers_of_pixels(tensor: dict[str, Any], dtype: DTypeLike = np.uint8) -> np
 
 
 def pixels_of_numbers(numbers: np.ndarray, tensor: dict[str, Any], dtype: DTypeLike = np.uint8) -> np.ndarray:
-    """Pixels of a type, clipped and rounded half up, from the numbers of a tensor of which a sidecar says so much."""
+    """Returns pixels of a type, clipped and rounded half up, from the numbers of a tensor that a sidecar describes."""
     if numbers.dtype.kind == "f":
         pixels = numbers.clip(0, 1)
         pixels *= np.iinfo(dtype).max

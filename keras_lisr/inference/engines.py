@@ -1,4 +1,4 @@
-"""From a model to one compiled function on pictures of 8 or 16 bits, for each backend of Keras."""
+"""Compiles a model to a function on pictures of 8 or 16 bits, for each backend of Keras."""
 
 import itertools
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Engine = Callable[[np.ndarray], np.ndarray]
 
 
 def resolve_precision(precision: Precision | None) -> str | None:
-    """`"auto"` is `"bfloat16"` where the processor computes it fast and `"float32"` elsewhere.
+    """Turns "auto" into "bfloat16" where the processor computes it fast, and into "float32" elsewhere.
 
     Raises:
         ValueError: If `precision` is not "auto", "float32", "bfloat16" or None.
@@ -29,19 +29,12 @@ def resolve_precision(precision: Precision | None) -> str | None:
 
 
 def compile_engine(model: keras.Model, rounded: bool = True, dtype: DTypeLike = np.uint8) -> Engine:
-    """Compiles a model, once, to a function on pictures of 8 or 16 bits.
+    """Compiles a model to a function from `(1, height, width, 3)`, uint8 or uint16, to pixels of the same type.
 
-    Scaling to [0, 1], clipping and rounding half up are part of the function, so that only bytes go in and out.
+    Scaling to [0, 1], clipping and rounding half up are part of the function, so that only bytes go in and out; unless
+    `rounded`, it returns what the model does. It sees later changes of the model's weights.
+
     TensorFlow compiles it for every size at once if its layers allow it, JAX anew for each; PyTorch runs it as it is.
-
-    Args:
-        model: Model from `(1, height, width, 3)`, RGB in [0, 1], to the same `scale` times as large.
-        rounded: Whether the type that goes in comes out, or what the model returns.
-        dtype: Type of the pictures: uint8 or uint16.
-
-    Returns:
-        Function from an array `(1, height, width, 3)` to one `scale` times as large. It sees later changes of the
-        model's weights.
     """
     dtype = np.dtype(dtype)
     white = np.iinfo(dtype).max
@@ -100,12 +93,10 @@ def compile_engine(model: keras.Model, rounded: bool = True, dtype: DTypeLike = 
 
 
 def compile_self_ensemble(model: keras.Model, dtype: DTypeLike = np.uint8) -> Engine:
-    """Compiles a model to a function that averages what it makes of the eight flips and quarter turns of a picture.
+    """Compiles a model to a function that averages its results for the eight flips and quarter turns of a picture.
 
-    The geometric self-ensemble of EDSR (https://arxiv.org/abs/1707.02921): eight times the work for a few hundredths to
-    tenths of a decibel.
-
-    It is rounded after the averaging; else all is as in `compile_engine`.
+    This is the geometric self-ensemble of EDSR (https://arxiv.org/abs/1707.02921): eight times the work for a few
+    hundredths to tenths of a decibel. The average is rounded; otherwise all is as in `compile_engine`.
     """
     engine = compile_engine(model, rounded=False, dtype=dtype)
     white = np.iinfo(dtype).max

@@ -1,4 +1,4 @@
-"""Where bfloat16 pays."""
+"""Checks for fast bfloat16."""
 
 import keras
 
@@ -8,12 +8,10 @@ AMPERE = (8, 0)  # The first NVIDIA GPUs whose tensor cores multiply bfloat16.
 
 
 def fast_bfloat16() -> bool:
-    """Whether the device that Keras's backend computes on is faster in bfloat16 than in float32.
+    """Checks whether the device of Keras's backend is faster in bfloat16 than in float32.
 
-    GPUs are since NVIDIA's Ampere, TPUs all; processors as `computes_bfloat16` says, but for JAX, which does not use
-    what they have.
-
-    The answer depends on the machine alone, so that all processes of a run compute alike.
+    GPUs are since NVIDIA's Ampere, TPUs all; processors as `computes_bfloat16` says, except with JAX, which does not
+    use their instructions. The answer depends on the machine alone, so that all processes of a run compute alike.
     """
     capability = gpu_capability()
     if capability is not None:
@@ -22,7 +20,7 @@ def fast_bfloat16() -> bool:
 
 
 def gpu_capability() -> tuple[int, ...] | None:
-    """Compute capability of the first GPU of Keras's backend, None if it has none; that of a TPU counts as `AMPERE`."""
+    """Returns the compute capability of the first GPU of Keras's backend, None without one; `AMPERE` for a TPU."""
     match keras.backend.backend():
         case "tensorflow":
             import tensorflow as tf

@@ -16,7 +16,7 @@ from keras_lisr.inference.engines import Engine, Precision, compile_engine, comp
 from keras_lisr.tiling.tiles import DEFAULT_MEMORY
 from keras_lisr.tiling.upscaler import TiledUpscaler
 
-MOST_CHANGE = 0.15  # Of the range, on average, between a picture and what is made of it; of noise, it is 0.13.
+MOST_CHANGE = 0.15  # Of the range, on average, between a picture and its enlargement; for noise, it is 0.13.
 LOOKED_AT = 64  # Pixels a side.
 
 
@@ -30,15 +30,15 @@ class Upscaler(TiledUpscaler):
 
     A network with such pooling (RCAN, and IMDN with its native attention) sees other statistics in each tile: `exact`
     is False then, and neighbouring tiles fade into one another over 32 pixels; over 64, and with a line in the log, if
-    it holds layers of which nobody knows what they see: a layer can say so by the attribute
+    it holds layers whose receptive field is unknown: a layer can state it by the attribute
     `receptive_field_radius` of its class, in pixels; one set on an instance is lost in a file.
 
     A network for one size sees windows of that size; see `keras_lisr.exported.ExportedUpscaler`.
 
     Args:
         model: Any model from RGB in [0, 1], `(batch, height, width, 3)`, to the same range, at an integer scale; models
-            inside it are looked into. One that returns something else than the enlarged picture is told in the log: it
-            may want [0, 255].
+            inside it are looked into. One that returns something else than the enlarged picture is reported in the
+            log: it may expect [0, 255].
         tile: Side of a tile, at most, in low-resolution pixels and without the halo; by default, the whole picture
             where it fits into `memory`, and else the largest tile that does. No layer gets 2^27 values at once, from
             where on TensorFlow is slow.
@@ -47,7 +47,7 @@ class Upscaler(TiledUpscaler):
         precision: "float32", "bfloat16", or "auto": bfloat16 where the processor computes it fast and the pictures have
             8 bits; it has not the digits for 16. A model that computes in another precision is copied, and later
             changes of its weights are not seen. None for whatever the model computes in, without a copy.
-        self_ensemble: Whether to average over the eight flips and quarter turns of each tile: eight times the work.
+        self_ensemble: Average over the eight flips and quarter turns of each tile: eight times the work.
 
     Raises:
         ValueError: If `model` is not such a model, `tile` is not a positive integer, or `precision` is none of those
@@ -63,7 +63,7 @@ class Upscaler(TiledUpscaler):
     (96, 128, 3)
     """
 
-    warns = True  # Of results that are another picture, once; training validates what may still make such.
+    warns = True  # Once, of results that are another picture; training, whose young networks make such, turns it off.
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Upscaler(TiledUpscaler):
         return self._compile(dtype)[1]
 
     def _compile(self, dtype: DTypeLike) -> tuple[Engine, int]:
-        """The network for pictures of a type, when it is first asked for, and the bytes that each pixel takes."""
+        """Compiles the network for pictures of a type, once, and returns it with the bytes that each pixel takes."""
         dtype = np.dtype(dtype)
         if dtype not in self._compiled:
             precision = self.precision if dtype == np.uint8 else self.deep_precision
@@ -128,7 +128,7 @@ class Upscaler(TiledUpscaler):
 
 
 def mean_change(window: np.ndarray, enlarged: np.ndarray, scale: int) -> float:
-    """How far a window and its enlargement lie apart, in the middle and on average, as a part of the range."""
+    """Returns the mean difference of a window and its enlargement, in the middle, as a fraction of the range."""
     top, left = (max(0, side - LOOKED_AT) // 2 for side in window.shape[1:3])
     given = window[0, top : top + LOOKED_AT, left : left + LOOKED_AT].astype(np.float32)
     height, width, channels = given.shape

@@ -46,7 +46,7 @@ def load(file: str | Path, architecture: str, scale: int, *, say: Callable[[str]
     if not isinstance(scale, int) or scale not in SCALES:
         raise ValueError(f"`scale` must be 2, 3 or 4. Received: scale={scale!r}")
     stored = read_file(file)
-    (known, _) = LAYOUTS[architecture]({}, scale).convolutions[0].tensors
+    (known, _) = names_of(LAYOUTS[architecture]({}, scale).convolutions[0].name)
     try:
         tensors, found = find_state_dict(stored, known)
         layout = LAYOUTS[architecture](tensors, scale)
@@ -69,7 +69,8 @@ def load(file: str | Path, architecture: str, scale: int, *, say: Callable[[str]
 
 def check_names(tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
     """Raises a ValueError unless these are the tensors of the layout."""
-    needed = [*(name for convolution in layout.convolutions for name in convolution.tensors), *layout.vectors.values()]
+    convolutions = [name for convolution in layout.convolutions for name in names_of(convolution.name)]
+    needed = [*convolutions, *layout.vectors.values()]
     for name in needed:
         if name not in tensors:
             raise ValueError(f"without {name!r}")
@@ -95,7 +96,7 @@ def absorb_mean_shifts(
     subtraction because the next convolution pads with zeros.
     """
     (before, _), (after, offset) = (mean_shift(tensors, layout, after=after) for after in (False, True))
-    first, last = (layout.convolutions[place].tensors for place in (0, -1))
+    first, last = (names_of(layout.convolutions[place].name) for place in (0, -1))
     return {
         **tensors,
         first[0]: layout.white * np.einsum("fc...,ci->fi...", tensors[first[0]], before),
@@ -121,7 +122,7 @@ def assign(model: keras.Model, tensors: Mapping[str, np.ndarray], layout: Layout
             name, shuffle = layout.vectors[weight.path], 1
         else:
             layer, _, kind = weight.path.rpartition("/")
-            name, shuffle = convolutions[layer].tensors[kind == "bias"], convolutions[layer].shuffle
+            name, shuffle = names_of(convolutions[layer].name)[kind == "bias"], convolutions[layer].shuffle
         value = from_official(tensors[name], shuffle)
         # PyTorch's depthwise kernels have another axis of 1, its vectors three of them.
         if weight.path.endswith("depthwise/kernel") or weight.path in layout.vectors:

@@ -15,22 +15,11 @@ LARGE_EDSR = (256, 32)  # Filters and blocks.
 
 
 class Convolution(NamedTuple):
-    """A convolution under both names.
-
-    Args:
-        layer: Path of the Keras layer.
-        name: Official name; `.weight` and `.bias` follow.
-        shuffle: Factor of the pixel shuffle behind it; 1 if there is none.
-    """
+    """A convolution's Keras layer, its official name without `.weight`, and the factor of a pixel shuffle after it."""
 
     layer: str
     name: str
     shuffle: int = 1
-
-    @property
-    def tensors(self) -> tuple[str, str]:
-        """Names of the kernel and the bias."""
-        return names_of(self.name)
 
 
 class Layout(NamedTuple):
@@ -190,12 +179,9 @@ def upsampling_stages(scale: int, name: str, second: int) -> list[Convolution]:
 
 
 def sizes(tensors: Tensors, first: str, **patterns: str) -> dict[str, int]:
-    """Returns the arguments of a builder: filters of the first convolution, and counts of numbers in names, 1 or more.
+    """Returns the arguments of a builder: the filters of the first convolution, and counts, of at least 1.
 
-    Args:
-        tensors: Tensors of the file.
-        first: Name of the first convolution.
-        **patterns: Patterns of the beginnings of names, whose group is counted, by the argument.
+    Each of `patterns` counts the different values of its group at the beginnings of the tensors' names.
     """
     weight = tensors.get(f"{first}.weight")
     arguments = {"num_filters": weight.shape[0] if weight is not None and weight.ndim else 0}

@@ -53,11 +53,7 @@ class ApproximateSelfAttention(FeatureLayer):
         self.belt = self.add_weight(shape=(channels,), initializer="zeros", name="belt")
 
     def call(self, features):
-        sides = [side for side in features.shape[1:3] if side is not None]
-        if min(sides, default=self.pool_size) < self.pool_size:
-            raise ValueError(
-                f"`features` must have sides of at least {self.pool_size} pixels. Received: shape={features.shape}"
-            )
+        self.check_sides(features)
         coarse = self.depthwise(self.pool(features))
         modulation = self.pointwise(coarse * self.alpha + self.variance(features) * self.belt)
         return features * self.enlarge(modulation, features)

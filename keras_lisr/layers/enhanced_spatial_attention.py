@@ -63,11 +63,7 @@ class EnhancedSpatialAttention(FeatureLayer):
         self.expand = convolution("expand", filters, channels, 1)
 
     def call(self, features):
-        sides = [side for side in features.shape[1:3] if side is not None]
-        if min(sides, default=self.smallest_side) < self.smallest_side:
-            raise ValueError(
-                f"`features` must have sides of at least {self.smallest_side} pixels. Received: shape={features.shape}"
-            )
+        self.check_sides(features)
         reduced = self.reduce(features)
         coarse = keras.ops.max_pool(self.stride(reduced), 7, strides=3, data_format="channels_last")
         for layer in self.coarse:

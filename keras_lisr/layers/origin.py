@@ -18,11 +18,6 @@ class Origin(keras.layers.Identity):
     """Last layer of a network of the zoo: returns its input, and stores the builder's call in its configuration.
 
     Keras clones models layer by layer and drops attributes of the model; a layer's configuration survives.
-
-    Args:
-        builder: Name of a function of `keras_lisr.zoo`.
-        arguments: Arguments of its call, as JSON.
-        **kwargs: As for any layer.
     """
 
     def __init__(self, builder: str | None = None, arguments: dict[str, Any] | None = None, **kwargs):

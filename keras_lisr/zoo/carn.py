@@ -4,20 +4,9 @@ from collections.abc import Callable, Sequence
 
 import keras
 
+from keras_lisr.zoo import skeleton
 from keras_lisr.zoo.network import SuperResolutionModel, builder
-from keras_lisr.zoo.skeleton import (
-    DIV2K_MEAN,
-    Strategy,
-    add_mean,
-    conv1x1,
-    conv3x3,
-    global_guide,
-    low_resolution_input,
-    residual_connection,
-    subtract_mean,
-    super_resolution_model,
-    upsample_in_stages,
-)
+from keras_lisr.zoo.skeleton import Strategy
 
 
 @builder
@@ -29,7 +18,7 @@ def carn(
     num_filters: int = 64,
     num_blocks: int = 3,
     num_residual_blocks: int = 3,
-    mean_colour: Sequence[float] = DIV2K_MEAN,
+    mean_colour: Sequence[float] = skeleton.DIV2K_MEAN,
 ) -> SuperResolutionModel:
     """CARN (Ahn et al., ECCV 2018), for a single scale.
 
@@ -68,11 +57,11 @@ def carn(
         - [Fast, Accurate, and Lightweight Super-Resolution with Cascading Residual Network](https://arxiv.org/abs/1803.08664)
         - https://github.com/nmhkahn/CARN-pytorch
     """
-    low_resolution = low_resolution_input(scale)
-    shallow = conv3x3(subtract_mean(low_resolution, mean_colour), num_filters, "shallow")
+    low_resolution = skeleton.low_resolution_input(scale)
+    shallow = skeleton.conv3x3(skeleton.subtract_mean(low_resolution, mean_colour), num_filters, "shallow")
 
     # Every block is guided by the same attention map (Eq. 2 and 3).
-    guide = global_guide(shallow, ggas)
+    guide = skeleton.global_guide(shallow, ggas)
 
     def cascading_block(features, name):
         block = cascade(features, num_residual_blocks, lambda inputs, name: residual_block(inputs, cwss, name), name)
@@ -80,9 +69,9 @@ def carn(
 
     features = cascade(shallow, num_blocks, cascading_block, "block")
 
-    upsampled = upsample_in_stages(features, num_filters, scale, activation="relu")
-    super_resolved = add_mean(conv3x3(upsampled, 3, "reconstruction"), mean_colour)
-    return super_resolution_model(low_resolution, super_resolved, name="carn")
+    upsampled = skeleton.upsample_in_stages(features, num_filters, scale, activation="relu")
+    super_resolved = skeleton.add_mean(skeleton.conv3x3(upsampled, 3, "reconstruction"), mean_colour)
+    return skeleton.super_resolution_model(low_resolution, super_resolved, name="carn")
 
 
 def cascade(features, count: int, member: Callable, name: str):
@@ -92,7 +81,7 @@ def cascade(features, count: int, member: Callable, name: str):
     for i in range(1, count + 1):
         collected.append(member(features, name=f"{name}_{i}"))
         fused = keras.layers.Concatenate(name=f"{name}_{i}_cascade")(collected)
-        features = conv1x1(fused, num_filters, f"{name}_{i}_fusion", activation="relu")
+        features = skeleton.conv1x1(fused, num_filters, f"{name}_{i}_fusion", activation="relu")
     return features
 
 
@@ -101,7 +90,7 @@ def residual_block(features, cwss: Strategy, name: str):
     num_filters = features.shape[-1]
 
     def residual(inputs):
-        inner = conv3x3(inputs, num_filters, f"{name}_conv_1", activation="relu")
-        return conv3x3(inner, num_filters, f"{name}_conv_2")
+        inner = skeleton.conv3x3(inputs, num_filters, f"{name}_conv_1", activation="relu")
+        return skeleton.conv3x3(inner, num_filters, f"{name}_conv_2")
 
-    return keras.layers.ReLU(name=name)(residual_connection(features, residual, cwss=cwss, name=f"{name}_sum"))
+    return keras.layers.ReLU(name=name)(skeleton.residual_connection(features, residual, cwss=cwss, name=f"{name}_sum"))

@@ -4,21 +4,9 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_lisr.zoo import skeleton
 from keras_lisr.zoo.network import SuperResolutionModel, builder
-from keras_lisr.zoo.skeleton import (
-    DIV2K_MEAN,
-    Attention,
-    Strategy,
-    add_mean,
-    conv3x3,
-    global_guide,
-    local_attention,
-    low_resolution_input,
-    residual_connection,
-    subtract_mean,
-    super_resolution_model,
-    upsample_in_stages,
-)
+from keras_lisr.zoo.skeleton import Attention, Strategy
 
 
 @builder
@@ -29,7 +17,7 @@ def edsr_baseline(
     cwss: Strategy = False,
     num_filters: int = 64,
     num_blocks: int = 16,
-    mean_colour: Sequence[float] = DIV2K_MEAN,
+    mean_colour: Sequence[float] = skeleton.DIV2K_MEAN,
 ) -> SuperResolutionModel:
     """EDSR-baseline (Lim et al., CVPR workshops 2017).
 
@@ -66,19 +54,19 @@ def edsr_baseline(
         - [Enhanced Deep Residual Networks for Single Image Super-Resolution](https://arxiv.org/abs/1707.02921)
         - https://github.com/sanghyun-son/EDSR-PyTorch
     """
-    low_resolution = low_resolution_input(scale)
-    shallow = conv3x3(subtract_mean(low_resolution, mean_colour), num_filters, "shallow")
+    low_resolution = skeleton.low_resolution_input(scale)
+    shallow = skeleton.conv3x3(skeleton.subtract_mean(low_resolution, mean_colour), num_filters, "shallow")
 
     # Every block is guided by the same attention map (Eq. 2 and 3).
-    guide = global_guide(shallow, ggas)
+    guide = skeleton.global_guide(shallow, ggas)
     features = shallow
     for i in range(1, num_blocks + 1):
         features = guide(residual_block(features, cwss, None, name=f"block_{i}"), name=f"block_{i}")
-    trunk = keras.layers.Add(name="trunk")([conv3x3(features, num_filters, "trunk_conv"), shallow])
+    trunk = keras.layers.Add(name="trunk")([skeleton.conv3x3(features, num_filters, "trunk_conv"), shallow])
 
-    upsampled = upsample_in_stages(trunk, num_filters, scale)
-    super_resolved = add_mean(conv3x3(upsampled, 3, "reconstruction"), mean_colour)
-    return super_resolution_model(low_resolution, super_resolved, name="edsr_baseline")
+    upsampled = skeleton.upsample_in_stages(trunk, num_filters, scale)
+    super_resolved = skeleton.add_mean(skeleton.conv3x3(upsampled, 3, "reconstruction"), mean_colour)
+    return skeleton.super_resolution_model(low_resolution, super_resolved, name="edsr_baseline")
 
 
 def residual_block(features, cwss: Strategy, attention: Attention, name: str):
@@ -86,7 +74,8 @@ def residual_block(features, cwss: Strategy, attention: Attention, name: str):
     num_filters = features.shape[-1]
 
     def residual(inputs):
-        inner = conv3x3(inputs, num_filters, f"{name}_conv_1", activation="relu")
-        return local_attention(conv3x3(inner, num_filters, f"{name}_conv_2"), attention, f"{name}_attention")
+        inner = skeleton.conv3x3(inputs, num_filters, f"{name}_conv_1", activation="relu")
+        inner = skeleton.conv3x3(inner, num_filters, f"{name}_conv_2")
+        return skeleton.local_attention(inner, attention, f"{name}_attention")
 
-    return residual_connection(features, residual, cwss=cwss, name=f"{name}_sum")
+    return skeleton.residual_connection(features, residual, cwss=cwss, name=f"{name}_sum")

@@ -2,17 +2,9 @@
 
 import keras
 
+from keras_lisr.zoo import skeleton
 from keras_lisr.zoo.network import SuperResolutionModel, builder
-from keras_lisr.zoo.skeleton import (
-    Strategy,
-    conv1x1,
-    conv3x3,
-    convolution,
-    global_guide,
-    low_resolution_input,
-    sub_pixel_upsample,
-    super_resolution_model,
-)
+from keras_lisr.zoo.skeleton import Strategy
 
 
 @builder
@@ -65,7 +57,7 @@ def fsrcnn(
     """
     if head not in ("sub_pixel", "deconvolution"):
         raise ValueError(f"`head` must be 'sub_pixel' or 'deconvolution'. Received: head={head!r}")
-    low_resolution = low_resolution_input(scale)
+    low_resolution = skeleton.low_resolution_input(scale)
 
     def activation(features, name):
         if head == "sub_pixel":
@@ -73,20 +65,20 @@ def fsrcnn(
         return keras.layers.PReLU(keras.initializers.Constant(0.25), shared_axes=[1, 2], name=name)(features)
 
     he = {"kernel_initializer": "he_normal"}
-    features = activation(convolution(num_filters, 5, "extract", **he)(low_resolution), "extract_activation")
-    shallow = activation(conv1x1(features, num_shrunk_filters, "shrink", **he), "shallow")
+    features = activation(skeleton.convolution(num_filters, 5, "extract", **he)(low_resolution), "extract_activation")
+    shallow = activation(skeleton.conv1x1(features, num_shrunk_filters, "shrink", **he), "shallow")
 
     # Every block is guided by the same attention map (Eq. 2 and 3).
-    guide = global_guide(shallow, ggas)
+    guide = skeleton.global_guide(shallow, ggas)
     features = shallow
     for i in range(1, num_blocks + 1):
-        mapped = activation(conv3x3(features, num_shrunk_filters, f"block_{i}_conv", **he), f"block_{i}_activation")
-        features = guide(mapped, name=f"block_{i}")
+        features = skeleton.conv3x3(features, num_shrunk_filters, f"block_{i}_conv", **he)
+        features = guide(activation(features, f"block_{i}_activation"), name=f"block_{i}")
 
-    features = activation(conv1x1(features, num_filters, "expand", **he), "expand_activation")
+    features = activation(skeleton.conv1x1(features, num_filters, "expand", **he), "expand_activation")
 
     if head == "sub_pixel":
-        super_resolved = sub_pixel_upsample(features, 3, scale, "upsample")
+        super_resolved = skeleton.sub_pixel_upsample(features, 3, scale, "upsample")
     else:
         super_resolved = keras.layers.Conv2DTranspose(3, 9, strides=scale, padding="same", name="upsample")(features)
-    return super_resolution_model(low_resolution, super_resolved, name="fsrcnn")
+    return skeleton.super_resolution_model(low_resolution, super_resolved, name="fsrcnn")

@@ -7,15 +7,7 @@ import keras
 from keras_lisr.layers.bicubic_upsample import BicubicUpsample
 from keras_lisr.zoo import skeleton
 from keras_lisr.zoo.network import SuperResolutionModel, builder
-from keras_lisr.zoo.skeleton import (
-    Strategy,
-    channel_wise_scale,
-    global_guide,
-    leaky_relu,
-    low_resolution_input,
-    sub_pixel_upsample,
-    super_resolution_model,
-)
+from keras_lisr.zoo.skeleton import Strategy
 
 GROUPS = 4
 
@@ -73,24 +65,24 @@ def idn(
     """
     if num_filters % 16:
         raise ValueError(f"`num_filters` must be a multiple of 16. Received: num_filters={num_filters}")
-    low_resolution = low_resolution_input(scale)
-    shallow = leaky_relu(conv3x3(low_resolution, num_filters, "shallow_1"))
-    shallow = leaky_relu(conv3x3(shallow, num_filters, "shallow_2"))
+    low_resolution = skeleton.low_resolution_input(scale)
+    shallow = skeleton.leaky_relu(conv3x3(low_resolution, num_filters, "shallow_1"))
+    shallow = skeleton.leaky_relu(conv3x3(shallow, num_filters, "shallow_2"))
 
     # Every block is guided by the same attention map (Eq. 2 and 3).
-    guide = global_guide(shallow, ggas)
+    guide = skeleton.global_guide(shallow, ggas)
     features = shallow
     for i in range(1, num_blocks + 1):
-        inputs = channel_wise_scale(cwss, name=f"block_{i}")(features)
+        inputs = skeleton.channel_wise_scale(cwss, name=f"block_{i}")(features)
         enhanced = enhancement(inputs, name=f"block_{i}")
-        compressed = leaky_relu(conv1x1(enhanced, num_filters, f"block_{i}_compression"))
+        compressed = skeleton.leaky_relu(conv1x1(enhanced, num_filters, f"block_{i}_compression"))
         features = guide(compressed, name=f"block_{i}")
 
     trunk = conv3x3(features, num_filters, "trunk")
-    residual = sub_pixel_upsample(trunk, 3, scale, "upsample", kernel_initializer=GLOROT)
+    residual = skeleton.sub_pixel_upsample(trunk, 3, scale, "upsample", kernel_initializer=GLOROT)
     bicubic = BicubicUpsample(scale, dtype="float32", name="bicubic")(low_resolution)
     super_resolved = keras.layers.Add(dtype="float32", name="skip")([residual, bicubic])
-    return super_resolution_model(low_resolution, super_resolved, name="idn")
+    return skeleton.super_resolution_model(low_resolution, super_resolved, name="idn")
 
 
 def enhancement(inputs, name: str):
@@ -98,13 +90,13 @@ def enhancement(inputs, name: str):
     num_filters = inputs.shape[-1]
     quarter = num_filters // 4
 
-    features = leaky_relu(conv3x3(inputs, 3 * quarter, f"{name}_conv_1"))
-    features = leaky_relu(grouped_conv3x3(features, 2 * quarter, f"{name}_conv_2"))
-    features = leaky_relu(conv3x3(features, num_filters, f"{name}_conv_3"))
+    features = skeleton.leaky_relu(conv3x3(inputs, 3 * quarter, f"{name}_conv_1"))
+    features = skeleton.leaky_relu(grouped_conv3x3(features, 2 * quarter, f"{name}_conv_2"))
+    features = skeleton.leaky_relu(conv3x3(features, num_filters, f"{name}_conv_3"))
     kept, features = keras.ops.split(features, [quarter], axis=-1)
-    features = leaky_relu(conv3x3(features, num_filters, f"{name}_conv_4"))
-    features = leaky_relu(grouped_conv3x3(features, 3 * quarter, f"{name}_conv_5"))
-    residual = leaky_relu(conv3x3(features, num_filters + quarter, f"{name}_conv_6"))
+    features = skeleton.leaky_relu(conv3x3(features, num_filters, f"{name}_conv_4"))
+    features = skeleton.leaky_relu(grouped_conv3x3(features, 3 * quarter, f"{name}_conv_5"))
+    residual = skeleton.leaky_relu(conv3x3(features, num_filters + quarter, f"{name}_conv_6"))
 
     identity = keras.layers.Concatenate(name=f"{name}_identity")([inputs, kept])
     return keras.layers.Add(name=f"{name}_sum")([identity, residual])

@@ -2,20 +2,9 @@
 
 import keras
 
+from keras_lisr.zoo import skeleton
 from keras_lisr.zoo.network import SuperResolutionModel, builder
-from keras_lisr.zoo.skeleton import (
-    Attention,
-    Strategy,
-    conv1x1,
-    conv3x3,
-    global_guide,
-    leaky_relu,
-    local_attention,
-    low_resolution_input,
-    residual_connection,
-    sub_pixel_upsample,
-    super_resolution_model,
-)
+from keras_lisr.zoo.skeleton import Attention, Strategy
 
 
 @builder
@@ -66,14 +55,14 @@ def imdn(
     """
     if num_filters % 4:
         raise ValueError(f"`num_filters` must be a multiple of 4. Received: num_filters={num_filters}")
-    low_resolution = low_resolution_input(scale)
-    shallow = conv3x3(low_resolution, num_filters, "shallow")
+    low_resolution = skeleton.low_resolution_input(scale)
+    shallow = skeleton.conv3x3(low_resolution, num_filters, "shallow")
 
     # Every block is guided by the same attention map (Eq. 2 and 3).
-    guide = global_guide(shallow, ggas)
+    guide = skeleton.global_guide(shallow, ggas)
     features, blocks = shallow, []
     for i in range(1, num_blocks + 1):
-        features = residual_connection(
+        features = skeleton.residual_connection(
             features,
             lambda inputs, i=i: distillation(inputs, attention, name=f"block_{i}"),
             cwss=cwss,
@@ -83,11 +72,11 @@ def imdn(
         blocks.append(features)
 
     fused = keras.layers.Concatenate(name="fusion")(blocks)
-    fused = leaky_relu(conv1x1(fused, num_filters, "fusion_conv"))
-    trunk = keras.layers.Add(name="trunk")([conv3x3(fused, num_filters, "trunk_conv"), shallow])
+    fused = skeleton.leaky_relu(skeleton.conv1x1(fused, num_filters, "fusion_conv"))
+    trunk = keras.layers.Add(name="trunk")([skeleton.conv3x3(fused, num_filters, "trunk_conv"), shallow])
 
-    super_resolved = sub_pixel_upsample(trunk, 3, scale, "upsample")
-    return super_resolution_model(low_resolution, super_resolved, name="imdn")
+    super_resolved = skeleton.sub_pixel_upsample(trunk, 3, scale, "upsample")
+    return skeleton.super_resolution_model(low_resolution, super_resolved, name="imdn")
 
 
 def distillation(features, attention: Attention, name: str):
@@ -97,12 +86,12 @@ def distillation(features, attention: Attention, name: str):
 
     distilled = []
     for step in range(1, 4):
-        features = leaky_relu(conv3x3(features, num_filters, f"{name}_conv_{step}"))
+        features = skeleton.leaky_relu(skeleton.conv3x3(features, num_filters, f"{name}_conv_{step}"))
         # Splitting, not slicing: the gradient of a slice pads with zeros, which doubles the time of a training step.
         kept, features = keras.ops.split(features, [quarter], axis=-1)
         distilled.append(kept)
-    distilled.append(conv3x3(features, quarter, f"{name}_conv_4"))
+    distilled.append(skeleton.conv3x3(features, quarter, f"{name}_conv_4"))
 
     fused = keras.layers.Concatenate(name=f"{name}_distilled")(distilled)
-    fused = local_attention(fused, attention, name=f"{name}_attention")
-    return conv1x1(fused, num_filters, f"{name}_conv_5")
+    fused = skeleton.local_attention(fused, attention, name=f"{name}_attention")
+    return skeleton.conv1x1(fused, num_filters, f"{name}_conv_5")

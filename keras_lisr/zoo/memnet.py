@@ -5,18 +5,9 @@ from collections.abc import Callable
 
 import keras
 
+from keras_lisr.zoo import skeleton
 from keras_lisr.zoo.network import SuperResolutionModel, builder
-from keras_lisr.zoo.skeleton import (
-    Strategy,
-    channel_wise_scale,
-    conv3x3,
-    convolution,
-    global_guide,
-    low_resolution_input,
-    residual_connection,
-    sub_pixel_upsample,
-    super_resolution_model,
-)
+from keras_lisr.zoo.skeleton import Strategy
 
 
 @builder
@@ -68,19 +59,19 @@ def memnet(
         - [MemNet: A Persistent Memory Network for Image Restoration](https://arxiv.org/abs/1708.02209)
         - https://github.com/NJU-Jet/SR_Framework
     """
-    low_resolution = low_resolution_input(scale)
-    shallow = conv3x3(low_resolution, num_filters, "shallow", kernel_initializer="he_normal")
+    low_resolution = skeleton.low_resolution_input(scale)
+    shallow = skeleton.conv3x3(low_resolution, num_filters, "shallow", kernel_initializer="he_normal")
 
     # Every block is guided by the same attention map (Eq. 2 and 3).
-    guide = global_guide(shallow, ggas)
+    guide = skeleton.global_guide(shallow, ggas)
     features, long_term = shallow, [shallow]
     for i in range(1, num_blocks + 1):
         residual = residual_unit(num_filters, name=f"block_{i}")
-        scale_channels = channel_wise_scale(cwss, name=f"block_{i}")
+        scale_channels = skeleton.channel_wise_scale(cwss, name=f"block_{i}")
         short_term = []
         for recursion in range(1, num_recursions + 1):
             scaled = scale_channels(features)
-            features = residual_connection(scaled, residual, cwss=False, name=f"block_{i}_sum_{recursion}")
+            features = skeleton.residual_connection(scaled, residual, cwss=False, name=f"block_{i}_sum_{recursion}")
             short_term.append(features)
         memory = keras.layers.Concatenate(name=f"block_{i}_memory")(short_term + long_term)
         features = preactivated_convolution(num_filters, 1, f"block_{i}_gate")(memory)
@@ -88,8 +79,8 @@ def memnet(
         long_term.append(features)
     trunk = keras.layers.Add(name="trunk")([features, shallow])
 
-    super_resolved = sub_pixel_upsample(trunk, 3, scale, "upsample")
-    return super_resolution_model(low_resolution, super_resolved, name="memnet")
+    super_resolved = skeleton.sub_pixel_upsample(trunk, 3, scale, "upsample")
+    return skeleton.super_resolution_model(low_resolution, super_resolved, name="memnet")
 
 
 def preactivated_convolution(filters: int, kernel_size: int, name: str) -> Callable:
@@ -97,7 +88,7 @@ def preactivated_convolution(filters: int, kernel_size: int, name: str) -> Calla
     layers = [
         keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_normalization"),
         keras.layers.ReLU(name=f"{name}_relu"),
-        convolution(filters, kernel_size, f"{name}_conv", use_bias=False, kernel_initializer="he_normal"),
+        skeleton.convolution(filters, kernel_size, f"{name}_conv", use_bias=False, kernel_initializer="he_normal"),
     ]
     return lambda features: functools.reduce(lambda outputs, layer: layer(outputs), layers, features)
 

@@ -1,4 +1,4 @@
-"""What the builders return: models that know how they were built, and upscale pictures."""
+"""The models that the builders return: they know how they were built, and upscale pictures."""
 
 import functools
 import inspect
@@ -44,7 +44,7 @@ class SuperResolutionModel(keras.Model):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What the builder was called with, as JSON holds it; a layer factory as the configuration of its layer."""
+        """Arguments of the builder's call as JSON; a layer factory becomes the configuration of its layer."""
         return plain(self.get_layer(OUTPUT).arguments)
 
     @property
@@ -117,19 +117,6 @@ class SuperResolutionModel(keras.Model):
             self._upscaler = Upscaler(self, precision=None)
         return self._upscaler(image)
 
-    def save(self, filepath, *args, **kwargs):
-        """Saves the model as `keras.Model.save` does.
-
-        Raises:
-            ValueError: If the file ends in `.h5` or `.hdf5`: Keras would not load it again.
-        """
-        if str(filepath).endswith((".h5", ".hdf5")):
-            raise ValueError(
-                "`filepath` must end in .keras: HDF5 cannot hold the operations of this network. "
-                f"Received: filepath={str(filepath)!r}"
-            )
-        super().save(filepath, *args, **kwargs)
-
 
 def builder(build: Callable[P, keras.Model]) -> Callable[P, SuperResolutionModel]:
     """Decorates a builder: its networks know the call that made them, and files of `save_preset` name it.
@@ -154,7 +141,7 @@ def builder(build: Callable[P, keras.Model]) -> Callable[P, SuperResolutionModel
 
 
 def first_batch(x: Any) -> Any:
-    """The inputs that `predict` and `evaluate` begin with, as far as they can be read without being used up."""
+    """Returns the first inputs of `predict` and `evaluate`, None for a generator, which reading would use up."""
     if keras.ops.is_tensor(x) or isinstance(x, np.ndarray | list | tuple | dict) or not hasattr(x, "__iter__"):
         return x
     return None if iter(x) is x else keras.utils.unpack_x_y_sample_weight(next(iter(x), None))[0]
@@ -170,7 +157,7 @@ def check_range(inputs: Any) -> None:
 
 
 def describe(argument: Any) -> Any:
-    """An argument of a builder as JSON holds it: a layer factory as the class and configuration of its layer."""
+    """Returns an argument of a builder as JSON: a layer factory as the class and configuration of its layer."""
     if isinstance(argument, dict) or not callable(argument):
         return plain(argument)
     layer = keras.saving.serialize_keras_object(argument(name="layer"))
@@ -178,12 +165,12 @@ def describe(argument: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON holds it, without NumPy's types, and the lists and dictionaries that Keras watches."""
+    """Returns a value as JSON, without NumPy's types, and the lists and dictionaries that Keras tracks."""
     return json.loads(json.dumps(value, default=lambda array: array.tolist()))
 
 
 def compare_layers(model: keras.Model, other: keras.Model) -> str | None:
-    """The first layer in which two networks compute something else, as far as weights do not decide; None if none."""
+    """Names the first layer in which two networks differ apart from their weights; None if there is none."""
     for layer, one, two in zip_longest(model.operations, essence(model), essence(other)):
         if one != two:
             return f"layer {layer.name!r}" if layer else "it has fewer layers"
@@ -191,9 +178,9 @@ def compare_layers(model: keras.Model, other: keras.Model) -> str | None:
 
 
 def essence(model: keras.Model) -> list[Any]:
-    """The configuration of each layer, and where its inputs come from, without what changes nothing.
+    """Returns the configuration of each layer and the origin of its inputs, without what does not affect the result.
 
-    Layers without a name of their own are numbered by Keras through the whole process: here each is named by its place.
+    Keras numbers layers without a name of their own through the whole process: here each is named by its position.
     """
     layers = model.get_config()["layers"]
     places = {layer["name"]: place for place, layer in enumerate(layers)}

@@ -4,21 +4,10 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_lisr.zoo import skeleton
 from keras_lisr.zoo.edsr_baseline import residual_block
 from keras_lisr.zoo.network import SuperResolutionModel, builder
-from keras_lisr.zoo.skeleton import (
-    DIV2K_MEAN,
-    Attention,
-    Strategy,
-    add_mean,
-    conv3x3,
-    global_guide,
-    low_resolution_input,
-    residual_connection,
-    subtract_mean,
-    super_resolution_model,
-    upsample_in_stages,
-)
+from keras_lisr.zoo.skeleton import Attention, Strategy
 
 
 @builder
@@ -31,7 +20,7 @@ def rcan(
     num_filters: int = 64,
     num_blocks: int = 10,
     num_residual_blocks: int = 20,
-    mean_colour: Sequence[float] = DIV2K_MEAN,
+    mean_colour: Sequence[float] = skeleton.DIV2K_MEAN,
 ) -> SuperResolutionModel:
     """RCAN (Zhang et al., ECCV 2018).
 
@@ -70,24 +59,24 @@ def rcan(
         - [Image Super-Resolution Using Very Deep Residual Channel Attention Networks](https://arxiv.org/abs/1807.02758)
         - https://github.com/yulunzhang/RCAN
     """
-    low_resolution = low_resolution_input(scale)
-    shallow = conv3x3(subtract_mean(low_resolution, mean_colour), num_filters, "shallow")
+    low_resolution = skeleton.low_resolution_input(scale)
+    shallow = skeleton.conv3x3(skeleton.subtract_mean(low_resolution, mean_colour), num_filters, "shallow")
 
     def residual_group(inputs, name):
         for i in range(1, num_residual_blocks + 1):
             inputs = residual_block(inputs, cwss, attention, name=f"{name}_residual_{i}")
-        return conv3x3(inputs, num_filters, f"{name}_conv")
+        return skeleton.conv3x3(inputs, num_filters, f"{name}_conv")
 
     # Every block is guided by the same attention map (Eq. 2 and 3).
-    guide = global_guide(shallow, ggas)
+    guide = skeleton.global_guide(shallow, ggas)
     features = shallow
     for i in range(1, num_blocks + 1):
-        group = residual_connection(
+        group = skeleton.residual_connection(
             features, lambda inputs, i=i: residual_group(inputs, f"block_{i}"), cwss=cwss, name=f"block_{i}_sum"
         )
         features = guide(group, name=f"block_{i}")
-    trunk = keras.layers.Add(name="trunk")([conv3x3(features, num_filters, "trunk_conv"), shallow])
+    trunk = keras.layers.Add(name="trunk")([skeleton.conv3x3(features, num_filters, "trunk_conv"), shallow])
 
-    upsampled = upsample_in_stages(trunk, num_filters, scale)
-    super_resolved = add_mean(conv3x3(upsampled, 3, "reconstruction"), mean_colour)
-    return super_resolution_model(low_resolution, super_resolved, name="rcan")
+    upsampled = skeleton.upsample_in_stages(trunk, num_filters, scale)
+    super_resolved = skeleton.add_mean(skeleton.conv3x3(upsampled, 3, "reconstruction"), mean_colour)
+    return skeleton.super_resolution_model(low_resolution, super_resolved, name="rcan")

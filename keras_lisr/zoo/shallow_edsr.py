@@ -2,20 +2,10 @@
 
 import keras
 
+from keras_lisr.zoo import skeleton
 from keras_lisr.zoo.edsr_baseline import residual_block
 from keras_lisr.zoo.network import SuperResolutionModel, builder
-from keras_lisr.zoo.skeleton import (
-    Attention,
-    Strategy,
-    add_mean,
-    conv3x3,
-    global_guide,
-    local_attention,
-    low_resolution_input,
-    sub_pixel_upsample,
-    subtract_mean,
-    super_resolution_model,
-)
+from keras_lisr.zoo.skeleton import Attention, Strategy
 
 
 @builder
@@ -69,16 +59,16 @@ def shallow_edsr(
     if placement not in ("block", "single"):
         raise ValueError(f"`placement` must be 'block' or 'single'. Received: placement={placement!r}")
     in_blocks, after_blocks = (attention, None) if placement == "block" else (None, attention)
-    low_resolution = low_resolution_input(scale)
-    shallow = conv3x3(subtract_mean(low_resolution), num_filters, "shallow")
+    low_resolution = skeleton.low_resolution_input(scale)
+    shallow = skeleton.conv3x3(skeleton.subtract_mean(low_resolution), num_filters, "shallow")
 
     # Every block is guided by the same attention map (Eq. 2 and 3).
-    guide = global_guide(shallow, ggas)
+    guide = skeleton.global_guide(shallow, ggas)
     features = shallow
     for i in range(1, num_blocks + 1):
         features = guide(residual_block(features, cwss, in_blocks, name=f"block_{i}"), name=f"block_{i}")
-    features = local_attention(features, after_blocks, "attention")
+    features = skeleton.local_attention(features, after_blocks, "attention")
     trunk = keras.layers.Add(name="trunk")([features, shallow])
 
-    super_resolved = add_mean(sub_pixel_upsample(trunk, 3, scale, "upsample"))
-    return super_resolution_model(low_resolution, super_resolved, name="shallow_edsr")
+    super_resolved = skeleton.add_mean(skeleton.sub_pixel_upsample(trunk, 3, scale, "upsample"))
+    return skeleton.super_resolution_model(low_resolution, super_resolved, name="shallow_edsr")

@@ -129,10 +129,10 @@ def channel_wise_scale(cwss: Strategy, name: str) -> Callable:
 
 
 def choose_factory(given: Any, name: str, others: str) -> LayerFactory:
-    """What makes the layer of an option: the factory that is given, or one for a stored class and configuration.
+    """Returns the layer factory of an option: `given`, or one for a stored class and configuration.
 
     Raises:
-        ValueError: If `given` is neither; it names the option and what else it may be.
+        ValueError: If `given` is neither, with the option's `name` and the `others` of its values.
     """
     if isinstance(given, Mapping):
         return lambda name: keras.saving.deserialize_keras_object({**given, "config": given["config"] | {"name": name}})

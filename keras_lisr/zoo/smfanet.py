@@ -3,16 +3,9 @@
 import keras
 
 from keras_lisr.layers.approximate_self_attention import ApproximateSelfAttention
+from keras_lisr.zoo import skeleton
 from keras_lisr.zoo.network import SuperResolutionModel, builder
-from keras_lisr.zoo.skeleton import (
-    Strategy,
-    conv1x1,
-    conv3x3,
-    global_guide,
-    low_resolution_input,
-    sub_pixel_upsample,
-    super_resolution_model,
-)
+from keras_lisr.zoo.skeleton import Strategy
 
 
 @builder
@@ -66,13 +59,13 @@ def smfanet(
         num_blocks = 12 if plus else 8
     if num_filters % 2:
         raise ValueError(f"`num_filters` must be even. Received: num_filters={num_filters}")
-    low_resolution = low_resolution_input(scale)
+    low_resolution = skeleton.low_resolution_input(scale)
     # PyTorch's bias, too: the features of black would be zeros, which have no norm to divide by.
     bias = keras.initializers.RandomUniform(-(27**-0.5), 27**-0.5)
-    shallow = conv3x3(low_resolution, num_filters, "shallow", bias_initializer=bias)
+    shallow = skeleton.conv3x3(low_resolution, num_filters, "shallow", bias_initializer=bias)
 
     # Every block is guided by the same attention map (Eq. 2 and 3).
-    guide = global_guide(shallow, ggas)
+    guide = skeleton.global_guide(shallow, ggas)
     features = shallow
     for i in range(1, num_blocks + 1):
         features = normalized_residual(features, feature_aggregation, name=f"block_{i}_aggregation")
@@ -80,8 +73,8 @@ def smfanet(
         features = guide(features, name=f"block_{i}")
 
     trunk = keras.layers.Add(name="trunk")([features, shallow])
-    super_resolved = sub_pixel_upsample(trunk, 3, scale, "upsample")
-    return super_resolution_model(low_resolution, super_resolved, name="smfanet")
+    super_resolved = skeleton.sub_pixel_upsample(trunk, 3, scale, "upsample")
+    return skeleton.super_resolution_model(low_resolution, super_resolved, name="smfanet")
 
 
 def normalized_residual(features, residual, name: str):
@@ -94,25 +87,26 @@ def normalized_residual(features, residual, name: str):
 def feature_aggregation(features, name: str):
     """SMFA: the approximate self-attention of half of the channels, plus the local detail of the other half."""
     num_filters = features.shape[-1]
-    detail, modulated = keras.ops.split(conv1x1(features, 2 * num_filters, f"{name}_expand"), 2, axis=-1)
+    detail, modulated = keras.ops.split(skeleton.conv1x1(features, 2 * num_filters, f"{name}_expand"), 2, axis=-1)
 
     modulated = ApproximateSelfAttention(name=f"{name}_attention")(modulated)
 
     detail = keras.layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2, name=f"{name}_depthwise")(detail)
-    detail = gelu(conv1x1(detail, 2 * num_filters, f"{name}_detail_1"))
-    detail = conv1x1(detail, num_filters, f"{name}_detail_2")
+    detail = gelu(skeleton.conv1x1(detail, 2 * num_filters, f"{name}_detail_1"))
+    detail = skeleton.conv1x1(detail, num_filters, f"{name}_detail_2")
 
-    return conv1x1(keras.layers.Add(name=f"{name}_merged")([modulated, detail]), num_filters, f"{name}_project")
+    merged = keras.layers.Add(name=f"{name}_merged")([modulated, detail])
+    return skeleton.conv1x1(merged, num_filters, f"{name}_project")
 
 
 def partial_feed_forward(features, name: str):
     """PCFN: a pointwise network in which a quarter of the widened channels see their neighbours."""
     num_filters = features.shape[-1]
-    widened = gelu(conv1x1(features, 2 * num_filters, f"{name}_expand"))
+    widened = gelu(skeleton.conv1x1(features, 2 * num_filters, f"{name}_expand"))
     convolved, kept = keras.ops.split(widened, [num_filters // 2], axis=-1)
-    convolved = gelu(conv3x3(convolved, num_filters // 2, f"{name}_conv"))
+    convolved = gelu(skeleton.conv3x3(convolved, num_filters // 2, f"{name}_conv"))
     mixed = keras.layers.Concatenate(name=f"{name}_mixed")([convolved, kept])
-    return conv1x1(mixed, num_filters, f"{name}_project")
+    return skeleton.conv1x1(mixed, num_filters, f"{name}_project")
 
 
 def gelu(features):

@@ -1,6 +1,5 @@
 """Networks with their weights: presets, which come with the package, and files of others."""
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import numpy as np
 
 from keras_lisr.basics import preset_index
 from keras_lisr.basics.preset_index import choose_model, find_preset
+from keras_lisr.exported.sidecar import checksum
 from keras_lisr.graph.weight_budget import at_most_weights
 from keras_lisr.zoo.network import BUILDERS, SuperResolutionModel, compare_layers
 
@@ -103,7 +103,7 @@ def inflated_length(path: Path) -> int:
 
 
 def cause_of(error: Exception) -> str:
-    """What Keras could not load, without the configuration of all that it stands in."""
+    """Shortens an error of Keras to the innermost cause, without the configuration of the layers around it."""
     innermost = str(error).rpartition("Exception encountered: ")[2]
     return " ".join(innermost.partition("Full object config:")[0].split())[:300]
 
@@ -148,13 +148,8 @@ def save_preset(model: SuperResolutionModel, path: str | Path) -> None:
     np.savez_compressed(path, **arrays)
 
 
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _load(path: Path) -> SuperResolutionModel:
-    """The network of a preset file."""
+    """Loads the network of a preset file."""
     try:
         inflated_length(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:

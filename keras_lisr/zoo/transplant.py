@@ -1,4 +1,4 @@
-"""From one network into another of its kind: a trained network is given the paper's strategies, or another scale."""
+"""Gives a trained network the paper's strategies, or another scale, by copying its weights into a new one."""
 
 import keras
 
@@ -49,7 +49,7 @@ def transplant(source: keras.Model, target: keras.Model) -> keras.Model:
 
 
 def find_difference(source: keras.Model, target: keras.Model) -> str | None:
-    """What keeps a network from being transplanted: a weight's shape, or the mean colour; None if there is nothing."""
+    """Describes the weight's shape or mean colour that prevents a transplant; None if there is nothing."""
     models = source, target
     shapes = [{weight.path: tuple(weight.shape) for weight in model.weights} for model in models]
     strategies = (layer for layer in target.layers if isinstance(layer, STRATEGY_LAYERS))

@@ -33,16 +33,6 @@ def test_values_are_those_that_the_next_layer_gets():
     np.testing.assert_allclose(np.concatenate(list(outputs.values()), axis=2), expected, atol=1e-6)
 
 
-def test_blocks_without_residual_repeat_the_shallow_features():
-    model = zoo.edsr_baseline(4, num_filters=4, num_blocks=2)
-    for i in (1, 2):
-        for weight in model.get_layer(f"block_{i}_conv_2").weights:
-            weight.assign(np.zeros(weight.shape))
-    outputs = block_outputs(model, IMAGE)
-    np.testing.assert_array_equal(outputs["block_1"], outputs["block_2"])
-    assert outputs["block_1"].std() > 0
-
-
 def test_models_inside_are_looked_into():
     model = zoo.edsr_baseline(2, num_filters=4, num_blocks=2, ggas=True)
     image = (255 * picture(7, 8, 3)).astype(np.uint8)
@@ -82,11 +72,12 @@ def test_other_images_are_refused(function, image):
         function(zoo.imdn(4, num_filters=16, num_blocks=1, attention="esa", ggas=True), image)
 
 
-def test_a_network_without_blocks_is_refused():
+@pytest.mark.parametrize("function", [block_outputs, attention_map])
+def test_a_network_without_blocks_or_attention_is_refused(function):
     inputs = keras.Input((None, None, 3))
     model = keras.Model(inputs, keras.layers.Conv2D(3, 3, padding="same")(inputs), name="plain")
     with pytest.raises(ValueError, match="`model`"):
-        block_outputs(model, IMAGE)
+        function(model, IMAGE)
 
 
 @each_architecture
@@ -100,11 +91,6 @@ def test_the_attention_map_guides_every_block(architecture):
     assert attention.max() < 1
     expected = to_numpy(unguided)[0] * attention
     np.testing.assert_allclose(block_outputs(model, IMAGE)["block_1"], expected, rtol=1e-5, atol=1e-6)
-
-
-def test_a_network_without_attention_is_refused():
-    with pytest.raises(ValueError, match="`model`"):
-        attention_map(zoo.fsrcnn(4), IMAGE)
 
 
 def test_images_whose_outputs_would_not_fit_into_memory_are_refused():

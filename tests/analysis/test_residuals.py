@@ -40,16 +40,6 @@ def test_every_network_has_its_residuals(architecture, options):
         assert magnitude != pytest.approx(np.abs(before).mean(), rel=1e-3)
 
 
-@pytest.mark.parametrize("cwss", [False, True])
-def test_a_residual_that_is_a_constant(cwss):
-    model = zoo.edsr_baseline(4, num_filters=4, num_blocks=2, cwss=cwss)
-    for i, biases in ((1, [0.5, -0.5, 0.5, -0.5]), (2, [1, -2, 0, 0])):
-        kernel, bias = model.get_layer(f"block_{i}_conv_2").weights
-        kernel.assign(np.zeros(kernel.shape))
-        bias.assign(biases)
-    assert residual_magnitude(model, IMAGE) == {"block_1_sum": 0.5, "block_2_sum": 0.75}
-
-
 def test_recursions_that_share_their_weights_have_residuals_of_their_own():
     [architecture] = [architecture for architecture in ARCHITECTURES if architecture.name == "memnet"]
     model = architecture.build_tiny(num_recursions=3, cwss=True)

@@ -63,12 +63,6 @@ def test_low_resolution_file_must_fit_its_original(tmp_path, shape):
         next(iter(BenchmarkSet(tmp_path / "Tiny", scale=4)))
 
 
-@pytest.mark.parametrize("name", ["", "missing"])
-def test_no_images_is_an_error(tmp_path, name):
-    with pytest.raises(ValueError, match="`folder`"):
-        BenchmarkSet(tmp_path / name, scale=4)
-
-
 def test_the_layout_of_div2k_and_plain_folders(tmp_path):
     black = np.zeros((8, 8, 3), np.uint8)
     for part in ("train", "valid"):

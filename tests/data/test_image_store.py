@@ -50,11 +50,6 @@ def assert_complete(held, source):
     assert problems == {"3": "it is broken"}
 
 
-@pytest.mark.parametrize("where", [None, "files"])
-def test_memory_and_files_hold_the_same(source, tmp_path, where):
-    assert_complete(hold_images("high", source.items(), where and tmp_path / where), source)
-
-
 def test_only_the_image_of_a_changed_source_is_made_anew(source, tmp_path):
     hold_images("high", source.items(), tmp_path)
     source.versions["4"] += 1

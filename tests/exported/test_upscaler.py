@@ -13,7 +13,6 @@ from keras_lisr.batch.engines import choose_engine
 from keras_lisr.export import export_model
 from keras_lisr.exported import ExportedUpscaler, LiteRTNetwork
 from keras_lisr.exported.sidecar import sidecar_path
-from keras_lisr.exported.upscaler import numbers_of_pixels, pixels_of_numbers
 from keras_lisr.inference import Upscaler
 from keras_lisr.tiling.rows import Stream
 
@@ -150,29 +149,12 @@ def test_integers_are_quantized_as_the_sidecar_says(networks, litert_file, image
     np.testing.assert_array_equal(upscaler(image), ExportedUpscaler(litert_file(io))(image))
 
 
-def test_bytes_pass_integers_of_their_own_scale_unchanged():
-    every = np.arange(256, dtype=np.uint8)
-    for scale in (1 / 255, float(np.float32(1 / 255)), 0.00392156885936856):
-        for dtype, zero_point in (("uint8", 0), ("int8", -128)):
-            tensor = {"dtype": dtype, "scale": scale, "zero_point": zero_point}
-            integers = numbers_of_pixels(tensor)
-            assert integers.dtype == dtype
-            np.testing.assert_array_equal(integers.astype(int), every.astype(int) + zero_point)
-            np.testing.assert_array_equal(pixels_of_numbers(integers, tensor), every)
-
-
 def test_16_bits_are_upscaled_as_keras_does(networks, litert_file, image):
     picture = image.astype(np.uint16) * 257
     for name, tile in (("any", None), ("any", 9), ("static", None)):
         result = ExportedUpscaler(litert_file(name), tile=tile)(picture)
         assert result.dtype == np.uint16
         assert np.abs(result.astype(int) - by_keras(networks["exact"], picture)).max() <= 1
-
-
-def test_values_of_16_bits_pass_floats_unchanged():
-    every = np.arange(2**16, dtype=np.uint16)
-    floats = numbers_of_pixels({"dtype": "float32"}, np.uint16)
-    np.testing.assert_array_equal(pixels_of_numbers(floats, {}, np.uint16), every)
 
 
 def test_16_bits_are_refused_by_a_file_of_bytes(litert_file, image):

@@ -62,7 +62,7 @@ def environment(tmp_path_factory):
 
 
 def call(*command):
-    """What a command printed, run away from this project's folder; it must succeed and tell no error."""
+    """Runs a command outside this project's folder and returns its output; it must succeed without a message."""
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=ROOT.anchor)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout

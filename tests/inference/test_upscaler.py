@@ -126,7 +126,7 @@ def test_wrong_tiles_are_refused(tile):
 
 @keras.saving.register_keras_serializable("test")
 class SubPixel(keras.layers.Layer):
-    """Depth to space as Keras's own example writes it, of which nobody knows what it sees."""
+    """Depth to space as in Keras's own example, a layer of unknown receptive field."""
 
     def call(self, features):
         batch, height, width, channels = keras.ops.shape(features)

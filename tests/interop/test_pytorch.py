@@ -9,7 +9,7 @@ from keras_lisr.interop.pytorch import find_state_dict, read_file
 
 
 class Code:
-    """What a pickle may make of itself: a call of anything."""
+    """An object whose pickle calls a function when it is loaded."""
 
     def __init__(self, trace):
         self.trace = trace

@@ -72,11 +72,6 @@ def test_sizes_known_at_run_time_only(shape):
         assert_close(model.predict(features, verbose=0), compute(layer, features))
 
 
-def test_parameters():
-    layer = build(36)
-    assert sum(math.prod(weight.shape) for weight in layer.trainable_weights) == 36 * (9 + 1) + 36 * (36 + 1) + 2 * 36
-
-
 @pytest.mark.parametrize(("height", "width"), [(7, 8), (20, 7), (1, 1)])
 def test_too_small(height, width):
     with pytest.raises(ValueError, match="`features`.* 8"):

@@ -1,5 +1,3 @@
-import math
-
 import keras
 import numpy as np
 import pytest
@@ -22,12 +20,6 @@ def test_definition_of_rcan(reduction):
     assign_waves(layer)
     expected = features * sigmoid(gate(layer, features.mean(axis=(1, 2), keepdims=True)))
     assert_close(layer(features), expected)
-
-
-def test_parameters():
-    layer = ChannelAttention()
-    layer.build((None, None, None, 64))
-    assert sum(math.prod(weight.shape) for weight in layer.trainable_weights) == 580
 
 
 def test_large_bright_picture_in_float16():

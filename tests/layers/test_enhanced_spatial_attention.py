@@ -52,13 +52,6 @@ def test_definition_of_rfanet(height, width):
     assert_close(layer(features), features * sigmoid(attention))
 
 
-@pytest.mark.parametrize(("reduction", "parameters"), [(4, 11_680), (8, 3_504), (16, 1_192)])
-def test_parameters(reduction, parameters):
-    layer = EnhancedSpatialAttention(reduction)
-    layer.build((None, None, None, 64))
-    assert sum(math.prod(weight.shape) for weight in layer.trainable_weights) == parameters
-
-
 @pytest.mark.parametrize(("height", "width"), [(14, 15), (20, 14), (1, 1)])
 def test_too_small(height, width):
     with pytest.raises(ValueError, match="`features`.* 15"):

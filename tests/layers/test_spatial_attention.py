@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pytest
 from reference import assert_close, assign_waves, convolution, normalize, pad, sigmoid, to_numpy, wave
@@ -18,13 +16,6 @@ def test_definition_of_cbam(kernel_size):
     logits = convolution(pad(statistics, kernel_size // 2), to_numpy(layer.convolution.kernel))
     expected = features * sigmoid(normalize(logits, layer.normalization))
     assert_close(layer(features), expected)
-
-
-def test_parameters():
-    layer = SpatialAttention()
-    layer.build((None, None, None, 64))
-    assert math.prod(layer.convolution.kernel.shape) == 98
-    assert sum(math.prod(weight.shape) for weight in layer.trainable_weights) == 98 + 2
 
 
 def test_batch_normalization_is_pytorchs():

@@ -1,12 +1,4 @@
-import numpy as np
-
 from keras_lisr.zoo import imdn
-
-
-def test_parameters_of_a_block():
-    model = imdn()
-    block = [weight for weight in model.weights if weight.path.startswith("block_1_")]
-    assert sum(int(np.prod(weight.shape)) for weight in block) == 36_928 + 2 * 27_712 + 6_928 + 580 + 4_160
 
 
 def test_fusion_of_all_blocks():

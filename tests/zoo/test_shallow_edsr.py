@@ -10,12 +10,6 @@ def trainable(model) -> int:
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
-def test_the_network_of_620k():
-    """3x3 to 64 channels, eight residual blocks, one sub-pixel convolution: no convolution after the blocks."""
-    model = shallow_edsr()
-    assert trainable(model) == 1_792 + 8 * 73_856 + 27_696 == 620_336
-
-
 # One instance, and one in each of the eight blocks; the normalization of SA has two trainable parameters.
 @pytest.mark.parametrize(
     ("attention", "single", "in_each_block"),

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from reference import assert_close, assign_waves, picture, to_numpy, wave
+from reference import assert_close, assign_waves, to_numpy, wave
 
 from keras_lisr.layers import ChannelWiseScale, GlobalAttentionBlock
 from keras_lisr.zoo import skeleton
@@ -42,16 +42,6 @@ def test_sub_pixel_upsample(features, scale):
     deep = to_numpy(convolved(array)).reshape(2, 3, scale, scale, 3)
     expected = deep.transpose(0, 2, 1, 3, 4).reshape(2 * scale, 3 * scale, 3)
     assert_close(to_numpy(model(array))[0], expected, atol=1e-6)
-
-
-def test_mean():
-    image = keras.Input((None, None, 3))
-    array = picture(1, 2, 2, 3)
-    assert_close(
-        run(image, skeleton.subtract_mean(image), array), array - np.float32([0.4488, 0.4371, 0.4040]), atol=1e-6
-    )
-    there_and_back = skeleton.add_mean(skeleton.subtract_mean(image))
-    assert_close(run(image, there_and_back, array), array, atol=1e-6)
 
 
 def test_equation_3(features):

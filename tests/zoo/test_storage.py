@@ -216,7 +216,7 @@ def keras_file(path, *layers, **members):
 
 
 def refusal(path):
-    """Why a file is not loaded, in one line."""
+    """Returns the message of the error that a file raises, one short line."""
     with pytest.raises(ValueError, match="`model`.*a.keras'") as caught:
         load_model(path)
     message = str(caught.value)
