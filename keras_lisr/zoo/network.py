@@ -117,6 +117,19 @@ class SuperResolutionModel(keras.Model):
             self._upscaler = Upscaler(self, precision=None)
         return self._upscaler(image)
 
+    def save(self, filepath, *args, **kwargs):
+        """Saves the model as `keras.Model.save` does.
+
+        Raises:
+            ValueError: If the file ends in `.h5` or `.hdf5`: Keras would not load it again.
+        """
+        if str(filepath).endswith((".h5", ".hdf5")):  # Before Keras opens the file, which may exist.
+            raise ValueError(
+                "`filepath` must end in .keras: HDF5 cannot hold the operations of this network. "
+                f"Received: filepath={str(filepath)!r}"
+            )
+        super().save(filepath, *args, **kwargs)
+
 
 def builder(build: Callable[P, keras.Model]) -> Callable[P, SuperResolutionModel]:
     """Decorates a builder: its networks know the call that made them, and files of `save_preset` name it.

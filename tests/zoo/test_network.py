@@ -145,6 +145,15 @@ def test_hdf5_is_refused(tmp_path, nested, name):
     model = keras.Sequential([keras.Input((None, None, 3)), model]) if nested else model
     with pytest.raises(ValueError, match=r"\.keras: HDF5 cannot hold"):
         model.save(tmp_path / name)
+    with pytest.raises(ValueError, match=r"\.keras: HDF5 cannot hold"):
+        keras.models.save_model(model, tmp_path / name)
+
+
+def test_hdf5_is_refused_before_a_file_is_replaced(tmp_path):
+    (tmp_path / "a.h5").write_text("mine")
+    with pytest.raises(ValueError, match="`filepath` must end in .keras"):
+        zoo.fsrcnn(2, num_filters=4).save(tmp_path / "a.h5")
+    assert (tmp_path / "a.h5").read_text() == "mine"
 
 
 def test_a_network_trains_and_goes_on_from_its_file(tmp_path):
