@@ -213,15 +213,11 @@ def is_folder(output: str | Path, inputs: Sequence[str | Path]) -> bool:
 
 def target_of(source: File, name: PurePosixPath, output: File | None, suffix: str, ext: str | None) -> File:
     """Returns the file for the result of one picture: beside it, or in the output folder."""
-    name = name.with_name(f"{name.stem}{suffix}{result_ending(name, ext)}")
+    ending = f".{ext or 'png'}"
+    if ext == AS_INPUT:
+        ending = name.suffix if name.suffix.lower() in FORMATS else ".png"
+    name = name.with_name(f"{name.stem}{suffix}{ending}")
     return source.parent / name.name if output is None else output / name.as_posix()
-
-
-def result_ending(name: PurePosixPath, ext: str | None) -> str:
-    """Returns the extension of the result of a file."""
-    if ext != AS_INPUT:
-        return f".{ext or 'png'}"
-    return name.suffix if name.suffix.lower() in FORMATS else ".png"
 
 
 def check_distinct(jobs: Sequence[Job]) -> None:

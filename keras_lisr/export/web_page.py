@@ -82,5 +82,5 @@ def fetch_package(package: str) -> Path:
 
 
 def hash_of(content: bytes) -> str:
-    """SHA-512 as npm writes it."""
+    """Returns the SHA-512 as npm writes it."""
     return base64.b64encode(hashlib.sha512(content).digest()).decode()

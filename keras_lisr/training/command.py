@@ -140,7 +140,8 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> P
         if isinstance(parameter.default, bool):
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS)
         else:
-            kind = int if isinstance(parameter.default, int) else text_or_none
+            is_number = isinstance(parameter.default, int)
+            kind = int if is_number else lambda text: None if text.lower() in ("none", "") else text
             default = f"default: {parameter.default or 'none'}, or what --from has"
             parser.add_argument(flag, type=kind, default=argparse.SUPPRESS, help=default)
     parser.add_argument("--data", type=Path, required=True, help="folder of images, or of pairs")
@@ -185,11 +186,6 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> P
     parser.add_argument("--hours", type=amount, help="stop after this time; the same command goes on later")
     parser.add_argument("--distribute", action="store_true", help="use all devices of this host; see docs/scaling.md")
     return parser
-
-
-def text_or_none(text: str) -> str | None:
-    """Parses a text; "none" and an empty one are None."""
-    return None if text.lower() in ("none", "") else text
 
 
 def positive_integer(text: str) -> int:

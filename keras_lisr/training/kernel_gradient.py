@@ -29,7 +29,7 @@ def speed_up_kernel_gradients(model: keras.Model) -> None:
 
 
 def is_wide(layer: keras.layers.Conv2D) -> bool:
-    """Whether a layer convolves as `convolve` does, in so many channels that it gains."""
+    """Checks whether a layer convolves as `convolve` does, in so many channels that it gains."""
     return (
         layer.kernel_size == (3, 3)
         and layer.padding == "same"
@@ -40,7 +40,7 @@ def is_wide(layer: keras.layers.Conv2D) -> bool:
 
 
 def convolve(images, kernel):
-    """Convolution of `(batch, height, width, channels)` with a 3x3 kernel that keeps the size."""
+    """Convolves `(batch, height, width, channels)` with a 3x3 kernel and keeps the size."""
     import tensorflow as tf
 
     @tf.custom_gradient
