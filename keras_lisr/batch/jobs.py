@@ -103,8 +103,14 @@ def find_jobs(
         if folder is not None and kind_of(folder) == "file":
             raise OSError(f"OUT must be a folder for several pictures. Received: {str(output)!r} (it is a file)")
         jobs = [Job(source, target_of(source, name, folder, suffix, ext)) for source, name in names.items()]
-    check_distinct(jobs)
-    made = {identity(job.target) for job in jobs}
+    made: dict[str, File] = {}  # Sources of the results.
+    for job in jobs:
+        other = made.setdefault(identity(job.target), job.source)
+        if other is not job.source:
+            raise ValueError(
+                "Results must have different names: upscale these separately, or with `ext` auto, which keeps the "
+                f"extensions. Received: {str(other)!r} and {str(job.source)!r}, both for {str(job.target)!r}"
+            )
     given = set(map(parse, inputs))
     kept = []
     for job in jobs:
@@ -121,14 +127,10 @@ def find_jobs(
 def find_sources(
     inputs: Sequence[str | Path], output: str | Path | None, recursive: bool, unused: Counter[str]
 ) -> dict[File, PurePosixPath]:
-    """Finds the pictures and counts the rest in `unused`. The other arguments are those of `find_jobs`.
+    """Finds the pictures and counts the rest in `unused`. The other arguments and the errors are those of `find_jobs`.
 
     Returns:
         For each picture, its path below the folder that was searched, or its name if it was given itself.
-
-    Raises:
-        ValueError: If a file or folder does not exist, or there is no picture.
-        OSError: If a folder of `inputs` cannot be read.
     """
     names: dict[File, PurePosixPath] = {}
     for given in map(parse, inputs):
@@ -218,18 +220,6 @@ def target_of(source: File, name: PurePosixPath, output: File | None, suffix: st
         ending = name.suffix if name.suffix.lower() in FORMATS else ".png"
     name = name.with_name(f"{name.stem}{suffix}{ending}")
     return source.parent / name.name if output is None else output / name.as_posix()
-
-
-def check_distinct(jobs: Sequence[Job]) -> None:
-    """Raises a ValueError if two pictures have the same result."""
-    sources: dict[str, File] = {}
-    for job in jobs:
-        other = sources.setdefault(identity(job.target), job.source)
-        if other is not job.source:
-            raise ValueError(
-                "Results must have different names: upscale these separately, or with `ext` auto, which keeps the "
-                f"extensions. Received: {str(other)!r} and {str(job.source)!r}, both for {str(job.target)!r}"
-            )
 
 
 def check_free(jobs: Sequence[Job]) -> None:

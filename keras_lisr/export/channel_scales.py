@@ -197,9 +197,6 @@ def solve(model: keras.Model) -> Solution:
 
     All are removed at first; when the equations contradict one another, the last one before is kept.
 
-    Args:
-        model: Functional model with one input and one output.
-
     Raises:
         ValueError: As `graph.calls`.
     """

@@ -92,14 +92,7 @@ def write_rows(
 ) -> None:
     """Writes a picture, of which only some rows at a time are in memory, whole or not at all.
 
-    The encoders of WebP, AVIF and GIF hold it as a whole nevertheless.
-
-    Args:
-        rows: Pixels.
-        metadata: Metadata of the picture.
-        file: As for `write_picture`.
-        quality: As for `write_picture`.
-        strip_metadata: As for `write_picture`.
+    The encoders of WebP, AVIF and GIF hold it as a whole nevertheless. Options are those of `write_picture`.
 
     Raises:
         ValueError: As `write_picture`; an alpha channel is refused even if it is opaque.

@@ -91,10 +91,8 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     if isinstance(made.build, partial) and made.build.func.__name__ == builder:
         size = {name: value for name, value in built_with.items() if name not in options}
         made = dataclasses.replace(made, build=partial(made.build, **size))
-    changes: dict[str, Any] = {name: getattr(flags, name) for name in CHANGEABLE}
-    if flags.degrade:
-        changes["degradation"] = Degradation()
-    changes = {name: value for name, value in changes.items() if value is not None}
+    changes: dict[str, Any] = {"degradation": Degradation()} if flags.degrade else {}
+    changes |= {name: value for name in CHANGEABLE if (value := getattr(flags, name)) is not None}
     changed = dataclasses.replace(made, **changes)
     if done >= changed.steps and SEVERAL_HOSTS not in os.environ:  # Of several processes, all must reach `fit`.
         sys.stderr.write(f"{flags.output} has made its {done} steps; --steps asks for more\n")

@@ -296,11 +296,7 @@ def remove_folder_on_error(output: Path) -> Iterator[None]:
 
 
 def warm_start(model: keras.Model, start_from: str | Path) -> None:
-    """Transplants a trained network into a new one.
-
-    Raises:
-        ValueError: If it is another network.
-    """
+    """Transplants a trained network into a new one, or raises a ValueError if it is another network."""
     trained = load_model(start_from)
     difference = find_difference(trained, model)
     if difference is not None:
