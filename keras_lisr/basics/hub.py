@@ -44,7 +44,7 @@ def fetch(address: str) -> Path:
 
 
 def _download(hub: Any, repository: str, name: str, revision: str | None) -> str:
-    """The path of a file in the cache; what is not there and cannot be reached is not asked for again and again."""
+    """Returns the path of a file in the cache; a Hub out of reach is asked once, not again and again."""
     options: dict[str, Any] = {"repo_id": repository, "filename": name, "revision": revision}
     try:
         hub.get_hf_file_metadata(hub.hf_hub_url(**options))

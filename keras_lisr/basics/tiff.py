@@ -15,9 +15,6 @@ OLD_KIND, OLD_SMALLER = 255, 2
 def find_page(stream: BinaryIO) -> tuple[int, int]:
     """Finds the one directory that is a picture. Smaller copies of it, as in pyramids, and masks do not count.
 
-    Args:
-        stream: TIFF.
-
     Returns:
         Number of the directory, and the count of the others.
 

@@ -51,6 +51,6 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """Returns the message of an error, without the number and the path that the system adds."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

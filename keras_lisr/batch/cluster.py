@@ -16,27 +16,6 @@ HERE, RUNNING, CLIENT = "local", "auto", "ray://"
 CONNECT_SECONDS = 10
 
 
-def check_address(address: str) -> None:
-    """Checks that something answers at an address. Ray itself tries for minutes and then ends the process.
-
-    Args:
-        address: "local" or "auto", which are not checked, `host:port`, or `ray://host:port` for Ray's client.
-
-    Raises:
-        ValueError: If the address has another form.
-        OSError: If nothing answers.
-    """
-    if address in (HERE, RUNNING):
-        return
-    host, _, port = address.removeprefix(CLIENT).rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 2**16 or "/" in host:
-        raise ValueError(f"`ray` must be auto, local, host:port or ray://host:port. Received: ray={address!r}")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
-    except OSError as error:
-        raise connection_error(address, reason(error)) from error
-
-
 @contextmanager
 def connect(address: str) -> Iterator[None]:
     """Connects this process to a Ray cluster while the block runs. Ray prints nothing.
@@ -54,7 +33,10 @@ def connect(address: str) -> Iterator[None]:
             for task in run_on_ray(jobs, "imdn_x4", Plan()):
                 print(task.job.target, task.status)
     """
-    check_address(address)
+    host, _, port = address.removeprefix(CLIENT).rpartition(":")
+    is_elsewhere = address not in (HERE, RUNNING)
+    if is_elsewhere and (not host or not port.isdecimal() or not 0 < int(port) < 2**16 or "/" in host):
+        raise ValueError(f"`ray` must be auto, local, host:port or ray://host:port. Received: ray={address!r}")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Messages about dead workers go to standard output otherwise, whatever `log_to_driver` is.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
@@ -62,12 +44,15 @@ def connect(address: str) -> Iterator[None]:
 
     handler = signal.getsignal(signal.SIGTERM)
     try:
+        if is_elsewhere:  # Ray itself tries for minutes, and then ends the process.
+            socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             dashboard = False if address == HERE else None
             ray.init(address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.CRITICAL)
     except (Exception, SystemExit) as error:
-        raise connection_error(address, " ".join(str(error).split())) from error
+        why = " ".join(reason(error).split())
+        raise OSError(f"`ray` must be the address of a Ray cluster. Received: ray={address!r} ({why})") from error
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)  # Ray installs one that ends the process.
@@ -76,8 +61,3 @@ def connect(address: str) -> Iterator[None]:
     finally:
         with contextlib.suppress(Exception):  # The cluster may be gone.
             ray.shutdown()
-
-
-def connection_error(address: str, why: str) -> OSError:
-    """Returns the error for an address without a cluster."""
-    return OSError(f"`ray` must be the address of a Ray cluster. Received: ray={address!r} ({why})")

@@ -103,8 +103,14 @@ def find_jobs(
         if folder is not None and kind_of(folder) == "file":
             raise OSError(f"OUT must be a folder for several pictures. Received: {str(output)!r} (it is a file)")
         jobs = [Job(source, target_of(source, name, folder, suffix, ext)) for source, name in names.items()]
-    check_distinct(jobs)
-    made = {identity(job.target) for job in jobs}
+    made: dict[str, File] = {}  # Sources of the results.
+    for job in jobs:
+        other = made.setdefault(identity(job.target), job.source)
+        if other is not job.source:
+            raise ValueError(
+                "Results must have different names: upscale these separately, or with `ext` auto, which keeps the "
+                f"extensions. Received: {str(other)!r} and {str(job.source)!r}, both for {str(job.target)!r}"
+            )
     given = set(map(parse, inputs))
     kept = []
     for job in jobs:
@@ -121,14 +127,10 @@ def find_jobs(
 def find_sources(
     inputs: Sequence[str | Path], output: str | Path | None, recursive: bool, unused: Counter[str]
 ) -> dict[File, PurePosixPath]:
-    """Finds the pictures and counts the rest in `unused`. The other arguments are those of `find_jobs`.
+    """Finds the pictures and counts the rest in `unused`. The other arguments and the errors are those of `find_jobs`.
 
     Returns:
         For each picture, its path below the folder that was searched, or its name if it was given itself.
-
-    Raises:
-        ValueError: If a file or folder does not exist, or there is no picture.
-        OSError: If a folder of `inputs` cannot be read.
     """
     names: dict[File, PurePosixPath] = {}
     for given in map(parse, inputs):
@@ -213,27 +215,11 @@ def is_folder(output: str | Path, inputs: Sequence[str | Path]) -> bool:
 
 def target_of(source: File, name: PurePosixPath, output: File | None, suffix: str, ext: str | None) -> File:
     """Returns the file for the result of one picture: beside it, or in the output folder."""
-    name = name.with_name(f"{name.stem}{suffix}{result_ending(name, ext)}")
+    ending = f".{ext or 'png'}"
+    if ext == AS_INPUT:
+        ending = name.suffix if name.suffix.lower() in FORMATS else ".png"
+    name = name.with_name(f"{name.stem}{suffix}{ending}")
     return source.parent / name.name if output is None else output / name.as_posix()
-
-
-def result_ending(name: PurePosixPath, ext: str | None) -> str:
-    """Returns the extension of the result of a file."""
-    if ext != AS_INPUT:
-        return f".{ext or 'png'}"
-    return name.suffix if name.suffix.lower() in FORMATS else ".png"
-
-
-def check_distinct(jobs: Sequence[Job]) -> None:
-    """Raises a ValueError if two pictures have the same result."""
-    sources: dict[str, File] = {}
-    for job in jobs:
-        other = sources.setdefault(identity(job.target), job.source)
-        if other is not job.source:
-            raise ValueError(
-                "Results must have different names: upscale these separately, or with `ext` auto, which keeps the "
-                f"extensions. Received: {str(other)!r} and {str(job.source)!r}, both for {str(job.target)!r}"
-            )
 
 
 def check_free(jobs: Sequence[Job]) -> None:

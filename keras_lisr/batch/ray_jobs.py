@@ -135,11 +135,7 @@ def run_on_ray(
 
 
 def take(reference: Any, job: Job) -> Task:
-    """Returns the outcome of a job.
-
-    Raises:
-        Exception: If no picture can be done, as when the model does not load.
-    """
+    """Returns the outcome of a job, or raises the error of all jobs, as when the model does not load."""
     import ray
 
     try:

@@ -91,12 +91,7 @@ def filesystem(url: Url) -> tuple[Any, str]:
 
 @contextmanager
 def name_errors(file: File) -> Iterator[None]:
-    """Turns any error of a storage into an OSError that names the file.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        OSError: If anything else fails.
-    """
+    """Turns any error of a storage into an OSError that names the file, or a FileNotFoundError if there is none."""
     try:
         yield
     except Exception as error:  # Every library behind fsspec has types of its own.

@@ -78,12 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not entries:
         raise ValueError(unmeasured[0])
     print(report.markdown(entries), end="")
-    for path, write in (
-        (arguments.json, report.as_json),
-        (arguments.csv, report.as_csv),
-        (arguments.markdown, report.markdown),
-    ):
-        if path:
+    for name, write in {"json": report.as_json, "csv": report.as_csv, "markdown": report.markdown}.items():
+        if path := getattr(arguments, name):
             with write_whole(path) as partial:
                 partial.write_text(write(entries), encoding="utf-8")
     skipped = {
@@ -107,11 +103,7 @@ class Subject(NamedTuple):
 
 
 def load_subjects(models: dict[str, str], arguments: argparse.Namespace) -> dict[int, list[Subject]]:
-    """Loads the upscalers to measure, by scale, bicubic first.
-
-    Raises:
-        ValueError: If a model cannot be loaded, or its scale is not the one asked for.
-    """
+    """Loads the upscalers to measure, by scale, bicubic first. Raises a ValueError for any scale but that asked for."""
     import numpy as np
 
     from keras_lisr.evaluation import bicubic, multiply_accumulates, parameters

@@ -193,12 +193,7 @@ def estimate_work(jobs: Iterable[Job], preset: Preset, size: Size) -> float:
 
 
 def check_files(request: Request, jobs: Jobs) -> None:
-    """Checks that no source and no existing file would be overwritten, and that the other options suit the files.
-
-    Raises:
-        ValueError: If a file would be overwritten, or an option does not suit the files.
-        OSError: If a storage cannot be reached.
-    """
+    """Raises a ValueError if a source or an existing file would be overwritten, or an option does not suit them."""
     arguments, quality = request.arguments, request.plan.quality
     comparison, log, size = arguments.compare, arguments.json, request.plan.size
     files = [file for job in jobs for file in (job.source, job.target)]

@@ -38,12 +38,22 @@ class Scales(NamedTuple):
     factors: np.ndarray
 
 
-class Equations:
-    """System of unknown scales as a union-find structure: an unknown is a factor times its parent, a root is free."""
+class Solution:
+    """Scales that a network can have; its equations are entered call by call.
 
-    def __init__(self):
+    The unknowns are a union-find structure: each is a factor times its parent, and a root is free.
+
+    Args:
+        kept: Reasons why layers `ChannelWiseScale` have to stay, by their names.
+    """
+
+    def __init__(self, kept: dict[str, str]):
+        self.kept = kept
         self.parents = [ONE]
         self.factors = [1.0]  # Relative to the parent.
+        self.tensors: dict[int, Scales] = {}  # By the tensor's id.
+        self.layers: dict[str, tuple[Scales, Scales]] = {}  # Of both sides of each absorbing layer, by its name.
+        self.last_removed = ""
 
     def unknowns(self, count: int) -> Scales:
         """Adds free scales."""
@@ -85,39 +95,6 @@ class Equations:
         roots = [self.root(unknown) for unknown in scales.unknowns]
         return scales.factors * [factor * (sizes or {}).get(root, 1.0) for root, factor in roots]
 
-
-def is_channel_by_channel(call: Call) -> bool:
-    """Checks whether a call joins several tensors channel by channel; constants are no tensors."""
-    channels = {tensor.shape[-1] for tensor in (*call.inputs, *call.outputs)}
-    return len(call.inputs) > 1 and len(channels) == 1
-
-
-def absorbs_scales(layer: keras.layers.Layer) -> bool:
-    """Checks whether a convolution or normalization has weights to absorb any scales of its two sides."""
-    if kind(layer) == "BatchNormalization":
-        return layer.scale and layer.center
-    return getattr(layer, "groups", 1) == getattr(layer, "depth_multiplier", 1) == 1
-
-
-def passes_scales(layer: keras.layers.Layer) -> bool:
-    """Checks whether a rectifier or identity commutes with positive factors."""
-    return getattr(layer, "max_value", None) is None and not getattr(layer, "threshold", 0)
-
-
-class Solution(Equations):
-    """Scales that a network can have; its equations are entered call by call.
-
-    Args:
-        kept: Reasons why layers `ChannelWiseScale` have to stay, by their names.
-    """
-
-    def __init__(self, kept: dict[str, str]):
-        super().__init__()
-        self.kept = kept
-        self.tensors: dict[int, Scales] = {}  # By the tensor's id.
-        self.layers: dict[str, tuple[Scales, Scales]] = {}  # Of both sides of each absorbing layer, by its name.
-        self.last_removed = ""
-
     def enter(self, call: Call) -> None:
         """Enters the equations of a call."""
         inputs = [self.tensors[id(tensor)] for tensor in call.inputs]
@@ -127,6 +104,10 @@ class Solution(Equations):
     def fix(self, scales: Scales) -> None:
         """Makes scales 1."""
         self.equate(scales, self.ones(len(scales.factors)))
+
+    def is_fixed(self, scales: Scales) -> bool:
+        """Checks whether scales are known numbers."""
+        return all(self.root(unknown)[0] == ONE for unknown in scales.unknowns)
 
     def _outputs(self, call: Call, inputs: list[Scales]) -> list[Scales]:
         """Returns the scales of a call's outputs."""
@@ -151,7 +132,7 @@ class Solution(Equations):
                     self.equate(inputs[0], other)
                 return [inputs[0]]
             case "Multiply" if is_channel_by_channel(call):
-                features, *others = sorted(inputs, key=self._is_fixed)
+                features, *others = sorted(inputs, key=self.is_fixed)
                 for other in others:  # Such as an attention map.
                     self.fix(other)
                 return [features]
@@ -187,8 +168,23 @@ class Solution(Equations):
         self.layers[layer.name] = inputs, outputs
         return outputs
 
-    def _is_fixed(self, scales: Scales) -> bool:
-        return all(self.root(unknown)[0] == ONE for unknown in scales.unknowns)
+
+def is_channel_by_channel(call: Call) -> bool:
+    """Checks whether a call joins several tensors channel by channel; constants are no tensors."""
+    channels = {tensor.shape[-1] for tensor in (*call.inputs, *call.outputs)}
+    return len(call.inputs) > 1 and len(channels) == 1
+
+
+def absorbs_scales(layer: keras.layers.Layer) -> bool:
+    """Checks whether a convolution or normalization has weights to absorb any scales of its two sides."""
+    if kind(layer) == "BatchNormalization":
+        return layer.scale and layer.center
+    return getattr(layer, "groups", 1) == getattr(layer, "depth_multiplier", 1) == 1
+
+
+def passes_scales(layer: keras.layers.Layer) -> bool:
+    """Checks whether a rectifier or identity commutes with positive factors."""
+    return getattr(layer, "max_value", None) is None and not getattr(layer, "threshold", 0)
 
 
 def split(scales: Scales, sections: Any) -> list[Scales]:
@@ -200,9 +196,6 @@ def solve(model: keras.Model) -> Solution:
     """Finds scales with which as many layers `ChannelWiseScale` as possible can be removed.
 
     All are removed at first; when the equations contradict one another, the last one before is kept.
-
-    Args:
-        model: Functional model with one input and one output.
 
     Raises:
         ValueError: As `graph.calls`.

@@ -23,7 +23,10 @@ def find_uneven(model: keras.Model, patches: Sequence[np.ndarray]) -> dict[str, 
     """
     read_by = readers(model)
     widths = {
-        node.operation.name: keras.ops.stack([measure_width(part) for part in node.input_tensors])
+        node.operation.name: keras.ops.stack(
+            # With 0, which every range of integers has.
+            [keras.ops.max(keras.ops.relu(part)) + keras.ops.max(keras.ops.relu(-part)) for part in node.input_tensors]
+        )
         for node in nodes(model)
         if kind(node.operation) == "Concatenate"
         and all(is_pointwise(reader.operation) for reader in read_by.get(id(node.outputs[0]), []))
@@ -56,11 +59,6 @@ def is_pointwise(operation: keras.Operation) -> bool:
         and set(operation.kernel_size) == set(operation.strides) == {operation.groups} == {1}
         and operation.activation is keras.activations.linear
     )
-
-
-def measure_width(features):
-    """Measures the range of a tensor's values and 0."""
-    return keras.ops.maximum(keras.ops.max(features), 0) - keras.ops.minimum(keras.ops.min(features), 0)
 
 
 def sum_of_convolutions(layer: keras.layers.Conv2D, parts: Sequence[Any], groups: Sequence[int]):

@@ -15,7 +15,7 @@ import numpy as np
 
 from keras_lisr.export.channel_scales import ONE, Scales, solve
 from keras_lisr.export.fold import rescale_model
-from keras_lisr.graph.calls import Call, calls, kind
+from keras_lisr.graph.calls import calls, kind
 from keras_lisr.graph.cast import cast_model
 
 ITERATIONS = 200
@@ -52,7 +52,7 @@ def equalize(model: keras.Model, patches: Sequence[np.ndarray]) -> keras.Model:
         groups.setdefault((noise, *(array.shape for array in known)), []).append(row)
 
     for call in calls(model):
-        for tensor in call.outputs if is_rounded(call) else ():
+        for tensor in call.outputs if kind(call.operation) not in MOVES else ():
             low, high, _, gain = statistics[id(tensor)]
             add(feature_noise, solution.tensors[id(tensor)], low, high, gain)
         if kind(call.operation) == "Conv2D" and call.operation.groups == 1:
@@ -154,8 +154,3 @@ def summarize(value: Any, gradient: Any, share: float) -> tuple[Any, ...]:
     axes, square = tuple(range(len(value.shape) - 1)), keras.ops.square
     low, high = keras.ops.min(value, axes), keras.ops.max(value, axes)
     return low, high, keras.ops.mean(square(value), axes), keras.ops.mean(square(gradient), axes) * share
-
-
-def is_rounded(call: Call) -> bool:
-    """Checks whether an int8 file rounds a call's outputs."""
-    return kind(call.operation) not in MOVES

@@ -52,7 +52,11 @@ def fine_tune_quantized(
             layer.observes = False
     state = [variable.value for variable in rounded.non_trainable_variables]
     variables = rounded.trainable_variables
-    kernels = kernels_of(network)
+    kernels = {  # Axes over which the weights of a kernel share a step, by its id.
+        id(layer.kernel): (0, 1) if isinstance(layer, keras.layers.DepthwiseConv2D) else (0, 1, 2)
+        for layer in network._flatten_layers()  # Including those inside attention layers.
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D)
+    }
     axes_of = [kernels.get(id(variable)) for variable in variables]
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps))
     optimizer.build(variables)
@@ -121,17 +125,6 @@ class Rounding(keras.layers.Layer):
             return features
         high = tf.maximum(self.high, self.low + 1e-6)  # The range may be empty.
         return tf.quantization.fake_quant_with_min_max_vars(features, self.low, high)
-
-
-def kernels_of(network: keras.Model) -> dict[int, tuple[int, ...]]:
-    """Returns the axes over which the weights of each convolution's kernel share a step, by the kernel's id."""
-    kernels: dict[int, tuple[int, ...]] = {}
-    for layer in network._flatten_layers():  # Including those inside attention layers.
-        if isinstance(layer, keras.layers.DepthwiseConv2D):
-            kernels[id(layer.kernel)] = (0, 1)
-        elif isinstance(layer, keras.layers.Conv2D):
-            kernels[id(layer.kernel)] = (0, 1, 2)
-    return kernels
 
 
 def round_weight(weight: Any, axes: tuple[int, ...] | None) -> Any:

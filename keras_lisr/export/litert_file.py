@@ -49,10 +49,9 @@ def read_litert_file(path: str | Path) -> LiteRTFile:
 
 
 def check_litert_file(path: str | Path, *, static: bool, integer: bool) -> None:
-    """Checks that delegates can run a whole file: a static one computes no shapes, an integer one no floats.
+    """Raises a ValueError if a static file computes shapes, or an integer one floats: delegates would not run it whole.
 
-    Raises:
-        ValueError: If they cannot.
+    Nor would they if a tensor has too many dimensions.
     """
     content = read_litert_file(path)
     shapes = SHAPE_OPERATORS & content.operators.keys()

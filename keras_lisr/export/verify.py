@@ -193,11 +193,7 @@ def draw_picture(height: int, width: int, phase: int) -> np.ndarray:
 
 
 def compare(model: keras.Model, upscale: Upscale, picture: np.ndarray, *, clipped: bool) -> Comparison:
-    """Runs a file and a network on a picture of bytes; `clipped` says that the file clips its results.
-
-    Raises:
-        ValueError: If the sizes of the results differ.
-    """
+    """Runs a file and a network on a picture of bytes; `clipped` says that the file clips its results."""
     expected, found = run_network(model, picture).astype(np.float64), upscale(picture)
     if found.shape != expected.shape:
         raise ValueError(f"The file must return shape {expected.shape}. Received: shape {found.shape}")

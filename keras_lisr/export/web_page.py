@@ -30,10 +30,7 @@ FILES = {
 
 
 def write_page(folder: Path) -> None:
-    """Writes all that a page consists of but the model and its sidecar.
-
-    Args:
-        folder: New folder.
+    """Writes all that a page consists of but the model and its sidecar into a new folder.
 
     Raises:
         OSError: If LiteRT.js is not in the cache and cannot be downloaded, or a file cannot be written.
@@ -82,5 +79,5 @@ def fetch_package(package: str) -> Path:
 
 
 def hash_of(content: bytes) -> str:
-    """SHA-512 as npm writes it."""
+    """Returns the SHA-512 as npm writes it."""
     return base64.b64encode(hashlib.sha512(content).digest()).decode()

@@ -44,7 +44,8 @@ def correct(enlarged: np.ndarray, original: np.ndarray, scale: int) -> np.ndarra
         missing = wanted - mean_cells(enlarged, CELL * scale)
         if np.abs(missing).max() < 0.5:
             break
-        values = interpolate(sharpen(missing), height, width, CELL * scale)
+        across = stretch(sharpen(missing).swapaxes(0, 1), width, CELL * scale).swapaxes(0, 1)
+        values = stretch(across, height, CELL * scale)
         values += enlarged
         values += 0.5
         enlarged = values.clip(0, white, out=values).astype(original.dtype)
@@ -79,14 +80,8 @@ def sharpen(means: np.ndarray) -> np.ndarray:
     return values
 
 
-def interpolate(cells: np.ndarray, height: int, width: int, side: int) -> np.ndarray:
-    """Interpolates values at the centres of cells, `(height, width, channels)`."""
-    across = stretch(cells.swapaxes(0, 1), width, side).swapaxes(0, 1)
-    return stretch(across, height, side)
-
-
 def stretch(cells: np.ndarray, length: int, side: int) -> np.ndarray:
-    """Interpolates along the first axis. Beyond the outermost centres, values are constant."""
+    """Interpolates values at the centres of cells along the first axis. Beyond the outermost, they are constant."""
     around = np.pad(cells, [(1, 1), (0, 0), (0, 0)], mode="edge")
     weights = (np.arange(side, dtype=np.float32) + 0.5) / side
     values = np.diff(around, axis=0)[:, None] * weights[:, None, None]

@@ -85,14 +85,7 @@ def is_readable(suffix: str) -> bool:
 
 
 def load(stream: BinaryIO, kind: str, access: str = "sequential", **options: Any) -> pyvips.Image:
-    """Opens a file by libvips, which stops at the first error.
-
-    Args:
-        stream: File.
-        kind: Format of the file.
-        access: "sequential", if the rows are read from top to bottom, or "random".
-        **options: Options of the loader.
-    """
+    """Opens a file by libvips, which stops at the first error. Rows in any order need `access="random"`."""
     stream.seek(0)
     if isinstance(stream, io.BytesIO):
         source = pyvips.Source.new_from_memory(stream.getvalue())

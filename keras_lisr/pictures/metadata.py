@@ -20,11 +20,7 @@ XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>))[1-8]""")
 
 
 def read_metadata(image: pyvips.Image) -> Metadata:
-    """Reads the metadata of a picture, except a broken profile and broken EXIF.
-
-    Args:
-        image: Picture, upright, grey or RGB.
-    """
+    """Reads the metadata of an upright picture, grey or RGB, except a broken profile and broken EXIF."""
     names = [name for name in image.get_fields() if name.startswith((EXIF, XMP, IPTC, TEXTS, PROFILE))]
     if EXIF_BLOCK in names and not EXIF_MAGIC.match(image.get(EXIF_BLOCK)):
         names = [name for name in names if not name.startswith(EXIF)]

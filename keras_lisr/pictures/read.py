@@ -65,15 +65,7 @@ class OpenPicture(NamedTuple):
 
 
 def picture_size(file: File, *, max_pixels: int = ANY_SIZE) -> Header:
-    """Reads the header of a picture or an animation.
-
-    Args:
-        file: Path, or stream from its beginning.
-        max_pixels: Largest number of pixels, of all frames together.
-
-    Raises:
-        ValueError: As `read_animation`.
-    """
+    """Reads the header of a picture or an animation. Arguments and errors are those of `read_animation`."""
     with open_picture(file, max_pixels) as found:
         return found.header
 
@@ -122,17 +114,10 @@ def read_animation(file: File, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Anima
 
 
 def read_strips(file: str | Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[Stream, Metadata]:
-    """Opens a picture whose rows are decoded on demand. They are those of `read_picture`.
+    """Opens a picture, and returns its rows, which are decoded on demand, and its metadata: those of `read_picture`.
 
     libvips decodes WebP, AVIF, progressive JPEG and interlaced PNG as a whole, and unpacks pictures that have to be
     turned to a temporary file.
-
-    Args:
-        file: Path.
-        max_pixels: Largest number of pixels.
-
-    Returns:
-        The rows and the metadata.
 
     Raises:
         ValueError: As `read_picture`; where the file is broken further down, when those rows are read.
@@ -216,23 +201,14 @@ def check_single(header: Header) -> None:
 
 
 def open_file(path: str | Path) -> BinaryIO:
-    """Opens a regular file. Pipes and devices might yield nothing, or too much.
-
-    Raises:
-        OSError: If it cannot be opened.
-        ValueError: If it is not a regular file.
-    """
+    """Opens a regular file, or raises a ValueError. Pipes and devices might yield nothing, or too much."""
     if os.path.exists(path) and not os.path.isfile(path):
         raise ValueError("it is a folder" if os.path.isdir(path) else "it is not a regular file")
     return open(path, "rb")
 
 
 def to_grey_or_rgb(image: pyvips.Image) -> pyvips.Image:
-    """Converts a picture to grey or RGB, with alpha or without: CMYK through its profile.
-
-    Raises:
-        ValueError: If its values are not integers of 8 or 16 bits, or its colours are others.
-    """
+    """Converts a picture to grey or RGB: CMYK through its profile. Raises a ValueError for other values and colours."""
     if image.interpretation == "cmyk":
         depth = 16 if image.format == "ushort" else 8
         image = image.icc_transform("srgb", input_profile="cmyk", depth=depth, **TO_SRGB)
@@ -247,11 +223,7 @@ def to_grey_or_rgb(image: pyvips.Image) -> pyvips.Image:
 
 
 def check_png(stream: BinaryIO) -> None:
-    """Checks that a PNG is not animated: libvips would read its first frame.
-
-    Raises:
-        ValueError: If it is.
-    """
+    """Raises a ValueError if a PNG is animated: libvips would read its first frame."""
     stream.seek(8)
     while len(start := stream.read(8)) == 8 and start[4:] != b"IDAT":
         if start[4:] == b"acTL":

@@ -7,17 +7,9 @@ from keras_lisr.tiling.rows import Rows, Stream
 
 
 def resize_rows(rows: Rows, height: int, width: int) -> Stream:
-    """Resizes a picture without aliasing.
+    """Resizes a picture, uint8 or uint16, without aliasing. The result has the same type and channels.
 
     If the last channel is alpha, colours are multiplied by it meanwhile, so that transparent ones do not count.
-
-    Args:
-        rows: uint8 or uint16, grey, RGB, or either with alpha.
-        height: Height of the result, in pixels.
-        width: Width of the result, in pixels.
-
-    Returns:
-        The result, of the same type, `(height, width, channels)`.
     """
     feed = Feed(png_parts(rows))
     image = interpret(feed.image()).cast("float")  # For integers, libvips rounds the filter, too.

@@ -112,7 +112,13 @@ class PictureUpscaler:
         passes = [(height * scale**i, width * scale**i) for i in range(self.size.passes(height, width, scale))]
         has_alpha = channels in (2, 4)
         tiles = sum(self.network.count_tiles(*self._fill_up(*sides), rows.dtype) for sides in passes)
-        report = add_up(progress, tiles * (2 if has_alpha else 1))
+        total, finished = tiles * (2 if has_alpha else 1), 0
+
+        def report(done: int, _: int) -> None:  # Called by several runs of the network, which take turns.
+            nonlocal finished
+            finished += done > 0
+            if progress:
+                progress(finished, total)
 
         if has_alpha and passes:
             rows = bleed_rows(rows)
@@ -181,24 +187,3 @@ def average(band: np.ndarray) -> np.ndarray:
 def add_opaque_alpha(band: np.ndarray) -> np.ndarray:
     """Adds an opaque alpha channel."""
     return np.pad(band, [(0, 0), (0, 0), (0, 1)], constant_values=np.iinfo(band.dtype).max)
-
-
-def add_up(progress: Progress | None, total: int) -> Progress:
-    """Combines the progress of several runs of the network, which take turns.
-
-    Args:
-        progress: Called with the number of finished tiles and that of all tiles, of all runs.
-        total: Number of tiles of all runs.
-
-    Returns:
-        Function for each run to call.
-    """
-    finished = 0
-
-    def report(done: int, _: int) -> None:
-        nonlocal finished
-        finished += done > 0
-        if progress:
-            progress(finished, total)
-
-    return report

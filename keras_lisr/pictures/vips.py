@@ -44,11 +44,7 @@ def to_array(image: pyvips.Image) -> np.ndarray:
 
 
 class Feed:
-    """Feeds a PNG to libvips piece by piece. The object must live as long as libvips computes.
-
-    Args:
-        parts: Pieces of the PNG.
-    """
+    """Feeds a PNG to libvips piece by piece. The object must live as long as libvips computes."""
 
     def __init__(self, parts: Iterator[bytes]):
         self._parts = parts
@@ -72,12 +68,7 @@ class Feed:
 
 
 def to_rows(image: pyvips.Image, feed: Feed | None = None) -> Stream:
-    """Returns the rows of a picture, each band computed on demand.
-
-    Args:
-        image: Picture that can be computed from top to bottom.
-        feed: Source of the picture, if it is made of rows, whose errors are raised in place of libvips' own.
-    """
+    """Returns the rows of a picture, each band computed on demand; errors of its feed are raised, not libvips' own."""
 
     def bands():
         region = pyvips.Region.new(image)

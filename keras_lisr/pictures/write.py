@@ -3,7 +3,6 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,61 +20,32 @@ LARGEST_CLASSIC_TIFF = 3 * 2**30  # The format ends at 4 GiB; deflating may need
 READ_AT_ONCE = 2**16
 
 
-@dataclass(frozen=True)
-class Encoder:
-    """Writes pictures to a file.
+def prepare(image: pyvips.Image, metadata: Metadata, known: Format, strip_metadata: bool = False) -> pyvips.Image:
+    """Converts a picture to the depth and colours of a format, and adds its metadata."""
+    if metadata.icc_profile and (strip_metadata or PROFILE not in known.holds):
+        image = to_srgb(image, metadata.icc_profile)
+    if known.depth == 8 and DTYPES[image.format].itemsize == 2:
+        image = interpret(image.linear(1 / 257, 0.5, uchar=True))  # Rounded to the nearest.
+    return add_metadata(image, Metadata() if strip_metadata else metadata)
 
-    Args:
-        path: The file, in the format of its suffix.
-        quality: From 1 to 100, for formats that have one.
-        strip_metadata: Whether to write pixels only.
 
-    Raises:
-        ValueError: If the suffix is unknown, or the format has no such quality.
-    """
-
-    path: Path
-    quality: int | None = None
-    strip_metadata: bool = False
-
-    def __post_init__(self):
-        check_quality(self.path, self.quality)
-
-    @property
-    def format(self) -> Format:
-        """Format of the file."""
-        return format_of(self.path)
-
-    def prepare(self, image: pyvips.Image, metadata: Metadata) -> pyvips.Image:
-        """Converts a picture to the depth and colours of the file, and adds its metadata."""
-        if metadata.icc_profile and (self.strip_metadata or PROFILE not in self.format.holds):
-            image = to_srgb(image, metadata.icc_profile)
-        if self.format.depth == 8 and DTYPES[image.format].itemsize == 2:
-            image = interpret(image.linear(1 / 257, 0.5, uchar=True))  # Rounded to the nearest.
-        return add_metadata(image, Metadata() if self.strip_metadata else metadata)
-
-    def save(self, image: pyvips.Image, stream: BinaryIO) -> None:
-        """Writes a picture to a file that is open for reading and writing.
-
-        Raises:
-            OSError: If it cannot be written.
-        """
-        name = self.format.name
-        options: dict[str, Any] = self.format.options | {"keep": flags_of(image)}
-        if self.format.quality:
-            options["Q"] = self.quality or self.format.quality
-        if name == "TIFF":
-            size = image.width * image.height * image.bands * DTYPES[image.format].itemsize
-            options["bigtiff"] = size > LARGEST_CLASSIC_TIFF
-        if name == "AVIF":
-            options["bitdepth"] = 8 if image.format == "uchar" else self.format.depth
-        saver = "heif" if name == "AVIF" else name.lower()
-        # Not by the file's name, in which libvips would read brackets as options.
-        target = pyvips.Target.new_to_descriptor(stream.fileno())
-        try:
-            getattr(image, f"{saver}save_target")(target, **options)
-        except pyvips.Error as error:
-            raise OSError(one_line(error)) from error
+def save(image: pyvips.Image, stream: BinaryIO, known: Format, quality: int | None = None) -> None:
+    """Writes a picture to a file that is open for reading and writing, or raises an OSError."""
+    options: dict[str, Any] = known.options | {"keep": flags_of(image)}
+    if known.quality:
+        options["Q"] = quality or known.quality
+    if known.name == "TIFF":
+        size = image.width * image.height * image.bands * DTYPES[image.format].itemsize
+        options["bigtiff"] = size > LARGEST_CLASSIC_TIFF
+    if known.name == "AVIF":
+        options["bitdepth"] = 8 if image.format == "uchar" else known.depth
+    saver = "heif" if known.name == "AVIF" else known.name.lower()
+    # Not by the file's name, in which libvips would read brackets as options.
+    target = pyvips.Target.new_to_descriptor(stream.fileno())
+    try:
+        getattr(image, f"{saver}save_target")(target, **options)
+    except pyvips.Error as error:
+        raise OSError(one_line(error)) from error
 
 
 def write_picture(
@@ -98,22 +68,23 @@ def write_picture(
         ValueError: If the suffix is unknown, or the format cannot hold the picture or has no quality.
         OSError: If the file cannot be written.
     """
-    encoder = Encoder(Path(file), quality, strip_metadata)
+    check_quality(file, quality)
+    known = format_of(file)
     frames = [picture] if isinstance(picture, Picture) else picture.frames
     first, count = frames[0], len(frames)
-    check_fits(encoder.path, first.pixels.shape[0], first.pixels.shape[1], count)
+    check_fits(file, first.pixels.shape[0], first.pixels.shape[1], count)
     pixels = np.concatenate([frame.pixels for frame in frames]) if count > 1 else first.pixels
-    if first.has_alpha and not encoder.format.alpha:
+    if first.has_alpha and not known.alpha:
         if not is_opaque(pixels):
-            check_transparency(encoder.path)
+            check_transparency(file)
         pixels = pixels[..., :-1]
-    image = encoder.prepare(from_array(pixels), first.metadata)
+    image = prepare(from_array(pixels), first.metadata, known, strip_metadata)
     if isinstance(picture, Animation) and count > 1:
         image.set_type(pyvips.GValue.gint_type, "page-height", image.height // count)
         image.set_type(pyvips.GValue.gint_type, "loop", picture.loop)
         image.set_type(pyvips.GValue.array_int_type, "delay", picture.durations)
-    with write_whole(encoder.path) as partial, partial.open("w+b") as stream:
-        encoder.save(image, stream)
+    with write_whole(Path(file)) as partial, partial.open("w+b") as stream:
+        save(image, stream, known, quality)
 
 
 def write_rows(
@@ -121,30 +92,25 @@ def write_rows(
 ) -> None:
     """Writes a picture, of which only some rows at a time are in memory, whole or not at all.
 
-    The encoders of WebP, AVIF and GIF hold it as a whole nevertheless.
-
-    Args:
-        rows: Pixels.
-        metadata: Metadata of the picture.
-        file: As for `write_picture`.
-        quality: As for `write_picture`.
-        strip_metadata: As for `write_picture`.
+    The encoders of WebP, AVIF and GIF hold it as a whole nevertheless. Options are those of `write_picture`.
 
     Raises:
         ValueError: As `write_picture`; an alpha channel is refused even if it is opaque.
         OSError: If the file cannot be written.
     """
-    encoder = Encoder(Path(file), quality, strip_metadata)
-    check_fits(encoder.path, *rows.shape[:2])
+    check_quality(file, quality)
+    check_fits(file, *rows.shape[:2])
     if rows.shape[2] in (2, 4):
-        check_transparency(encoder.path)
-    with write_whole(encoder.path) as partial, partial.open("w+b") as stream, ThreadPoolExecutor(1) as thread:
+        check_transparency(file)
+    known = format_of(file)
+    with write_whole(Path(file)) as partial, partial.open("w+b") as stream, ThreadPoolExecutor(1) as thread:
         read_end, write_end = os.pipe()
 
         def encode() -> None:
             with open(read_end, "rb", buffering=0) as pipe:
                 feed = Feed(iter(lambda: pipe.read(READ_AT_ONCE), b""))
-                encoder.save(encoder.prepare(interpret(feed.image()), metadata), stream)
+                image = prepare(interpret(feed.image()), metadata, known, strip_metadata)
+                save(image, stream, known, quality)
 
         # This thread makes the rows, so that Ctrl-C, which it receives, stops them at once.
         encoding = thread.submit(encode)

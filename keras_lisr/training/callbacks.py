@@ -1,4 +1,4 @@
-"""Keras callbacks of a run: validation, the time limit, and the order of the batches."""
+"""Keras callbacks of a run: validation and the time limit."""
 
 import math
 import shutil
@@ -10,25 +10,12 @@ import keras
 import numpy as np
 
 from keras_lisr.basics.whole_files import write_whole
-from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.evaluation.metrics import psnr
 from keras_lisr.graph.cast import cast_model
 from keras_lisr.inference.engines import Precision
 from keras_lisr.inference.upscaler import Upscaler
 from keras_lisr.training.checkpoints import Steps
 from keras_lisr.training.distribution import Group, use_first_device
-
-
-class EpochStart(keras.callbacks.Callback):
-    """Tells a sequence of batches the step at which each epoch begins."""
-
-    def __init__(self, batches: PatchSequence, steps: Steps):
-        super().__init__()
-        self.batches = batches
-        self.steps = steps
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.batches.first_step = self.steps.until(epoch)
 
 
 class AveragedModel(keras.callbacks.Callback):

@@ -35,13 +35,9 @@ class Steps(NamedTuple):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the model with its optimizer after every epoch.
+    """Saves the model with its optimizer after every epoch, as `step_00001000.keras` and so on; the newest two stay.
 
     The step is in the file's name because the optimizer does not count steps whose scaled gradients overflow.
-
-    Args:
-        folder: Folder for files such as `step_00001000.keras`; the newest two stay.
-        steps: First step and epochs of the run.
     """
 
     def __init__(self, folder: Path, steps: Steps):
@@ -98,11 +94,7 @@ def checkpoints(folder: Path) -> dict[int, Path]:
 
 
 def resume(model: keras.Model, folder: Path) -> int:
-    """Loads the last checkpoint into a model, with the state of its optimizer.
-
-    Args:
-        model: Compiled model whose optimizer is built.
-        folder: Folder of the checkpoints.
+    """Loads the last checkpoint into a compiled model, with the state of its optimizer, which is built.
 
     Returns:
         The checkpoint's step.

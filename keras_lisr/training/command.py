@@ -91,10 +91,8 @@ def run(recipe: Callable[..., Recipe], flags: argparse.Namespace) -> None:
     if isinstance(made.build, partial) and made.build.func.__name__ == builder:
         size = {name: value for name, value in built_with.items() if name not in options}
         made = dataclasses.replace(made, build=partial(made.build, **size))
-    changes: dict[str, Any] = {name: getattr(flags, name) for name in CHANGEABLE}
-    if flags.degrade:
-        changes["degradation"] = Degradation()
-    changes = {name: value for name, value in changes.items() if value is not None}
+    changes: dict[str, Any] = {"degradation": Degradation()} if flags.degrade else {}
+    changes |= {name: value for name in CHANGEABLE if (value := getattr(flags, name)) is not None}
     changed = dataclasses.replace(made, **changes)
     if done >= changed.steps and SEVERAL_HOSTS not in os.environ:  # Of several processes, all must reach `fit`.
         sys.stderr.write(f"{flags.output} has made its {done} steps; --steps asks for more\n")
@@ -140,7 +138,8 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> P
         if isinstance(parameter.default, bool):
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS)
         else:
-            kind = int if isinstance(parameter.default, int) else text_or_none
+            is_number = isinstance(parameter.default, int)
+            kind = int if is_number else lambda text: None if text.lower() in ("none", "") else text
             default = f"default: {parameter.default or 'none'}, or what --from has"
             parser.add_argument(flag, type=kind, default=argparse.SUPPRESS, help=default)
     parser.add_argument("--data", type=Path, required=True, help="folder of images, or of pairs")
@@ -185,11 +184,6 @@ def argument_parser(recipe: Callable[..., Recipe], prog: str | None = None) -> P
     parser.add_argument("--hours", type=amount, help="stop after this time; the same command goes on later")
     parser.add_argument("--distribute", action="store_true", help="use all devices of this host; see docs/scaling.md")
     return parser
-
-
-def text_or_none(text: str) -> str | None:
-    """Parses a text; "none" and an empty one are None."""
-    return None if text.lower() in ("none", "") else text
 
 
 def positive_integer(text: str) -> int:

@@ -22,7 +22,7 @@ from keras_lisr.data.patch_sequence import PatchSequence
 from keras_lisr.data.patches import PatchSampler
 from keras_lisr.graph.cast import layers_in
 from keras_lisr.inference.precision import fast_bfloat16, gpu_capability
-from keras_lisr.training.callbacks import AveragedModel, EpochStart, TimeLimit, fill_with_averages
+from keras_lisr.training.callbacks import AveragedModel, TimeLimit, fill_with_averages
 from keras_lisr.training.checkpoints import Checkpoint, Steps, TerminateOnNonFinite, checkpoints, resume
 from keras_lisr.training.distribution import Group, find_group, synchronize_batch_normalization
 from keras_lisr.training.kernel_gradient import speed_up_kernel_gradients
@@ -256,7 +256,11 @@ class Run:
         else:
             part = group.process, group.processes
             batches = PatchSequence(sampler, steps.per_epoch, steps.first, part=part)
-            callbacks.append(EpochStart(batches, steps))
+
+            def start_epoch(epoch, logs):
+                batches.first_step = steps.until(epoch)
+
+            callbacks.append(keras.callbacks.LambdaCallback(on_epoch_begin=start_epoch))
         shown = 1 if sys.stderr.isatty() else 2
         try:
             with group.scope(), redirect_stdout(sys.stderr):  # Keras prints its progress, which is no result.
@@ -292,11 +296,7 @@ def remove_folder_on_error(output: Path) -> Iterator[None]:
 
 
 def warm_start(model: keras.Model, start_from: str | Path) -> None:
-    """Transplants a trained network into a new one.
-
-    Raises:
-        ValueError: If it is another network.
-    """
+    """Transplants a trained network into a new one, or raises a ValueError if it is another network."""
     trained = load_model(start_from)
     difference = find_difference(trained, model)
     if difference is not None:

@@ -24,23 +24,18 @@ def speed_up_kernel_gradients(model: keras.Model) -> None:
     if not processor_has("avx2") or processor_has("avx512f"):
         return
     for layer in model._flatten_layers():
-        if type(layer) is keras.layers.Conv2D and is_wide(layer):
+        if (
+            type(layer) is keras.layers.Conv2D
+            and (layer.kernel_size, layer.padding) == ((3, 3), "same")
+            and (layer.strides, layer.dilation_rate, layer.groups) == ((1, 1), (1, 1), 1)
+            and layer.compute_dtype == "float32"
+            and layer.kernel.shape[-2] >= FEWEST_CHANNELS
+        ):
             layer.convolution_op = convolve
 
 
-def is_wide(layer: keras.layers.Conv2D) -> bool:
-    """Whether a layer convolves as `convolve` does, in so many channels that it gains."""
-    return (
-        layer.kernel_size == (3, 3)
-        and layer.padding == "same"
-        and (layer.strides, layer.dilation_rate, layer.groups) == ((1, 1), (1, 1), 1)
-        and layer.compute_dtype == "float32"
-        and layer.kernel.shape[-2] >= FEWEST_CHANNELS
-    )
-
-
 def convolve(images, kernel):
-    """Convolution of `(batch, height, width, channels)` with a 3x3 kernel that keeps the size."""
+    """Convolves `(batch, height, width, channels)` with a 3x3 kernel and keeps the size."""
     import tensorflow as tf
 
     @tf.custom_gradient

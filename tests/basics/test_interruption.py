@@ -31,19 +31,11 @@ def handlers():
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_signals_end_what_is_within(handlers, number):
+def test_a_signal_is_not_taken_for_a_broken_file(handlers, number):
     kind, exit_code = SIGNALS[number]
     with pytest.raises(kind) as raised, raise_on_signals():
-        os.kill(os.getpid(), number)
-        signal.pause()
-    assert exit_code_of(raised.value) == exit_code
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_is_not_taken_for_a_broken_file(handlers, number):
-    kind, _ = SIGNALS[number]
-    with pytest.raises(kind), raise_on_signals():
         interrupt_in_c(number)
+    assert exit_code_of(raised.value) == exit_code
     task = Task(Job("a.png", "b.png"))
     with pytest.raises(kind), raise_on_signals(), task.step():
         interrupt_in_c(number)

@@ -101,14 +101,6 @@ def test_results_of_an_earlier_run_are_not_pictures(album):
     assert find_jobs([album], album, suffix="_x4") == before
 
 
-def test_the_output_folder_within_the_input_folder_is_left_out(album):
-    before = find_jobs([album], album / "large", recursive=True)
-    for job in before:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
-        job.target.touch()
-    assert find_jobs([album], album / "large", recursive=True) == before
-
-
 def test_links_to_files_are_pictures_and_linked_folders_are_left_out(album, tmp_path):
     (album / "2024" / "loop").symlink_to(album)
     (album / "link.png").symlink_to(album / "b.jpg")

@@ -88,7 +88,7 @@ def test_windows_has_other_names(bucket, monkeypatch):
 
 
 def test_a_put_file_is_whole_or_absent(bucket, tmp_path, monkeypatch):
-    """What has its name was complete before; what fails on its way leaves nothing."""
+    """A file that has its name was complete before; one that fails on its way leaves nothing."""
     system = filesystem(bucket)[0]
     (tmp_path / "in").write_text("new")
     target = bucket / "x" / "a.png"

@@ -13,7 +13,7 @@ from PIL.ExifTags import Base
 
 from keras_lisr import zoo
 from keras_lisr.batch import Job, Plan, Worker, find_jobs, run_jobs
-from keras_lisr.batch.storage import fetch, filesystem, find_existing, put
+from keras_lisr.batch.storage import fetch, find_existing, put
 from keras_lisr.exported import ExportedUpscaler
 from keras_lisr.pictures import Metadata, Picture, PictureUpscaler, read_animation, read_picture, write_picture
 
@@ -211,15 +211,6 @@ def test_errors_name_the_urls(stored, memory_storage, copies, tmp_path, network)
     assert [task.status for task in tasks] == ["written", "failed", "failed"]
     assert all(task.job.source in task.error and str(copies) not in task.error for task in tasks[1:])
     assert find_existing(job.target for job in jobs) == {jobs[0].target}
-
-
-def test_what_cannot_be_put_fails(stored, memory_storage, monkeypatch, network):
-    def refuse(*arguments):
-        raise PermissionError(13, "Access denied")
-
-    monkeypatch.setattr(type(filesystem(stored)[0]), "mv", refuse)
-    task = Worker(network)(Job(stored / "a.png", memory_storage / "large" / "a.png"))
-    assert task.status == "failed" and "Access denied" in task.error and "\n" not in task.error
 
 
 def test_an_interrupted_worker_puts_nothing(stored, memory_storage, network):

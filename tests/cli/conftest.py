@@ -17,7 +17,7 @@ ARGUMENTS = {"scale": 2, "num_filters": 8, "num_blocks": 1, "attention": None}
 
 @pytest.fixture(autouse=True)
 def untrained(monkeypatch):
-    """What networks that nobody has trained make of pictures is no news here."""
+    """Networks that nobody has trained do not warn."""
     monkeypatch.setattr(Upscaler, "warns", False)
 
 

@@ -23,14 +23,6 @@ def test_bicubic_at_the_left_and_the_result_at_the_right(tmp_path, channels, dty
     np.testing.assert_array_equal(both[:, 768:], seen.repeat(3, axis=0).repeat(3, axis=1))
 
 
-def test_a_result_of_another_size_is_told(tmp_path):
-    job = Job(tmp_path / "in.png", tmp_path / "out.png")
-    for file, side in ((job.source, 8), (job.target, 16)):
-        write_picture(Picture(np.zeros((side, side, 3), np.uint8)), file)
-    with pytest.raises(ValueError, match="`compare`"):
-        write_comparison(job, tmp_path / "both.png", 3, 10**6)
-
-
 def test_of_animations_the_first_frame_is_compared(tmp_path):
     job = Job(tmp_path / "in.gif", tmp_path / "out.webp")
     for file, side in ((job.source, 10), (job.target, 20)):

@@ -113,14 +113,3 @@ sys.exit(main(sys.argv[1:]))
     assert (process.returncode, process.stdout) == (2, "")
     assert message in process.stderr and process.stderr.count("\n") == 1
     assert os.listdir(tmp_path) == ["empty"]
-
-
-def test_a_file_that_fails_is_not_left_behind(models, tmp_path, monkeypatch, capsys):
-    from keras_lisr.export import verify
-
-    out_of_reach = verify.__globals__["MOST_DECIBELS"] + 1
-    monkeypatch.setitem(sys.modules[verify.__module__].BOUNDS, "none", out_of_reach)
-    assert run("export", models / "tiny.keras", "-o", tmp_path / "tiny.tflite") == 2
-    printed, errors = capsys.readouterr()
-    assert not printed and errors.startswith("keras-lisr: error: The file must compute what the network does")
-    assert errors.count("\n") == 1 and not os.listdir(tmp_path)

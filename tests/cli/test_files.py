@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_lisr.cli.files import check_targets, titles
+from keras_lisr.cli.files import check_targets
 
 
 def test_what_cannot_be_written_is_refused_before_anything_is_computed(tmp_path):
@@ -13,12 +13,6 @@ def test_what_cannot_be_written_is_refused_before_anything_is_computed(tmp_path)
     (tmp_path / "link").symlink_to("a")
     with pytest.raises(ValueError, match="/a, .*/link"):
         check_targets(tmp_path / "a", tmp_path / "link")
-
-
-def test_files_are_called_by_their_names_unless_two_have_the_same():
-    assert titles(["imdn_x4", "a/b.keras", "a/b.keras"]) == {"imdn_x4": "imdn_x4", "a/b.keras": "b.keras"}
-    alike = ["b.keras", "c/b.keras"]
-    assert titles(alike) == {path: path for path in alike}
 
 
 def test_what_is_read_is_not_written(tmp_path):

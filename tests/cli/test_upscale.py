@@ -1,6 +1,4 @@
 import os
-import signal
-import time
 
 import numpy as np
 import pytest
@@ -10,7 +8,6 @@ from PIL import Image
 
 from keras_lisr import zoo
 from keras_lisr.basics.preset_index import DEFAULT_PRESET, find_preset
-from keras_lisr.basics.whole_files import PARTIAL
 from keras_lisr.batch import Job, Plan
 from keras_lisr.cli import make_parser
 from keras_lisr.cli.upscale_pictures import estimate_work, make_request
@@ -26,13 +23,6 @@ def test_writes_beside_the_picture_by_default(picture, capsys):
     printed, errors = capsys.readouterr()
     assert printed.startswith(f"{output}: 120 x 80 pixels by {DEFAULT_PRESET} in ")
     assert not errors
-
-
-def test_several_pictures_go_into_a_folder(picture):
-    other = picture.with_name("other.png")
-    noise(other, 8, 9)
-    assert run("upscale", picture, other, "-n", "tiny_x2", "-o", picture.parent / "out") == 0
-    assert sorted(os.listdir(picture.parent / "out")) == ["in.png", "other.png"]
 
 
 @pytest.mark.parametrize(
@@ -241,20 +231,3 @@ def test_the_command_says_nothing_but_its_own(picture):
     assert process.returncode == 0
     assert printed.count("\n") == 1
     assert not errors
-
-
-@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interruption_leaves_no_half_file(picture, exported, number, exit_code):
-    # So large that writing the PNG takes a while, once the temporary file is there.
-    noise(picture, 700, 700)
-    output = picture.with_name("in_x2.png")
-    process = start("upscale", picture, "-n", exported / "any.tflite")
-    while process.poll() is None and not list(picture.parent.glob(PARTIAL)):
-        time.sleep(0.01)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=100)
-    assert process.returncode == exit_code
-    assert errors == "\nkeras-lisr: interrupted\n"
-    assert not list(picture.parent.glob(PARTIAL))
-    if output.exists():
-        assert pixels(output).shape == (1400, 1400, 3)

@@ -2,8 +2,6 @@ import json
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from keras_lisr.batch import Job, Task
 from keras_lisr.batch.jobs import Jobs
 from keras_lisr.cli.upscale_report import Report, printable
@@ -34,14 +32,6 @@ def test_a_note_is_told_once(capsys):
     first, second, summary = printed.splitlines()
     assert first == "out_a.png: 30 x 20 pixels by tiny in 0.0 s (resized to 30 x 20 pixels)"
     assert summary.startswith("2 pictures in ")
-
-
-def test_the_failure_of_a_single_picture_is_an_error(capsys):
-    with report(1, is_single=True) as told:
-        told.add(make_task("a.png", "failed", error="`path` must be a picture"))
-        with pytest.raises(ValueError, match="^`path` must be a picture$"):
-            told.end()
-    assert not capsys.readouterr().err
 
 
 def test_what_was_not_tried_is_told_and_logged(capsys):

@@ -56,28 +56,6 @@ def test_results_lie_beside_their_sources_by_default(bucket, models, tmp_path):
         assert list_files("in") == sorted([*before, *(f"{name[:-4]}_x2.png" for name in before)])
 
 
-def test_existing_results_are_refused_skipped_or_replaced(bucket, tmp_path, capsys):
-    (tmp_path / "mine").write_text("mine")
-    target = Url("memory://out/b.png")
-    put(tmp_path / "mine", target)
-    command = ["upscale", bucket, "-o", "memory://out", "-n", "tiny_x2"]
-    assert run(*command) == 2
-    assert "OUT" in capsys.readouterr().err
-    assert list_files("out") == ["b.png"]
-
-    assert run(*command, "--skip-existing") == 0
-    fetch(target, tmp_path / "fetched")
-    assert (tmp_path / "fetched").read_text() == "mine"
-    printed = capsys.readouterr().out
-    assert "memory://out/b.png: exists, skipped\n" in printed and printed.endswith(": 3 written, 1 skipped\n")
-    assert run(*command, "--skip-existing") == 0
-    assert capsys.readouterr().out.endswith(": 4 skipped\n")
-
-    assert run(*command, "--overwrite") == 0
-    fetch(target, tmp_path / "fetched.png")
-    assert pixels(tmp_path / "fetched.png").shape == (26, 32, 3)
-
-
 def test_a_file_url_is_a_path(picture, capsys):
     assert run("upscale", f"file://{picture}", "-o", f"file://{picture.parent}/large.png", "-n", "tiny_x2") == 0
     np.testing.assert_array_equal(pixels(picture.with_name("large.png")).shape, (40, 60, 3))

@@ -2,52 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_lisr.export.channel_scales import LARGEST, ContradictionError, Equations, Scales, solve
+from keras_lisr.export.channel_scales import solve
 from keras_lisr.layers import ChannelWiseScale
 from keras_lisr.zoo import edsr_baseline
-
-
-def times(scales: Scales, factors) -> Scales:
-    return Scales(scales.unknowns, scales.factors * factors)
-
-
-def test_equal_scales_have_one_value_whatever_their_factors():
-    equations = Equations()
-    these, those, further = (equations.unknowns(2) for _ in range(3))
-    equations.equate(times(these, np.array([2.0, 3.0])), those)
-    equations.equate(those, times(further, 0.5))
-    np.testing.assert_allclose(equations.values(those), equations.values(these) * [2, 3])
-    np.testing.assert_allclose(equations.values(further), equations.values(these) * [4, 6])
-
-
-def test_what_is_known_stays_known_from_either_side():
-    equations = Equations()
-    one, other = equations.unknowns(1), equations.unknowns(1)
-    equations.equate(one, times(equations.ones(1), 4.0))
-    equations.equate(times(equations.ones(1), 8.0), times(other, 2.0))
-    assert equations.values(one) == equations.values(other) == 4
-
-
-def test_free_unknowns_take_the_sizes_that_are_asked_for():
-    equations = Equations()
-    scales = equations.unknowns(2)
-    assert list(equations.values(scales, {1: 10.0})) == [10, 1]
-    assert list(equations.values(times(equations.ones(1), 3.0), {1: 10.0})) == [3]
-
-
-def test_two_scales_cannot_meet():
-    equations = Equations()
-    scales = equations.unknowns(1)
-    equations.equate(scales, times(scales, 1 + 1e-9))  # But for rounding.
-    with pytest.raises(ContradictionError):
-        equations.equate(scales, times(scales, 0.9))
-
-
-@pytest.mark.parametrize("size", [LARGEST * 2, 1 / LARGEST / 2])
-def test_nothing_is_divided_by_next_to_nothing(size):
-    equations = Equations()
-    with pytest.raises(ContradictionError):
-        equations.equate(equations.unknowns(1), times(equations.unknowns(1), size))
 
 
 def test_a_chain_carries_the_product_of_its_alphas():

@@ -5,10 +5,10 @@ from architectures import some_architectures
 from reference import picture
 
 from keras_lisr.export.channel_scales import solve
-from keras_lisr.export.equalize import Statistics, equalize, feature_noise, is_rounded, kernel_noise, measure
+from keras_lisr.export.equalize import MOVES, Statistics, equalize, feature_noise, kernel_noise, measure
 from keras_lisr.export.fold import fold, rescale_model
-from keras_lisr.graph.calls import calls
-from keras_lisr.zoo import edsr_baseline, imdn
+from keras_lisr.graph.calls import calls, kind
+from keras_lisr.zoo import edsr_baseline
 
 PATCHES = [picture(24, 24, 3, phase=phase) for phase in range(8)]
 
@@ -39,7 +39,7 @@ def round_output(model: keras.Model, name: str, low: float, high: float) -> kera
 
 
 def statistics_of(model: keras.Model, name: str) -> tuple[Statistics, Statistics]:
-    """What is known of the channels that a layer takes and returns."""
+    """The statistics of the channels that a layer takes and returns."""
     statistics = measure(model, PATCHES)
     (call,) = (call for call in calls(model) if call.operation.name == name)
     return statistics[id(call.inputs[0])], statistics[id(call.outputs[0])]
@@ -71,19 +71,6 @@ def test_it_is_the_noise_that_rounding_a_kernel_adds(name, model):
     assert 1 / 3 < np.mean(found) / expected < 3
 
 
-def test_scales_make_wide_and_narrow_channels_of_one_width():
-    known = [np.array(values, np.float32) for values in ([-1, -0.1], [2, 0.2], [1, 1])]
-    step = 3 / 255
-    assert float(feature_noise(np.ones(2, np.float32), *known)) == pytest.approx(2 * step**2 / 12)
-    assert float(feature_noise(np.array([1, 0.1], np.float32), *known)) == pytest.approx(1.01 * step**2 / 12)
-
-
-def test_what_only_moves_is_not_rounded_again():
-    rounded = {call.operation.name for call in calls(imdn(2, num_filters=16, num_blocks=1)) if is_rounded(call)}
-    assert "shallow" in rounded and "fusion" in rounded and "super_resolved" not in rounded
-    assert not any(name.startswith(("split", "depth_to_space", "low_resolution")) for name in rounded)
-
-
 def unbalance(model: keras.Model) -> keras.Model:
     """An equal network whose channels are of very different widths."""
     random = np.random.default_rng(0)
@@ -91,9 +78,9 @@ def unbalance(model: keras.Model) -> keras.Model:
 
 
 def noise(model: keras.Model) -> float:
-    """What rounding all features costs."""
+    """The noise that rounding all features adds."""
     statistics = measure(model, PATCHES[:3])
-    tensors = [tensor for call in calls(model) if is_rounded(call) for tensor in call.outputs]
+    tensors = [tensor for call in calls(model) if kind(call.operation) not in MOVES for tensor in call.outputs]
     known = (statistics[id(tensor)] for tensor in tensors)
     return sum(float(feature_noise(np.ones_like(gain), low, high, gain)) for low, high, _, gain in known)
 

@@ -21,6 +21,7 @@ OPTIONS = {
     "float16": {"quantize": "float16"},
     "int8": {"quantize": "int8", "representative": PICTURES},
 }
+OTHER_FILES = {"saved_model": "network", "onnx": "network.onnx", "openvino": "network.xml"}
 LEAST = {"none": 60, "float16": 60, "int8": 33}  # Decibels; of bytes, one in 16 of "none" may differ.
 
 # All of them in files of all kinds.
@@ -72,7 +73,7 @@ def test_a_network_that_normalizes_its_pixels_is_refused_in_int8(tmp_path):
     [
         pytest.param(architecture, quantize, id=f"{architecture.name}-{quantize}")
         for architecture in ARCHITECTURES
-        for quantize in OPTIONS
+        for quantize in (*OPTIONS, *OTHER_FILES)
         if (architecture.name, quantize) != ("smfanet", "int8")
     ],
 )
@@ -82,5 +83,6 @@ def test_full_width(architecture, quantize, tmp_path, monkeypatch):
     model = architecture.build(**STRATEGIES[architecture.strategies[-1]])
     if architecture.name != "rcan":  # What two hundred blocks of waves add up to is far beyond 8 bits.
         assign_waves(model)
-    sidecar = export_model(model, tmp_path / "network.tflite", **OPTIONS[quantize])
+    file = OTHER_FILES.get(quantize, "network.tflite")
+    sidecar = export_model(model, tmp_path / file, **OPTIONS.get(quantize, {}))
     assert len(sidecar.verification["pictures"]) == 3

@@ -238,24 +238,6 @@ def assert_same_bytes(image, other):
     assert error.max() <= 1 and (error > 0).mean() < 0.01
 
 
-def test_strides_are_tiled_as_by_keras(tmp_path):
-    """A small U-Net from RGB to RGB twice as large, over a quarter of each side."""
-    inputs = keras.Input((None, None, 3))
-    half = keras.layers.Conv2D(4, 3, strides=2, padding="same", activation="relu")(inputs)
-    quarter = keras.layers.Conv2D(4, 3, strides=2, padding="same", activation="relu")(half)
-    half = keras.layers.Concatenate()([half, keras.layers.Conv2DTranspose(4, 2, strides=2)(quarter)])
-    features = keras.layers.Concatenate()([inputs, keras.layers.UpSampling2D(2)(half)])
-    features = keras.layers.Conv2D(12, 3, padding="same", kernel_initializer=keras.initializers.Constant(0.02))(
-        features
-    )
-    model = keras.Model(inputs, keras.ops.depth_to_space(features, 2))
-    assert export_model(model, tmp_path / "network.tflite").multiple == 4
-    upscaler = ExportedUpscaler(tmp_path / "network.tflite", tile=24)
-    image = draw_picture(70, 91, 0)
-    assert upscaler.count_tiles(70, 91) == 6
-    assert_same_bytes(upscaler(image), Upscaler(model, tile=24, precision="float32")(image))
-
-
 @pytest.mark.parametrize("shape", [None, (32, 40)])
 def test_tiles_of_a_file_keep_the_grid_of_strides(shape, tmp_path):
     layers = keras.layers.AveragePooling2D(4), keras.layers.UpSampling2D(8)

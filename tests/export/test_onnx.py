@@ -3,9 +3,8 @@ import sys
 
 import onnx
 import pytest
-from architectures import STRATEGIES, each_architecture
 from exported_networks import LOW_RESOLUTION, build, each_exported
-from reference import assert_close, assign_waves
+from reference import assert_close
 
 from keras_lisr.basics.export_options import ExportOptions
 from keras_lisr.export.onnx import write_onnx
@@ -21,15 +20,6 @@ def assert_agrees(path, model):
 @each_exported
 def test_agrees_with_keras(name, tmp_path):
     model = build(name)
-    write_onnx(model, ExportOptions(tmp_path / "network.onnx"))
-    assert_agrees(tmp_path / "network.onnx", model)
-
-
-@pytest.mark.slow
-@each_architecture
-def test_full_width_agrees_with_keras(architecture, tmp_path):
-    model = architecture.build(**STRATEGIES[architecture.strategies[-1]])
-    assign_waves(model)
     write_onnx(model, ExportOptions(tmp_path / "network.onnx"))
     assert_agrees(tmp_path / "network.onnx", model)
 

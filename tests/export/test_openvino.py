@@ -2,9 +2,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from architectures import STRATEGIES, each_architecture
 from exported_networks import LOW_RESOLUTION, build, each_exported
-from reference import assert_close, assign_waves
+from reference import assert_close
 
 from keras_lisr.export.openvino import write_openvino
 from keras_lisr.exported.openvino import OpenVINONetwork, import_openvino
@@ -19,15 +18,6 @@ def assert_agrees(path, model):
 @each_exported
 def test_agrees_with_keras(name, tmp_path):
     model = build(name)
-    write_openvino(model, tmp_path / "network.xml")
-    assert_agrees(tmp_path / "network.xml", model)
-
-
-@pytest.mark.slow
-@each_architecture
-def test_full_width_agrees_with_keras(architecture, tmp_path):
-    model = architecture.build(**STRATEGIES[architecture.strategies[-1]])
-    assign_waves(model)
     write_openvino(model, tmp_path / "network.xml")
     assert_agrees(tmp_path / "network.xml", model)
 

@@ -6,12 +6,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from architectures import STRATEGIES, each_architecture
 from exported_networks import LOW_RESOLUTION, QUICK, as_bytes, build
-from reference import assert_close, assign_waves, to_numpy
+from reference import assert_close, to_numpy
 
 from keras_lisr.basics.export_options import ExportOptions
-from keras_lisr.export.saved_model import saved_model_network, write_saved_model
+from keras_lisr.export.saved_model import write_saved_model
 from keras_lisr.inference.engines import compile_engine
 
 # What runs the folders has neither Keras nor this package.
@@ -65,17 +64,6 @@ def test_runs_without_keras_and_this_package(round_trip, name):
         assert upscaled.dtype == np.uint8
         assert_close(upscaled, expected.clip(0, 1) * 255, atol=0.501)
         assert len(np.unique(upscaled)) > 20
-
-
-@pytest.mark.slow
-@each_architecture
-def test_full_width_agrees_with_keras(architecture, tmp_path):
-    model = architecture.build(**STRATEGIES[architecture.strategies[-1]])
-    assign_waves(model)
-    write_saved_model(model, tmp_path / "network")
-    network = saved_model_network(tmp_path / "network")
-    for low_resolution in LOW_RESOLUTION:
-        assert_close(network(low_resolution), model(low_resolution, training=False), atol=1e-4)
 
 
 def test_signatures(round_trip):

@@ -24,7 +24,7 @@ def transparency():
 
 @pytest.fixture(scope="session")
 def metadata(tmp_path_factory):
-    """What is read of EXIF, a profile, XMP and a resolution that differs across and down."""
+    """EXIF, a profile, XMP and a resolution that differs across and down, as read from a file."""
     exif = Image.Exif()
     exif[Base.Make] = "maker"
     exif.get_ifd(IFD.Exif)[Base.DateTimeOriginal] = "2020:01:02 03:04:05"

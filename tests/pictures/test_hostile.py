@@ -111,7 +111,7 @@ edits = st.lists(st.one_of(edit, early_edit), max_size=3)
 @settings(max_examples=80, deadline=10_000, database=None, suppress_health_check=list(HealthCheck))
 @given(edits, edits, edits, st.sampled_from(sorted(FORMATS)), st.sampled_from([np.uint8, np.uint16]))
 def test_damaged_metadata_costs_nobody_the_picture(tmp_path_factory, of_exif, of_profile, of_xmp, suffix, dtype):
-    """What files hold is damaged, and what is read of it written."""
+    """The metadata of a file are damaged, read and written again."""
     stream = io.BytesIO(SAMPLES["jpeg"])
     with Image.open(stream) as image:
         blocks = {"exif": of_exif, "icc_profile": of_profile, "xmp": of_xmp}
@@ -152,7 +152,7 @@ print(json.dumps([messages, peak() - before, time.monotonic() - start]))
 
 
 def run_bounded(tmp_path, content, length=None):
-    """What a process of its own tells of a file, filled up with zeros: messages, further memory in MiB, seconds."""
+    """Reads a file, filled up with zeros, in its own process: messages, further memory in MiB, seconds."""
     Image.new("RGB", (4, 4)).save(tmp_path / "small.png")
     (tmp_path / "hostile").write_bytes(content)
     os.truncate(tmp_path / "hostile", length or len(content))

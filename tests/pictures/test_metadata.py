@@ -10,7 +10,7 @@ from keras_lisr.pictures.metadata import TEXTS, XMP
 
 
 def write_and_read(tmp_path, suffix, metadata, dtype=np.uint8, **options):
-    """What is read again of a picture that was written with some metadata, and by Pillow."""
+    """The metadata that are read again of a picture that was written with some, and by Pillow."""
     file = tmp_path / f"a{suffix}"
     write_picture(Picture(np.full((8, 9, 3), 99, dtype), metadata), file, **options)
     with Image.open(file) as image:

@@ -114,7 +114,7 @@ def test_alpha_goes_through_the_network_and_stays_opaque_and_transparent(tiny, p
 
 @pytest.mark.parametrize("hidden", [(0, 255, 0), (0, 0, 0), (255, 255, 255)], ids=["green", "black", "white"])
 def test_no_halo_appears_at_the_edge(preset, hidden):
-    """What is seen is red, and before any background the result is nearly that of the picture before it.
+    """The visible part is red, and before any background the result is nearly that of the picture before it.
 
     Without `bleed`, what is seen is off by 220, and the composed pictures differ half as much again.
     """

@@ -1,6 +1,5 @@
 import errno
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from keras_lisr.pictures import Animation, Metadata, Picture, read_animation, re
 from keras_lisr.pictures.formats import FORMATS, format_of
 from keras_lisr.pictures.picture import PROFILE
 from keras_lisr.pictures.vips import from_array
-from keras_lisr.pictures.write import Encoder, write_picture, write_rows
+from keras_lisr.pictures.write import prepare, save, write_picture, write_rows
 from keras_lisr.tiling.rows import Stream
 
 
@@ -32,7 +31,7 @@ def test_rows_and_a_picture_make_the_same_file(tmp_path, metadata, suffix, chann
 
 def test_16_bits_are_rounded_to_the_nearest_where_there_are_8(tmp_path):
     values = np.arange(65536, dtype=np.uint16).reshape(256, 256, 1)
-    image = Encoder(Path("a.jpg")).prepare(from_array(values), Metadata())
+    image = prepare(from_array(values), Metadata(), FORMATS[".jpg"])
     result = np.frombuffer(image.write_to_memory(), np.uint8)
     np.testing.assert_array_equal(result, np.round(values.ravel() / 257))
 
@@ -99,7 +98,7 @@ def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path, monkeypatch, 
     def stop(*args, **options):
         raise error
 
-    monkeypatch.setattr(Encoder, "save", stop)
+    monkeypatch.setattr("keras_lisr.pictures.write.save", stop)
     with pytest.raises((KeyboardInterrupt, OSError), match="^$|`path`.*a.png'"):
         write(picture, tmp_path / "a.png")
     assert os.listdir(tmp_path) == ["a.png"]
@@ -120,10 +119,9 @@ def test_rows_that_fail_leave_no_file(tmp_path, suffix, error):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")
 def test_a_full_disk_is_told():
-    encoder = Encoder(Path("a.png"))
-    image = encoder.prepare(from_array(random_pixels((400, 400, 3))), Metadata())
+    image = from_array(random_pixels((400, 400, 3)))
     with open("/dev/full", "wb") as stream, pytest.raises(OSError, match="."):
-        encoder.save(image, stream)
+        save(image, stream, FORMATS[".png"])
 
 
 @pytest.mark.parametrize("loop", [0, 1, 5])

@@ -1,4 +1,4 @@
-"""What README.md and the pages tell people to type works, links lead somewhere, and public names are described."""
+"""The commands of README.md and the pages work, links lead somewhere, and public names are described."""
 
 import ast
 import contextlib

@@ -91,7 +91,7 @@ def test_attention_of_table_1(attention):
 
 @each_architecture
 def test_published_deltas(architecture):
-    """What the paper prints as a difference is added to what it prints as the base."""
+    """The paper's differences are added to its base."""
     for rows in tables(CARDS / f"{architecture.name}.md"):
         base, *others = rows.values()
         for cells in others:

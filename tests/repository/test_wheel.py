@@ -1,4 +1,4 @@
-"""What is released is whole, small, and upscales a picture in a fresh environment."""
+"""A release is whole and small, and upscales a picture in a fresh environment."""
 
 import os
 import subprocess

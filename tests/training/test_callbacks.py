@@ -3,50 +3,19 @@ import numpy as np
 import pytest
 from reference import picture
 
-from keras_lisr.data import PatchSampler, imresize, pair_images
-from keras_lisr.data.patch_sequence import PatchSequence
+from keras_lisr.data import imresize, pair_images
 from keras_lisr.evaluation import psnr
 from keras_lisr.inference import Upscaler
-from keras_lisr.training.callbacks import AveragedModel, EpochStart, TimeLimit, fill_with_averages
+from keras_lisr.training.callbacks import AveragedModel, fill_with_averages
 from keras_lisr.training.checkpoints import Steps
-from keras_lisr.training.distribution import Group
 from keras_lisr.training.optimizer import AveragingAdam
 from keras_lisr.zoo import fsrcnn
 
 BATCH = np.zeros((1, 8, 8, 3), "float32"), np.ones((1, 16, 16, 3), "float32")
 
 
-@pytest.fixture
-def model():
-    model = fsrcnn(2, num_filters=4, num_shrunk_filters=2, num_blocks=1)
-    model.compile("adam", "mae")
-    return model
-
-
 def small():
     return fsrcnn(2, ggas=True, num_filters=4, num_shrunk_filters=2, num_blocks=1)
-
-
-@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="On TensorFlow batches come from tf.data.")
-@pytest.mark.parametrize(("first", "per_epoch"), [(0, 3), (0, 6), (3, 3), (6, 2)])
-def test_every_batch_is_trained_on_once_and_in_its_order(model, monkeypatch, first, per_epoch):
-    drawn = []
-    batch = PatchSampler.batch
-    monkeypatch.setattr(PatchSampler, "batch", lambda self, step: drawn.append(step) or batch(self, step))
-    image = np.random.default_rng(0).integers(256, size=(24, 24, 3), dtype=np.uint8)
-    sampler = PatchSampler([image], scale=2, patch_size=16, batch_size=1)
-    steps = Steps(first, per_epoch)
-    batches = PatchSequence(sampler, per_epoch, first)
-    model.fit(
-        batches,
-        shuffle=False,
-        initial_epoch=steps.first_epoch,
-        epochs=steps.first_epoch + 6 // per_epoch,
-        callbacks=[EpochStart(batches, steps)],
-        verbose=0,
-    )
-    assert drawn[-6:] == list(range(first, first + 6))
-    assert set(drawn[:-6]) <= {first}  # Keras looks at a batch to build the model, before the first epoch.
 
 
 @pytest.mark.parametrize("wrap", [lambda optimizer: optimizer, keras.optimizers.LossScaleOptimizer])
@@ -93,8 +62,3 @@ def test_the_averages_are_validated_as_the_field_does_and_saved_and_the_best_is_
     callback.best_psnr = 0.0
     model.fit(*BATCH, initial_epoch=3, epochs=4, callbacks=[callback], verbose=0)
     assert best.read_bytes() == averaged.read_bytes()
-
-
-@pytest.mark.parametrize(("seconds", "epochs"), [(0, 1), (3600, 3)])
-def test_time_limit_ends_the_run_after_an_epoch(model, seconds, epochs):
-    assert len(model.fit(*BATCH, epochs=3, callbacks=[TimeLimit(seconds, Group())], verbose=0).epoch) == epochs

@@ -19,16 +19,6 @@ def fit(model, callbacks, epochs, **options):
     model.fit(*batch, epochs=epochs, callbacks=callbacks, verbose=0, **options)
 
 
-@pytest.mark.parametrize(("first", "per_epoch", "epochs"), [(0, 5, 3), (20, 8, 2), (7, 1000, 1), (12, 4, 0)])
-def test_epochs_go_on_at_the_step_where_a_run_begins(first, per_epoch, epochs):
-    """Also where they had another length before."""
-    steps = Steps(first, per_epoch)
-    assert steps.until(steps.first_epoch) == first
-    assert steps.until(steps.first_epoch + epochs) == first + epochs * per_epoch
-    later = Steps(steps.until(steps.first_epoch + epochs), per_epoch)
-    assert later.first_epoch == steps.first_epoch + epochs
-
-
 def test_checkpoint_holds_weights_and_optimizer(model, tmp_path):
     fit(model, [Checkpoint(tmp_path, Steps(0, 5))], epochs=3)
     assert checkpoints(tmp_path) == {step: tmp_path / f"step_{step:08d}.keras" for step in (10, 15)}
@@ -103,13 +93,6 @@ def test_a_state_that_is_not_finite_is_never_a_checkpoint(model, tmp_path, spoil
     with pytest.raises(FloatingPointError, match="step 1"):
         fit(model, [last, TerminateOnNonFinite(tmp_path, Steps(0, 1)), Checkpoint(tmp_path, Steps(0, 1))], epochs=1)
     assert not checkpoints(tmp_path)
-
-
-def test_no_whole_checkpoint_is_an_error(model, folder):
-    for file in checkpoints(folder).values():
-        truncate(file)
-    with pytest.raises(ValueError, match="`output`"):
-        resume(model, folder)
 
 
 def test_other_files_are_no_checkpoints(tmp_path):

@@ -36,7 +36,7 @@ def photographs(tmp_path):
 
 @pytest.fixture
 def fitted(monkeypatch):
-    """What the command hands to `fit`, which does not run."""
+    """The arguments that the command hands to `fit`, which does not run."""
     calls = []
     monkeypatch.setattr(command, "fit", lambda *arguments, **options: calls.append((*arguments, options)))
     return calls
@@ -127,17 +127,10 @@ def test_a_teacher_labels_what_is_trained_on(photographs, fitted, tmp_path):
     assert any(run.glob("cache/*/labels_x2/*.npy"))
 
 
-def test_whole_photographs_are_held_out(photographs, fitted, tmp_path):
-    assert command.main(recipe, ["--data", str(photographs), "--output", str(tmp_path / "run")]) == 0
-    _, train, _, options = fitted[0]
-    assert len(train) == 1 and len(options["validation"]) == 2
-
-
-def test_separate_validation(photographs, fitted, tmp_path):
-    flags = ["--data", str(photographs), "--validation", str(photographs), "--output", str(tmp_path / "run")]
-    assert command.main(recipe, flags) == 0
-    _, train, _, options = fitted[0]
-    assert len(train) == 3 and len(options["validation"]) == 3
+def test_whole_photographs_are_held_out_unless_others_are_given(photographs, fitted, tmp_path):
+    flags = ["--data", str(photographs), "--output", str(tmp_path / "run")]
+    assert command.main(recipe, flags) == command.main(recipe, [*flags, "--validation", str(photographs)]) == 0
+    assert [(len(train), len(options["validation"])) for _, train, _, options in fitted] == [(1, 2), (3, 3)]
 
 
 def test_a_single_photograph_is_too_few(photographs, tmp_path, capsys):

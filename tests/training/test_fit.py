@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import itertools
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_lisr.basics.whole_files import PARTIAL
-from keras_lisr.data import Degradation, imresize
+from keras_lisr.data import Degradation, PatchSampler, imresize
 from keras_lisr.evaluation import psnr
 from keras_lisr.inference import Upscaler, upscaler
 from keras_lisr.training import Recipe, fit, warmup_cosine
@@ -152,7 +153,7 @@ def test_callbacks_are_several_one_or_none_and_their_errors_leave_no_folder(reci
 
 
 def test_large_pictures_are_validated_in_tiles(recipe, images, tmp_path, monkeypatch):
-    """Where a layer would get too many values at once."""
+    """A layer would get too many values at once."""
     windows = []
     run_window = Upscaler._run
     monkeypatch.setattr(upscaler, "MOST_VALUES", 100_000)
@@ -174,6 +175,16 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(recipe, images, tmp_path
     assert first_steps(tmp_path / "parts") == [0, 10]
     assert [row["epoch"] for row in log(tmp_path / "parts")] == ["0", "1", "2", "3"]
     assert_equal_weights(whole, parts)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="On TensorFlow batches come from tf.data.")
+def test_every_batch_is_trained_on_once_and_in_its_order(recipe, images, tmp_path, monkeypatch):
+    drawn, batch = [], PatchSampler.batch
+    monkeypatch.setattr(PatchSampler, "batch", lambda self, step: drawn.append(step) or batch(self, step))
+    for hours, steps_per_epoch in ((0, 2), (None, 4)):
+        run(dataclasses.replace(recipe, steps=10), images, tmp_path, hours=hours, steps_per_epoch=steps_per_epoch)
+    # Keras looks at a batch to build the model, before the first epoch.
+    assert [step for step, _ in itertools.groupby(drawn)] == list(range(10))
 
 
 def test_a_stopped_run_with_muon_and_a_teacher_goes_on(recipe, images, tmp_path):
