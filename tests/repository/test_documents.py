@@ -109,7 +109,7 @@ def test_a_picture_is_upscaled_and_a_set_measured(tmp_path, monkeypatch):
     (tmp_path / "datasets" / "Set5" / "HR").mkdir(parents=True)
     Image.fromarray(pixels).save("datasets/Set5/HR/noise.png")
     exec(block_with("README.md", 'Image.open("photo.jpg")'), {})
-    with Image.open("photo_x4.png") as image:
+    with Image.open("large.png") as image:
         assert image.size == (112, 96)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
