@@ -35,7 +35,7 @@ PART = re.compile(r"(?:^|[/_-])(train|val|test)(?:ing|id|idation)?(?=$|[/_-])")
 
 SHOWN = 10  # Names in a message.
 MOST_NAMESAKES = 8  # Where more folders count from 1, names mean nothing.
-MOST_WORDS = 2  # By which names differ at their beginning or end, as 1_ground_truth from 1_input.
+MOST_WORDS = 3  # In a row by which names differ, as 1_ground_truth from 1_input.
 LOOKED_AT = 64  # Pairs, at least, whose sizes stand for those of all.
 
 Kind = tuple[str, str]  # A folder, and words of a name.
@@ -87,8 +87,9 @@ class Named(NamedTuple):
         tokens = [token.lower() for token in TOKEN.findall(self.path.stem if named else self.stems[0])]
         stems = {" ".join(tokens): ""}
         for count in range(1, min(len(tokens), MOST_WORDS + 1)) if named else ():
-            stems.setdefault(" ".join(tokens[:-count]), " ".join(tokens[-count:]))
-            stems.setdefault(" ".join(tokens[count:]), " ".join(tokens[:count]))
+            for start in range(len(tokens) - count, -1, -1):
+                end = start + count
+                stems.setdefault(" ".join((*tokens[:start], *tokens[end:])), " ".join(tokens[start:end]))
         if named and self.folders:
             stems.setdefault("", " ".join(tokens))
         found: dict[tuple[str, ...], Kind] = {}

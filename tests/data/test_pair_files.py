@@ -122,6 +122,10 @@ def pair_up(root, high, low, sizes=((24, 28), (6, 7)), count=2):
         ("set/target/{}_t.png", "set/input/{}_i.png"),
         ("bird{}Sharp.png", "bird{}Blurred.png"),
         ("bird{}_GT.png", "bird{}_degraded.png"),
+        ("catHR{}.png", "catLR{}.png"),
+        ("clip{}_1080p.png", "clip{}_270p.png"),
+        ("{}_high_quality.png", "{}_low_quality.png"),
+        ("{}.png", "{}_downscaled_by_4.png"),
     ],
 )
 def test_namesakes_are_pairs(tmp_path, caplog, high, low):
