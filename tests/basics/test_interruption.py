@@ -24,10 +24,12 @@ def interrupt_in_c(number):
 
 @pytest.fixture
 def handlers():
-    """Checks that a test leaves the handlers of signals as they were."""
+    """Sets Python's own handlers, which other tests may have changed, and checks that a test leaves them in place."""
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = [signal.getsignal(number) for number in SIGNALS]
     yield
     assert [signal.getsignal(number) for number in SIGNALS] == before
+    signal.signal(signal.SIGINT, found or signal.default_int_handler)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
