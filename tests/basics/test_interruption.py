@@ -10,6 +10,8 @@ from command_line import run
 from keras_lisr.basics.interruption import Terminated, check_interruption, exit_code_of, raise_on_signals
 from keras_lisr.batch import Job, Task
 
+# In a worker of xdist that has run other tests, the first SIGINT ends the worker.
+pytestmark = pytest.mark.slow
 SIGNALS = {signal.SIGINT: (KeyboardInterrupt, 130), signal.SIGTERM: (Terminated, 143)}
 
 
